@@ -1,0 +1,117 @@
+// The request that a backend receives: built from parsed parts in a fixed order, never copied from the client's head.
+// It decides which fields pass; it trusts its options and asserts that they cannot break a line.
+
+import { FieldWriter } from './field-writer.ts';
+import type { HeadField, RequestHead } from './http-head.ts';
+import { isHopByHop, valuesOf } from './lists.ts';
+import type { UpgradeRequest } from './upgrade-request.ts';
+
+export interface ForwardOptions {
+  readonly request: UpgradeRequest;
+  /** Path and query to send. */
+  readonly target: string;
+  readonly hostField: string;
+  readonly protocols: readonly string[];
+  readonly extensions: readonly string[];
+  /** Who the client is, after the walk over trusted proxies; '' when nobody knows (a unix socket). */
+  readonly clientAddress: string;
+  /** Who holds the connection; '' for a unix socket. */
+  readonly peerAddress: string;
+  readonly peerTrusted: boolean;
+  /** The client used TLS. */
+  readonly secure: boolean;
+  /** 0 when the listener has none. */
+  readonly listenerPort: number;
+  readonly requestId: string;
+  readonly instanceId: string;
+  readonly key: string;
+}
+
+/** Set here, so never taken from the client as they are. Content-Length could only be 0. */
+const OWN: ReadonlySet<string> = new Set([
+  'content-length',
+  'expect',
+  'host',
+  'sec-websocket-extensions',
+  'sec-websocket-key',
+  'sec-websocket-protocol',
+  'sec-websocket-version',
+  'x-forwarded-for',
+  'x-real-ip',
+  'x-request-id',
+]);
+
+/** What only a proxy may claim. From a peer that is not trusted these go, with all that begins with X-Forwarded. */
+const PROXY_CLAIMS: ReadonlySet<string> = new Set([
+  'forwarded',
+  'true-client-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'x-original-forwarded-for',
+  'x-original-host',
+  'x-original-method',
+  'x-original-uri',
+  'x-original-url',
+  'x-rewrite-url',
+  'x-scheme',
+]);
+
+/** Backends that map names to variables make `_` and `.` the same as `-`, and so a second spelling of our own fields. */
+const SAFE_NAME = /^[a-z0-9-]+$/;
+
+export function buildBackendRequest(options: ForwardOptions): Buffer {
+  const { request, peerTrusted } = options;
+  const writer = new FieldWriter(`GET ${FieldWriter.visible(options.target)} HTTP/1.1`);
+  writer.own('Host', options.hostField);
+  for (const field of request.head.fields) {
+    if (passes(field, request.nominated, peerTrusted)) writer.relayed(field);
+  }
+  writer.own('Upgrade', 'websocket');
+  writer.own('Connection', 'Upgrade');
+  writer.own('Sec-WebSocket-Key', options.key);
+  writer.own('Sec-WebSocket-Version', '13');
+  if (options.protocols.length > 0) writer.own('Sec-WebSocket-Protocol', options.protocols.join(', '));
+  if (options.extensions.length > 0) writer.field('Sec-WebSocket-Extensions', options.extensions.join(', '));
+  writeForwarded(writer, options);
+  writer.own('X-Request-ID', options.requestId);
+  // RFC 9110 7.6.3: appended after the Via lines of the client.
+  writer.own('Via', `1.1 ${options.instanceId}`);
+  return writer.finish();
+}
+
+/** RFC 9110 7.6.3: whether a request passed the instance of this name before. */
+export function namesInstance(head: RequestHead, instanceId: string): boolean {
+  for (const value of valuesOf(head.fields, 'via')) {
+    for (const entry of value.split(',')) {
+      const [, receivedBy] = entry.trim().split(/[ \t]+/, 2);
+      if (receivedBy === instanceId) return true;
+    }
+  }
+  return false;
+}
+
+function passes(field: HeadField, nominated: ReadonlySet<string>, peerTrusted: boolean): boolean {
+  const { lower } = field;
+  if (OWN.has(lower) || isHopByHop(lower) || nominated.has(lower) || !SAFE_NAME.test(lower)) return false;
+  return peerTrusted || !(PROXY_CLAIMS.has(lower) || lower === 'x-forwarded' || lower.startsWith('x-forwarded-'));
+}
+
+function writeForwarded(writer: FieldWriter, options: ForwardOptions): void {
+  const { request, peerTrusted, clientAddress, peerAddress } = options;
+  const { fields } = request.head;
+  if (clientAddress !== '') writer.own('X-Real-IP', clientAddress);
+  const chain = peerTrusted && !request.nominated.has('x-forwarded-for') ? valuesOf(fields, 'x-forwarded-for') : [];
+  const hops = [...chain.filter((value) => value !== ''), ...(peerAddress === '' ? [] : [peerAddress])];
+  if (hops.length > 0) writer.field('X-Forwarded-For', hops.join(', '));
+  const set = (name: string, value: string): void => {
+    // A trusted peer saw the client's own connection, so what it says stays.
+    const kept = peerTrusted && fields.some((field) => field.lower === name.toLowerCase());
+    if (!kept || request.nominated.has(name.toLowerCase())) writer.own(name, value);
+  };
+  set('X-Forwarded-Proto', options.secure ? 'https' : 'http');
+  set('X-Forwarded-Host', request.host);
+  if (options.listenerPort > 0) set('X-Forwarded-Port', String(options.listenerPort));
+}

@@ -1,0 +1,302 @@
+// The part of an HTTP/1.1 head that requests and responses share: field lines, line ends, caps, and the buffer that
+// holds an unfinished head. The first byte that breaks a rule decides, so no cut of the stream changes an outcome.
+
+import { Byte, type ByteClass, FIELD_TEXT, isOws, TOKEN } from './charset.ts';
+
+export const HeadStep = { NeedData: 0, Done: 1, Violation: 2 } as const;
+export type HeadStep = (typeof HeadStep)[keyof typeof HeadStep];
+
+/** Latin1 strings: one character per byte of the wire. `value` is trimmed of SP and HTAB and of nothing else. */
+export interface HeadField {
+  readonly name: string;
+  readonly lower: string;
+  readonly value: string;
+}
+
+export type FieldViolation =
+  | 'bare_lf'
+  | 'bare_cr'
+  | 'ctl'
+  | 'obs_fold'
+  | 'header_name'
+  | 'head_too_large'
+  | 'too_many_fields';
+
+export interface HeadCaps<Slug> {
+  readonly headBytesMax: number;
+  readonly lineBytesMax: number;
+  readonly fieldsMax: number;
+  readonly lineTooLong: Slug;
+}
+
+const Phase = {
+  StartLine: 0,
+  LineFeed: 1,
+  LineStart: 2,
+  Name: 3,
+  Value: 4,
+  LastLineFeed: 5,
+  EarlyCr: 6,
+  Done: 7,
+  Violation: 8,
+} as const;
+type Phase = (typeof Phase)[keyof typeof Phase];
+
+/** An unfinished head is held in a buffer that begins at this size and doubles up to the cap. */
+const HELD_BYTES_MIN = 256;
+
+/**
+ * Feed it ranges until it says Done or Violation; it stays there. A head that comes in one piece is read where it lies;
+ * of others the bytes are copied once. Offsets named `mark` and `lineStart` count from the first byte of the head.
+ */
+export abstract class HeadParser<Slug extends string> {
+  /** Index in the last fed buffer just after the last byte taken. */
+  position = 0;
+  bytesSeen = 0;
+  violation: Slug | FieldViolation | null = null;
+  /** The field lines read so far, also after a violation. */
+  readonly fields: HeadField[] = [];
+  protected base = 0;
+  protected mark = 0;
+  /** What the value of the current field may hold, and how a byte from 0x80 on and a control byte are called in it. */
+  protected valueClass: ByteClass = FIELD_TEXT;
+  protected obsTextSlug: Slug | FieldViolation = 'ctl';
+  protected controlSlug: Slug | FieldViolation = 'ctl';
+  readonly #caps: HeadCaps<Slug>;
+  #phase: Phase = Phase.StartLine;
+  #lineStart = 0;
+  #name = '';
+  #lower = '';
+  #earlySlug: Slug | FieldViolation | null = null;
+  #held: Buffer | null = null;
+  #text = '';
+
+  constructor(caps: HeadCaps<Slug>) {
+    this.#caps = caps;
+  }
+
+  feed(bytes: Buffer, start: number, end: number): HeadStep {
+    this.position = start;
+    if (this.#phase === Phase.Done) return HeadStep.Done;
+    if (this.#phase === Phase.Violation) return HeadStep.Violation;
+    const room = this.#caps.headBytesMax - this.bytesSeen;
+    const stop = end - start > room ? start + room : end;
+    const taken = this.#held === null ? this.#scanHere(bytes, start, stop) : this.#scanHeld(bytes, start, stop);
+    this.position = start + taken;
+    this.bytesSeen += taken;
+    // RFC 6585 5: one more byte than the cap allows has arrived.
+    if (this.#running && stop < end) this.fail('head_too_large');
+    if (this.#running) {
+      if (this.#held === null) this.#hold(bytes, start, stop);
+      return HeadStep.NeedData;
+    }
+    this.#held = null;
+    return this.violation === null ? HeadStep.Done : HeadStep.Violation;
+  }
+
+  /** Take bytes of the start line from `from`; ends by `startLineEnd`, `earlyCr` or `fail`. Returns the next index. */
+  protected abstract startLine(bytes: Buffer, from: number, end: number): number;
+  /** A field name was read. May set the rules for the value, or name the rule it breaks. */
+  protected abstract fieldName(lower: string): Slug | null;
+  /** The head is complete. */
+  protected abstract complete(): void;
+
+  /** The CR that ends the start line was taken. */
+  protected startLineEnd(): void {
+    this.#phase = Phase.LineFeed;
+  }
+
+  /** A CR stands where the line cannot end: `slug` if it is a line end all the same, else it is a bare CR. */
+  protected earlyCr(slug: Slug | FieldViolation): void {
+    this.#earlySlug = slug;
+    this.#phase = Phase.EarlyCr;
+  }
+
+  protected fail(slug: Slug | FieldViolation): void {
+    this.violation = slug;
+    this.#phase = Phase.Violation;
+  }
+
+  /** Where in the buffer of this call the current line crosses its cap. */
+  protected lineStop(end: number): number {
+    return Math.min(end, this.base + this.#lineStart + this.#caps.lineBytesMax);
+  }
+
+  /** Bytes `[start, end)` of the head as a latin1 string. */
+  protected text(bytes: Buffer, start: number, end: number): string {
+    if (this.#text === '') return bytes.toString('latin1', start, end);
+    return this.#text.slice(start - this.base, end - this.base);
+  }
+
+  get #running(): boolean {
+    return this.#phase < Phase.Done;
+  }
+
+  #scanHere(bytes: Buffer, start: number, stop: number): number {
+    this.base = start;
+    // Decoded once and cut from there: one call into the decoder costs more than all the cuts.
+    this.#text = bytes.toString('latin1', start, stop);
+    const taken = this.#scan(bytes, start, stop) - start;
+    this.#text = '';
+    return taken;
+  }
+
+  #scanHeld(bytes: Buffer, start: number, stop: number): number {
+    const from = this.bytesSeen;
+    const held = this.#append(bytes, start, stop);
+    this.base = 0;
+    return this.#scan(held, from, from + stop - start) - from;
+  }
+
+  #hold(bytes: Buffer, start: number, stop: number): void {
+    if (stop === start) return;
+    // Sized by what arrived and by our own cap, never by what a peer declares.
+    const size = Math.min(Math.max(HELD_BYTES_MIN, (stop - start) * 2), this.#caps.headBytesMax);
+    this.#held = Buffer.allocUnsafe(size);
+    // Copied: the head outlives the socket's read buffer.
+    bytes.copy(this.#held, 0, start, stop);
+  }
+
+  #append(bytes: Buffer, start: number, stop: number): Buffer {
+    const used = this.bytesSeen;
+    let held = this.#held ?? Buffer.alloc(0);
+    if (stop - start > held.length - used) {
+      const size = Math.min(Math.max(held.length * 2, used + stop - start), this.#caps.headBytesMax);
+      const larger = Buffer.allocUnsafe(size);
+      held.copy(larger, 0, 0, used);
+      held = larger;
+      this.#held = larger;
+    }
+    bytes.copy(held, used, start, stop);
+    return held;
+  }
+
+  #scan(bytes: Buffer, from: number, end: number): number {
+    let i = from;
+    while (i < end && this.#running) {
+      switch (this.#phase) {
+        case Phase.StartLine:
+          i = this.startLine(bytes, i, end);
+          break;
+        case Phase.LineStart:
+          i = this.#startField(bytes[i]!, i);
+          break;
+        case Phase.Name:
+          i = this.#readName(bytes, i, end);
+          break;
+        case Phase.Value:
+          i = this.#readValue(bytes, i, end);
+          break;
+        default:
+          i = this.#expectLf(bytes[i]!, i);
+      }
+    }
+    return i;
+  }
+
+  #expectLf(byte: number, i: number): number {
+    // RFC 9112 2.2: a CR that is not followed by LF is invalid; nothing else ends a line.
+    if (byte !== Byte.LF) {
+      this.fail('bare_cr');
+      return i;
+    }
+    if (this.#phase === Phase.EarlyCr) {
+      this.fail(this.#earlySlug ?? 'bare_cr');
+      return i;
+    }
+    if (this.#phase === Phase.LastLineFeed) {
+      this.#phase = Phase.Done;
+      this.complete();
+      return i + 1;
+    }
+    this.#phase = Phase.LineStart;
+    this.#lineStart = i + 1 - this.base;
+    return i + 1;
+  }
+
+  #startField(byte: number, i: number): number {
+    if (TOKEN[byte] === 1) {
+      // The excess is never dropped silently: a dropped field could be the one that matters.
+      if (this.fields.length === this.#caps.fieldsMax) {
+        this.fail('too_many_fields');
+        return i;
+      }
+      this.mark = i - this.base;
+      this.#phase = Phase.Name;
+      return i + 1;
+    }
+    if (byte === Byte.CR) {
+      this.#phase = Phase.LastLineFeed;
+      return i + 1;
+    }
+    // RFC 9112 2.2 and 5.2: no folded lines, and no whitespace before the first field.
+    this.fail(isOws(byte) ? 'obs_fold' : nameSlug(byte));
+    return i;
+  }
+
+  #readName(bytes: Buffer, from: number, end: number): number {
+    const stop = this.lineStop(end);
+    let i = from;
+    while (i < stop && TOKEN[bytes[i]!] === 1) i += 1;
+    if (i === end) return i;
+    const byte = bytes[i]!;
+    if (byte === Byte.CR) {
+      // RFC 9112 5: a field line has a colon.
+      this.earlyCr('header_name');
+      return i + 1;
+    }
+    if (i === stop) {
+      this.fail(this.#caps.lineTooLong);
+      return i;
+    }
+    if (byte !== Byte.COLON) {
+      // RFC 9112 5.1: no whitespace between name and colon, and only token bytes in the name.
+      this.fail(nameSlug(byte));
+      return i;
+    }
+    this.#name = this.text(bytes, this.base + this.mark, i);
+    this.#lower = this.#name.toLowerCase();
+    this.valueClass = FIELD_TEXT;
+    this.controlSlug = 'ctl';
+    const slug = this.fieldName(this.#lower);
+    if (slug !== null) {
+      this.fail(slug);
+      return i;
+    }
+    this.mark = i + 1 - this.base;
+    this.#phase = Phase.Value;
+    return i + 1;
+  }
+
+  #readValue(bytes: Buffer, from: number, end: number): number {
+    const stop = this.lineStop(end);
+    const members = this.valueClass;
+    let i = from;
+    while (i < stop && members[bytes[i]!] === 1) i += 1;
+    if (i === end) return i;
+    const byte = bytes[i]!;
+    if (byte === Byte.CR) {
+      this.#addField(bytes, i);
+      this.#phase = Phase.LineFeed;
+      return i + 1;
+    }
+    if (i === stop) this.fail(this.#caps.lineTooLong);
+    else if (byte === Byte.LF) this.fail('bare_lf');
+    // RFC 9110 5.5: no control bytes in a value.
+    else this.fail(byte >= 0x80 ? this.obsTextSlug : this.controlSlug);
+    return i;
+  }
+
+  #addField(bytes: Buffer, valueEnd: number): void {
+    let start = this.base + this.mark;
+    let end = valueEnd;
+    while (start < end && isOws(bytes[start]!)) start += 1;
+    while (end > start && isOws(bytes[end - 1]!)) end -= 1;
+    this.fields.push({ name: this.#name, lower: this.#lower, value: this.text(bytes, start, end) });
+  }
+}
+
+function nameSlug(byte: number): FieldViolation {
+  if (byte === Byte.LF) return 'bare_lf';
+  return byte === Byte.NUL ? 'ctl' : 'header_name';
+}

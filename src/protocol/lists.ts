@@ -1,0 +1,62 @@
+// Comma-separated field values, and which fields of a message belong to one hop only.
+// It does not know what the elements of a list mean.
+
+import { isToken, trimOws } from './charset.ts';
+import type { HeadField } from './http-head.ts';
+
+/** RFC 9110 7.6.1, with the older names that proxies have always removed, and RFC 9113's leftover of h2c. */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+export function isHopByHop(lower: string): boolean {
+  return HOP_BY_HOP.has(lower);
+}
+
+export function valuesOf(fields: readonly HeadField[], lower: string): string[] {
+  const values: string[] = [];
+  for (const field of fields) if (field.lower === lower) values.push(field.value);
+  return values;
+}
+
+/** RFC 9110 5.6.1: several lines are one list, and empty elements are ignored. Elements come in lower case. */
+export function lowerElements(values: readonly string[]): string[] {
+  const elements: string[] = [];
+  for (const value of values) {
+    for (const part of value.split(',')) {
+      const element = trimOws(part);
+      if (element !== '') elements.push(element.toLowerCase());
+    }
+  }
+  return elements;
+}
+
+/**
+ * Lists of RFC 6455: every element is a token, none is empty or stands twice, at most `max` of them in all lines
+ * together. Null when the lines break one of these rules.
+ */
+export function strictTokens(values: readonly string[], max: number): string[] | null {
+  const seen = new Set<string>();
+  for (const value of values) {
+    let at = 0;
+    while (at <= value.length) {
+      const comma = value.indexOf(',', at);
+      const end = comma === -1 ? value.length : comma;
+      const token = trimOws(value.slice(at, end));
+      if (!isToken(token) || seen.has(token) || seen.size === max) return null;
+      seen.add(token);
+      at = end + 1;
+    }
+  }
+  return [...seen];
+}

@@ -1,0 +1,250 @@
+// A backend's own refusal: how its body is framed, the body itself up to a cap, and the response made of it.
+// It relays no framing of the backend: fields are chosen and Content-Length is counted here.
+
+import { Byte, hexValue } from './charset.ts';
+import { FieldWriter } from './field-writer.ts';
+import type { HeadField, ResponseHead } from './http-head.ts';
+import { valuesOf } from './lists.ts';
+import { statusPhrase } from './status-phrases.ts';
+import { endToEndFields } from './upgrade-response.ts';
+
+export const BodyStep = { NeedData: 0, Done: 1, Violation: 2 } as const;
+export type BodyStep = (typeof BodyStep)[keyof typeof BodyStep];
+
+/** A larger body is dropped: a refusal is a page or a JSON object, and it is held until it is complete. */
+export const REFUSAL_BODY_MAX = 64 * 1024;
+/** Chunk extensions and trailers of one body, together; they are read past. */
+const CHUNK_OVERHEAD_MAX = 16 * 1024;
+const BODY_BYTES_MIN = 1024;
+
+type Framing =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly length: number }
+  | { readonly kind: 'chunked' }
+  | { readonly kind: 'until_close' }
+  | { readonly kind: 'invalid'; readonly cause: string };
+
+/** RFC 9112 6.3, refusing what it leaves to the recipient: a body that two readers could end at two places. */
+function framingOf(head: ResponseHead): Framing {
+  const codings = valuesOf(head.fields, 'transfer-encoding');
+  const lengths = valuesOf(head.fields, 'content-length');
+  const [length] = lengths;
+  if (codings.length > 0 && lengths.length > 0) {
+    return { kind: 'invalid', cause: 'Transfer-Encoding with Content-Length' };
+  }
+  if (lengths.length > 1) return { kind: 'invalid', cause: 'two Content-Length fields' };
+  if (length !== undefined && !/^[0-9]{1,15}$/.test(length)) return { kind: 'invalid', cause: 'bad Content-Length' };
+  if (codings.length > 1 || (codings.length === 1 && codings[0]?.toLowerCase() !== 'chunked')) {
+    return { kind: 'invalid', cause: 'unknown Transfer-Encoding' };
+  }
+  // RFC 9112 6.1: HTTP/1.0 knows no Transfer-Encoding, so its framing is faulty.
+  if (codings.length === 1 && head.version === '1.0') return { kind: 'invalid', cause: 'chunked in HTTP/1.0' };
+  // RFC 9110 15.4.5: a 304 ends with its head, whatever length it states.
+  if (head.status === 304 || head.status === 204 || head.status < 200) return { kind: 'none' };
+  if (codings.length === 1) return { kind: 'chunked' };
+  return length === undefined ? { kind: 'until_close' } : { kind: 'length', length: Number(length) };
+}
+
+const Chunk = { Size: 0, Extension: 1, SizeLf: 2, Data: 3, DataCr: 4, DataLf: 5, Trailer: 6, TrailerLf: 7 } as const;
+type Chunk = (typeof Chunk)[keyof typeof Chunk];
+
+/** Seven hex digits are 256 MiB, far above the cap. */
+const CHUNK_DIGITS_MAX = 7;
+
+/**
+ * The body of one refusal. Feed it until it says Done or Violation; it stays there. Above the cap it is Done at once
+ * and empty. What follows the body is not looked at: the connection closes.
+ */
+export class RefusalBody {
+  /** Why it says Violation. */
+  violation: string | null = null;
+  /** The body was larger than the cap. */
+  dropped = false;
+  readonly #framing: Framing;
+  #bytes = Buffer.alloc(0);
+  #used = 0;
+  #done = false;
+  #chunk: Chunk = Chunk.Size;
+  #digits = 0;
+  #left = 0;
+  #overhead = 0;
+  #trailerLine = 0;
+
+  constructor(head: ResponseHead) {
+    this.#framing = framingOf(head);
+    const framing = this.#framing;
+    if (framing.kind === 'invalid') this.violation = framing.cause;
+    else if (framing.kind === 'none') this.#done = true;
+    else if (framing.kind === 'length') {
+      this.#left = framing.length;
+      if (framing.length > REFUSAL_BODY_MAX) this.#drop();
+      else this.#done = framing.length === 0;
+    }
+  }
+
+  feed(bytes: Buffer, start: number, end: number): BodyStep {
+    if (!this.#running) return this.#step;
+    switch (this.#framing.kind) {
+      case 'length': {
+        const stop = Math.min(end, start + this.#left);
+        this.#left -= stop - start;
+        this.#append(bytes, start, stop);
+        if (this.#left === 0) this.#done = true;
+        break;
+      }
+      case 'until_close':
+        this.#append(bytes, start, end);
+        break;
+      default:
+        this.#readChunks(bytes, start, end);
+    }
+    return this.#step;
+  }
+
+  /** The backend sent FIN. */
+  end(): BodyStep {
+    if (!this.#running) return this.#step;
+    // RFC 9112 8: a body that ends before its length or its last chunk is incomplete.
+    if (this.#framing.kind === 'until_close') this.#done = true;
+    else this.violation = 'body cut short';
+    return this.#step;
+  }
+
+  /** The body, once Done; empty when there is none or it was dropped. */
+  bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#used);
+  }
+
+  get #running(): boolean {
+    return !this.#done && this.violation === null;
+  }
+
+  get #step(): BodyStep {
+    if (this.violation !== null) return BodyStep.Violation;
+    return this.#done ? BodyStep.Done : BodyStep.NeedData;
+  }
+
+  #drop(): void {
+    this.#bytes = Buffer.alloc(0);
+    this.#used = 0;
+    this.dropped = true;
+    this.#done = true;
+  }
+
+  #append(bytes: Buffer, start: number, end: number): void {
+    const size = end - start;
+    if (size > REFUSAL_BODY_MAX - this.#used) {
+      this.#drop();
+      return;
+    }
+    if (size > this.#bytes.length - this.#used) {
+      const doubled = Math.min(Math.max(BODY_BYTES_MIN, this.#bytes.length * 2), REFUSAL_BODY_MAX);
+      const larger = Buffer.allocUnsafe(Math.max(doubled, this.#used + size));
+      this.#bytes.copy(larger, 0, 0, this.#used);
+      this.#bytes = larger;
+    }
+    // Copied: the body outlives the socket's read buffer.
+    bytes.copy(this.#bytes, this.#used, start, end);
+    this.#used += size;
+  }
+
+  #readChunks(bytes: Buffer, start: number, end: number): void {
+    let i = start;
+    while (i < end && this.#running) {
+      if (this.#chunk !== Chunk.Data) {
+        this.#readChunkByte(bytes[i]!);
+        i += 1;
+        continue;
+      }
+      const stop = Math.min(end, i + this.#left);
+      this.#append(bytes, i, stop);
+      this.#left -= stop - i;
+      i = stop;
+      if (this.#left === 0) this.#chunk = Chunk.DataCr;
+    }
+  }
+
+  /** RFC 9112 7.1, strictly: hex digits at once, CR LF after each part. */
+  #readChunkByte(byte: number): void {
+    switch (this.#chunk) {
+      case Chunk.Size:
+        this.#readSize(byte);
+        break;
+      case Chunk.Extension:
+        this.#count();
+        if (byte === Byte.CR) this.#chunk = Chunk.SizeLf;
+        else if (byte === Byte.LF || byte === Byte.NUL) this.#bad();
+        break;
+      case Chunk.SizeLf:
+        if (byte !== Byte.LF) this.#bad();
+        this.#chunk = this.#left === 0 ? Chunk.Trailer : Chunk.Data;
+        this.#digits = 0;
+        this.#trailerLine = 0;
+        break;
+      case Chunk.DataCr:
+        if (byte !== Byte.CR) this.#bad();
+        this.#chunk = Chunk.DataLf;
+        break;
+      case Chunk.DataLf:
+        if (byte !== Byte.LF) this.#bad();
+        this.#chunk = Chunk.Size;
+        break;
+      case Chunk.Trailer:
+        this.#count();
+        if (byte === Byte.CR) this.#chunk = Chunk.TrailerLf;
+        else if (byte === Byte.LF || byte === Byte.NUL) this.#bad();
+        else this.#trailerLine += 1;
+        break;
+      default:
+        if (byte !== Byte.LF) this.#bad();
+        else if (this.#trailerLine === 0) this.#done = true;
+        this.#trailerLine = 0;
+        this.#chunk = Chunk.Trailer;
+    }
+  }
+
+  #readSize(byte: number): void {
+    const digit = hexValue(byte);
+    if (digit !== -1 && this.#digits < CHUNK_DIGITS_MAX) {
+      this.#digits += 1;
+      this.#left = this.#left * 16 + digit;
+      if (this.#left > REFUSAL_BODY_MAX - this.#used) this.#drop();
+    } else if (byte === SEMICOLON && this.#digits > 0) this.#chunk = Chunk.Extension;
+    else if (byte === Byte.CR && this.#digits > 0) this.#chunk = Chunk.SizeLf;
+    else this.#bad();
+  }
+
+  #count(): void {
+    this.#overhead += 1;
+    if (this.#overhead > CHUNK_OVERHEAD_MAX) this.#bad();
+  }
+
+  #bad(): void {
+    this.violation ??= 'bad chunk';
+  }
+}
+
+const SEMICOLON = 0x3b;
+
+/** The backend's fields that go on with its refusal. */
+export function relayedRefusalFields(head: ResponseHead): HeadField[] {
+  return endToEndFields(head.fields);
+}
+
+/** The whole response of a relayed refusal, after which the connection closes. */
+export function buildRelayedRefusal(refusal: {
+  readonly status: number;
+  readonly fields: readonly HeadField[];
+  readonly body: Buffer;
+}): Buffer {
+  const { status, fields, body } = refusal;
+  const writer = new FieldWriter(`HTTP/1.1 ${status} ${statusPhrase(status)}`);
+  for (const field of fields) {
+    // No bytes are no valid gzip: without its body the coding would make clients fail on the whole answer.
+    if (body.length > 0 || field.lower !== 'content-encoding') writer.relayed(field);
+  }
+  // RFC 9110 8.6: in a 304 it would be the length of the page that the client has.
+  if (status !== 304) writer.own('Content-Length', String(body.length));
+  writer.own('Connection', 'close');
+  return writer.finish(body);
+}

@@ -1,0 +1,122 @@
+// Every answer of our own that refuses a handshake: its slug, status and fixed fields, and the bytes of the response.
+// It does not decide who is refused, and it never repeats bytes of a peer.
+
+import { isVisible } from './charset.ts';
+import { statusPhrase } from './status-phrases.ts';
+
+interface RefusalRow {
+  readonly status: number;
+  /** One sentence for the reference in README. */
+  readonly text: string;
+  /** The rule that was broken, where a document states it. */
+  readonly rule?: string;
+  readonly fields?: readonly (readonly [name: string, value: string])[];
+  /** The caller passes a Retry-After of its choice. */
+  readonly retryAfter?: boolean;
+}
+
+export const REFUSALS = {
+  bare_lf: { status: 400, text: 'A line of the head ends in LF without CR.', rule: 'RFC 9112 2.2' },
+  bare_cr: { status: 400, text: 'A CR in the head is not followed by LF.', rule: 'RFC 9112 2.2' },
+  ctl: { status: 400, text: 'NUL in the head, or a control byte in a field value.', rule: 'RFC 9110 5.5' },
+  obs_text: { status: 400, text: 'A byte above 0x7F in a field that decides the handshake.', rule: 'RFC 9110 5.5' },
+  obs_fold: { status: 400, text: 'A line of the head begins with a space or tab.', rule: 'RFC 9112 5.2' },
+  header_name: { status: 400, text: 'A field name is empty or is not a token up to its colon.', rule: 'RFC 9112 5.1' },
+  request_line: { status: 400, text: 'The request line is not METHOD SP TARGET SP HTTP/x.y.', rule: 'RFC 9112 3' },
+  target_char: { status: 400, text: 'A byte that no request target may hold.', rule: 'RFC 9112 3.2' },
+  target_form: { status: 400, text: 'The target is neither a path nor an absolute URL.', rule: 'RFC 9112 3.2' },
+  authority: { status: 400, text: 'The authority of an absolute target is not Host.', rule: 'RFC 9112 3.2.2' },
+  dot_segment: { status: 400, text: 'The path has a "." or ".." segment, escaped or not.', rule: 'RFC 3986 5.2.4' },
+  encoded_path: {
+    status: 400,
+    text: 'A bad escape in the path, or one that hides another route.',
+    rule: 'RFC 3986 2.1',
+  },
+  host: { status: 400, text: 'Host is missing, stands twice or is malformed.', rule: 'RFC 9112 3.2' },
+  dup_field: { status: 400, text: 'A field that may stand once stands twice.', rule: 'RFC 6455 11.3, RFC 9110 5.3' },
+  connection_token: { status: 400, text: 'Connection has no token "upgrade".', rule: 'RFC 6455 4.2.1' },
+  connection_option: { status: 400, text: 'Connection names Authorization as hop-by-hop.', rule: 'RFC 9110 7.6.1' },
+  key: { status: 400, text: 'Sec-WebSocket-Key is missing or not 16 bytes in base64.', rule: 'RFC 6455 4.2.1' },
+  content_length: { status: 400, text: 'Content-Length is not one decimal number.', rule: 'RFC 9110 8.6' },
+  body: { status: 400, text: 'The request announces a body.', rule: 'RFC 6455 4.1' },
+  transfer_encoding: { status: 400, text: 'The request has a Transfer-Encoding.', rule: 'RFC 9112 6.1' },
+  extensions: { status: 400, text: 'Sec-WebSocket-Extensions is malformed or too long.', rule: 'RFC 6455 9.1' },
+  subprotocol: {
+    status: 400,
+    text: 'Sec-WebSocket-Protocol is malformed, too long, or names none that the route allows.',
+    rule: 'RFC 6455 11.3.4',
+  },
+  no_route: { status: 404, text: 'No route for this Host and path.' },
+  method: {
+    status: 405,
+    text: 'The method is not GET.',
+    rule: 'RFC 6455 4.1',
+    fields: [['Allow', 'GET']],
+  },
+  handshake_timeout: { status: 408, text: 'The head was not complete within timeouts.handshake.' },
+  target_too_long: {
+    status: 414,
+    text: 'The request target is longer than limits.max_target_size.',
+    rule: 'RFC 9112 3',
+  },
+  expect: { status: 417, text: 'The request has an Expect field.', rule: 'RFC 9110 10.1.1' },
+  upgrade_required: {
+    status: 426,
+    text: 'Upgrade has no token "websocket".',
+    rule: 'RFC 6455 4.2.1',
+    fields: [['Upgrade', 'websocket']],
+  },
+  version: {
+    status: 426,
+    text: 'Sec-WebSocket-Version is not 13.',
+    rule: 'RFC 6455 4.4',
+    fields: [['Sec-WebSocket-Version', '13']],
+  },
+  head_too_large: { status: 431, text: 'The head is larger than limits.max_head_size.', rule: 'RFC 6585 5' },
+  too_many_fields: { status: 431, text: 'The head has more fields than limits.max_header_fields.', rule: 'RFC 6585 5' },
+  internal_error: { status: 500, text: 'A fault in framegate itself; the log has it under this request id.' },
+  backend_dns: { status: 502, text: 'The name of the backend did not resolve.' },
+  backend_unreachable: { status: 502, text: 'The connection to the backend was refused or reset.' },
+  backend_tls: { status: 502, text: 'TLS to the backend failed, or its certificate was not accepted.' },
+  backend_handshake: { status: 502, text: 'The backend gave no valid answer to the upgrade.', rule: 'RFC 6455 4.1' },
+  too_many_sessions: { status: 503, text: 'limits.max_sessions is reached.', retryAfter: true },
+  draining: { status: 503, text: 'framegate is shutting down.', retryAfter: true },
+  no_target: { status: 503, text: 'No target of the upstream is up and has room.', retryAfter: true },
+  no_local_port: { status: 503, text: 'No free local port towards the backend.', retryAfter: true },
+  no_descriptor: { status: 503, text: 'No file descriptor left.', retryAfter: true },
+  backend_timeout: { status: 504, text: 'The backend was not connected, or did not answer, in time.' },
+  http_version: { status: 505, text: 'The HTTP version is not 1.1.', rule: 'RFC 9112 2.3' },
+  loop: { status: 508, text: 'The request passed this instance before.', rule: 'RFC 9110 7.6.3' },
+} as const satisfies Record<string, RefusalRow>;
+
+export type RefusalSlug = keyof typeof REFUSALS;
+
+/**
+ * The whole HTTP response of a refusal, after which the connection closes. `extra` are further fields with values of
+ * our own, such as Retry-After.
+ */
+export function buildRefusal(
+  slug: RefusalSlug,
+  requestId: string,
+  extra: readonly (readonly [name: string, value: string])[] = [],
+): Buffer {
+  const row: RefusalRow = REFUSALS[slug];
+  if (!isVisible(requestId)) throw new Error('a request id holds visible ASCII only');
+  const body = JSON.stringify({ status: row.status, error: slug, request_id: requestId });
+  // RFC 9110 7.8: a 426 names the protocol in Upgrade, and Connection has to list that field.
+  const connection = slug === 'upgrade_required' ? 'Upgrade, close' : 'close';
+  const lines = [`HTTP/1.1 ${row.status} ${statusPhrase(row.status)}`];
+  for (const [name, value] of [...(row.fields ?? []), ...extra]) {
+    if (!OWN_VALUE.test(value)) throw new Error(`the value of ${name} must be printable ASCII`);
+    lines.push(`${name}: ${value}`);
+  }
+  lines.push(
+    'Content-Type: application/json',
+    `Content-Length: ${body.length}`,
+    `Connection: ${connection}`,
+    'Cache-Control: no-store',
+  );
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`, 'latin1');
+}
+
+const OWN_VALUE = /^[\x20-\x7e]*$/;

@@ -1,0 +1,178 @@
+// The judge of a complete request head: method, version, target form, Host, then the upgrade fields, in this order.
+// What it lets through is a WebSocket handshake in parsed parts; routes, addresses and credentials are not its business.
+
+import { PERMESSAGE_DEFLATE, parseExtensions } from './extensions.ts';
+import { type HostParts, parseHost } from './host.ts';
+import type { HeadField, RequestHead } from './http-head.ts';
+import { lowerElements, strictTokens, valuesOf } from './lists.ts';
+import { judgePath } from './path.ts';
+import type { RefusalSlug } from './refusals.ts';
+
+export interface UpgradeRequest {
+  readonly head: RequestHead;
+  /** As sent. */
+  readonly host: string;
+  /** Lower case, without port and trailing dot; IPv6 in brackets. */
+  readonly hostname: string;
+  /** The raw path, byte for byte; begins with '/'. */
+  readonly path: string;
+  /** '' or '?' and what follows it. */
+  readonly query: string;
+  /** The path as a backend may read it that decodes %2E, %2F and %5C first. For comparing routes, never for sending. */
+  readonly decodedPath: string;
+  readonly key: string;
+  readonly protocols: readonly string[];
+  /** The permessage-deflate offers as sent, in order. */
+  readonly deflateOffers: readonly string[];
+  readonly origin: string | null;
+  /** Lower-case names of the fields that Connection makes hop-by-hop. */
+  readonly nominated: ReadonlySet<string>;
+}
+
+export type RequestVerdict =
+  | { readonly ok: true; readonly request: UpgradeRequest }
+  | {
+      readonly ok: false;
+      readonly slug: RefusalSlug;
+      readonly host: string;
+      readonly path: string;
+      readonly origin: string;
+    };
+
+const PROTOCOLS_MAX = 32;
+/** A decode of base64 ignores junk, so the form is matched instead: 16 bytes. */
+const KEY = /^[+/0-9A-Za-z]{22}==$/;
+const ABSOLUTE = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?]*)(.*)$/s;
+const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
+  ['http', 80],
+  ['ws', 80],
+  ['https', 443],
+  ['wss', 443],
+]);
+
+export function judgeUpgradeRequest(head: RequestHead): RequestVerdict {
+  const result = judge(head);
+  if (typeof result !== 'string') return { ok: true, request: result };
+  const query = head.target.indexOf('?');
+  return {
+    ok: false,
+    slug: result,
+    host: valuesOf(head.fields, 'host')[0] ?? '',
+    path: query === -1 ? head.target : head.target.slice(0, query),
+    origin: valuesOf(head.fields, 'origin')[0] ?? '',
+  };
+}
+
+function judge(head: RequestHead): UpgradeRequest | RefusalSlug {
+  // RFC 9113 3.4: "PRI * HTTP/2.0" is the preface of another version; PRI is no method.
+  if (head.method === 'PRI' && head.version === '2.0') return 'http_version';
+  // RFC 6455 4.1(2): the method is GET, in this case.
+  if (head.method !== 'GET') return 'method';
+  // RFC 9110 7.8: an Upgrade in HTTP/1.0 is ignored, so only 1.1 can become a WebSocket.
+  if (head.version !== '1.1') return 'http_version';
+  const target = splitTarget(head.target);
+  if (typeof target === 'string') return target;
+  const verdict = judgePath(target.path);
+  if (!verdict.ok) return verdict.slug;
+  // RFC 9112 3.2: exactly one valid Host.
+  const [host, ...moreHosts] = valuesOf(head.fields, 'host');
+  const hostParts = host === undefined || moreHosts.length > 0 ? null : parseHost(host);
+  if (host === undefined || hostParts === null) return 'host';
+  // RFC 9112 3.2.2 lets the authority win over Host; a request in which they differ was made to confuse.
+  if (target.authority !== null && !sameAuthority(target.authority, hostParts)) return 'authority';
+  const upgrade = judgeUpgradeFields(head.fields);
+  if (typeof upgrade === 'string') return upgrade;
+  return {
+    head,
+    host: detached(host),
+    hostname: detached(hostParts.hostname),
+    path: detached(target.path),
+    query: target.query,
+    decodedPath: verdict.decoded,
+    origin: valuesOf(head.fields, 'origin')[0] ?? null,
+    ...upgrade,
+  };
+}
+
+interface Target {
+  readonly path: string;
+  readonly query: string;
+  readonly authority: { readonly parts: HostParts; readonly defaultPort: number } | null;
+}
+
+function splitTarget(target: string): Target | 'target_form' | 'authority' {
+  if (target.startsWith('/')) return { ...splitQuery(target), authority: null };
+  const absolute = ABSOLUTE.exec(target);
+  // RFC 9112 3.2: asterisk-form and authority-form belong to OPTIONS and CONNECT.
+  if (absolute === null) return 'target_form';
+  const [, scheme = '', authority = '', rest = ''] = absolute;
+  const defaultPort = DEFAULT_PORTS.get(scheme.toLowerCase());
+  // RFC 9110 4.2.4: user information in a target is an attempt to disguise its host.
+  const parts = parseHost(authority);
+  if (defaultPort === undefined || parts === null) return 'authority';
+  return { ...splitQuery(rest.startsWith('/') ? rest : `/${rest}`), authority: { parts, defaultPort } };
+}
+
+function splitQuery(text: string): { path: string; query: string } {
+  const at = text.indexOf('?');
+  return at === -1 ? { path: text, query: '' } : { path: text.slice(0, at), query: text.slice(at) };
+}
+
+function sameAuthority(authority: NonNullable<Target['authority']>, host: HostParts): boolean {
+  const { parts, defaultPort } = authority;
+  return parts.hostname === host.hostname && (parts.port ?? defaultPort) === (host.port ?? defaultPort);
+}
+
+type UpgradeFields = Pick<UpgradeRequest, 'key' | 'protocols' | 'deflateOffers' | 'nominated'>;
+
+function judgeUpgradeFields(fields: readonly HeadField[]): UpgradeFields | RefusalSlug {
+  // RFC 6455 4.2.1(3), (4), (6): tokens, not substrings, in any case, over all lines.
+  if (!lowerElements(valuesOf(fields, 'upgrade')).includes('websocket')) return 'upgrade_required';
+  // RFC 6455 4.4: another version is answered with the one we speak, and no backend hears of it.
+  const [version] = valuesOf(fields, 'sec-websocket-version');
+  if (version !== '13') return 'version';
+  const connection = lowerElements(valuesOf(fields, 'connection'));
+  if (!connection.includes('upgrade')) return 'connection_token';
+  // RFC 9110 7.6.1: Authorization is no hop-by-hop field; without it the backend would see an anonymous request.
+  if (connection.includes('authorization')) return 'connection_option';
+  const [key] = valuesOf(fields, 'sec-websocket-key');
+  if (key === undefined || !KEY.test(key)) return 'key';
+  const body = judgeBody(fields);
+  if (body !== null) return body;
+  const offers = parseExtensions(valuesOf(fields, 'sec-websocket-extensions'));
+  if (offers === null) return 'extensions';
+  const protocols = strictTokens(valuesOf(fields, 'sec-websocket-protocol'), PROTOCOLS_MAX);
+  if (protocols === null) return 'subprotocol';
+  // RFC 9110 10.1.1: no 100 (Continue) will come, there is no body to wait for.
+  if (valuesOf(fields, 'expect').length > 0) return 'expect';
+  return {
+    key,
+    protocols: protocols.map(detached),
+    deflateOffers: offers.filter((offer) => offer.name === PERMESSAGE_DEFLATE).map((offer) => offer.text),
+    nominated: nominatedNames(connection),
+  };
+}
+
+/** A handshake has no body; whoever frames one differently than we do would find a second request in it. */
+function judgeBody(fields: readonly HeadField[]): RefusalSlug | null {
+  // RFC 9112 6.1: any coding, also one that HTTP allows.
+  if (valuesOf(fields, 'transfer-encoding').length > 0) return 'transfer_encoding';
+  const [length, ...more] = valuesOf(fields, 'content-length');
+  if (length === undefined) return null;
+  // RFC 9110 8.6: one decimal number.
+  if (more.length > 0 || !/^(?:0|[1-9][0-9]*)$/.test(length)) return 'content_length';
+  if (!Number.isSafeInteger(Number(length))) return 'content_length';
+  return length === '0' ? null : 'body';
+}
+
+/** Fields that the handshake itself needs cannot be nominated away. */
+function nominatedNames(connection: readonly string[]): ReadonlySet<string> {
+  return new Set(
+    connection.filter((name) => name !== 'upgrade' && name !== 'host' && !name.startsWith('sec-websocket-')),
+  );
+}
+
+/** A copy: a string cut from a head would keep the whole head alive for as long as the session lives. */
+function detached(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
+}

@@ -1,0 +1,96 @@
+// The judge of a backend's answer to the upgrade, and the 101 that the client gets instead of the backend's own bytes.
+// It relays nothing and does not read refusal bodies.
+
+import { createHash } from 'node:crypto';
+import { judgeExtensionAnswer } from './extensions.ts';
+import { FieldWriter } from './field-writer.ts';
+import type { HeadField, ResponseHead } from './http-head.ts';
+import { isHopByHop, lowerElements, valuesOf } from './lists.ts';
+
+export interface ExpectedSwitch {
+  readonly key: string;
+  readonly protocols: readonly string[];
+  readonly extensions: readonly string[];
+}
+
+export type SwitchVerdict =
+  | {
+      readonly ok: true;
+      readonly protocol: string | null;
+      /** As the backend sent it. */
+      readonly extensions: string | null;
+      /** permessage-deflate is agreed, so RSV1 may be set. */
+      readonly deflate: boolean;
+      /** The other end-to-end fields, in order. */
+      readonly fields: readonly HeadField[];
+    }
+  | { readonly ok: false; readonly cause: string };
+
+const HANDSHAKE_FIELDS: ReadonlySet<string> = new Set([
+  'sec-websocket-accept',
+  'sec-websocket-protocol',
+  'sec-websocket-extensions',
+]);
+
+/** RFC 6455 1.3. */
+const ACCEPT_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+
+export function acceptFor(key: string): string {
+  return createHash('sha1')
+    .update(key + ACCEPT_GUID, 'latin1')
+    .digest('base64');
+}
+
+/** RFC 6455 4.1, the client's checks, on a head whose status is 101. */
+export function judgeUpgradeResponse(head: ResponseHead, expected: ExpectedSwitch): SwitchVerdict {
+  const refuse = (cause: string): SwitchVerdict => ({ ok: false, cause });
+  if (head.status !== 101) return refuse(`status ${head.status}`);
+  // RFC 9110 7.8: there is no upgrade in HTTP/1.0.
+  if (head.version !== '1.1') return refuse('101 in HTTP/1.0');
+  const upgrade = lowerElements(valuesOf(head.fields, 'upgrade'));
+  if (upgrade.length !== 1 || upgrade[0] !== 'websocket') return refuse('101 without Upgrade: websocket');
+  const connection = lowerElements(valuesOf(head.fields, 'connection'));
+  if (!connection.includes('upgrade')) return refuse('101 without Connection: Upgrade');
+  const [accept, ...moreAccepts] = valuesOf(head.fields, 'sec-websocket-accept');
+  if (accept === undefined) return refuse('101 without Sec-WebSocket-Accept');
+  if (moreAccepts.length > 0 || accept !== acceptFor(expected.key)) return refuse('wrong Sec-WebSocket-Accept');
+  const [protocol, ...moreProtocols] = valuesOf(head.fields, 'sec-websocket-protocol');
+  // RFC 6455 4.1(6): at most one, and one of those offered.
+  if (protocol !== undefined && (moreProtocols.length > 0 || !expected.protocols.includes(protocol))) {
+    return refuse('subprotocol not offered');
+  }
+  const answer = judgeExtensionAnswer(valuesOf(head.fields, 'sec-websocket-extensions'), expected.extensions);
+  if (!answer.ok) return refuse(answer.cause);
+  return {
+    ok: true,
+    protocol: protocol ?? null,
+    extensions: answer.text,
+    deflate: answer.text !== null,
+    fields: endToEndFields(head.fields).filter((field) => !HANDSHAKE_FIELDS.has(field.lower)),
+  };
+}
+
+/** The fields of a response that go on to the client, in order: no framing, nothing that belongs to one hop. */
+export function endToEndFields(fields: readonly HeadField[]): HeadField[] {
+  const nominated = new Set(lowerElements(valuesOf(fields, 'connection')));
+  return fields.filter(
+    // RFC 9110 8.6: a 101 has no Content-Length, and of any other answer the framing is made anew.
+    (field) => field.lower !== 'content-length' && !isHopByHop(field.lower) && !nominated.has(field.lower),
+  );
+}
+
+export function buildClientSwitch(options: {
+  readonly key: string;
+  readonly protocol: string | null;
+  readonly extensions: string | null;
+  readonly fields: readonly HeadField[];
+}): Buffer {
+  const writer = new FieldWriter('HTTP/1.1 101 Switching Protocols');
+  writer.own('Upgrade', 'websocket');
+  writer.own('Connection', 'Upgrade');
+  writer.own('Sec-WebSocket-Accept', acceptFor(options.key));
+  if (options.protocol !== null) writer.own('Sec-WebSocket-Protocol', options.protocol);
+  if (options.extensions !== null) writer.field('Sec-WebSocket-Extensions', options.extensions);
+  for (const field of options.fields) writer.relayed(field);
+  return writer.finish();
+}
