@@ -1,0 +1,336 @@
+// Opens the connection to a backend: look-up, TCP to each address in turn, TLS, all under one deadline.
+// It knows nothing of HTTP, of targets or of retries, and leaves no socket behind when it fails or is aborted.
+
+import assert from 'node:assert/strict';
+import { constants } from 'node:crypto';
+import { connect as connectNet, isIP, type NetConnectOpts, type Socket } from 'node:net';
+import {
+  type ConnectionOptions,
+  checkServerIdentity,
+  connect as connectTls,
+  createSecureContext,
+  type SecureContext,
+  type TLSSocket,
+} from 'node:tls';
+import type { Endpoint, TlsConfig } from '../config/schema.ts';
+import type { Clock } from '../limits/clock.ts';
+import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
+import type { Resolver } from './resolve.ts';
+import { StreamTransport } from './stream-transport.ts';
+import type { Transport } from './transport.ts';
+
+const KEEP_ALIVE_AFTER_MS = 60_000;
+const TLS_VERSION_MIN = 'TLSv1.2';
+
+/** Why there is no connection. `no_local_port` and `no_descriptor` are our own shortage, never the backend's fault. */
+export type DialCode =
+  | 'backend_dns'
+  | 'backend_unreachable'
+  | 'backend_tls'
+  | 'backend_timeout'
+  | 'no_local_port'
+  | 'no_descriptor'
+  | 'aborted';
+
+export class DialError extends Error {
+  readonly code: DialCode;
+  /** The code of the system, of Node or of OpenSSL: ECONNREFUSED, CERT_HAS_EXPIRED, ENOTFOUND, ... */
+  readonly cause_code: string;
+
+  constructor(code: DialCode, causeCode: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'DialError';
+    this.code = code;
+    this.cause_code = causeCode;
+  }
+}
+
+export interface DialOptions {
+  /** Anything but the built-in echo backend, which has no socket. */
+  readonly endpoint: Endpoint;
+  /** For secure endpoints; null stands for the system's roots, no client certificate and verification. */
+  readonly tls: TlsConfig | null;
+  /** The source address; addresses of the other family are then not tried. */
+  readonly localAddress: string | null;
+  /** For everything together; Infinity is no deadline. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** How sockets are made; tests put failing ones here. */
+export interface SocketFactory {
+  tcp(options: NetConnectOpts): Socket;
+  tls(options: ConnectionOptions): TLSSocket;
+}
+
+export interface DialerOptions {
+  readonly resolver: Resolver;
+  readonly wheel: TimerWheel;
+  readonly clock: Clock;
+  readonly sockets?: SocketFactory;
+}
+
+/** One connection attempt to one address. */
+interface Attempt {
+  readonly socket: Socket;
+  /** TLS begins when TCP is done; then it is the TLS handshake that fails. */
+  readonly secure: boolean;
+  /** For messages: the address and the port, or the path. */
+  readonly peer: string;
+}
+
+type TcpEndpoint = Extract<Endpoint, { kind: 'tcp' }>;
+
+export class Dialer {
+  private readonly resolver: Resolver;
+  private readonly wheel: TimerWheel;
+  private readonly clock: Clock;
+  private readonly sockets: SocketFactory;
+  /** Parsing certificates costs far more than a dial; the entry goes with its config. */
+  private readonly contexts = new WeakMap<TlsConfig, SecureContext>();
+  private defaultContext: SecureContext | null = null;
+
+  constructor(options: DialerOptions) {
+    this.resolver = options.resolver;
+    this.wheel = options.wheel;
+    this.clock = options.clock;
+    this.sockets = options.sockets ?? { tcp: connectNet, tls: connectTls };
+  }
+
+  /**
+   * A connected transport, flowing: its reader must be set before the caller awaits anything else.
+   * Rejects with DialError and nothing else.
+   */
+  async dial(options: DialOptions): Promise<Transport> {
+    const { endpoint } = options;
+    assert(endpoint.kind !== 'echo', 'the echo backend is not dialed');
+    const deadline = this.clock.now() + options.timeoutMs;
+    if (endpoint.kind === 'unix') {
+      const open = () => ({
+        socket: this.sockets.tcp({ path: endpoint.path, allowHalfOpen: true }),
+        secure: false,
+        peer: endpoint.path,
+      });
+      return this.attempt(open, deadline, options.signal);
+    }
+    const host = bareHost(endpoint.host);
+    const addresses = sameFamily(await this.lookUp(host, deadline, options.signal), options.localAddress, host);
+    return this.tryInTurn(addresses, host, endpoint, deadline, options);
+  }
+
+  /** Each address gets an equal share of what is left, so that a silent first one cannot use it all up. */
+  private async tryInTurn(
+    addresses: readonly string[],
+    host: string,
+    endpoint: TcpEndpoint,
+    deadline: number,
+    options: DialOptions,
+  ): Promise<Transport> {
+    let failure: DialError | null = null;
+    for (let i = 0; i < addresses.length; i++) {
+      const address = addresses[i] as string; // i is below the length
+      const now = this.clock.now();
+      const share = Math.max(0, deadline - now) / (addresses.length - i);
+      try {
+        return await this.attempt(() => this.open(address, host, endpoint, options), now + share, options.signal);
+      } catch (error) {
+        assert(error instanceof DialError, 'an attempt fails with a DialError');
+        // Without a descriptor the next address fails alike.
+        if (error.code === 'aborted' || error.code === 'no_descriptor') throw error;
+        failure = worse(failure, error);
+      }
+    }
+    assert(failure !== null, 'a name has at least one address');
+    if (addresses.length === 1) throw failure;
+    const message = `${failure.message} (last of ${addresses.length} addresses of ${host})`;
+    throw new DialError(failure.code, failure.cause_code, message, { cause: failure });
+  }
+
+  private open(address: string, host: string, endpoint: TcpEndpoint, options: DialOptions): Attempt {
+    const target = {
+      host: address,
+      port: endpoint.port,
+      allowHalfOpen: true,
+      // With it on, Node gives each address 250 ms, whatever our own share says.
+      autoSelectFamily: false,
+      ...(options.localAddress === null ? {} : { localAddress: options.localAddress }),
+    };
+    const peer = `${address} port ${endpoint.port}`;
+    if (!endpoint.secure) return { socket: this.sockets.tcp(target), secure: false, peer };
+    const { tls } = options;
+    // RFC 9525 6.1: the name checked is the one configured, never one that a look-up or the backend gave.
+    const name = bareHost(tls?.server_name ?? host).replace(/\.$/, '');
+    const socket = this.sockets.tls({
+      ...target,
+      secureContext: this.contextOf(tls),
+      // RFC 6066 3: literal addresses are not permitted in SNI.
+      servername: isIP(name) === 0 ? name : '',
+      rejectUnauthorized: tls?.verify ?? true,
+      checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
+    });
+    return { socket, secure: true, peer };
+  }
+
+  private contextOf(tls: TlsConfig | null): SecureContext {
+    const known = tls === null ? this.defaultContext : this.contexts.get(tls);
+    if (known != null) return known;
+    const context = createSecureContext({
+      minVersion: TLS_VERSION_MIN,
+      // A backend could make us work without end otherwise (TLS 1.2; 1.3 has no renegotiation).
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+      ...(tls?.ca ? { ca: tls.ca } : {}),
+      ...(tls?.cert ? { cert: tls.cert } : {}),
+      ...(tls?.key ? { key: tls.key } : {}),
+    });
+    if (tls === null) this.defaultContext = context;
+    else this.contexts.set(tls, context);
+    return context;
+  }
+
+  private lookUp(host: string, deadline: number, signal: AbortSignal): Promise<readonly string[]> {
+    return this.guard<readonly string[]>(deadline, signal, `look-up of ${host}`, (done, fail) => {
+      this.resolver.resolve(host).then(done, (error: Error) => {
+        fail(new DialError('backend_dns', codeOf(error), `look-up of ${host} failed`, { cause: error }));
+      });
+      // A look-up cannot be recalled; its answer serves the next dial.
+      return () => {};
+    });
+  }
+
+  private attempt(open: () => Attempt, deadline: number, signal: AbortSignal): Promise<Transport> {
+    return this.guard<Transport>(deadline, signal, 'connection', (done, fail) => {
+      let attempt: Attempt;
+      try {
+        attempt = open();
+      } catch (error) {
+        // Node refuses some arguments, and OpenSSL some certificates, before there is a socket.
+        fail(failureOf(error as Error, false, 'backend'));
+        return () => {};
+      }
+      const { socket, secure, peer } = attempt;
+      let connected = false;
+      const onConnect = () => {
+        connected = true;
+        socket.setNoDelay(true);
+        socket.setKeepAlive(true, KEEP_ALIVE_AFTER_MS);
+        if (!secure) onReady();
+      };
+      const onReady = () => {
+        forget();
+        socket.removeListener('error', onError);
+        done(new StreamTransport(socket));
+      };
+      const onError = (error: Error) => fail(failureOf(error, connected && secure, peer));
+      const onClose = () => onError(Object.assign(new Error('closed before it was connected'), { code: 'ECONNRESET' }));
+      const forget = () => {
+        socket.removeListener('connect', onConnect);
+        socket.removeListener('secureConnect', onReady);
+        socket.removeListener('close', onClose);
+      };
+      socket.on('error', onError);
+      socket.on('close', onClose);
+      socket.on('connect', onConnect);
+      if (secure) socket.on('secureConnect', onReady);
+      return () => {
+        // The error listener stays: what fails on the way down must not end the process.
+        forget();
+        socket.destroy();
+      };
+    });
+  }
+
+  /**
+   * Run `start` until it is done, fails, the deadline passes or the signal aborts; the first of these counts, and all
+   * but `done` call the function that `start` returned.
+   */
+  private guard<T>(
+    deadline: number,
+    signal: AbortSignal,
+    what: string,
+    start: (done: (value: T) => void, fail: (error: DialError) => void) => () => void,
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (signal.aborted) return reject(new DialError('aborted', 'ABORT_ERR', `${what} aborted`));
+      if (deadline <= this.clock.now()) return reject(timedOut(what));
+      let settled = false;
+      let undo = () => {};
+      const settle = (): boolean => {
+        if (settled) return false;
+        settled = true;
+        this.wheel.cancel(alarm);
+        signal.removeEventListener('abort', onAbort);
+        return true;
+      };
+      const fail = (error: DialError) => {
+        if (!settle()) return;
+        undo();
+        reject(error);
+      };
+      const onAbort = () => fail(new DialError('aborted', 'ABORT_ERR', `${what} aborted`));
+      const alarm = new Alarm(() => fail(timedOut(what)));
+      signal.addEventListener('abort', onAbort);
+      this.wheel.schedule(alarm, deadline);
+      undo = start((value) => {
+        if (settle()) resolve(value);
+      }, fail);
+    });
+  }
+}
+
+function timedOut(what: string): DialError {
+  return new DialError('backend_timeout', 'ETIMEDOUT', `${what} not in time`);
+}
+
+/**
+ * What a socket's error means. Once TCP is up, a reset or a FIN is a failure of the TLS handshake: something listens
+ * there, and it does not want to speak TLS with us.
+ */
+function failureOf(error: Error, inTls: boolean, peer: string): DialError {
+  const cause = codeOf(error);
+  return new DialError(dialCode(cause, inTls), cause, `connection to ${peer} failed: ${cause}`, { cause: error });
+}
+
+function dialCode(cause: string, inTls: boolean): DialCode {
+  switch (cause) {
+    case 'EMFILE':
+    case 'ENFILE':
+      return 'no_descriptor';
+    case 'EADDRNOTAVAIL':
+    // What bind() of a given source address says when its ports are used up.
+    case 'EADDRINUSE':
+      return 'no_local_port';
+    case 'ETIMEDOUT':
+      return 'backend_timeout';
+    default:
+      return inTls || cause.startsWith('ERR_SSL_') || cause.startsWith('ERR_TLS_') || cause.startsWith('ERR_OSSL_')
+        ? 'backend_tls'
+        : 'backend_unreachable';
+  }
+}
+
+/**
+ * The failure that speaks for all addresses: the last one, except that our own shortage is reported only if no address
+ * failed otherwise (a machine without IPv6 says EADDRNOTAVAIL for each IPv6 address).
+ */
+function worse(before: DialError | null, now: DialError): DialError {
+  return before !== null && now.code === 'no_local_port' ? before : now;
+}
+
+function sameFamily(addresses: readonly string[], localAddress: string | null, host: string): readonly string[] {
+  if (localAddress === null) return addresses;
+  const family = isIP(localAddress);
+  const usable = addresses.filter((address) => isIP(address) === family);
+  if (usable.length > 0) return usable;
+  const message = `${host} has no address of the family of ${localAddress}`;
+  throw new DialError('backend_unreachable', 'EAFNOSUPPORT', message);
+}
+
+/** An IPv6 literal without the brackets that a URL puts around it. */
+function bareHost(host: string): string {
+  return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+}
+
+function codeOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return 'UNKNOWN';
+  return typeof error.code === 'string' ? error.code : 'UNKNOWN';
+}

@@ -1,0 +1,90 @@
+// Binding: one listening socket per listener, over TCP or a unix path. Hands accepted sockets on as transports.
+
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { ListenAddress } from '../config/schema.ts';
+import { StreamTransport } from './stream-transport.ts';
+import type { Transport } from './transport.ts';
+
+const KEEP_ALIVE_AFTER_MS = 60_000;
+
+export interface BoundAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Listening {
+  /** The real address: the port the system chose, or the path. */
+  readonly address: BoundAddress | string;
+  /** Stop accepting. Connections that were accepted stay. Resolves when the port is free. */
+  close(): Promise<void>;
+}
+
+export interface ListenOptions {
+  readonly address: ListenAddress;
+  readonly backlog: number;
+  onConnection(transport: Transport): void;
+}
+
+/** Rejects with the system's error: EADDRINUSE, EACCES, ... */
+export async function listen(options: ListenOptions): Promise<Listening> {
+  const { address, backlog } = options;
+  const server = createServer({
+    // A half-closed client still gets the end of its close handshake.
+    allowHalfOpen: true,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_AFTER_MS,
+  });
+  server.on('connection', (socket: Socket) => options.onConnection(new StreamTransport(socket)));
+  if (address.kind === 'unix') {
+    await removeStale(address.path);
+    await bind(server, { path: address.path, backlog });
+    if (address.mode !== null) chmodSync(address.path, address.mode);
+  } else {
+    await bind(server, { port: address.port, backlog, ...(address.host === '' ? {} : { host: address.host }) });
+  }
+  return { address: boundAddress(server), close: () => new Promise((resolve) => server.close(() => resolve())) };
+}
+
+type BindOptions = { path: string; backlog: number } | { port: number; host?: string; backlog: number };
+
+function bind(server: Server, options: BindOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options, () => {
+      server.off('error', reject);
+      // An accept that fails is the kernel's affair of one client; it must not end the process.
+      server.on('error', () => {});
+      resolve();
+    });
+  });
+}
+
+function boundAddress(server: Server): BoundAddress | string {
+  const address = server.address();
+  if (typeof address === 'string') return address;
+  if (address === null) throw new Error('a server that listens has an address');
+  return { host: address.address, port: address.port };
+}
+
+/** A socket file that nobody listens on is left by a process that was killed; one that answers is somebody's. */
+async function removeStale(path: string): Promise<void> {
+  const entry = lstatSync(path, { throwIfNoEntry: false });
+  if (entry === undefined || !entry.isSocket()) return;
+  if (!(await isAnswered(path))) unlinkSync(path);
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    socket.on('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      socket.destroy();
+      resolve(error.code !== 'ECONNREFUSED');
+    });
+  });
+}

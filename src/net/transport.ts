@@ -1,0 +1,41 @@
+// One byte stream to one peer, whatever carries it: TCP, TLS, a unix socket or the built-in echo backend.
+// It has one reader (`reader`), one pauser and one closer: whoever set `reader` last. It knows no HTTP and no frames.
+
+/** Who a transport talks to. Exactly one at a time; handed over by assigning `transport.reader`. */
+export interface TransportReader {
+  /**
+   * Bytes `[start, end)` of `bytes` arrived. Unless `transport.stable`, they are valid during the call only; the
+   * `transport.headroom` bytes before `start` may be overwritten by the reader.
+   */
+  onBytes(bytes: Buffer, start: number, end: number): void;
+  /** The peer sent FIN after its last byte. Not called behind a pause (Node reports no FIN behind unread data). */
+  onEnd(): void;
+  /** The connection is gone without our `destroy()`: RST, TLS failure, time-out of the kernel. Called at most once. */
+  onLost(error: Error): void;
+  /** A write that could not finish at once has finished; `transport.pending` says what still waits. */
+  onTaken(): void;
+}
+
+export interface Transport {
+  reader: TransportReader;
+  /** True when bytes handed to `onBytes` are never reused, so that they may be written or kept without a copy. */
+  readonly stable: boolean;
+  /** Bytes before `start` in `onBytes` that the reader may overwrite. */
+  readonly headroom: number;
+  /** Bytes written that the peer's kernel buffer has not taken yet. */
+  readonly pending: number;
+  readonly paused: boolean;
+  readonly destroyed: boolean;
+  /** The peer's IP address, v4-mapped ones as v4; '' for unix sockets and in-process peers. */
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** Write `[start, end)`. With `stable` false the bytes are copied if they cannot be taken at once. */
+  write(bytes: Buffer, start: number, end: number, stable: boolean): void;
+  /** Stop reading. Every pause needs a deadline of its owner: a paused socket is blind. */
+  pause(): void;
+  resume(): void;
+  /** Send FIN once everything pending is taken. */
+  end(): void;
+  /** Close both ways now; nothing is called on the reader afterwards. Idempotent. */
+  destroy(): void;
+}
