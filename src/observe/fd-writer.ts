@@ -1,0 +1,177 @@
+// Writes lines to a file descriptor without ever waiting for it, throwing, or ending the process: what its reader does
+// not take is held up to a cap, then new lines are dropped and counted. Whoever owns it calls `retry` now and then.
+// (pino's own destination spins for ever at exit when the disk is full.)
+
+import { closeSync, constants, fstatSync, openSync, write, writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Held while the reader stalls; some thousand lines. */
+const HELD_BYTES_MAX = 1_048_576;
+/** Handed to the kernel at once; a pipe takes 64 KiB. */
+const CHUNK_BYTES_MAX = 65_536;
+const FLUSH_MS_MAX = 1_000;
+const FLUSH_STEP_MS = 5;
+
+/** Why the last write took nothing: no room in the pipe just now, or what passes more slowly, such as a full disk. */
+const Failure = { None: 0, NoRoom: 1, Other: 2 } as const;
+type Failure = (typeof Failure)[keyof typeof Failure];
+
+/** The calls of node:fs that are used; tests put failing ones here. */
+export interface FdCalls {
+  open(fd: number): number;
+  close(fd: number): void;
+  write(fd: number, bytes: Buffer, done: (error: NodeJS.ErrnoException | null, written: number) => void): void;
+  writeSync(fd: number, bytes: Buffer): number;
+}
+
+export class FdWriter {
+  /** Lines that nobody will see. */
+  linesDropped = 0;
+  private readonly fd: number;
+  private readonly calls: FdCalls;
+  /** The descriptor written to, opened with the first line and closed by `flush`; -1 when there is none. */
+  private openFd = -1;
+  /** Waiting lines, at most HELD_BYTES_MAX bytes together. */
+  private lines: string[] = [];
+  private linesBytes = 0;
+  /** What is being written, or failed to be, without what the kernel has taken of it. */
+  private chunk: Buffer = EMPTY;
+  private isWriting = false;
+  private failure: Failure = Failure.None;
+  /** The reader is gone for good. */
+  private isBroken = false;
+
+  constructor(fd: number, calls: FdCalls = SYSTEM) {
+    this.fd = fd;
+    this.calls = calls;
+  }
+
+  /** `line` is ASCII and ends in LF. */
+  write(line: string): void {
+    if (this.isBroken || line.length > HELD_BYTES_MAX - this.linesBytes) {
+      this.linesDropped += 1;
+      return;
+    }
+    this.lines.push(line);
+    this.linesBytes += line.length;
+    if (this.failure === Failure.None) this.pump();
+  }
+
+  /** Try again when the pipe was full; cheap enough for every turn of a timer. */
+  retryFull(): void {
+    if (this.failure === Failure.NoRoom) this.retry();
+  }
+
+  /** Try again whatever failed. Call it about once a second: that is the back-off. */
+  retry(): void {
+    if (this.failure === Failure.None) return;
+    this.failure = Failure.None;
+    this.pump();
+  }
+
+  /** Resolves when nothing waits any more, when what waits cannot be written, and after a second at the latest. */
+  async flush(): Promise<void> {
+    this.retry();
+    for (let waited = 0; waited < FLUSH_MS_MAX && !this.isEmpty; waited += FLUSH_STEP_MS) {
+      if (this.failure === Failure.Other) return;
+      await sleep(FLUSH_STEP_MS);
+      this.retryFull();
+    }
+    if (this.isEmpty) this.close();
+  }
+
+  /** The last words of a process that cannot wait: one attempt. What another thread writes just now is left to it. */
+  flushSync(): void {
+    if (this.isBroken) return;
+    const rest = this.isWriting ? EMPTY : this.chunk;
+    const bytes = Buffer.concat([rest, Buffer.from(this.lines.join(''), 'latin1')]);
+    if (!this.isWriting) this.chunk = EMPTY;
+    this.lines = [];
+    this.linesBytes = 0;
+    let written = 0;
+    try {
+      while (written < bytes.length) written += this.calls.writeSync(this.opened(), bytes.subarray(written));
+    } catch {
+      this.linesDropped += countLines(bytes.subarray(written));
+    }
+  }
+
+  private get isEmpty(): boolean {
+    return !this.isWriting && this.chunk.length === 0 && this.lines.length === 0;
+  }
+
+  private pump(): void {
+    if (this.isWriting || this.isBroken) return;
+    if (this.chunk.length === 0) this.chunk = this.takeChunk();
+    if (this.chunk.length === 0) return;
+    this.isWriting = true;
+    this.calls.write(this.opened(), this.chunk, (error, written) => this.onWritten(error, written));
+  }
+
+  private takeChunk(): Buffer {
+    let count = 0;
+    let bytes = 0;
+    while (count < this.lines.length && (count === 0 || bytes + (this.lines[count]?.length ?? 0) <= CHUNK_BYTES_MAX)) {
+      bytes += this.lines[count]?.length ?? 0;
+      count += 1;
+    }
+    const taken = this.lines.splice(0, count);
+    this.linesBytes -= bytes;
+    return Buffer.from(taken.join(''), 'latin1');
+  }
+
+  private onWritten(error: NodeJS.ErrnoException | null, written: number): void {
+    this.isWriting = false;
+    if (error === null) {
+      this.chunk = this.chunk.subarray(written);
+      this.pump();
+    } else if (error.code === 'EPIPE' || error.code === 'EBADF') {
+      this.giveUp();
+    } else {
+      this.failure = error.code === 'EAGAIN' ? Failure.NoRoom : Failure.Other;
+    }
+  }
+
+  private giveUp(): void {
+    this.isBroken = true;
+    this.linesDropped += countLines(this.chunk) + this.lines.length;
+    this.chunk = EMPTY;
+    this.lines = [];
+    this.linesBytes = 0;
+    this.close();
+  }
+
+  private opened(): number {
+    if (this.openFd === -1) this.openFd = this.calls.open(this.fd);
+    return this.openFd;
+  }
+
+  private close(): void {
+    if (this.openFd !== -1 && this.openFd !== this.fd) this.calls.close(this.openFd);
+    this.openFd = -1;
+  }
+}
+
+const EMPTY: Buffer = Buffer.alloc(0);
+
+const SYSTEM: FdCalls = { open: openPipe, close: closeSync, write, writeSync };
+
+/**
+ * A non-blocking description of our own for a pipe (Linux). A write that blocks in another thread would keep the
+ * process from exiting for as long as the reader stalls, and changing the mode of the one we were given would change it
+ * for every process that shares it. All else is written as it is.
+ */
+function openPipe(fd: number): number {
+  try {
+    if (!fstatSync(fd).isFIFO()) return fd;
+    return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch {
+    return fd;
+  }
+}
+
+function countLines(bytes: Buffer): number {
+  let lines = 0;
+  for (const byte of bytes) if (byte === 0x0a) lines += 1;
+  return lines;
+}

@@ -1,0 +1,266 @@
+// One client and one backend from the 101 to the end: all its timers, the first cause of its end, and the order of the
+// Closes. It reads and writes no bytes itself; its two peers do.
+
+import type { Clock } from '../limits/clock.ts';
+import { TimerEntry, type TimerWheel } from '../limits/timer-wheel.ts';
+import type { Transport } from '../net/transport.ts';
+import { type CloseNotice, END_CAUSES, type EndCause, type EndCauseRow } from '../protocol/end-causes.ts';
+import { VIOLATIONS, type ViolationRule } from '../protocol/violations.ts';
+import { Flow, Peer } from './peer.ts';
+import type { SessionPolicy } from './policy.ts';
+
+/**
+ * How long the side that caused an end waits for its Close while the other side, which has got its own at once, may
+ * still answer what was relayed before: replies to legal messages arrive, as they would without a proxy in between.
+ */
+const LAST_ANSWERS_MS = 200;
+
+/** Who is told of a session's end, and of our own bugs in it. Each called at most once per session. */
+export interface SessionOwner {
+  onSessionEnd(session: Session): void;
+  onSessionFault(session: Session, error: unknown): void;
+}
+
+export interface SessionOptions {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly policy: SessionPolicy;
+  readonly owner: SessionOwner;
+  readonly client: Transport;
+  readonly backend: Transport;
+  /** True when permessage-deflate was agreed on. */
+  readonly deflate: boolean;
+}
+
+export class Session extends TimerEntry {
+  readonly clock: Clock;
+  readonly policy: SessionPolicy;
+  readonly client: Peer;
+  readonly backend: Peer;
+  /** Why it ends: the first cause, null while it lives. */
+  cause: EndCause | null = null;
+  /** The config key of the limit that ended it. */
+  limit: string | null = null;
+  /** True when a peer was cut off inside a frame. */
+  midFrame = false;
+  private readonly wheel: TimerWheel;
+  private readonly owner: SessionOwner;
+  /** The violation behind `cause`, if one is. */
+  private rule: ViolationRule | null = null;
+  /** When the side at fault gets its Close, though the other has not answered. */
+  private graceAt = Number.POSITIVE_INFINITY;
+  private finished = false;
+
+  constructor(options: SessionOptions) {
+    super();
+    this.clock = options.clock;
+    this.wheel = options.wheel;
+    this.policy = options.policy;
+    this.owner = options.owner;
+    const { deflate, policy } = options;
+    const client = { session: this, transport: options.client, isClient: true, deflate, limits: policy.fromClient };
+    const backend = { session: this, transport: options.backend, isClient: false, deflate, limits: policy.fromBackend };
+    this.client = new Peer(client);
+    this.backend = new Peer(backend);
+    this.client.other = this.backend;
+    this.backend.other = this.client;
+  }
+
+  /** Take over both transports. `clientBytes` and `backendBytes` came with or before the 101 and are relayed first. */
+  start(clientBytes: Buffer | null, backendBytes: Buffer | null): void {
+    const { client, backend } = this;
+    client.transport.reader = client;
+    backend.transport.reader = backend;
+    this.rearm(this.clock.now());
+    // Kept bytes are owned by nobody else, but the relay may treat them as any read.
+    if (backendBytes !== null) backend.onBytes(backendBytes, 0, backendBytes.length);
+    if (clientBytes !== null) client.onBytes(clientBytes, 0, clientBytes.length);
+    if (backend.other.transport.pending < this.policy.bufferedBytesMax) backend.transport.resume();
+    if (client.other.transport.pending < this.policy.bufferedBytesMax) client.transport.resume();
+  }
+
+  /** True when a Close went both ways on both sides. */
+  get isClean(): boolean {
+    const { client, backend } = this;
+    return (
+      client.closeSent !== null &&
+      client.closeReceived !== null &&
+      backend.closeSent !== null &&
+      backend.closeReceived !== null
+    );
+  }
+
+  /**
+   * End it for a cause that no byte of a peer shows. The client is told first and its frames are still relayed until its
+   * Close, its FIN or `timeouts.close`; then the backend is told.
+   */
+  end(cause: EndCause, limit: string | null = null): void {
+    if (this.cause !== null) return;
+    const now = this.clock.now();
+    this.begin(cause, limit);
+    this.client.askClose(now);
+    this.settle(now);
+  }
+
+  /** Cut both sides off at once, whatever they are at. */
+  cut(): void {
+    if (this.finished) return;
+    if (this.cause === null || this.cause === 'drain') this.begin('forced', null);
+    this.client.cutOff();
+    this.backend.cutOff();
+    this.settle(this.clock.now());
+  }
+
+  /** One of our own bugs, contained: both sides get 1011 where a frame boundary allows it. */
+  fail(error: unknown): void {
+    this.owner.onSessionFault(this, error);
+    const now = this.clock.now();
+    if (this.cause === null) this.begin('internal_error', null);
+    for (const peer of [this.client, this.backend]) {
+      peer.flow = Flow.Discard; // the state of its scanner is not to be trusted
+      if (peer.other.scanner.remaining > 0) peer.cutOff();
+      else peer.askClose(now);
+    }
+    this.settle(now);
+  }
+
+  /** `peer` has said its last: a Close, a FIN, a broken rule, or its connection is gone. */
+  onPeerFinished(peer: Peer): void {
+    const now = this.clock.now();
+    if (this.cause === null) this.beginFor(peer, now);
+    this.settle(now);
+  }
+
+  /** What `peer` is told by our own Close; null when it is only cut off. */
+  noticeFor(peer: Peer): CloseNotice | null {
+    if (this.cause === null) return null;
+    const row: EndCauseRow = END_CAUSES[this.cause];
+    const notice = peer.isClient ? row.client : row.backend;
+    if (notice === null) return null;
+    const isAtFault = row.by === (peer.isClient ? 'client' : 'backend');
+    let code = isAtFault && this.rule !== null ? this.rule.close : notice.code;
+    if (peer.isClient) code = this.policy.closeCodes[this.cause] ?? code;
+    // A limit is named to both sides; a broken rule only to the one that broke it.
+    const text = this.rule !== null && (isAtFault || this.rule.limit !== null) ? this.rule.text : notice.text;
+    return { code, text };
+  }
+
+  /** Do whatever is due now that something has changed. Idempotent. */
+  settle(now: number): void {
+    if (this.cause === null || this.finished) return;
+    const { client, backend } = this;
+    // Nothing more can be relayed to a peer whose other side is finished. Asking may cut one off, which finishes it.
+    if (backend.isFinished) client.askClose(now);
+    if (client.isFinished) backend.askClose(now);
+    if (backend.isFinished) client.askClose(now);
+    client.proceed(now);
+    backend.proceed(now);
+    if (client.gone && backend.gone) this.finish();
+  }
+
+  /** Make sure that the timer fires by `at`. */
+  arm(at: number): void {
+    if (at < this.dueAt && !this.finished) this.wheel.schedule(this, at);
+  }
+
+  override onTimer(now: number): void {
+    if (this.finished) return;
+    this.checkClose(this.client, now);
+    this.checkClose(this.backend, now);
+    this.checkStalls(this.client, now);
+    this.checkStalls(this.backend, now);
+    if (this.cause === null && now >= this.idleAt()) this.end('idle', 'idle');
+    if (now >= this.graceAt) {
+      this.graceAt = Number.POSITIVE_INFINITY;
+      this.client.askClose(now);
+      this.backend.askClose(now);
+    }
+    this.settle(now);
+    if (!this.finished) this.rearm(now);
+  }
+
+  private begin(cause: EndCause, limit: string | null): void {
+    this.cause = cause;
+    this.limit = limit;
+  }
+
+  /** The end that what `peer` did means. */
+  private beginFor(peer: Peer, now: number): void {
+    const violation = peer.scanner.violation;
+    if (peer.closeReceived !== null) {
+      this.begin(peer.isClient ? 'client_close' : 'backend_close', null);
+    } else if (violation !== null) {
+      const rule = VIOLATIONS[violation];
+      this.rule = rule;
+      this.blame(peer, peer.isClient ? `client_${rule.kind}` : `backend_${rule.kind}`, rule.limit, now);
+    } else {
+      this.begin(peer.isClient ? 'client_lost' : 'backend_lost', null);
+      peer.cutOff();
+    }
+  }
+
+  /** End it because of `culprit`: the other side is told at once, the culprit when that one has answered. */
+  private blame(culprit: Peer, cause: EndCause, limit: string | null, now: number): void {
+    this.begin(cause, limit);
+    this.graceAt = now + LAST_ANSWERS_MS;
+    this.arm(this.graceAt);
+    // Asked here, while the culprit may still have a frame to finish; `settle` would take it for finished.
+    culprit.other.askClose(now);
+  }
+
+  private checkClose(peer: Peer, now: number): void {
+    if (now < peer.dueAt || peer.gone) return;
+    const isUnanswered =
+      peer.closeReceived === null && (this.cause === 'client_close' || this.cause === 'backend_close');
+    peer.cutOff();
+    // A relayed Close that nobody answers: there is no answer to relay either.
+    if (isUnanswered) peer.other.cutOff();
+  }
+
+  private checkStalls(peer: Peer, now: number): void {
+    if (peer.gone) return;
+    if (now >= this.writeStallAt(peer)) {
+      if (this.cause === null) this.begin(peer.isClient ? 'client_stalled' : 'backend_stalled', 'write_stall');
+      peer.cutOff();
+      return;
+    }
+    if (this.cause === null && now >= this.messageStallAt(peer)) {
+      this.blame(peer, peer.isClient ? 'client_message_stall' : 'backend_message_stall', 'message_stall', now);
+    }
+  }
+
+  private idleAt(): number {
+    return Math.max(this.client.lastByteAt, this.backend.lastByteAt) + this.policy.idleMs;
+  }
+
+  private writeStallAt(peer: Peer): number {
+    return peer.transport.pending > 0 ? peer.progressAt + this.policy.writeStallMs : Number.POSITIVE_INFINITY;
+  }
+
+  private messageStallAt(peer: Peer): number {
+    if (!peer.isMidMessage || peer.transport.paused) return Number.POSITIVE_INFINITY;
+    return peer.messageAt + this.policy.messageStallMs;
+  }
+
+  /**
+   * Set the timer to the next deadline. Stalls are not armed when they begin, which would cost every read: it is enough
+   * to look at least once per stall time, since one that begins after this look cannot be due before the next.
+   */
+  private rearm(now: number): void {
+    const { client, backend, policy } = this;
+    let at = now + Math.min(policy.messageStallMs, policy.writeStallMs);
+    for (const peer of [client, backend]) {
+      if (peer.gone) continue;
+      at = Math.min(at, peer.dueAt, this.writeStallAt(peer));
+      if (this.cause === null) at = Math.min(at, this.messageStallAt(peer));
+    }
+    at = Math.min(at, this.graceAt, this.cause === null ? this.idleAt() : Number.POSITIVE_INFINITY);
+    this.wheel.schedule(this, at);
+  }
+
+  private finish(): void {
+    this.finished = true;
+    this.wheel.cancel(this);
+    this.owner.onSessionEnd(this);
+  }
+}
