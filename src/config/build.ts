@@ -1,0 +1,194 @@
+// Turns what the schema parsed into the complete, frozen Config: defaults by name, route blocks merged, paths resolved.
+// It must not judge: `check.ts` has.
+
+import { parseTargetUrl } from './addresses.ts';
+import { endpointName, listenerName, routeName, targetName } from './names.ts';
+import type {
+  CloseCodes,
+  Config,
+  DirectionLimits,
+  Endpoint,
+  Limits,
+  ListenerConfig,
+  ParsedConfig,
+  RouteConfig,
+  TlsConfig,
+  UpstreamConfig,
+} from './schema.ts';
+import { resolvePath } from './substitute.ts';
+
+/** What a Config does not hold itself, kept beside it for `renderConfig` and `wasGiven`. */
+export interface Origin {
+  /** Paths of all keys that the config named. */
+  readonly given: ReadonlySet<string>;
+  /** Paths whose text came through `{file: path}`. */
+  readonly secrets: ReadonlySet<string>;
+  /** Text of keys that hold file names, by path: the Config has the contents. */
+  readonly files: ReadonlyMap<string, string>;
+}
+
+export interface BuildContext {
+  readonly baseDir: string;
+  readonly origin: Origin;
+  readonly tls: ReadonlyMap<string, TlsConfig>;
+}
+
+const ORIGIN = Symbol('framegate.config.origin');
+const NO_ORIGIN: Origin = { given: new Set(), secrets: new Set(), files: new Map() };
+
+type ParsedRoute = ParsedConfig['routes'][number];
+type LimitOverrides = ParsedRoute['limits'];
+type DirectionInput = ParsedConfig['limits']['from_client'];
+
+const KIB = 1024;
+/** One fragment per KiB of the largest message, and never fewer than this. */
+const FRAGMENTS_MIN = 1024;
+
+export function buildConfig(parsed: ParsedConfig, context: BuildContext): Config {
+  const upstreams: Record<string, UpstreamConfig> = Object.create(null);
+  for (const [name, upstream] of Object.entries(parsed.upstreams)) {
+    upstreams[name] = buildUpstream(name, upstream, context);
+  }
+  for (const { upstream } of parsed.routes) {
+    // A URL stands for an upstream of its own; map keys have no colon, so the names never meet.
+    if (upstreams[upstream] === undefined) upstreams[upstream] = implicitUpstream(upstream, context.baseDir);
+  }
+  const config: Config = {
+    listeners: parsed.listeners.map((listener) => buildListener(listener, context.baseDir)),
+    trusted_proxies: parsed.trusted_proxies,
+    routes: parsed.routes.map((route) => buildRoute(route, parsed)),
+    upstreams,
+    limits: mergeLimits(parsed.limits, { from_client: {}, from_backend: {} }),
+    timeouts: parsed.timeouts,
+    close_codes: mergeCodes(parsed.close_codes, {}),
+    log: parsed.log,
+  };
+  Object.defineProperty(config, ORIGIN, { value: context.origin });
+  return freeze(config);
+}
+
+export function originOf(config: Config): Origin {
+  // A symbol of this module: only buildConfig sets it, and always to an Origin.
+  return (config as Config & { readonly [ORIGIN]?: Origin })[ORIGIN] ?? NO_ORIGIN;
+}
+
+/** True when the config named this key (`limits.max_sessions`) and did not leave it to its default. */
+export function wasGiven(config: Config, path: string): boolean {
+  return originOf(config).given.has(path);
+}
+
+function buildListener(listener: ParsedConfig['listeners'][number], baseDir: string): ListenerConfig {
+  const { bind, text } = listener.address;
+  const address =
+    bind.kind === 'unix'
+      ? { kind: 'unix' as const, path: resolvePath(baseDir, bind.path), mode: listener.mode ?? null }
+      : bind;
+  return { name: listenerName(listener), address, address_text: text, backlog: listener.backlog };
+}
+
+function buildRoute(route: ParsedRoute, parsed: ParsedConfig): RouteConfig {
+  return {
+    name: routeName(route),
+    match: { hosts: route.match.hosts ?? [], path: route.match.path.text, listeners: route.match.listeners ?? [] },
+    upstream: route.upstream,
+    rewrite: route.rewrite ?? null,
+    limits: mergeLimits(parsed.limits, route.limits),
+    own_max_sessions: route.limits.max_sessions ?? Number.POSITIVE_INFINITY,
+    timeouts: { ...parsed.timeouts, ...defined(route.timeouts) },
+    close_codes: mergeCodes(parsed.close_codes, route.close_codes),
+    compression: route.compression,
+    subprotocols: route.subprotocols,
+  };
+}
+
+function mergeLimits(whole: ParsedConfig['limits'], own: LimitOverrides): Limits {
+  return {
+    max_head_size: whole.max_head_size,
+    max_target_size: whole.max_target_size,
+    max_header_fields: whole.max_header_fields,
+    max_early_bytes: own.max_early_bytes ?? whole.max_early_bytes,
+    max_sessions: whole.max_sessions,
+    max_buffered: own.max_buffered ?? whole.max_buffered,
+    from_client: mergeDirection(whole.from_client, own.from_client),
+    from_backend: mergeDirection(whole.from_backend, own.from_backend),
+  };
+}
+
+function mergeDirection(whole: DirectionInput, own: LimitOverrides['from_client']): DirectionLimits {
+  const message = own.max_message_size ?? whole.max_message_size;
+  const frame = own.max_frame_size ?? whole.max_frame_size;
+  const fragments = own.max_fragments ?? whole.max_fragments;
+  const auto = Math.max(FRAGMENTS_MIN, Math.ceil(message / KIB));
+  return {
+    max_message_size: message,
+    max_frame_size: Math.min(frame, message),
+    max_fragments: fragments === 'auto' ? auto : fragments,
+  };
+}
+
+function mergeCodes(whole: Readonly<Record<string, number | undefined>>, own: typeof whole): CloseCodes {
+  const merged: Record<string, number> = Object.create(null);
+  return Object.assign(merged, defined(whole), defined(own));
+}
+
+function buildUpstream(
+  name: string,
+  upstream: ParsedConfig['upstreams'][string],
+  context: BuildContext,
+): UpstreamConfig {
+  const { host } = upstream;
+  return {
+    name,
+    targets: upstream.targets.map((target) => ({
+      name: targetName(target),
+      url: target.url.text,
+      endpoint: resolveEndpoint(target.url.endpoint, context.baseDir),
+      weight: target.weight,
+      max_sessions: target.max_sessions,
+    })),
+    host: host === 'client' || host === 'target' ? host : { literal: host },
+    balance: upstream.balance,
+    retries: upstream.retries,
+    local_addresses: upstream.local_addresses,
+    tls: context.tls.get(name) ?? null,
+  };
+}
+
+/** What `upstreams.NAME: { targets: [{ url }] }` would be. `url` has passed the checks. */
+function implicitUpstream(url: string, baseDir: string): UpstreamConfig {
+  const parsed = parseTargetUrl(url);
+  const endpoint = 'value' in parsed ? parsed.value : ({ kind: 'echo' } as const);
+  const target = {
+    name: endpointName(endpoint),
+    url,
+    endpoint: resolveEndpoint(endpoint, baseDir),
+    weight: 1,
+    max_sessions: Number.POSITIVE_INFINITY,
+  };
+  return {
+    name: url,
+    targets: [target],
+    host: 'client',
+    balance: 'least_sessions',
+    retries: 2,
+    local_addresses: [],
+    tls: null,
+  };
+}
+
+function resolveEndpoint(endpoint: Endpoint, baseDir: string): Endpoint {
+  return endpoint.kind === 'unix' ? { ...endpoint, path: resolvePath(baseDir, endpoint.path) } : endpoint;
+}
+
+function defined<T extends object>(block: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  // Keys that were left out are absent or undefined; spreading an undefined would hide the default.
+  return Object.fromEntries(Object.entries(block).filter(([, value]) => value !== undefined)) as never;
+}
+
+/** Deeply; bytes are left alone, they cannot be frozen. */
+function freeze<T extends object>(value: T): T {
+  for (const child of Object.values(value)) {
+    if (typeof child === 'object' && child !== null && !ArrayBuffer.isView(child)) freeze(child);
+  }
+  return Object.freeze(value);
+}

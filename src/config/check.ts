@@ -1,0 +1,171 @@
+// Owns the checks across keys: names that must be unique or exist, routes that match the same set, values that
+// contradict each other, and what has no effect. It must not read files.
+
+import { patternKey, rewriteProblem } from '../protocol/path.ts';
+import { parseTargetUrl, printable } from './addresses.ts';
+import { listenerName, routeName, targetName } from './names.ts';
+import type { PathSegments } from './problems.ts';
+import type { ParsedConfig } from './schema.ts';
+import { didYouMean } from './suggest.ts';
+
+export type CrossReport = (severity: 'error' | 'warning', path: PathSegments, message: string) => void;
+
+/** What the text says, also where it is wrong: a reference to a faulty name is no second fault. */
+export interface Written {
+  readonly listeners: ReadonlySet<string>;
+  readonly upstreams: ReadonlySet<string>;
+  /** Something at, in or around this path has been reported. */
+  readonly isFaulty: (path: PathSegments) => boolean;
+}
+
+type ParsedRoute = ParsedConfig['routes'][number];
+type ParsedUpstream = ParsedConfig['upstreams'][string];
+
+/** Waits that nothing else ends. */
+const NEEDED_TIMEOUTS = ['handshake', 'connect', 'upgrade', 'open', 'write_stall', 'close'] as const;
+
+export function checkConfig(config: ParsedConfig, written: Written, report: CrossReport): void {
+  checkListeners(config, report);
+  checkProxies(config, report);
+  checkFrames(config, report);
+  for (const [index, route] of config.routes.entries()) checkRoute(route, index, written, report);
+  checkUnique(config.routes.map(routeName), 'routes', report);
+  checkOverlaps(config, written, report);
+  for (const [name, upstream] of Object.entries(config.upstreams)) checkUpstream(upstream, ['upstreams', name], report);
+  checkUse(config, written, report);
+  for (const key of NEEDED_TIMEOUTS) {
+    if (config.timeouts[key] === Number.POSITIVE_INFINITY)
+      report('warning', ['timeouts', key], 'off: nothing else ends this wait');
+  }
+}
+
+function checkListeners(config: ParsedConfig, report: CrossReport): void {
+  checkUnique(config.listeners.map(listenerName), 'listeners', report);
+  const addresses = new Map<string, number>();
+  for (const [index, { address, mode }] of config.listeners.entries()) {
+    const { bind } = address;
+    if (mode !== undefined && bind.kind !== 'unix')
+      report('error', ['listeners', index, 'mode'], 'only a unix socket has a mode');
+    if (bind.kind === 'tcp' && bind.port === 0) continue;
+    const key = bind.kind === 'tcp' ? `${bind.host}\n${bind.port}` : bind.path;
+    const first = addresses.get(key);
+    if (first === undefined) addresses.set(key, index);
+    else report('error', ['listeners', index, 'address'], `listeners[${first}] has the same address`);
+  }
+}
+
+function checkProxies(config: ParsedConfig, report: CrossReport): void {
+  for (const [index, block] of config.trusted_proxies.entries()) {
+    if (block.endsWith('/0')) report('warning', ['trusted_proxies', index], 'every client can claim any address');
+  }
+}
+
+function checkRoute(route: ParsedRoute, index: number, written: Written, report: CrossReport): void {
+  const path = ['routes', index];
+  for (const [at, name] of (route.match.listeners ?? []).entries()) {
+    if (written.listeners.has(name)) continue;
+    const guess = didYouMean(name, written.listeners);
+    report('error', [...path, 'match', 'listeners', at], `there is no listener "${printable(name)}"${guess}`);
+  }
+  checkTwice(route.match.hosts ?? [], [...path, 'match', 'hosts'], report);
+  if (route.subprotocols !== 'any') checkTwice(route.subprotocols, [...path, 'subprotocols'], report);
+  if (route.upstream.includes(':')) {
+    const url = parseTargetUrl(route.upstream);
+    if ('problem' in url) report('error', [...path, 'upstream'], url.problem);
+  } else if (!written.upstreams.has(route.upstream)) {
+    const guess = didYouMean(route.upstream, written.upstreams);
+    report('error', [...path, 'upstream'], `there is no upstream "${printable(route.upstream)}"${guess}`);
+  }
+  const wrong = route.rewrite === undefined ? null : rewriteProblem(route.rewrite, route.match.path);
+  if (wrong !== null) report('error', [...path, 'rewrite'], wrong);
+}
+
+function checkTwice(values: readonly string[], path: PathSegments, report: CrossReport): void {
+  for (const [index, value] of values.entries()) {
+    if (values.indexOf(value) < index) report('error', [...path, index], 'stands in this list twice');
+  }
+}
+
+function checkUnique(names: readonly string[], list: string, report: CrossReport, path: PathSegments = []): void {
+  const first = new Map<string, number>();
+  for (const [index, name] of names.entries()) {
+    const other = first.get(name);
+    if (other === undefined) first.set(name, index);
+    else
+      report(
+        'error',
+        [...path, list, index, 'name'],
+        `"${printable(name)}" is the name of ${list}[${other}] too: names are unique`,
+      );
+  }
+}
+
+/** Two routes with a host, a path shape and a listener in common: for some request neither goes before the other. */
+function checkOverlaps(config: ParsedConfig, written: Written, report: CrossReport): void {
+  const taken = new Map<string, number>();
+  const everywhere = config.listeners.map(listenerName);
+  for (const [index, { match }] of config.routes.entries()) {
+    if (written.isFaulty(['routes', index, 'match'])) continue;
+    const shape = patternKey(match.path);
+    let other: number | undefined;
+    // An empty list matches nothing in particular, which is everything.
+    for (const host of match.hosts?.length ? match.hosts : ['']) {
+      for (const listener of match.listeners?.length ? match.listeners : everywhere) {
+        const key = `${host}\n${listener}\n${shape}`;
+        const first = taken.get(key);
+        if (first === undefined) taken.set(key, index);
+        else if (first !== index) other ??= first;
+      }
+    }
+    if (other !== undefined) report('error', ['routes', index, 'match'], `routes[${other}] matches the same requests`);
+  }
+}
+
+function checkUpstream(upstream: ParsedUpstream, path: PathSegments, report: CrossReport): void {
+  checkUnique(upstream.targets.map(targetName), 'targets', report, path);
+  const secure = upstream.targets.some(({ url }) => url.endpoint.kind === 'tcp' && url.endpoint.secure);
+  if (upstream.tls !== undefined && !secure)
+    report('warning', [...path, 'tls'], 'has no effect: no target is wss:// or https://');
+  if (upstream.tls?.verify === false)
+    report('warning', [...path, 'tls', 'verify'], 'anyone on the way to this backend can be it');
+}
+
+/** `max_frame_size` above `max_message_size` would never be reached: one of the two is a mistake. */
+function checkFrames(config: ParsedConfig, report: CrossReport): void {
+  for (const side of ['from_client', 'from_backend'] as const) {
+    const whole = config.limits[side];
+    if (isOver(whole.max_frame_size, whole.max_message_size)) {
+      report('error', ['limits', side, 'max_frame_size'], 'is larger than max_message_size');
+      continue;
+    }
+    for (const [index, route] of config.routes.entries()) {
+      const own = route.limits[side];
+      if (!isOver(own.max_frame_size ?? whole.max_frame_size, own.max_message_size ?? whole.max_message_size)) continue;
+      const key = own.max_frame_size === undefined ? 'max_message_size' : 'max_frame_size';
+      const message =
+        own.max_frame_size === undefined
+          ? `is smaller than max_frame_size of limits.${side}`
+          : `is larger than max_message_size${own.max_message_size === undefined ? ` of limits.${side}` : ''}`;
+      report('error', ['routes', index, 'limits', side, key], message);
+    }
+  }
+}
+
+function isOver(frame: number, message: number): boolean {
+  return frame !== Number.POSITIVE_INFINITY && frame > message;
+}
+
+function checkUse(config: ParsedConfig, written: Written, report: CrossReport): void {
+  if (config.routes.length === 0) report('warning', ['routes'], 'there is no route: every request gets 404');
+  if (config.routes.some((_, index) => written.isFaulty(['routes', index, 'upstream']))) return;
+  const used = new Set(config.routes.map((route) => route.upstream));
+  for (const name of Object.keys(config.upstreams)) {
+    if (!used.has(name)) report('warning', ['upstreams', name], 'no route uses this upstream');
+  }
+  for (const [index, listener] of config.listeners.entries()) {
+    const name = listenerName(listener);
+    const reached = config.routes.some(({ match }) => !match.listeners?.length || match.listeners.includes(name));
+    if (!reached && config.routes.length > 0)
+      report('warning', ['listeners', index], 'no route matches on this listener');
+  }
+}

@@ -1,0 +1,70 @@
+// Owns the sentences for what the schema found: one finding per problem, at the key or value that is wrong.
+// It must not validate and must not know positions.
+
+import type * as z from 'zod';
+import { misplacedKey } from './later-keys.ts';
+import type { PathSegments } from './problems.ts';
+import { blockAt } from './schema-walk.ts';
+import { didYouMean } from './suggest.ts';
+
+export interface Finding {
+  readonly path: PathSegments;
+  readonly at: 'key' | 'value';
+  readonly message: string;
+  /** The key wants text and got a number or a boolean. */
+  readonly wantsText: boolean;
+}
+
+type Issue = z.core.$ZodIssue;
+
+const EXPECTED: Readonly<Record<string, string>> = {
+  string: 'text',
+  object: 'a map of keys and values',
+  record: 'a map of keys and values',
+  array: 'a list',
+  boolean: 'true or false',
+};
+
+/** The message of a schema that has none of its own: `explain` finds the words. */
+export const NO_MESSAGE = '';
+
+export function explain(issue: Issue, around: PathSegments = []): readonly Finding[] {
+  const path = [...around, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))];
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key));
+  if (issue.code === 'invalid_key') {
+    return [finding(path, 'key', issue.issues[0]?.message ?? 'this name is not allowed')];
+  }
+  if (issue.code === 'invalid_union' && issue.message === NO_MESSAGE) return inUnion(issue, path);
+  if (issue.message !== NO_MESSAGE || issue.code !== 'invalid_type') return [finding(path, 'value', issue.message)];
+  const wantsText = issue.expected === 'string' && /^(number|boolean)$/.test(typeof issue.input);
+  return [{ path, at: 'value', message: wrongType(issue.expected, issue.input, wantsText), wantsText }];
+}
+
+/** The option whose parts were judged is the one that was meant. */
+function inUnion(issue: Issue & { readonly code: 'invalid_union' }, path: PathSegments): readonly Finding[] {
+  const meant = issue.errors.find((issues) => issues.some((inner) => inner.path.length > 0)) ?? [];
+  return meant.flatMap((inner) => explain(inner, path));
+}
+
+function unknownKey(path: PathSegments, key: string): Finding {
+  const { block, keys } = blockAt(path);
+  return finding([...path, key], 'key', misplacedKey(block, key) ?? `unknown key${didYouMean(key, keys)}`);
+}
+
+function wrongType(expected: string, input: unknown, wantsText: boolean): string {
+  if (input === undefined) return 'is required';
+  if (input === null) return 'needs a value';
+  const noun = EXPECTED[expected] ?? expected;
+  return `expected ${noun}, found ${nounOf(input)}${wantsText ? ': quote this value' : ''}`;
+}
+
+function nounOf(input: unknown): string {
+  if (Array.isArray(input)) return 'a list';
+  if (typeof input === 'object') return 'a map';
+  if (typeof input === 'string') return 'text';
+  return typeof input === 'boolean' ? String(input) : `a ${typeof input}`;
+}
+
+function finding(path: PathSegments, at: 'key' | 'value', message: string): Finding {
+  return { path, at, message, wantsText: false };
+}

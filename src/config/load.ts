@@ -1,0 +1,174 @@
+// The way in: config text or a plain object to a frozen Config, or all problems at once with their positions.
+// Environment and files are arguments; nothing here touches the process.
+
+import { readFileSync } from 'node:fs';
+import { buildConfig, type Origin } from './build.ts';
+import { checkConfig, type Written } from './check.ts';
+import { objectTree } from './object-source.ts';
+import { ConfigError, type PathSegments, type Problem, pathText } from './problems.ts';
+import { parseRepairing } from './repair.ts';
+import type { Config, ConfigInput, ParsedConfig, TlsConfig } from './schema.ts';
+import { withoutEmptyBlocks } from './schema-walk.ts';
+import { SourceText } from './source-text.ts';
+import { baseDirOf, type Environment, type ReadFile } from './substitute.ts';
+import { isPemText, loadTls } from './tls-files.ts';
+import { isBroken, nodeAt, offsetOf, plainValue, secretPaths, type Tree } from './tree.ts';
+import { yamlTree } from './yaml-source.ts';
+
+export interface LoadInput {
+  /** The file as read: bytes show whether it is UTF-8 at all. */
+  readonly text: string | Uint8Array;
+  /** Its name in problems; relative paths start at its folder. */
+  readonly file: string;
+  readonly env: Environment;
+  readonly readFile: ReadFile;
+  /** Where relative paths start instead, such as for a config from stdin. */
+  readonly baseDir?: string;
+}
+
+export type LoadResult =
+  | { readonly config: Config; readonly warnings: readonly Problem[] }
+  | { readonly problems: readonly Problem[] };
+
+export interface ObjectOptions {
+  /** Where relative paths start. */
+  readonly baseDir: string;
+  readonly readFile?: ReadFile;
+}
+
+/** What stands where the name of the file would in problems of an object. */
+const OBJECT_NAME = 'config';
+
+export function loadConfig(input: LoadInput): LoadResult {
+  const source = new SourceText(input.text);
+  const loader = new Loader(input.file, source, input.baseDir ?? baseDirOf(input.file), input.readFile);
+  if (source.fault !== null) {
+    loader.problem('error', source.fault.offset, [], source.fault.message);
+    return { problems: loader.sorted() };
+  }
+  const report = (start: number, path: PathSegments, message: string) => loader.problem('error', start, path, message);
+  const tree = yamlTree(source, { env: input.env, readFile: input.readFile, baseDir: loader.baseDir, report });
+  if (tree === null) return { problems: loader.sorted() };
+  return loader.load(tree);
+}
+
+/** The library's way in: the same form as the file, without `${NAME}`. Throws ConfigError with all problems. */
+export function loadObject(
+  input: ConfigInput,
+  options: ObjectOptions,
+): { config: Config; warnings: readonly Problem[] } {
+  const loader = new Loader(OBJECT_NAME, null, options.baseDir, options.readFile ?? readFileSync);
+  const tree = objectTree(input, (start, path, message) => loader.problem('error', start, path, message));
+  const result = loader.load(tree);
+  if ('problems' in result) throw new ConfigError(result.problems);
+  return result;
+}
+
+class Loader {
+  readonly baseDir: string;
+  readonly #file: string;
+  readonly #source: SourceText | null;
+  readonly #readFile: ReadFile;
+  readonly #problems: Problem[] = [];
+  /** Lines whose syntax was at fault: what the schema says about them is an echo. */
+  #quietLines: ReadonlySet<number> = new Set();
+
+  constructor(file: string, source: SourceText | null, baseDir: string, readFile: ReadFile) {
+    this.#file = file;
+    this.#source = source;
+    this.baseDir = baseDir;
+    this.#readFile = readFile;
+  }
+
+  problem(severity: Problem['severity'], start: number, path: PathSegments, message: string): void {
+    const { line, column } = this.#source === null ? { line: 0, column: 0 } : this.#source.position(Math.max(0, start));
+    this.#problems.push({ severity, file: this.#file, line, column, path: pathText(path), message });
+  }
+
+  load(tree: Tree): LoadResult {
+    this.#quietLines = new Set(this.#problems.filter(({ path }) => path === '').map(({ line }) => line));
+    const value = withoutEmptyBlocks(plainValue(tree));
+    const parsed = parseRepairing(value, tree, (finding) =>
+      this.#found('error', tree, finding.path, finding.message, finding.at),
+    );
+    if (parsed === null) return { problems: this.sorted() };
+    const faults = this.#problems.map((problem) => problem.path).filter((path) => path !== '');
+    const isFaulty = (path: PathSegments) => faults.some((fault) => touches(fault, pathText(path)));
+    checkConfig(parsed, { ...writtenNames(parsed, tree), isFaulty }, (severity, path, message) => {
+      // What was built on a faulty part would only say the same again.
+      if (!isFaulty(path)) this.#found(severity, tree, path, message, 'value');
+    });
+    const files = new Map<string, string>();
+    const tls = this.#tls(parsed, tree, files);
+    if (this.#problems.some((problem) => problem.severity === 'error')) return { problems: this.sorted() };
+    const secrets = new Set([...secretPaths(tree)].map(pathText));
+    const origin: Origin = { given: new Set(givenPaths(tree, [])), secrets, files };
+    return { config: buildConfig(parsed, { baseDir: this.baseDir, origin, tls }), warnings: this.sorted() };
+  }
+
+  /** By position, which is how a person works through them. */
+  sorted(): readonly Problem[] {
+    return [...this.#problems].sort((a, b) => a.line - b.line || a.column - b.column || (a.path < b.path ? -1 : 1));
+  }
+
+  #found(severity: Problem['severity'], tree: Tree, path: PathSegments, message: string, at: 'key' | 'value'): void {
+    if (isBroken(tree, path)) return;
+    const node = nodeAt(tree, path);
+    let told = message;
+    if (node?.kind === 'scalar' && node.secret) told = 'the text of this file is not what this key takes';
+    if (node?.kind === 'scalar' && node.value === null) told = this.#emptyMessage(node.start);
+    const start = offsetOf(tree, path, at);
+    if (this.#source !== null && this.#quietLines.has(this.#source.position(start).line)) return;
+    this.problem(severity, start, path, told);
+  }
+
+  #emptyMessage(start: number): string {
+    const line = this.#source?.line(Math.max(0, start));
+    const rest = line?.text.slice(start - line.start) ?? '';
+    return /^[^#]*:?\s#\S/.test(rest)
+      ? 'needs a value, and an unquoted # begins a comment: quote this value'
+      : 'needs a value';
+  }
+
+  #tls(parsed: ParsedConfig, tree: Tree, files: Map<string, string>): ReadonlyMap<string, TlsConfig> {
+    const loaded = new Map<string, TlsConfig>();
+    for (const [name, { tls }] of Object.entries(parsed.upstreams)) {
+      if (tls === undefined) continue;
+      const path = ['upstreams', name, 'tls'];
+      for (const key of ['ca', 'cert', 'key'] as const) {
+        const text = tls[key];
+        if (text !== undefined && !isPemText(text)) files.set(pathText([...path, key]), text);
+      }
+      const report = (key: string, message: string) => this.#found('error', tree, [...path, key], message, 'value');
+      loaded.set(name, loadTls(tls, { baseDir: this.baseDir, readFile: this.#readFile, report }));
+    }
+    return loaded;
+  }
+}
+
+/** True when one path is the other or lies below it. */
+function touches(fault: string, path: string): boolean {
+  const [short, long] = fault.length < path.length ? [fault, path] : [path, fault];
+  return (
+    long.startsWith(short) && (short === '' || long.length === short.length || /[.[]/.test(long[short.length] ?? ''))
+  );
+}
+
+function writtenNames(parsed: ParsedConfig, tree: Tree): Pick<Written, 'listeners' | 'upstreams'> {
+  const upstreams = nodeAt(tree, ['upstreams']);
+  const listeners = new Set(parsed.listeners.map((listener) => listener.name ?? listener.address.text));
+  for (const index of parsed.listeners.keys()) {
+    for (const key of ['name', 'address']) {
+      const node = nodeAt(tree, ['listeners', index, key]);
+      if (node?.kind === 'scalar') listeners.add(String(node.value));
+    }
+  }
+  const names = upstreams?.kind === 'map' ? [...upstreams.entries.keys()] : Object.keys(parsed.upstreams);
+  return { listeners, upstreams: new Set(names) };
+}
+
+function* givenPaths(tree: Tree, path: PathSegments): Generator<string> {
+  if (path.length > 0) yield pathText(path);
+  if (tree.kind === 'list') for (const [index, item] of tree.items.entries()) yield* givenPaths(item, [...path, index]);
+  if (tree.kind === 'map') for (const [key, entry] of tree.entries) yield* givenPaths(entry.node, [...path, key]);
+}

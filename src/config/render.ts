@@ -1,0 +1,190 @@
+// Owns config as text again: the effective config as YAML, the JSON Schema, and the reference table.
+// It must not print a secret.
+
+import { stringify } from 'yaml';
+import * as z from 'zod';
+import { originOf } from './build.ts';
+import { pathText } from './problems.ts';
+import { DEFAULT_NOTE, MAP_KEY, TYPE_NOTE } from './scalars.ts';
+import type { Config, DirectionLimits, Limits, ListenerConfig, RouteConfig, UpstreamConfig } from './schema.ts';
+import { configSchema } from './schema.ts';
+import { describeKeys, type KeyDescription } from './schema-walk.ts';
+import { isPemText } from './tls-files.ts';
+import { formatDuration, formatSize } from './units.ts';
+
+export { describeKeys, type KeyDescription };
+
+type Plain = Record<string, unknown>;
+
+const SECRET = '***';
+/** Blocks of a route that repeat the keys of top-level blocks. */
+const OVERRIDES = /^routes\[\]\.(limits|timeouts|close_codes)\./;
+
+/** The effective config as YAML that loads to the same Config; secrets are `***`. */
+export function renderConfig(config: Config): string {
+  const upstreams = Object.values(config.upstreams).filter(({ name }) => MAP_KEY.test(name));
+  const plain: Plain = {
+    listeners: config.listeners.map(plainListener),
+    trusted_proxies: config.trusted_proxies,
+    routes: config.routes.map((route) => plainRoute(route, config)),
+    upstreams: Object.fromEntries(upstreams.map((upstream) => [upstream.name, plainUpstream(upstream, config)])),
+    limits: {
+      max_head_size: formatSize(config.limits.max_head_size),
+      max_target_size: formatSize(config.limits.max_target_size),
+      max_header_fields: config.limits.max_header_fields,
+      max_sessions: countText(config.limits.max_sessions),
+      ...plainLimits(config.limits),
+    },
+    timeouts: plainTimeouts(config.timeouts),
+    close_codes: config.close_codes,
+    log: config.log,
+  };
+  return stringify(masked(plain, originOf(config).secrets, ''), { lineWidth: 0, aliasDuplicateObjects: false });
+}
+
+/** JSON Schema (draft 2020-12) of the config file, for editors. */
+export function jsonSchema(): Plain {
+  const schema = z.toJSONSchema(configSchema, {
+    io: 'input',
+    override: ({ jsonSchema: part }) => {
+      delete part[TYPE_NOTE];
+      delete part[DEFAULT_NOTE];
+    },
+  });
+  return { ...schema, title: 'framegate config' };
+}
+
+/** The reference as a Markdown table: key, default, values, meaning. Keys that routes only repeat are left out. */
+export function referenceTable(): string {
+  const rows = describeKeys().filter(({ path }) => !OVERRIDES.test(path));
+  return ['| key | default | values | meaning |', '|---|---|---|---|', ...rows.map(referenceRow), ''].join('\n');
+}
+
+/** One row of the table, as a README has to hold it. */
+export function referenceRow(key: KeyDescription): string {
+  const fallback = key.default.startsWith('= ') || key.default === 'required' ? key.default : `\`${key.default}\``;
+  return `| \`${key.path}\` | ${cell(fallback)} | ${cell(key.type)} | ${cell(key.description)} |`;
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|');
+}
+
+function plainListener(listener: ListenerConfig): Plain {
+  const { address } = listener;
+  const mode = address.kind === 'unix' && address.mode !== null ? { mode: octal(address.mode) } : {};
+  return { name: listener.name, address: listener.address_text, ...mode, backlog: listener.backlog };
+}
+
+function octal(mode: number): string {
+  return `0${mode.toString(8).padStart(3, '0')}`;
+}
+
+function plainRoute(route: RouteConfig, config: Config): Plain {
+  const { match } = route;
+  const own = {
+    ...difference(plainLimits(route.limits), plainLimits(config.limits)),
+    ...(route.own_max_sessions === Number.POSITIVE_INFINITY ? {} : { max_sessions: route.own_max_sessions }),
+  };
+  return {
+    name: route.name,
+    match: {
+      ...(match.hosts.length > 0 ? { hosts: match.hosts } : {}),
+      path: match.path,
+      ...(match.listeners.length > 0 ? { listeners: match.listeners } : {}),
+    },
+    upstream: route.upstream,
+    ...(route.rewrite === null ? {} : { rewrite: route.rewrite }),
+    limits: own,
+    timeouts: difference(plainTimeouts(route.timeouts), plainTimeouts(config.timeouts)),
+    close_codes: difference(route.close_codes, config.close_codes),
+    compression: route.compression,
+    subprotocols: route.subprotocols,
+  };
+}
+
+function plainUpstream(upstream: UpstreamConfig, config: Config): Plain {
+  const tls = upstream.tls === null ? {} : { tls: plainTls(upstream.name, upstream.tls, config) };
+  return {
+    targets: upstream.targets.map((target) => ({
+      name: target.name,
+      url: target.url,
+      weight: target.weight,
+      max_sessions: countText(target.max_sessions),
+    })),
+    host: typeof upstream.host === 'string' ? upstream.host : upstream.host.literal,
+    balance: upstream.balance,
+    retries: upstream.retries,
+    local_addresses: upstream.local_addresses,
+    ...tls,
+  };
+}
+
+/** File names as they were written; a PEM text that came in their place is not shown. */
+function plainTls(name: string, tls: NonNullable<UpstreamConfig['tls']>, config: Config): Plain {
+  const { files } = originOf(config);
+  const plain: Plain = {};
+  for (const key of ['ca', 'cert', 'key'] as const) {
+    const text = files.get(pathText(['upstreams', name, 'tls', key]));
+    if (tls[key] !== null) plain[key] = text === undefined || isPemText(text) ? SECRET : text;
+  }
+  if (tls.server_name !== null) plain.server_name = tls.server_name;
+  return { ...plain, verify: tls.verify };
+}
+
+/** The limits that a route may override. */
+function plainLimits(limits: Limits): Plain {
+  return {
+    max_early_bytes: formatSize(limits.max_early_bytes),
+    max_buffered: formatSize(limits.max_buffered),
+    from_client: plainDirection(limits.from_client),
+    from_backend: plainDirection(limits.from_backend),
+  };
+}
+
+function plainDirection(limits: DirectionLimits): Plain {
+  return {
+    max_message_size: formatSize(limits.max_message_size),
+    max_frame_size: formatSize(limits.max_frame_size),
+    max_fragments: countText(limits.max_fragments),
+  };
+}
+
+function plainTimeouts(timeouts: Config['timeouts']): Plain {
+  return Object.fromEntries(Object.entries(timeouts).map(([key, ms]) => [key, formatDuration(ms)]));
+}
+
+function countText(count: number): number | string {
+  return count === Number.POSITIVE_INFINITY ? 'off' : count;
+}
+
+/** The keys of `own` that say something else than `whole`. */
+function difference(own: Plain, whole: Plain): Plain {
+  const kept: Plain = {};
+  for (const [key, value] of Object.entries(own)) {
+    const other = whole[key];
+    if (isPlain(value) && isPlain(other)) {
+      const inner = difference(value, other);
+      if (Object.keys(inner).length > 0) kept[key] = inner;
+    } else if (value !== other) kept[key] = value;
+  }
+  return kept;
+}
+
+function isPlain(value: unknown): value is Plain {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Secrets replaced, and what would be taken for `${NAME}` on the next load escaped. */
+function masked(value: unknown, secrets: ReadonlySet<string>, path: string): unknown {
+  if (secrets.has(path)) return SECRET;
+  if (typeof value === 'string') return value.replaceAll('${', () => '$${');
+  if (Array.isArray(value)) return value.map((item: unknown, index) => masked(item, secrets, `${path}[${index}]`));
+  if (!isPlain(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => {
+      const at = pathText([key]);
+      return [key, masked(item, secrets, path === '' || at.startsWith('[') ? path + at : `${path}.${at}`)];
+    }),
+  );
+}

@@ -1,0 +1,73 @@
+// Runs the schema until it has a result: every fault is reported once, then taken out of a copy of the value, so that
+// the checks across keys still see the rest. What it returns after a fault is for those checks only.
+
+import { explain, type Finding, NO_MESSAGE } from './explain.ts';
+import type { PathSegments } from './problems.ts';
+import { configSchema, type ParsedConfig } from './schema.ts';
+import { nodeAt, type Tree } from './tree.ts';
+
+/** A round can uncover what the round before hid behind a fault; each block has few levels to hide things in. */
+const ROUNDS_MAX = 8;
+
+/** What stands in for a required key that is missing or wrong. */
+const STAND_INS: Readonly<Record<string, unknown>> = {
+  upstream: 'builtin:echo',
+  url: 'builtin:echo',
+  targets: [{ url: 'builtin:echo' }],
+};
+
+type Container = Record<string | number, unknown>;
+
+/** `value` is plain data of our own and is changed in place. */
+export function parseRepairing(value: unknown, tree: Tree, report: (finding: Finding) => void): ParsedConfig | null {
+  for (let round = 0; round < ROUNDS_MAX; round += 1) {
+    const result = configSchema.safeParse(value, { reportInput: true, error: () => NO_MESSAGE });
+    if (result.success) return result.data;
+    const findings = result.error.issues.flatMap((issue) => explain(issue));
+    const retyped = findings.filter((finding) => finding.wantsText && asText(value, tree, finding.path));
+    // A replaced ${NAME} that looks like a number is text where the key wants text: nothing was wrong.
+    if (retyped.length > 0) continue;
+    for (const finding of findings) {
+      report(finding);
+      if (finding.path.length === 0) return null;
+      takeOut(value, finding.path);
+    }
+  }
+  return null;
+}
+
+function asText(value: unknown, tree: Tree, path: PathSegments): boolean {
+  const node = nodeAt(tree, path);
+  const parent = containerAt(value, path.slice(0, -1));
+  const last = path[path.length - 1];
+  if (node?.kind !== 'scalar' || node.text === null || parent === null || last === undefined) return false;
+  parent[last] = node.text;
+  return true;
+}
+
+function takeOut(value: unknown, path: PathSegments): void {
+  const parent = containerAt(value, path.slice(0, -1));
+  const last = path[path.length - 1];
+  if (parent === null || last === undefined) return;
+  if (typeof last === 'string') {
+    if (Object.hasOwn(STAND_INS, last)) parent[last] = structuredClone(STAND_INS[last]);
+    else delete parent[last];
+    return;
+  }
+  const item = parent[last];
+  // An item of a list of blocks leaves an empty block, so that the others keep their position.
+  const block =
+    path[path.length - 2] === 'routes' || path[path.length - 2] === 'listeners' || path[path.length - 2] === 'targets';
+  if (block && (typeof item !== 'object' || item === null || Array.isArray(item))) parent[last] = {};
+  else takeOut(value, path.slice(0, -1));
+}
+
+function containerAt(value: unknown, path: PathSegments): Container | null {
+  let at: unknown = value;
+  for (const part of path) {
+    if (typeof at !== 'object' || at === null) return null;
+    at = (at as Container)[part];
+  }
+  // The value was made by plainValue: objects and arrays only, without accessors.
+  return typeof at === 'object' && at !== null ? (at as Container) : null;
+}

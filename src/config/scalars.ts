@@ -1,0 +1,155 @@
+// Owns the kinds of values a config key can take, as zod schemas whose messages say what is expected.
+// It must not know any key by name.
+
+import * as z from 'zod';
+import { printable } from './addresses.ts';
+import { didYouMean } from './suggest.ts';
+import {
+  DURATION_PATTERN,
+  durationRange,
+  type Parsed,
+  parseDuration,
+  parseSize,
+  SIZE_PATTERN,
+  sizeRange,
+  type UnitRange,
+} from './units.ts';
+
+/** What the reference says about a key besides its description; removed from JSON Schema. */
+export const TYPE_NOTE = 'x-type';
+export const DEFAULT_NOTE = 'x-default';
+
+export interface KeyNotes {
+  /** Values in words, for the reference. */
+  readonly type: string;
+  /** The default in words where no literal default exists: "= the address". */
+  readonly default?: string;
+}
+
+/** Describe a key. The description is what editors, `framegate schema` and the reference show. */
+export function documented<T extends z.ZodType>(schema: T, description: string, notes: KeyNotes): T {
+  const fallback = notes.default === undefined ? {} : { [DEFAULT_NOTE]: notes.default };
+  return schema.meta({ description, [TYPE_NOTE]: notes.type, ...fallback });
+}
+
+export function duration(description: string, range: UnitRange) {
+  const form = z.union([z.string().regex(DURATION_PATTERN), z.literal(false)], {
+    error: (issue) => problemOf(parseDuration(issue.input, range)),
+  });
+  const schema = form.transform((input, ctx) => take(parseDuration(input, range), input, ctx));
+  return documented(schema, `${description} ${capital(durationRange(range))}.`, {
+    type: range.off ? 'duration, off' : 'duration',
+  });
+}
+
+export function size(description: string, range: UnitRange, notes: Partial<KeyNotes> = {}) {
+  const form = z.union([z.string().regex(SIZE_PATTERN), z.literal(false)], {
+    error: (issue) => problemOf(parseSize(issue.input, range)),
+  });
+  const schema = form.transform((input, ctx) => take(parseSize(input, range), input, ctx));
+  const type = range.off ? 'size, off' : 'size';
+  return documented(schema, `${description} ${capital(sizeRange(range))}.`, { type, ...notes });
+}
+
+export function count(description: string, min: number, max: number) {
+  return documented(wholeNumber(min, max, ''), `${description} From ${min} to ${max}.`, { type: 'count' });
+}
+
+/** A count, or words that stand for one. `off` may also come as false, which is what YAML 1.1 makes of it. */
+export function countOr<const W extends string>(description: string, min: number, max: number, words: readonly W[]) {
+  const error = countError(min, max, `, or ${words.join(', ')}`);
+  const plain = z.union([wholeNumber(min, max, ''), z.enum(words), z.literal(false)], { error });
+  const schema = plain.transform((input): number | Exclude<W, 'off'> =>
+    input === false || input === 'off' ? Number.POSITIVE_INFINITY : (input as number | Exclude<W, 'off'>),
+  );
+  return documented(schema, `${description} From ${min} to ${max}, or ${words.join(', ')}.`, {
+    type: `count, ${words.join(', ')}`,
+  });
+}
+
+function wholeNumber(min: number, max: number, words: string) {
+  const error = countError(min, max, words);
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+function countError(min: number, max: number, words: string) {
+  return (issue: { readonly input?: unknown }) => {
+    const found = typeof issue.input === 'string' && /^[0-9]+$/.test(issue.input) ? ', found text' : '';
+    return `expected a whole number from ${min} to ${max}${words}${found}`;
+  };
+}
+
+/** Values that later versions know, by the name of that version. */
+type LaterValues = Readonly<Record<string, string>>;
+
+/** One of some words. */
+export function choice<const W extends string>(description: string, words: readonly W[], later: LaterValues = {}) {
+  const schema = z.enum(words, { error: (issue) => choiceProblem(issue.input, words, later) });
+  return documented(schema, description, { type: words.join(', ') });
+}
+
+/** One of some words, `off` among them, which may also come as false. */
+export function choiceOff<const W extends string>(description: string, words: readonly W[]) {
+  const all: readonly (W | 'off')[] = [...words, 'off'];
+  const error = (issue: { readonly input?: unknown }) => choiceProblem(issue.input, all, {});
+  const schema = z
+    .union([z.enum(all), z.literal(false)], { error })
+    .transform((word): W | 'off' => (word === false ? 'off' : word));
+  return documented(schema, description, { type: all.join(', ') });
+}
+
+function choiceProblem(input: unknown, words: readonly string[], later: LaterValues): string {
+  const name = typeof input === 'string' ? input : objectKey(input);
+  const version = name !== null && Object.hasOwn(later, name) ? later[name] : undefined;
+  if (version !== undefined) return `needs framegate with (${version})`;
+  const guess = typeof input === 'string' ? didYouMean(input, words) : '';
+  return `expected ${words.length === 1 ? '' : 'one of '}${words.join(', ')}${guess}`;
+}
+
+/** `{ hash: ... }` is known by its only key. */
+function objectKey(input: unknown): string | null {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return null;
+  return Object.keys(input)[0] ?? null;
+}
+
+/** Text that a function turns into a value or refuses with a sentence. */
+export function parsedText<T>(parse: (text: string) => Parsed<T>) {
+  return z.string().transform((text, ctx) => take(parse(text), text, ctx));
+}
+
+const NAME = /^[\x21-\x7e]{1,128}$/;
+
+/** Names in logs and metric labels. */
+export function nameText() {
+  return parsedText((text) =>
+    NAME.test(text) ? { value: text } : { problem: 'a name has 1 to 128 visible ASCII characters and no space' },
+  );
+}
+
+/** RFC 9110 5.6.2. */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
+
+export function tokenText() {
+  return parsedText((text) =>
+    TOKEN.test(text)
+      ? { value: text }
+      : { problem: `"${printable(text)}" is no subprotocol name (a token, RFC 6455 11.3.4)` },
+  );
+}
+
+/** Keys of maps whose keys are names. */
+export const MAP_KEY = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+function problemOf(parsed: Parsed<unknown>): string {
+  return 'problem' in parsed ? parsed.problem : 'not understood';
+}
+
+function take<T>(parsed: Parsed<T>, input: unknown, ctx: z.core.$RefinementCtx): T {
+  if ('value' in parsed) return parsed.value;
+  ctx.issues.push({ code: 'custom', message: parsed.problem, input });
+  return z.NEVER;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
