@@ -1,0 +1,213 @@
+#!/usr/bin/env -S node --single-threaded
+// Owns arguments, streams, signals and exit codes: the only file that touches `process`. What the commands do is done
+// elsewhere; here is who is told, and how it all ends.
+
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { inspect } from 'node:util';
+import { type Command, ExitCode, type FileSource, parseArguments, type RunSource } from './cli/arguments.ts';
+import { helpText, tryHint } from './cli/help.ts';
+import type { FileResult } from './cli/load.ts';
+import type { Config } from './config/schema.ts';
+import type { Proxy as Framegate } from './proxy.ts';
+
+/** After a crash the drain is asked of code that may be broken: this long, then the process ends without it. */
+const CRASH_DRAIN_MS = 10_000;
+
+/** For the last log lines to be taken by whoever reads them. */
+const FLUSH_MS = 1_000;
+
+const ignore = (): void => {};
+
+/** Why a running proxy shall end. */
+type Stop = { readonly kind: 'signal'; readonly name: string } | { readonly kind: 'crash' };
+
+/** A config and what to call it, or the exit code after everything was told. */
+type Loaded = { readonly config: Config; readonly name: string } | { readonly exit: ExitCode };
+
+// Node opens its inspector on a USR1 that nobody handles, and a reader that went away must not end the process. The
+// handlers come before the slow imports, which is why those are dynamic.
+process.on('SIGUSR1', ignore);
+process.on('SIGPIPE', ignore);
+process.stdout.on('error', ignore);
+process.stderr.on('error', ignore);
+
+async function main(): Promise<void> {
+  const verdict = parseArguments(process.argv.slice(2));
+  if (!verdict.ok) {
+    complain(`framegate: ${verdict.message}\n"framegate help" lists the commands\n`);
+    process.exitCode = ExitCode.Usage;
+    return;
+  }
+  const { command } = verdict;
+  // A proxy that was told to end ends, whatever it left behind; other commands have nothing that could keep them.
+  if (command.kind === 'run') process.exit(await run(command.source));
+  process.exitCode = await answer(command);
+}
+
+/** The commands that print something and are done. */
+async function answer(command: Exclude<Command, { kind: 'run' }>): Promise<ExitCode> {
+  switch (command.kind) {
+    case 'check':
+      return check(command.source, command.format);
+    case 'config':
+      return printConfig(command.source);
+    case 'schema': {
+      const { jsonSchema } = await import('./config/render.ts');
+      print(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
+      return ExitCode.Stopped;
+    }
+    case 'version':
+      print(`${version()}\n`);
+      return ExitCode.Stopped;
+    case 'help':
+      print(helpText(command.topic));
+      return ExitCode.Stopped;
+    default:
+      return unreachable(command);
+  }
+}
+
+/** The result of a check is what it found, so that goes to stdout in both forms. */
+async function check(source: FileSource, format: 'text' | 'json'): Promise<ExitCode> {
+  const result = await loadFile(source);
+  if (result === null) return ExitCode.BadConfig;
+  const problems = 'problems' in result ? result.problems : result.warnings;
+  if (format === 'json') {
+    print(`${JSON.stringify(problems, null, 2)}\n`);
+  } else {
+    const { formatProblems } = await import('./config/problems.ts');
+    print(`${formatProblems(problems, result.text)}${'config' in result ? `${result.file}: ok\n` : ''}`);
+  }
+  return 'config' in result ? ExitCode.Stopped : ExitCode.BadConfig;
+}
+
+async function printConfig(source: FileSource): Promise<ExitCode> {
+  const loaded = await loadAndTell(source);
+  if ('exit' in loaded) return loaded.exit;
+  const { renderConfig } = await import('./config/render.ts');
+  print(renderConfig(loaded.config));
+  return ExitCode.Stopped;
+}
+
+async function loadForRun(source: RunSource): Promise<Loaded> {
+  if (source.kind !== 'demo' && source.kind !== 'to') return loadAndTell(source);
+  const { loadFlags } = await import('./cli/load.ts');
+  const result = loadFlags(source);
+  if ('config' in result) return result;
+  for (const fault of result.faults) complain(`framegate: ${fault}\n`);
+  return { exit: ExitCode.Usage };
+}
+
+/** Problems and warnings of a file go to stderr. */
+async function loadAndTell(source: FileSource): Promise<Loaded> {
+  const result = await loadFile(source);
+  if (result === null) return { exit: ExitCode.BadConfig };
+  const { formatProblems } = await import('./config/problems.ts');
+  complain(formatProblems('problems' in result ? result.problems : result.warnings, result.text));
+  return 'config' in result ? { config: result.config, name: result.file } : { exit: ExitCode.BadConfig };
+}
+
+/** null: there is no file to load, and that was told. */
+async function loadFile(source: FileSource): Promise<FileResult | null> {
+  const { DEFAULT_FILE, loadSource } = await import('./cli/load.ts');
+  const result = await loadSource(source, { env: process.env, stdin: process.stdin });
+  if (result === null) {
+    complain(`framegate: no ${DEFAULT_FILE} here, and no -c FILE\n"framegate run --demo" works without one\n`);
+  }
+  return result;
+}
+
+async function run(source: RunSource): Promise<ExitCode> {
+  const stops = new StopRequests();
+  const loaded = await loadForRun(source);
+  if ('exit' in loaded) return loaded.exit;
+  const { createProxyFromConfig } = await import('./proxy.ts');
+  const about = { version: version(), node: process.version, pid: process.pid, config: loaded.name };
+  const proxy = createProxyFromConfig(loaded.config, { about });
+  try {
+    await proxy.start();
+  } catch (error) {
+    complain(`framegate: ${error instanceof Error ? error.message : String(error)}\n`);
+    return ExitCode.Failed;
+  }
+  if (wantsHint(source)) complain(tryHint(loaded.config, proxy.address()) ?? '');
+  return endOf(proxy, stops);
+}
+
+/** Waits until somebody wants the proxy to end, and ends it: in order at first, at once when asked again. */
+async function endOf(proxy: Framegate, stops: StopRequests): Promise<ExitCode> {
+  const stop = await stops.first;
+  const drained = proxy.drain(stop.kind === 'signal' ? stop.name : 'internal error').then(() => 'drained' as const);
+  const bounds = stop.kind === 'crash' ? [delay(CRASH_DRAIN_MS, 'late' as const)] : [];
+  const outcome = await Promise.race([drained, stops.second, ...bounds]);
+  await Promise.race([proxy.stop(), delay(FLUSH_MS)]);
+  if (stops.crashed) return ExitCode.Failed;
+  return outcome === 'again' ? ExitCode.Forced : ExitCode.Stopped;
+}
+
+/** Asks for an end, in the order they come: signals, and exceptions that nobody caught. It ends nothing itself. */
+class StopRequests {
+  readonly first: Promise<Stop>;
+  readonly second: Promise<'again'>;
+  private readonly settle: ((stop: Stop) => void)[] = [];
+  private hasCrashed = false;
+
+  constructor() {
+    this.first = new Promise((resolve) => this.settle.push(resolve));
+    this.second = new Promise((resolve) => this.settle.push(() => resolve('again')));
+    for (const name of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const)
+      process.on(name, () => this.add({ kind: 'signal', name }));
+    // Until a reload exists there is nothing to do on these, and ending would be the worst answer.
+    for (const name of ['SIGHUP', 'SIGUSR2'] as const) process.on(name, ignore);
+    process.on('uncaughtException', (error) => this.crash(error));
+  }
+
+  /** True when an end was asked for by a fault of our own. */
+  get crashed(): boolean {
+    return this.hasCrashed;
+  }
+
+  private add(stop: Stop): void {
+    this.settle.shift()?.(stop);
+  }
+
+  /** Unhandled rejections come here too. The state is unknown from here on: drain with what still works, then end. */
+  private crash(error: unknown): void {
+    complain(`framegate: internal error, ending: ${harmless(inspect(error))}\n`);
+    if (this.hasCrashed) process.exit(ExitCode.Failed);
+    this.hasCrashed = true;
+    this.add({ kind: 'crash' });
+  }
+}
+
+function wantsHint(source: RunSource): boolean {
+  return source.kind === 'demo' || process.stderr.isTTY === true || process.env.npm_lifecycle_event === 'start';
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return String(JSON.parse(text).version);
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}
+
+function complain(text: string): void {
+  process.stderr.write(text);
+}
+
+/** Text of a stack may hold what a peer sent: nothing that a terminal obeys gets through. */
+function harmless(text: string): string {
+  return text.replace(/[^\n\x20-\x7e]/g, '?');
+}
+
+function unreachable(value: never): never {
+  throw new Error(`not a command: ${String(value)}`);
+}
+
+await main().catch((error: unknown) => {
+  complain(`framegate: internal error: ${harmless(inspect(error))}\n`);
+  process.exit(ExitCode.Failed);
+});

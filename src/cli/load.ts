@@ -1,0 +1,90 @@
+// Owns the way from a command line to a loaded config: reads a file or stdin up to the size a config may have, or
+// makes the config that --demo and --to stand for. It must not print or end anything.
+
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { DEMO_CONFIG, oneBackendConfig } from '../config/demo.ts';
+import { type LoadResult, loadConfig, loadObject } from '../config/load.ts';
+import { ConfigError, type Problem } from '../config/problems.ts';
+import type { Config, ConfigInput } from '../config/schema.ts';
+import type { FileSource, RunSource } from './arguments.ts';
+
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdin: AsyncIterable<Uint8Array>;
+}
+
+/** A loaded file; `text` is for showing the lines of problems and warnings, null when there was nothing to read. */
+export type FileResult = LoadResult & { readonly file: string; readonly text: string | null };
+
+export type FlagResult = { readonly config: Config; readonly name: string } | { readonly faults: readonly string[] };
+
+/** What is read without -c. */
+export const DEFAULT_FILE = 'config.yaml';
+
+const STDIN_NAME = '<stdin>';
+/** One byte more than a config may have shows that it has too many; an endless device ends here too. */
+const READ_BYTES_MAX = 1024 * 1024 + 1;
+
+/** null: nobody named a file, and there is no ./config.yaml. */
+export async function loadSource(source: FileSource, around: Surroundings): Promise<FileResult | null> {
+  const file = source.kind === 'file' ? source.path : source.kind === 'stdin' ? STDIN_NAME : DEFAULT_FILE;
+  let bytes: Buffer;
+  try {
+    bytes = source.kind === 'stdin' ? await readStream(around.stdin) : readBounded(file);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown fault';
+    if (source.kind === 'default' && code === 'ENOENT') return null;
+    const message = `cannot read this file (${code})`;
+    return { problems: [{ severity: 'error', file, line: 0, column: 0, path: '', message }], file, text: null };
+  }
+  const place = source.kind === 'stdin' ? { baseDir: '.' } : {};
+  const result = loadConfig({ text: bytes, file, env: around.env, readFile: (path) => readFileSync(path), ...place });
+  return { ...result, file, text: bytes.toString('utf8') };
+}
+
+/** The built-in echo, or everything to one backend. */
+export function loadFlags(source: Exclude<RunSource, FileSource>): FlagResult {
+  const input = source.kind === 'to' ? oneBackendConfig(source.url, source.listen) : demoConfig(source.listen);
+  try {
+    return { config: loadObject(input, { baseDir: '.' }).config, name: `--${source.kind}` };
+  } catch (error) {
+    if (error instanceof ConfigError) return { faults: error.problems.map(flagFault) };
+    throw error;
+  }
+}
+
+function demoConfig(listen: string | null): ConfigInput {
+  return listen === null ? DEMO_CONFIG : { ...DEMO_CONFIG, listeners: [{ address: listen }] };
+}
+
+/** A problem of a config that nobody wrote, told of the option it came from. */
+function flagFault({ path, message }: Problem): string {
+  if (path.startsWith('listeners')) return `--listen: ${message}`;
+  return path.startsWith('routes[0].upstream') ? `--to: ${message}` : `${path}: ${message}`;
+}
+
+async function readStream(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of stream) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= READ_BYTES_MAX) break;
+  }
+  return Buffer.concat(chunks);
+}
+
+function readBounded(path: string): Buffer {
+  const fd = openSync(path, 'r');
+  try {
+    const bytes = Buffer.alloc(READ_BYTES_MAX);
+    let size = 0;
+    for (;;) {
+      const count = readSync(fd, bytes, size, bytes.length - size, null);
+      size += count;
+      if (count === 0 || size === bytes.length) return bytes.subarray(0, size);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,344 @@
+// One accepted connection until it is a session, refused or gone: reads the head, applies the checks in their fixed
+// order, opens the backend, answers. The only reader and closer of the client's transport until the session takes it.
+
+import { TimerEntry } from '../limits/timer-wheel.ts';
+import type { Transport, TransportReader } from '../net/transport.ts';
+import { namesInstance } from '../protocol/forward.ts';
+import { HeadStep, type RequestHead, RequestHeadParser } from '../protocol/http-head.ts';
+import { rewritePath } from '../protocol/path.ts';
+import { buildRelayedRefusal } from '../protocol/refusal-body.ts';
+import { buildRefusal, REFUSALS, type RefusalSlug } from '../protocol/refusals.ts';
+import { judgeUpgradeRequest, type UpgradeRequest } from '../protocol/upgrade-request.ts';
+import { buildClientSwitch } from '../protocol/upgrade-response.ts';
+import { Session } from '../session/session.ts';
+import { EarlyBytes } from './early-bytes.ts';
+import type { Edge, EdgeListener } from './edge.ts';
+import type { RelayedRefusal } from './exchange.ts';
+import { type Opened, type OpeningProgress, openBackend } from './opening.ts';
+import { RefusalReport } from './refusal-report.ts';
+import { SessionRecord } from './session-record.ts';
+import type { Route } from './snapshot.ts';
+
+/** After a refusal what still comes is read and dropped, so that the answer is not lost to a reset; at most this. */
+const LINGER_MS = 2_000;
+const LINGER_BYTES = 262_144;
+/** Retry-After of our own refusals: random within this, so that all who were refused do not come back at once. */
+const RETRY_AFTER_MAX_S = 5;
+
+type State =
+  | { readonly kind: 'reading'; readonly parser: RequestHeadParser }
+  | { readonly kind: 'opening'; readonly early: EarlyBytes; readonly abort: AbortController; readonly route: Route }
+  | { readonly kind: 'lingering'; discarded: number }
+  | { readonly kind: 'over' };
+
+export interface ConnectionOptions {
+  readonly edge: Edge;
+  readonly listener: EdgeListener;
+  readonly transport: Transport;
+  readonly onGone?: () => void;
+}
+
+/** A request that passed every check, and what was decided about it. */
+interface Admitted {
+  readonly request: UpgradeRequest;
+  readonly route: Route;
+  /** Path after the rewrite, and query. */
+  readonly path: string;
+  readonly protocols: readonly string[];
+}
+
+export class Connection extends TimerEntry implements TransportReader {
+  private readonly edge: Edge;
+  private readonly listener: EdgeListener;
+  private readonly transport: Transport;
+  private readonly onGone: (() => void) | null;
+  private readonly report: RefusalReport;
+  private state: State;
+
+  constructor(options: ConnectionOptions) {
+    super();
+    this.edge = options.edge;
+    this.listener = options.listener;
+    this.transport = options.transport;
+    this.onGone = options.onGone ?? null;
+    const { clock, wheel, snapshot } = this.edge;
+    const { limits, timeouts } = snapshot.config;
+    const parser = new RequestHeadParser({
+      headBytesMax: limits.max_head_size,
+      targetBytesMax: limits.max_target_size,
+      fieldsMax: limits.max_header_fields,
+    });
+    this.state = { kind: 'reading', parser };
+    this.report = new RefusalReport(this.edge, this.listener.name, this.transport.remoteAddress);
+    this.transport.reader = this;
+    wheel.schedule(this, clock.now() + timeouts.handshake);
+  }
+
+  onBytes(bytes: Buffer, start: number, end: number): void {
+    const { state } = this;
+    switch (state.kind) {
+      case 'reading':
+        this.readHead(state.parser, bytes, start, end);
+        return;
+      case 'opening':
+        state.early.append(bytes, start, end);
+        if (state.early.isFull) this.transport.pause();
+        return;
+      case 'lingering':
+        state.discarded += end - start;
+        if (state.discarded > LINGER_BYTES) this.close();
+        return;
+      case 'over':
+        return;
+      default:
+        unreachable(state);
+    }
+  }
+
+  onEnd(): void {
+    this.onClientGone();
+  }
+
+  onLost(): void {
+    this.onClientGone();
+  }
+
+  onTaken(): void {}
+
+  override onTimer(): void {
+    const { state } = this;
+    if (state.kind === 'reading') this.refuseLateHead(state.parser);
+    else if (state.kind === 'opening') this.refuse('backend_timeout', 'open');
+    else this.close();
+  }
+
+  /** Stop waiting for this handshake: framegate is going down. */
+  drain(): void {
+    if (this.state.kind === 'opening') this.refuse('draining');
+    else if (this.state.kind === 'reading' && this.state.parser.bytesSeen === 0) this.close();
+  }
+
+  /** Cut it off, whatever it is at. */
+  close(): void {
+    if (this.state.kind === 'opening') this.leaveOpening(this.state);
+    this.state = { kind: 'over' };
+    this.edge.wheel.cancel(this);
+    this.transport.destroy();
+    this.edge.removeConnection(this);
+    this.onGone?.();
+  }
+
+  /** Answer with a refusal of our own, then half-close and linger. */
+  refuse(slug: RefusalSlug, cause?: string): void {
+    if (this.state.kind === 'lingering' || this.state.kind === 'over') return;
+    const row = REFUSALS[slug];
+    this.report.write({ error: slug, status: row.status, cause, discarded: this.discardedEarlyBytes() });
+    const retryAfter = String(1 + Math.floor(Math.random() * RETRY_AFTER_MAX_S));
+    this.answer(buildRefusal(slug, this.report.requestId, 'retryAfter' in row ? [['Retry-After', retryAfter]] : []));
+  }
+
+  private readHead(parser: RequestHeadParser, bytes: Buffer, start: number, end: number): void {
+    const step = parser.feed(bytes, start, end);
+    if (step === HeadStep.NeedData) return;
+    if (step === HeadStep.Violation || parser.head === null) {
+      this.report.noteHead(parser);
+      this.refuse(parser.violation ?? 'request_line');
+      return;
+    }
+    const early = new EarlyBytes(this.edge.snapshot.config.limits.max_early_bytes);
+    if (parser.position < end) early.append(bytes, parser.position, end);
+    this.judge(parser.head, early);
+  }
+
+  /** The checks of a complete head, in their order. Each refuses and ends it, or lets it pass. */
+  private judge(head: RequestHead, early: EarlyBytes): void {
+    const { edge, report } = this;
+    const { snapshot } = edge;
+    report.noteFields(head, snapshot.trusted.trusts(this.transport.remoteAddress));
+    report.client = snapshot.trusted.clientOf(this.transport.remoteAddress, valuesOf(head, 'x-forwarded-for'));
+    const verdict = judgeUpgradeRequest(head);
+    if (!verdict.ok) {
+      report.noteVerdict(verdict);
+      this.refuse(verdict.slug);
+      return;
+    }
+    const { request } = verdict;
+    report.noteRequest(request);
+    if (namesInstance(head, edge.instanceId)) return this.refuse('loop');
+    const match = snapshot.router.match(request.hostname, request.path, this.listener.name);
+    const decoded =
+      request.decodedPath === request.path
+        ? match
+        : snapshot.router.match(request.hostname, request.decodedPath, this.listener.name);
+    // An escape must not lead past the route that the plain spelling has: what stands behind us may decode it.
+    if (decoded?.route !== match?.route) return this.refuse('encoded_path');
+    const route = match === null ? undefined : snapshot.routes.get(match.route.name);
+    if (match === null || route === undefined) return this.refuse('no_route');
+    report.noteRoute(route);
+    const protocols = allowedProtocols(request.protocols, route.config.subprotocols);
+    if (protocols.length === 0 && request.protocols.length > 0) return this.refuse('subprotocol');
+    if (edge.draining) return this.refuse('draining');
+    if (route.sessions >= route.config.own_max_sessions) return this.refuse('too_many_sessions', 'route');
+    const rewritten = route.config.rewrite === null ? request.path : rewritePath(route.config.rewrite, match.rest);
+    const path = `${rewritten}${request.query}`;
+    this.open({ request, route, path, protocols }, early);
+  }
+
+  private open(admitted: Admitted, early: EarlyBytes): void {
+    const { edge } = this;
+    const { route } = admitted;
+    const abort = new AbortController();
+    const state: State = { kind: 'opening', early, abort, route };
+    this.state = state;
+    route.sessions += 1;
+    edge.wheel.schedule(this, edge.clock.now() + route.config.timeouts.open);
+    if (early.isFull) this.transport.pause();
+    const progress: OpeningProgress = { target: null, tries: 0 };
+    this.report.progress = progress;
+    this.openAndSettle(admitted, state, progress).catch((error: unknown) => {
+      edge.log.event('error', 'handshake.fault', { request_id: this.report.requestId, error: stackOf(error) });
+      this.refuse('internal_error');
+    });
+  }
+
+  private async openAndSettle(
+    admitted: Admitted,
+    state: Extract<State, { kind: 'opening' }>,
+    progress: OpeningProgress,
+  ): Promise<void> {
+    const { edge, report } = this;
+    const { request, route } = admitted;
+    const { timeouts, compression } = route.config;
+    const outcome = await openBackend({
+      clock: edge.clock,
+      wheel: edge.wheel,
+      dialer: edge.dialer,
+      log: edge.log,
+      upstream: route.upstream,
+      forward: {
+        request,
+        protocols: admitted.protocols,
+        extensions: compression === 'passthrough' ? request.deflateOffers : [],
+        clientAddress: report.client,
+        peerAddress: this.transport.remoteAddress,
+        peerTrusted: report.peerTrusted,
+        secure: false,
+        listenerPort: this.listener.port,
+        requestId: report.requestId,
+        instanceId: edge.instanceId,
+        key: request.key,
+      },
+      path: admitted.path,
+      connectMs: timeouts.connect,
+      upgradeMs: timeouts.upgrade,
+      signal: state.abort.signal,
+      progress,
+    });
+    if (this.state !== state) {
+      // Refused or gone meanwhile; what was opened for it goes too.
+      if (outcome.kind === 'opened') discard(outcome);
+      return;
+    }
+    if (outcome.kind === 'opened') this.beginSession(admitted, outcome, state);
+    else if (outcome.kind === 'refused') this.relayRefusal(outcome);
+    else if (outcome.error !== 'aborted') this.refuse(outcome.error, outcome.cause);
+  }
+
+  private beginSession(admitted: Admitted, opened: Opened, state: Extract<State, { kind: 'opening' }>): void {
+    const { edge, transport, report } = this;
+    const { request, route } = admitted;
+    const { answer, target } = opened;
+    edge.wheel.cancel(this);
+    this.state = { kind: 'over' };
+    const { protocol, extensions, fields } = answer;
+    const response = buildClientSwitch({ key: request.key, protocol, extensions, fields });
+    const record = new SessionRecord({ edge, route, target, facts: report.sessionFacts(opened) });
+    record.session = new Session({
+      clock: edge.clock,
+      wheel: edge.wheel,
+      policy: route.policy,
+      owner: record,
+      client: transport,
+      backend: opened.transport,
+      deflate: answer.deflate,
+    });
+    edge.sessions.add(record);
+    edge.removeConnection(this);
+    transport.write(response, 0, response.length, true);
+    record.session.start(state.early.take(), answer.leftover);
+  }
+
+  private relayRefusal(refusal: RelayedRefusal): void {
+    const { status } = refusal;
+    this.report.write({
+      error: 'backend_refused',
+      status,
+      cause: `status ${status}`,
+      discarded: this.discardedEarlyBytes(),
+    });
+    this.answer(buildRelayedRefusal(refusal));
+  }
+
+  private refuseLateHead(parser: RequestHeadParser): void {
+    if (parser.bytesSeen > 0) {
+      this.report.noteHead(parser);
+      this.refuse('handshake_timeout');
+      return;
+    }
+    // Not one byte came: there is no request to answer.
+    const { status } = REFUSALS.handshake_timeout;
+    this.report.write({ error: 'handshake_timeout', status, cause: 'no byte', discarded: 0 });
+    this.answer(NOTHING);
+  }
+
+  /** Send the last bytes this client gets, then FIN, then drop what still comes. */
+  private answer(bytes: Buffer): void {
+    const { edge, transport } = this;
+    if (this.state.kind === 'opening') this.leaveOpening(this.state);
+    this.state = { kind: 'lingering', discarded: 0 };
+    if (bytes.length > 0) transport.write(bytes, 0, bytes.length, true);
+    transport.end();
+    transport.resume();
+    edge.wheel.schedule(this, edge.clock.now() + LINGER_MS);
+  }
+
+  private onClientGone(): void {
+    if (this.state.kind === 'opening') this.report.writeGone();
+    this.close();
+  }
+
+  /** Give back what an opening holds and stop it. */
+  private leaveOpening(state: Extract<State, { kind: 'opening' }>): void {
+    this.state = { kind: 'over' };
+    state.route.sessions -= 1;
+    state.abort.abort();
+  }
+
+  private discardedEarlyBytes(): number {
+    return this.state.kind === 'opening' ? this.state.early.size : 0;
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
+
+function discard(opened: Opened): void {
+  opened.transport.destroy();
+  opened.target.release();
+}
+
+function valuesOf(head: RequestHead, name: string): string[] {
+  return head.fields.filter((field) => field.lower === name).map((field) => field.value);
+}
+
+/** The offered subprotocols that the route lists, in the order of the offer. */
+function allowedProtocols(offered: readonly string[], allowed: 'any' | readonly string[]): readonly string[] {
+  return allowed === 'any' ? offered : offered.filter((protocol) => allowed.includes(protocol));
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function unreachable(state: never): never {
+  throw new Error(`no such state: ${String(state)}`);
+}

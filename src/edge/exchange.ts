@@ -1,0 +1,187 @@
+// The upgrade request to one backend and its answer: a judged 101 with the bytes behind it, a refusal to relay, or why
+// it is neither. It reads the backend's transport until then and leaves it paused. It chooses no target.
+
+import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
+import type { Transport, TransportReader } from '../net/transport.ts';
+import { type HeadField, HeadStep, type ResponseHead, ResponseHeadParser } from '../protocol/http-head.ts';
+import { BodyStep, RefusalBody, relayedRefusalFields } from '../protocol/refusal-body.ts';
+import { judgeUpgradeResponse } from '../protocol/upgrade-response.ts';
+
+/** 100 Continue, 103 Early Hints and the like before the answer (RFC 9110 15.2): more is a flood. */
+const INTERIM_MAX = 8;
+
+export interface Switched {
+  readonly kind: 'switched';
+  readonly protocol: string | null;
+  readonly extensions: string | null;
+  readonly deflate: boolean;
+  readonly fields: readonly HeadField[];
+  /** What came behind the 101 in the same read. */
+  readonly leftover: Buffer | null;
+}
+
+export interface RelayedRefusal {
+  readonly kind: 'refused';
+  readonly status: number;
+  readonly fields: readonly HeadField[];
+  readonly body: Buffer;
+}
+
+export interface FailedExchange {
+  readonly kind: 'failed';
+  readonly error: 'backend_handshake' | 'backend_timeout' | 'backend_unreachable';
+  readonly cause: string;
+}
+
+export type ExchangeOutcome = Switched | RelayedRefusal | FailedExchange;
+
+export interface ExchangeOptions {
+  readonly transport: Transport;
+  readonly wheel: TimerWheel;
+  /** The whole request, sent at once. */
+  readonly request: Buffer;
+  readonly key: string;
+  readonly protocols: readonly string[];
+  readonly extensions: readonly string[];
+  /** When the answer must be complete. */
+  readonly deadline: number;
+  readonly signal: AbortSignal;
+}
+
+/** Resolves always; the transport is paused after a 101 and destroyed otherwise. */
+export function exchange(options: ExchangeOptions): Promise<ExchangeOutcome> {
+  return new Promise((resolve) => new Exchange(options, resolve));
+}
+
+class Exchange implements TransportReader {
+  private readonly options: ExchangeOptions;
+  private readonly resolve: (outcome: ExchangeOutcome) => void;
+  private readonly alarm: Alarm;
+  private readonly onAbort = () => this.fail('backend_unreachable', 'aborted');
+  private parser = new ResponseHeadParser();
+  private interim = 0;
+  private refusal: { readonly head: ResponseHead; readonly body: RefusalBody } | null = null;
+  private done = false;
+
+  constructor(options: ExchangeOptions, resolve: (outcome: ExchangeOutcome) => void) {
+    this.options = options;
+    this.resolve = resolve;
+    this.alarm = new Alarm(() => this.fail('backend_timeout', 'upgrade'));
+    options.wheel.schedule(this.alarm, options.deadline);
+    options.signal.addEventListener('abort', this.onAbort, { once: true });
+    options.transport.reader = this;
+    options.transport.write(options.request, 0, options.request.length, true);
+    if (options.signal.aborted) this.onAbort();
+  }
+
+  onBytes(bytes: Buffer, start: number, end: number): void {
+    let at = start;
+    while (!this.done) {
+      if (this.refusal !== null) {
+        this.takeBody(this.refusal.body.feed(bytes, at, end));
+        return;
+      }
+      const step = this.parser.feed(bytes, at, end);
+      if (step === HeadStep.NeedData) return;
+      const head = this.parser.head;
+      if (step === HeadStep.Violation || head === null) {
+        this.fail('backend_handshake', this.parser.violation ?? 'bad head');
+        return;
+      }
+      at = this.parser.position;
+      this.takeHead(head, bytes, at, end);
+    }
+  }
+
+  onEnd(): void {
+    if (this.refusal !== null) this.takeBody(this.refusal.body.end());
+    else this.fail('backend_handshake', 'closed before the answer');
+  }
+
+  onLost(error: Error): void {
+    // What has arrived of a refusal is worth more than the reset behind it.
+    if (this.refusal !== null) this.finishRefusal(EMPTY);
+    else this.fail('backend_handshake', codeOf(error));
+  }
+
+  onTaken(): void {}
+
+  private takeHead(head: ResponseHead, bytes: Buffer, at: number, end: number): void {
+    if (head.status === 101) {
+      this.takeSwitch(head, bytes, at, end);
+      return;
+    }
+    if (head.status < 200) {
+      this.takeInterim(head);
+      return;
+    }
+    if (head.status < 300) {
+      // RFC 6455 4.1: only a 101 opens. A 2xx is no refusal either, so there is nothing true to relay.
+      this.fail('backend_handshake', `status ${head.status}`);
+      return;
+    }
+    const body = new RefusalBody(head);
+    this.refusal = { head, body };
+    this.takeBody(body.feed(bytes, at, at));
+  }
+
+  private takeInterim(head: ResponseHead): void {
+    this.interim += 1;
+    // An interim answer that dresses up as the switch is neither (RFC 9110 15.2, RFC 6455 4.1).
+    const isDisguised = head.fields.some((field) => field.lower === 'sec-websocket-accept');
+    if (isDisguised) this.fail('backend_handshake', `status ${head.status}`);
+    else if (this.interim > INTERIM_MAX) this.fail('backend_handshake', 'too many interim answers');
+    this.parser = new ResponseHeadParser();
+  }
+
+  private takeSwitch(head: ResponseHead, bytes: Buffer, at: number, end: number): void {
+    const verdict = judgeUpgradeResponse(head, this.options);
+    if (!verdict.ok) {
+      this.fail('backend_handshake', verdict.cause);
+      return;
+    }
+    // Paused before anything is awaited: what comes from now on belongs to the session.
+    this.options.transport.pause();
+    const { protocol, extensions, deflate, fields } = verdict;
+    const leftover = at < end ? Buffer.from(bytes.subarray(at, end)) : null; // copied: outlives the read buffer
+    this.settle({ kind: 'switched', protocol, extensions, deflate, fields, leftover });
+  }
+
+  private takeBody(step: BodyStep): void {
+    const body = this.refusal?.body;
+    if (body === undefined || step === BodyStep.NeedData) return;
+    if (step === BodyStep.Violation) this.fail('backend_handshake', body.violation ?? 'bad body');
+    else this.finishRefusal(body.bytes());
+  }
+
+  private finishRefusal(body: Buffer): void {
+    if (this.refusal === null) return;
+    const { head } = this.refusal;
+    this.settle({ kind: 'refused', status: head.status, fields: relayedRefusalFields(head), body });
+    this.options.transport.destroy();
+  }
+
+  private fail(error: FailedExchange['error'], cause: string): void {
+    // The status is known and only its body is late: relay it without.
+    if (this.refusal !== null && error === 'backend_timeout') {
+      this.finishRefusal(EMPTY);
+      return;
+    }
+    this.settle({ kind: 'failed', error, cause });
+    this.options.transport.destroy();
+  }
+
+  private settle(outcome: ExchangeOutcome): void {
+    if (this.done) return;
+    this.done = true;
+    this.options.wheel.cancel(this.alarm);
+    this.options.signal.removeEventListener('abort', this.onAbort);
+    this.resolve(outcome);
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+}

@@ -1,0 +1,164 @@
+// What is known so far about one handshake, gathered while it is checked: for its line in the log if it fails, for the
+// session's lines if it succeeds. Peer bytes are cut to a bound here; the log escapes them.
+
+import { randomUUID } from 'node:crypto';
+import type { RequestHead, RequestHeadParser } from '../protocol/http-head.ts';
+import type { RequestVerdict, UpgradeRequest } from '../protocol/upgrade-request.ts';
+import type { Edge } from './edge.ts';
+import { loggedPath } from './logged-path.ts';
+import type { Opened, OpeningProgress } from './opening.ts';
+import type { SessionFacts } from './session-record.ts';
+import type { Route } from './snapshot.ts';
+
+/** Longer values of host, path, origin and user_agent are cut. */
+const FIELD_BYTES_MAX = 256;
+/** A trusted peer's X-Request-ID is kept if it is visible ASCII and not longer. */
+const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+
+export interface Refused {
+  readonly error: string;
+  readonly status: number;
+  readonly cause: string | undefined;
+  /** Bytes the client sent behind its head, thrown away. */
+  readonly discarded: number;
+}
+
+export class RefusalReport {
+  /** The client's address: the socket's, or what a trusted proxy says. */
+  client: string;
+  peerTrusted = false;
+  requestId: string = randomUUID().replaceAll('-', '');
+  progress: OpeningProgress | null = null;
+  private readonly edge: Edge;
+  private readonly listener: string;
+  private readonly peer: string;
+  private readonly startedAt: number;
+  private host: string | undefined;
+  private path: string | undefined;
+  private query = '';
+  private origin: string | undefined;
+  private userAgent: string | undefined;
+  private route: Route | null = null;
+
+  constructor(edge: Edge, listener: string, peer: string) {
+    this.edge = edge;
+    this.listener = listener;
+    this.peer = peer;
+    this.client = peer;
+    this.startedAt = edge.clock.now();
+  }
+
+  /** A head that broke a rule or came too late: as much of its target as was read. */
+  noteHead(parser: RequestHeadParser): void {
+    this.noteTarget(parser.target);
+  }
+
+  noteFields(head: RequestHead, peerTrusted: boolean): void {
+    this.peerTrusted = peerTrusted;
+    this.userAgent = fieldOf(head, 'user-agent');
+    this.origin = fieldOf(head, 'origin');
+    this.host = fieldOf(head, 'host');
+    this.noteTarget(head.target);
+    const requestId = fieldOf(head, 'x-request-id');
+    if (peerTrusted && requestId !== undefined && REQUEST_ID.test(requestId)) this.requestId = requestId;
+  }
+
+  noteVerdict(verdict: Extract<RequestVerdict, { ok: false }>): void {
+    if (verdict.path !== '') this.noteTarget(verdict.path);
+  }
+
+  noteRequest(request: UpgradeRequest): void {
+    this.host = request.host;
+    this.path = request.path;
+    this.query = request.query;
+  }
+
+  noteRoute(route: Route): void {
+    this.route = route;
+  }
+
+  /** The line of a refused handshake: 4xx are the client's doing, 5xx want a look. */
+  write(refused: Refused): void {
+    const { log, clock } = this.edge;
+    const level = refused.status >= 500 ? 'warn' : 'info';
+    if (!log.enabled(level)) return;
+    log.event(level, 'handshake.refused', {
+      status: refused.status,
+      error: refused.error,
+      ...this.facts(),
+      cause: refused.cause,
+      discarded_early_bytes: refused.discarded > 0 ? refused.discarded : undefined,
+      ms: Math.round(clock.now() - this.startedAt),
+    });
+  }
+
+  /** The client left before its 101: nothing was refused, and nobody is left to tell. */
+  writeGone(): void {
+    const { log, clock } = this.edge;
+    if (!log.enabled('debug')) return;
+    const ms = Math.round(clock.now() - this.startedAt);
+    log.event('debug', 'handshake.refused', { error: 'client_gone', ...this.facts(), ms });
+  }
+
+  /** What the lines of the session say that this handshake became. */
+  sessionFacts(opened: Opened): SessionFacts {
+    const { protocol } = opened.answer;
+    const listed = this.route?.config.subprotocols;
+    const isListed = protocol !== null && listed !== undefined && listed !== 'any' && listed.includes(protocol);
+    return {
+      session: this.edge.nextSessionId(),
+      listener: this.listener,
+      route: this.route?.config.name ?? '-',
+      upstream: this.route?.upstream.name ?? '-',
+      target: opened.target.name,
+      client: this.client,
+      peer: this.peer === this.client ? undefined : this.peer,
+      path: this.shownPath() ?? '',
+      request_id: this.requestId,
+      // Clients put tokens into this field, so only names that the config knows are shown.
+      subprotocol: protocol === null ? undefined : isListed ? protocol : 'unlisted',
+      connect_ms: Math.round(opened.connectMs),
+      upgrade_ms: Math.round(opened.upgradeMs),
+    };
+  }
+
+  private noteTarget(target: string): void {
+    const queryAt = target.indexOf('?');
+    this.path = queryAt < 0 ? target : target.slice(0, queryAt);
+    this.query = queryAt < 0 ? '' : target.slice(queryAt);
+  }
+
+  private facts(): Record<string, unknown> {
+    const { progress, route } = this;
+    return {
+      listener: this.listener,
+      client: this.client,
+      peer: this.peer === this.client ? undefined : this.peer,
+      host: cut(this.host),
+      path: this.shownPath(),
+      origin: cut(this.origin),
+      user_agent: cut(this.userAgent),
+      route: route?.config.name,
+      upstream: route?.upstream.name,
+      target: progress?.target?.name,
+      tries: progress === null || progress.tries === 0 ? undefined : progress.tries,
+      request_id: this.requestId,
+    };
+  }
+
+  private shownPath(): string | undefined {
+    if (this.path === undefined) return undefined;
+    const { log } = this.edge.snapshot.config;
+    const pattern = this.route?.config.match.path ?? null;
+    return cut(loggedPath({ path: this.path, query: this.query, pattern, log }));
+  }
+}
+
+function fieldOf(head: RequestHead, name: string): string | undefined {
+  return head.fields.find((field) => field.lower === name)?.value;
+}
+
+/** Heads are latin1, so a character is a byte. */
+function cut(text: string | undefined): string | undefined {
+  return text === undefined || text.length <= FIELD_BYTES_MAX ? text : text.slice(0, FIELD_BYTES_MAX);
+}

@@ -1,0 +1,172 @@
+// Chooses the route of a request: a map of hosts, then a tree of path segments, so that a thousand routes cost a few
+// look-ups. A host whose routes do not match the path falls through to the next less specific host, since a route
+// stands for a pair of host and path. It must not touch the path, which is matched byte for byte.
+
+import assert from 'node:assert/strict';
+import type { RouteConfig } from '../config/schema.ts';
+import { type PathPattern, parsePattern, patternKey } from '../protocol/path.ts';
+
+export interface RouteMatch {
+  readonly route: RouteConfig;
+  /** What followed the prefix of the route's path: '' or a string that begins with '/'. */
+  readonly rest: string;
+}
+
+/** Two routes, by their place in the config, that match the same set of requests. */
+export interface RouteOverlap {
+  readonly first: number;
+  readonly second: number;
+  /** The host both have; '' for any. */
+  readonly host: string;
+}
+
+/** One place in the tree of paths: after `/a/b` has been taken. */
+interface PathNode {
+  readonly literals: Map<string, PathNode>;
+  param: PathNode | null;
+  /** The route whose pattern ends here. */
+  exact: RouteConfig | null;
+  /** The route whose pattern goes on with `/*`. */
+  prefix: RouteConfig | null;
+}
+
+/** The routes of one listener. */
+interface HostTable {
+  readonly exact: Map<string, PathNode>;
+  /** By what follows `*.`. */
+  readonly wildcards: Map<string, PathNode>;
+  wildcardLengthMax: number;
+  readonly any: PathNode;
+}
+
+export class Router {
+  private readonly tables = new Map<string, HostTable>();
+
+  /** `routes` come from a checked config: their patterns parse. */
+  constructor(routes: readonly RouteConfig[], listenerNames: readonly string[]) {
+    for (const listener of listenerNames) {
+      const table = { exact: new Map(), wildcards: new Map(), wildcardLengthMax: 0, any: makeNode() };
+      this.tables.set(listener, table);
+      // For the same host and path a route that names the listener goes before one for all listeners.
+      for (const route of routes) if (route.match.listeners.includes(listener)) addRoute(table, route);
+      for (const route of routes) if (route.match.listeners.length === 0) addRoute(table, route);
+    }
+  }
+
+  /**
+   * `hostname` is lower-case without port and trailing dot, `path` begins with '/': exact host, then the longest `*.`,
+   * then any host; among the routes of a host, segment by segment literal, `{name}`, `*`.
+   */
+  match(hostname: string, path: string, listener: string): RouteMatch | null {
+    const table = this.tables.get(listener);
+    assert(table !== undefined, 'every listener was given to the constructor');
+    const exact = table.exact.get(hostname);
+    const found = exact === undefined ? null : findPath(exact, path, 0);
+    return found ?? matchWildcards(table, hostname, path) ?? findPath(table.any, path, 0);
+  }
+}
+
+/** Every pair of routes with a host, a path and a listener in common; the later route of each pair is the mistake. */
+export function findOverlaps(routes: readonly RouteConfig[]): RouteOverlap[] {
+  const overlaps: RouteOverlap[] = [];
+  const seen = new Map<string, number[]>();
+  for (const [second, route] of routes.entries()) {
+    const path = patternKey(patternOf(route));
+    for (const host of new Set(hostsOf(route))) {
+      const key = `${host} ${path}`;
+      const earlier = seen.get(key) ?? [];
+      const first = earlier.find((index) => sameListeners(routes[index] as RouteConfig, route));
+      if (first !== undefined) overlaps.push({ first, second, host });
+      seen.set(key, [...earlier, second]);
+    }
+  }
+  return overlaps;
+}
+
+/** Both for all listeners, or both naming one. One for all and one that names its listeners do not overlap. */
+function sameListeners(a: RouteConfig, b: RouteConfig): boolean {
+  if (a.match.listeners.length === 0) return b.match.listeners.length === 0;
+  return a.match.listeners.some((name) => b.match.listeners.includes(name));
+}
+
+function addRoute(table: HostTable, route: RouteConfig): void {
+  const pattern = patternOf(route);
+  for (const host of hostsOf(route)) {
+    const node = endOf(rootFor(table, host), pattern);
+    if (pattern.prefix) node.prefix ??= route;
+    else node.exact ??= route;
+  }
+}
+
+function rootFor(table: HostTable, host: string): PathNode {
+  if (host === '') return table.any;
+  if (!host.startsWith('*.')) return childOf(table.exact, host);
+  const suffix = host.slice(2);
+  table.wildcardLengthMax = Math.max(table.wildcardLengthMax, suffix.length);
+  return childOf(table.wildcards, suffix);
+}
+
+function endOf(root: PathNode, pattern: PathPattern): PathNode {
+  let node = root;
+  for (const segment of pattern.segments) {
+    if (segment.kind === 'literal') {
+      node = childOf(node.literals, segment.text);
+    } else {
+      node.param ??= makeNode();
+      node = node.param;
+    }
+  }
+  return node;
+}
+
+function childOf(nodes: Map<string, PathNode>, key: string): PathNode {
+  const known = nodes.get(key);
+  if (known !== undefined) return known;
+  const node = makeNode();
+  nodes.set(key, node);
+  return node;
+}
+
+/** The longest `*.` first. Dots left of the longest configured one are not looked at, however many the client sends. */
+function matchWildcards(table: HostTable, hostname: string, path: string): RouteMatch | null {
+  if (table.wildcards.size === 0) return null;
+  // From 1: `*` stands for one label or more, and a label is not empty.
+  let dot = hostname.indexOf('.', Math.max(1, hostname.length - 1 - table.wildcardLengthMax));
+  while (dot !== -1) {
+    const root = table.wildcards.get(hostname.slice(dot + 1));
+    const found = root === undefined ? null : findPath(root, path, 0);
+    if (found !== null) return found;
+    dot = hostname.indexOf('.', dot + 1);
+  }
+  return null;
+}
+
+/** `path[at]` is the '/' before the next segment, or the end. Each node is visited once at most. */
+function findPath(node: PathNode, path: string, at: number): RouteMatch | null {
+  if (at === path.length && node.exact !== null) return { route: node.exact, rest: '' };
+  if (at < path.length && (node.literals.size > 0 || node.param !== null)) {
+    const slash = path.indexOf('/', at + 1);
+    const end = slash === -1 ? path.length : slash;
+    const literal = node.literals.get(path.slice(at + 1, end));
+    const found = literal === undefined ? null : findPath(literal, path, end);
+    if (found !== null) return found;
+    // `{name}` is exactly one segment, and an empty one is none.
+    const named = node.param === null || end === at + 1 ? null : findPath(node.param, path, end);
+    if (named !== null) return named;
+  }
+  return node.prefix === null ? null : { route: node.prefix, rest: path.slice(at) };
+}
+
+function hostsOf(route: RouteConfig): readonly string[] {
+  return route.match.hosts.length === 0 ? [''] : route.match.hosts;
+}
+
+function patternOf(route: RouteConfig): PathPattern {
+  const parsed = parsePattern(route.match.path);
+  assert(parsed.ok, `the path of route ${route.name} was checked`);
+  return parsed.pattern;
+}
+
+function makeNode(): PathNode {
+  return { literals: new Map(), param: null, exact: null, prefix: null };
+}
