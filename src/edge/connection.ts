@@ -141,47 +141,43 @@ export class Connection extends TimerEntry implements TransportReader {
     const step = parser.feed(bytes, start, end);
     if (step === HeadStep.NeedData) return;
     if (step === HeadStep.Violation || parser.head === null) {
-      this.report.noteHead(parser);
+      this.report.noteHead(parser, this.isPeerTrusted());
       this.refuse(parser.violation ?? 'request_line');
       return;
     }
     const early = new EarlyBytes(this.edge.snapshot.config.limits.max_early_bytes);
     if (parser.position < end) early.append(bytes, parser.position, end);
-    this.judge(parser.head, early);
+    const admitted = this.admit(parser.head);
+    if (typeof admitted === 'string') this.refuse(admitted);
+    else this.open(admitted, early);
   }
 
-  /** The checks of a complete head, in their order. Each refuses and ends it, or lets it pass. */
-  private judge(head: RequestHead, early: EarlyBytes): void {
-    const { edge, report } = this;
+  /** The checks of a complete head, in their order: what was decided, or the slug of the first that refuses. */
+  private admit(head: RequestHead): Admitted | RefusalSlug {
+    const { edge, report, transport, listener } = this;
     const { snapshot } = edge;
-    report.noteFields(head, snapshot.trusted.trusts(this.transport.remoteAddress));
-    report.client = snapshot.trusted.clientOf(this.transport.remoteAddress, valuesOf(head, 'x-forwarded-for'));
+    report.noteHead(head, this.isPeerTrusted());
+    report.client = snapshot.trusted.clientOf(transport.remoteAddress, valuesOf(head, 'x-forwarded-for'));
     const verdict = judgeUpgradeRequest(head);
-    if (!verdict.ok) {
-      report.noteVerdict(verdict);
-      this.refuse(verdict.slug);
-      return;
-    }
+    if (!verdict.ok) return verdict.slug;
     const { request } = verdict;
     report.noteRequest(request);
-    if (namesInstance(head, edge.instanceId)) return this.refuse('loop');
-    const match = snapshot.router.match(request.hostname, request.path, this.listener.name);
-    const decoded =
-      request.decodedPath === request.path
-        ? match
-        : snapshot.router.match(request.hostname, request.decodedPath, this.listener.name);
+    if (namesInstance(head, edge.instanceId)) return 'loop';
+    const { hostname, path, decodedPath } = request;
+    const match = snapshot.router.match(hostname, path, listener.name);
+    const decoded = decodedPath === path ? match : snapshot.router.match(hostname, decodedPath, listener.name);
     // An escape must not lead past the route that the plain spelling has: what stands behind us may decode it.
-    if (decoded?.route !== match?.route) return this.refuse('encoded_path');
+    if (decoded?.route !== match?.route) return 'encoded_path';
     const route = match === null ? undefined : snapshot.routes.get(match.route.name);
-    if (match === null || route === undefined) return this.refuse('no_route');
+    if (match === null || route === undefined) return 'no_route';
     report.noteRoute(route);
-    const protocols = allowedProtocols(request.protocols, route.config.subprotocols);
-    if (protocols.length === 0 && request.protocols.length > 0) return this.refuse('subprotocol');
-    if (edge.draining) return this.refuse('draining');
-    if (route.sessions >= route.config.own_max_sessions) return this.refuse('too_many_sessions', 'route');
-    const rewritten = route.config.rewrite === null ? request.path : rewritePath(route.config.rewrite, match.rest);
-    const path = `${rewritten}${request.query}`;
-    this.open({ request, route, path, protocols }, early);
+    const { subprotocols, rewrite, own_max_sessions } = route.config;
+    const protocols = allowedProtocols(request.protocols, subprotocols);
+    if (protocols.length === 0 && request.protocols.length > 0) return 'subprotocol';
+    if (edge.draining) return 'draining';
+    if (route.sessions >= own_max_sessions) return 'too_many_sessions';
+    const rewritten = rewrite === null ? path : rewritePath(rewrite, match.rest);
+    return { request, route, path: `${rewritten}${request.query}`, protocols };
   }
 
   private open(admitted: Admitted, early: EarlyBytes): void {
@@ -281,7 +277,7 @@ export class Connection extends TimerEntry implements TransportReader {
 
   private refuseLateHead(parser: RequestHeadParser): void {
     if (parser.bytesSeen > 0) {
-      this.report.noteHead(parser);
+      this.report.noteHead(parser, this.isPeerTrusted());
       this.refuse('handshake_timeout');
       return;
     }
@@ -312,6 +308,10 @@ export class Connection extends TimerEntry implements TransportReader {
     this.state = { kind: 'over' };
     state.route.sessions -= 1;
     state.abort.abort();
+  }
+
+  private isPeerTrusted(): boolean {
+    return this.edge.snapshot.trusted.trusts(this.transport.remoteAddress);
   }
 
   private discardedEarlyBytes(): number {

@@ -2,8 +2,8 @@
 // session's lines if it succeeds. Peer bytes are cut to a bound here; the log escapes them.
 
 import { randomUUID } from 'node:crypto';
-import type { RequestHead, RequestHeadParser } from '../protocol/http-head.ts';
-import type { RequestVerdict, UpgradeRequest } from '../protocol/upgrade-request.ts';
+import type { RequestHead } from '../protocol/http-head.ts';
+import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
 import type { Edge } from './edge.ts';
 import { loggedPath } from './logged-path.ts';
 import type { Opened, OpeningProgress } from './opening.ts';
@@ -48,23 +48,17 @@ export class RefusalReport {
     this.startedAt = edge.clock.now();
   }
 
-  /** A head that broke a rule or came too late: as much of its target as was read. */
-  noteHead(parser: RequestHeadParser): void {
-    this.noteTarget(parser.target);
-  }
-
-  noteFields(head: RequestHead, peerTrusted: boolean): void {
+  /** A head, or as much of it as was read before it broke a rule or came too late. */
+  noteHead(head: Pick<RequestHead, 'target' | 'fields'>, peerTrusted: boolean): void {
     this.peerTrusted = peerTrusted;
     this.userAgent = fieldOf(head, 'user-agent');
     this.origin = fieldOf(head, 'origin');
     this.host = fieldOf(head, 'host');
-    this.noteTarget(head.target);
+    const queryAt = head.target.indexOf('?');
+    this.path = queryAt < 0 ? head.target : head.target.slice(0, queryAt);
+    this.query = queryAt < 0 ? '' : head.target.slice(queryAt);
     const requestId = fieldOf(head, 'x-request-id');
     if (peerTrusted && requestId !== undefined && REQUEST_ID.test(requestId)) this.requestId = requestId;
-  }
-
-  noteVerdict(verdict: Extract<RequestVerdict, { ok: false }>): void {
-    if (verdict.path !== '') this.noteTarget(verdict.path);
   }
 
   noteRequest(request: UpgradeRequest): void {
@@ -122,12 +116,6 @@ export class RefusalReport {
     };
   }
 
-  private noteTarget(target: string): void {
-    const queryAt = target.indexOf('?');
-    this.path = queryAt < 0 ? target : target.slice(0, queryAt);
-    this.query = queryAt < 0 ? '' : target.slice(queryAt);
-  }
-
   private facts(): Record<string, unknown> {
     const { progress, route } = this;
     return {
@@ -154,7 +142,7 @@ export class RefusalReport {
   }
 }
 
-function fieldOf(head: RequestHead, name: string): string | undefined {
+function fieldOf(head: Pick<RequestHead, 'fields'>, name: string): string | undefined {
   return head.fields.find((field) => field.lower === name)?.value;
 }
 

@@ -4,20 +4,12 @@
 
 import assert from 'node:assert/strict';
 import type { RouteConfig } from '../config/schema.ts';
-import { type PathPattern, parsePattern, patternKey } from '../protocol/path.ts';
+import { type PathPattern, parsePattern } from '../protocol/path.ts';
 
 export interface RouteMatch {
   readonly route: RouteConfig;
   /** What followed the prefix of the route's path: '' or a string that begins with '/'. */
   readonly rest: string;
-}
-
-/** Two routes, by their place in the config, that match the same set of requests. */
-export interface RouteOverlap {
-  readonly first: number;
-  readonly second: number;
-  /** The host both have; '' for any. */
-  readonly host: string;
 }
 
 /** One place in the tree of paths: after `/a/b` has been taken. */
@@ -42,14 +34,15 @@ interface HostTable {
 export class Router {
   private readonly tables = new Map<string, HostTable>();
 
-  /** `routes` come from a checked config: their patterns parse. */
+  /** `routes` come from a checked config: their patterns parse, and no two match the same requests. */
   constructor(routes: readonly RouteConfig[], listenerNames: readonly string[]) {
     for (const listener of listenerNames) {
       const table = { exact: new Map(), wildcards: new Map(), wildcardLengthMax: 0, any: makeNode() };
       this.tables.set(listener, table);
-      // For the same host and path a route that names the listener goes before one for all listeners.
-      for (const route of routes) if (route.match.listeners.includes(listener)) addRoute(table, route);
-      for (const route of routes) if (route.match.listeners.length === 0) addRoute(table, route);
+      for (const route of routes) {
+        const { listeners } = route.match;
+        if (listeners.length === 0 || listeners.includes(listener)) addRoute(table, route);
+      }
     }
   }
 
@@ -66,35 +59,13 @@ export class Router {
   }
 }
 
-/** Every pair of routes with a host, a path and a listener in common; the later route of each pair is the mistake. */
-export function findOverlaps(routes: readonly RouteConfig[]): RouteOverlap[] {
-  const overlaps: RouteOverlap[] = [];
-  const seen = new Map<string, number[]>();
-  for (const [second, route] of routes.entries()) {
-    const path = patternKey(patternOf(route));
-    for (const host of new Set(hostsOf(route))) {
-      const key = `${host} ${path}`;
-      const earlier = seen.get(key) ?? [];
-      const first = earlier.find((index) => sameListeners(routes[index] as RouteConfig, route));
-      if (first !== undefined) overlaps.push({ first, second, host });
-      seen.set(key, [...earlier, second]);
-    }
-  }
-  return overlaps;
-}
-
-/** Both for all listeners, or both naming one. One for all and one that names its listeners do not overlap. */
-function sameListeners(a: RouteConfig, b: RouteConfig): boolean {
-  if (a.match.listeners.length === 0) return b.match.listeners.length === 0;
-  return a.match.listeners.some((name) => b.match.listeners.includes(name));
-}
-
 function addRoute(table: HostTable, route: RouteConfig): void {
   const pattern = patternOf(route);
   for (const host of hostsOf(route)) {
     const node = endOf(rootFor(table, host), pattern);
-    if (pattern.prefix) node.prefix ??= route;
-    else node.exact ??= route;
+    const kind = pattern.prefix ? 'prefix' : 'exact';
+    assert(node[kind] === null || node[kind] === route, `route ${route.name} matches what another one does`);
+    node[kind] = route;
   }
 }
 
