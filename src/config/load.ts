@@ -92,8 +92,7 @@ class Loader {
       this.#found('error', tree, finding.path, finding.message, finding.at),
     );
     if (parsed === null) return { problems: this.sorted() };
-    const faults = this.#problems.map((problem) => problem.path).filter((path) => path !== '');
-    const isFaulty = (path: PathSegments) => faults.some((fault) => touches(fault, pathText(path)));
+    const isFaulty = faultyPaths(this.#problems);
     checkConfig(parsed, { ...writtenNames(parsed, tree), isFaulty }, (severity, path, message) => {
       // What was built on a faulty part would only say the same again.
       if (!isFaulty(path)) this.#found(severity, tree, path, message, 'value');
@@ -146,12 +145,20 @@ class Loader {
   }
 }
 
-/** True when one path is the other or lies below it. */
-function touches(fault: string, path: string): boolean {
-  const [short, long] = fault.length < path.length ? [fault, path] : [path, fault];
-  return (
-    long.startsWith(short) && (short === '' || long.length === short.length || /[.[]/.test(long[short.length] ?? ''))
-  );
+/** Tells whether something at, in or around a path has been reported; in one look-up for each of its parts. */
+function faultyPaths(problems: readonly Problem[]): (path: PathSegments) => boolean {
+  const faults = new Set<string>();
+  const around = new Set<string>();
+  for (const { path } of problems) {
+    if (path === '') continue;
+    faults.add(path);
+    // Every beginning of the text that is a path of its own.
+    for (const end of path.matchAll(/[.[]/g)) around.add(path.slice(0, end.index));
+  }
+  return (path) => {
+    if (around.has(pathText(path))) return true;
+    return path.some((_, index) => faults.has(pathText(path.slice(0, index + 1))));
+  };
 }
 
 function writtenNames(parsed: ParsedConfig, tree: Tree): Pick<Written, 'listeners' | 'upstreams'> {

@@ -42,6 +42,9 @@ const ECHO = /token in YAML stream/;
 /** How far before its value a tag is looked for. */
 const TAG_LENGTH_MAX = 200;
 
+/** Characters that all replacements of one config may come to. */
+const REPLACED_MAX = 4 * 1024 * 1024;
+
 const TOO_DEEP = `nested more than ${DEPTH_MAX} levels deep`;
 const QUOTE = 'quote this value';
 
@@ -116,6 +119,7 @@ class YamlReader {
   readonly #open = new Set<unknown>();
   readonly #source: string;
   #nodes = 0;
+  #replacedLength = 0;
 
   constructor(context: YamlContext, source: string) {
     this.#context = context;
@@ -211,6 +215,12 @@ class YamlReader {
     if (result === null) return { kind: 'scalar', start, value: text, text: null, secret: false };
     if ('problem' in result) return this.#broken(start, path, result.problem);
     const replaced = result.value;
+    const before = this.#replacedLength;
+    this.#replacedLength += replaced.text.length;
+    if (this.#replacedLength > REPLACED_MAX) {
+      if (before <= REPLACED_MAX) return this.#broken(start, path, 'over 4MiB of text came from the environment');
+      return { kind: 'broken', start };
+    }
     const value: Scalar = replaced.whole ? typed(replaced.text) : replaced.text;
     return { kind: 'scalar', start, value, text: replaced.text, secret: false };
   }

@@ -59,7 +59,7 @@ const PROXY_CLAIMS: ReadonlySet<string> = new Set([
   'x-scheme',
 ]);
 
-/** Backends that map names to variables make `_` and `.` the same as `-`, and so a second spelling of our own fields. */
+/** Backends that map names to variables make `_` and `.` the same as `-`: a second spelling of our own fields. */
 const SAFE_NAME = /^[a-z0-9-]+$/;
 
 export function buildBackendRequest(options: ForwardOptions): Buffer {

@@ -1,5 +1,5 @@
 // The judge of a complete request head: method, version, target form, Host, then the upgrade fields, in this order.
-// What it lets through is a WebSocket handshake in parsed parts; routes, addresses and credentials are not its business.
+// What passes is a WebSocket handshake in parsed parts; routes, addresses and credentials are not its business.
 
 import { PERMESSAGE_DEFLATE, parseExtensions } from './extensions.ts';
 import { type HostParts, parseHost } from './host.ts';

@@ -1,0 +1,125 @@
+// The built command line as its users run it: a process of its own, its output collected, ended by its own id only.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { atTestEnd } from './cleanup.ts';
+import { type LogLine, LogTap } from './log-tap.ts';
+
+/** `npm test` builds it first. */
+export const cliPath = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+
+export interface CliOptions {
+  /** What stdin holds; none: stdin is empty. */
+  input?: string;
+  cwd?: string;
+  /** Added to the environment; undefined removes. */
+  env?: Readonly<Record<string, string | undefined>>;
+  deadlineMs?: number;
+}
+
+export interface CliExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class CliProcess {
+  readonly child: ChildProcess;
+  stdout = '';
+  stderr = '';
+  private readonly tap: LogTap;
+  private readonly deadlineMs: number;
+  private readonly over: Promise<CliExit>;
+  private running = true;
+
+  constructor(args: readonly string[], options: CliOptions = {}) {
+    this.deadlineMs = options.deadlineMs ?? 15_000;
+    this.tap = new LogTap(this.deadlineMs);
+    this.child = spawn(process.execPath, ['--single-threaded', cliPath, ...args], {
+      cwd: options.cwd,
+      env: { ...process.env, ...options.env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    this.child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+      this.stdout += chunk;
+      this.tap.write(chunk);
+    });
+    this.child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+      this.stderr += chunk;
+      this.child.emit('told');
+    });
+    // A command that does not read its input may be gone before it is written.
+    this.child.stdin?.on('error', () => {});
+    this.child.stdin?.end(options.input ?? '');
+    this.over = new Promise((resolve) => {
+      this.child.once('close', (code, signal) => {
+        this.running = false;
+        this.tap.finish(`the process ended with ${code ?? signal}; stderr: ${this.stderr}`);
+        resolve({ code, signal, stdout: this.stdout, stderr: this.stderr });
+      });
+    });
+    atTestEnd(async () => {
+      if (this.running) this.child.kill('SIGKILL');
+      await this.over;
+    });
+  }
+
+  get logs(): readonly LogLine[] {
+    return this.tap.lines;
+  }
+
+  /** What stdout held that is not a log line. */
+  get faults(): readonly string[] {
+    return this.tap.faults;
+  }
+
+  get isRunning(): boolean {
+    return this.running;
+  }
+
+  waitForLog(event: string, fits?: (line: LogLine) => boolean): Promise<LogLine> {
+    return this.tap.waitFor(event, fits);
+  }
+
+  /** The port of the first listener, once it listens. */
+  async port(): Promise<number> {
+    const line = await this.waitForLog('listening');
+    return Number(/:(\d+)$/.exec(String(line.address))?.[1]);
+  }
+
+  /** Resolves once stderr holds that text. */
+  async waitForStderr(text: string): Promise<void> {
+    const signal = AbortSignal.timeout(this.deadlineMs);
+    while (!this.stderr.includes(text)) await once(this.child, 'told', { signal });
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.child.kill(name);
+  }
+
+  /** How it ended, once it has. */
+  async exit(): Promise<CliExit> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const story = () => `no exit within ${this.deadlineMs} ms; stdout: ${this.stdout}\nstderr: ${this.stderr}`;
+      timer = setTimeout(() => reject(new Error(story())), this.deadlineMs);
+    });
+    try {
+      return await Promise.race([this.over, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** Starts a command that keeps running; killed when the test ends. */
+export function startCli(args: readonly string[], options: CliOptions = {}): CliProcess {
+  return new CliProcess(args, options);
+}
+
+/** Runs a command to its end. */
+export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliExit> {
+  return new CliProcess(args, options).exit();
+}

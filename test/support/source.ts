@@ -1,0 +1,107 @@
+// The project's own sources as data: files, syntax trees and what tests about the code ask of them.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import * as path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseAst } from 'vitest/node';
+
+/** The folder that holds package.json. */
+export const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
+
+/** A file by its path from the project's root, with forward slashes. */
+export interface SourceFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+export interface SyntaxNode {
+  readonly type: string;
+  readonly start: number;
+  readonly end: number;
+  readonly [field: string]: unknown;
+}
+
+export interface Import {
+  readonly specifier: string;
+  readonly typeOnly: boolean;
+  readonly line: number;
+}
+
+const skippedFolders: ReadonlySet<string> = new Set(['node_modules', 'dist', 'coverage', '.git']);
+
+/** Every file below `folder` whose name fits, build output and dependencies left out. */
+export function sourceFiles(folder: string, fits: RegExp): SourceFile[] {
+  const found: SourceFile[] = [];
+  const visit = (relative: string) => {
+    for (const entry of readdirSync(path.join(projectRoot, relative), { withFileTypes: true })) {
+      const name = relative === '' ? entry.name : `${relative}/${entry.name}`;
+      if (entry.isDirectory() && !skippedFolders.has(entry.name)) visit(name);
+      if (entry.isFile() && fits.test(entry.name)) {
+        found.push({ path: name, text: readFileSync(path.join(projectRoot, name), 'utf8') });
+      }
+    }
+  };
+  visit(folder);
+  return found.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+export function parse(file: SourceFile): SyntaxNode {
+  const tree: unknown = parseAst(file.text, { lang: 'ts' });
+  if (!isNode(tree)) throw new Error(`${file.path}: no syntax tree`);
+  return tree;
+}
+
+/** Calls `visit` for every node below `node`, itself included, parents first. */
+export function walk(
+  node: SyntaxNode,
+  visit: (node: SyntaxNode, parent: SyntaxNode | null) => void,
+  parent: SyntaxNode | null = null,
+): void {
+  visit(node, parent);
+  for (const child of childrenOf(node)) walk(child, visit, node);
+}
+
+export function lineAt(text: string, offset: number): number {
+  let line = 1;
+  for (let at = text.indexOf('\n'); at >= 0 && at < offset; at = text.indexOf('\n', at + 1)) line += 1;
+  return line;
+}
+
+/** Static imports, re-exports, `import()` and `import('...')` types. */
+export function importsOf(file: SourceFile): Import[] {
+  const imports: Import[] = [];
+  walk(parse(file), (node) => {
+    const specifier = specifierOf(node);
+    if (specifier !== null) {
+      imports.push({ specifier, typeOnly: isTypeOnly(node), line: lineAt(file.text, node.start) });
+    }
+  });
+  return imports;
+}
+
+function specifierOf(node: SyntaxNode): string | null {
+  switch (node.type) {
+    case 'ImportDeclaration':
+    case 'ExportNamedDeclaration':
+    case 'ExportAllDeclaration':
+    case 'ImportExpression':
+    case 'TSImportType':
+      return isNode(node.source) ? String(node.source.value) : null;
+    default:
+      return null;
+  }
+}
+
+function isTypeOnly(node: SyntaxNode): boolean {
+  if (node.type === 'TSImportType' || node.importKind === 'type' || node.exportKind === 'type') return true;
+  const names = [node.specifiers].flat().filter(isNode);
+  return names.length > 0 && names.every((name) => name.importKind === 'type' || name.exportKind === 'type');
+}
+
+function childrenOf(node: SyntaxNode): SyntaxNode[] {
+  return Object.values(node).flat().filter(isNode);
+}
+
+export function isNode(value: unknown): value is SyntaxNode {
+  return typeof value === 'object' && value !== null && typeof Reflect.get(value, 'type') === 'string';
+}

@@ -1,0 +1,116 @@
+import { describe, expect, test } from 'vitest';
+import type { Endpoint, TargetConfig, UpstreamConfig } from '../../src/config/schema.ts';
+import { Target } from '../../src/upstream/target.ts';
+import { Upstream } from '../../src/upstream/upstream.ts';
+
+const ENDPOINT: Endpoint = { kind: 'tcp', host: 'a.test', port: 9001, secure: false, base: '' };
+const NONE: ReadonlySet<Target> = new Set();
+
+function target(name: string, change: Partial<TargetConfig> = {}): TargetConfig {
+  return { name, url: '', endpoint: ENDPOINT, weight: 1, max_sessions: Number.POSITIVE_INFINITY, ...change };
+}
+
+function upstream(targets: readonly TargetConfig[], change: Partial<UpstreamConfig> = {}): Upstream {
+  return new Upstream({
+    name: 'chat',
+    targets,
+    host: 'client',
+    balance: 'round_robin',
+    retries: 2,
+    local_addresses: [],
+    tls: null,
+    ...change,
+  });
+}
+
+describe('picking a target', () => {
+  test('follows the policy of the upstream', () => {
+    const targets = [target('a'), target('b')];
+    const robin = upstream(targets, { balance: 'round_robin' });
+    const least = upstream(targets, { balance: 'least_sessions' });
+    for (const one of [robin, least]) one.targets[0]?.acquire();
+    expect([robin.pick(NONE)?.name, least.pick(NONE)?.name]).toEqual(['a', 'b']);
+  });
+
+  test('targets already tried are left out, and none is left in the end', () => {
+    const one = upstream([target('a'), target('b'), target('c')]);
+    const tried = new Set<Target>();
+    for (let i = 0; i < 3; i++) {
+      expect(one.canPick(tried)).toBe(true);
+      const picked = one.pick(tried);
+      expect(picked === null || tried.has(picked)).toBe(false);
+      if (picked !== null) tried.add(picked);
+    }
+    expect(one.canPick(tried)).toBe(false);
+    expect(one.pick(tried)).toBeNull();
+  });
+
+  test('max_sessions: the last slot is given, a full target is not picked, a freed slot is', () => {
+    const one = upstream([target('a', { max_sessions: 2 })]);
+    const [only] = one.targets;
+    only?.acquire();
+    expect(one.pick(NONE)).toBe(only);
+    only?.acquire();
+    expect(one.pick(NONE)).toBeNull();
+    expect(one.canPick(NONE)).toBe(false);
+    only?.release();
+    expect(one.pick(NONE)).toBe(only);
+  });
+
+  test('asking whether there is one takes no turn', () => {
+    const one = upstream([target('a'), target('b')]);
+    one.canPick(NONE);
+    expect([one.pick(NONE)?.name, one.pick(NONE)?.name]).toEqual(['a', 'b']);
+  });
+});
+
+describe('session slots', () => {
+  test('are counted, now and in all', () => {
+    const one = new Target(target('a'), 'client');
+    one.acquire();
+    one.acquire();
+    one.release();
+    expect([one.sessions, one.sessionsTotal]).toEqual([1, 2]);
+  });
+
+  test('are never given back twice nor taken beyond max_sessions', () => {
+    const one = new Target(target('a', { max_sessions: 1 }), 'client');
+    expect(() => one.release()).toThrow('a slot is given back once');
+    one.acquire();
+    expect(() => one.acquire()).toThrow('a full target is not picked');
+    expect(one.sessions).toBe(1);
+  });
+});
+
+describe('source addresses', () => {
+  test('are used in turn, the choice of the system without any', () => {
+    const one = upstream([target('a')], { local_addresses: ['127.0.0.2', '127.0.0.3'] });
+    expect([1, 2, 3].map(() => one.nextLocalAddress())).toEqual(['127.0.0.2', '127.0.0.3', '127.0.0.2']);
+    expect(upstream([target('a')]).nextLocalAddress()).toBeNull();
+  });
+});
+
+describe('the Host a backend is sent', () => {
+  function hostField(host: UpstreamConfig['host'], endpoint: Endpoint): string {
+    return new Target(target('a', { endpoint }), host).hostField('Client.Example:8080');
+  }
+
+  test('client: as the client sent it; a literal: as configured', () => {
+    expect(hostField('client', ENDPOINT)).toBe('Client.Example:8080');
+    expect(hostField({ literal: 'fixed.test:1' }, ENDPOINT)).toBe('fixed.test:1');
+  });
+
+  test("RFC 9110 7.2: target: host and port of the url, without the scheme's own port", () => {
+    expect(hostField('target', ENDPOINT)).toBe('a.test:9001');
+    expect(hostField('target', { ...ENDPOINT, port: 80 })).toBe('a.test');
+    expect(hostField('target', { ...ENDPOINT, port: 443 })).toBe('a.test:443');
+    expect(hostField('target', { ...ENDPOINT, port: 443, secure: true })).toBe('a.test');
+    expect(hostField('target', { ...ENDPOINT, port: 80, secure: true })).toBe('a.test:80');
+    expect(hostField('target', { ...ENDPOINT, host: '::1' })).toBe('[::1]:9001');
+  });
+
+  test('target: localhost where the url has no host', () => {
+    expect(hostField('target', { kind: 'unix', path: '/run/x.sock', base: '' })).toBe('localhost');
+    expect(hostField('target', { kind: 'echo' })).toBe('localhost');
+  });
+});
