@@ -175,7 +175,6 @@ class StopRequests {
   /** Unhandled rejections come here too. The state is unknown from here on: drain with what still works, then end. */
   private crash(error: unknown): void {
     complain(`framegate: internal error, ending: ${harmless(inspect(error))}\n`);
-    if (this.hasCrashed) process.exit(ExitCode.Failed);
     this.hasCrashed = true;
     this.add({ kind: 'crash' });
   }

@@ -29,8 +29,14 @@ export function checkConfig(config: ParsedConfig, written: Written, report: Cros
   checkProxies(config, report);
   checkFrames(config, report);
   for (const [index, route] of config.routes.entries()) checkRoute(route, index, written, report);
-  checkUnique(config.routes.map(routeName), 'routes', report);
-  checkOverlaps(config, written, report);
+  const overlapping = checkOverlaps(config, written, report);
+  // A name made of host and path is the same when these are, which has been told, or was not understood.
+  const named = config.routes.map((route, index) =>
+    route.name === undefined && (overlapping.has(index) || written.isFaulty(['routes', index, 'match']))
+      ? null
+      : routeName(route),
+  );
+  checkUnique(named, 'routes', report);
   for (const [name, upstream] of Object.entries(config.upstreams)) checkUpstream(upstream, ['upstreams', name], report);
   checkUse(config, written, report);
   for (const key of NEEDED_TIMEOUTS) {
@@ -81,14 +87,22 @@ function checkRoute(route: ParsedRoute, index: number, written: Written, report:
 }
 
 function checkTwice(values: readonly string[], path: PathSegments, report: CrossReport): void {
+  const seen = new Set<string>();
   for (const [index, value] of values.entries()) {
-    if (values.indexOf(value) < index) report('error', [...path, index], 'stands in this list twice');
+    if (seen.has(value)) report('error', [...path, index], 'stands in this list twice');
+    seen.add(value);
   }
 }
 
-function checkUnique(names: readonly string[], list: string, report: CrossReport, path: PathSegments = []): void {
+function checkUnique(
+  names: readonly (string | null)[],
+  list: string,
+  report: CrossReport,
+  path: PathSegments = [],
+): void {
   const first = new Map<string, number>();
   for (const [index, name] of names.entries()) {
+    if (name === null) continue;
     const other = first.get(name);
     if (other === undefined) first.set(name, index);
     else
@@ -101,7 +115,8 @@ function checkUnique(names: readonly string[], list: string, report: CrossReport
 }
 
 /** Two routes with a host, a path shape and a listener in common: for some request neither goes before the other. */
-function checkOverlaps(config: ParsedConfig, written: Written, report: CrossReport): void {
+function checkOverlaps(config: ParsedConfig, written: Written, report: CrossReport): ReadonlySet<number> {
+  const overlapping = new Set<number>();
   const taken = new Map<string, number>();
   const everywhere = config.listeners.map(listenerName);
   for (const [index, { match }] of config.routes.entries()) {
@@ -117,8 +132,11 @@ function checkOverlaps(config: ParsedConfig, written: Written, report: CrossRepo
         else if (first !== index) other ??= first;
       }
     }
-    if (other !== undefined) report('error', ['routes', index, 'match'], `routes[${other}] matches the same requests`);
+    if (other === undefined) continue;
+    overlapping.add(index);
+    report('error', ['routes', index, 'match'], `routes[${other}] matches the same requests`);
   }
+  return overlapping;
 }
 
 function checkUpstream(upstream: ParsedUpstream, path: PathSegments, report: CrossReport): void {

@@ -150,11 +150,16 @@ const direction = (messageSize: string, who: string) =>
     { type: 'map' },
   ).prefault({});
 
-const directionOverrides = z.strictObject({
-  max_message_size: message.max_message_size.optional(),
-  max_frame_size: message.max_frame_size.optional(),
-  max_fragments: message.max_fragments.optional(),
-});
+const directionOverrides = (who: string) =>
+  documented(
+    z.strictObject({
+      max_message_size: message.max_message_size.optional(),
+      max_frame_size: message.max_frame_size.optional(),
+      max_fragments: message.max_fragments.optional(),
+    }),
+    `Overrides limits on what the ${who} sends.`,
+    { type: 'map' },
+  ).prefault({});
 
 export const limits = documented(
   z.strictObject({
@@ -175,8 +180,8 @@ export const limitOverrides = z.strictObject({
   max_early_bytes: limit.max_early_bytes.optional(),
   max_sessions: limit.max_sessions.optional(),
   max_buffered: limit.max_buffered.optional(),
-  from_client: directionOverrides.prefault({}),
-  from_backend: directionOverrides.prefault({}),
+  from_client: directionOverrides('client'),
+  from_backend: directionOverrides('backend'),
 });
 
 export const timeouts = documented(

@@ -57,8 +57,10 @@ export function loadObject(
   input: ConfigInput,
   options: ObjectOptions,
 ): { config: Config; warnings: readonly Problem[] } {
-  const loader = new Loader(OBJECT_NAME, null, options.baseDir, options.readFile ?? readFileSync);
-  const tree = objectTree(input, (start, path, message) => loader.problem('error', start, path, message));
+  const access = { baseDir: options.baseDir, readFile: options.readFile ?? readFileSync };
+  const loader = new Loader(OBJECT_NAME, null, access.baseDir, access.readFile);
+  const report = (start: number, path: PathSegments, message: string) => loader.problem('error', start, path, message);
+  const tree = objectTree(input, report, access);
   const result = loader.load(tree);
   if ('problems' in result) throw new ConfigError(result.problems);
   return result;

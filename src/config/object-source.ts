@@ -2,18 +2,28 @@
 // It trusts nothing: prototypes, getters that throw, cycles and foreign types end as problems.
 
 import type { PathSegments } from './problems.ts';
+import { fileSecret } from './secret-file.ts';
+import type { FileAccess } from './substitute.ts';
 import { DEPTH_MAX, type Entry, keyProblem, NODES_MAX, type Report, type Tree } from './tree.ts';
 
-export function objectTree(input: unknown, report: Report): Tree {
-  return new ObjectReader(report).read(input, [], 1);
+export function objectTree(input: unknown, report: Report, access: FileAccess): Tree {
+  try {
+    return new ObjectReader(report, access).read(input, [], 1);
+  } catch {
+    // A proxy object can throw whenever it is looked at.
+    report(-1, [], 'this object cannot be read');
+    return { kind: 'broken', start: -1 };
+  }
 }
 
 class ObjectReader {
   readonly #report: Report;
+  readonly #access: FileAccess;
   #nodes = 0;
 
-  constructor(report: Report) {
+  constructor(report: Report, access: FileAccess) {
     this.#report = report;
+    this.#access = access;
   }
 
   read(value: unknown, path: PathSegments, depth: number): Tree {
@@ -47,7 +57,7 @@ class ObjectReader {
       if (refused !== null || !('value' in descriptor) || descriptor.value === undefined) continue;
       entries.set(key, { keyStart: -1, node: this.read(descriptor.value, at, depth + 1) });
     }
-    return { kind: 'map', start: -1, entries };
+    return fileSecret(entries, -1, path, this.#access, this.#report) ?? { kind: 'map', start: -1, entries };
   }
 
   #broken(path: PathSegments, message: string, tell = true): Tree {

@@ -2,7 +2,7 @@
 // the checks across keys still see the rest. What it returns after a fault is for those checks only.
 
 import { explain, type Finding, NO_MESSAGE } from './explain.ts';
-import type { PathSegments } from './problems.ts';
+import { type PathSegments, pathText } from './problems.ts';
 import { configSchema, type ParsedConfig } from './schema.ts';
 import { nodeAt, type Tree } from './tree.ts';
 
@@ -20,6 +20,7 @@ type Container = Record<string | number, unknown>;
 
 /** `value` is plain data of our own and is changed in place. */
 export function parseRepairing(value: unknown, tree: Tree, report: (finding: Finding) => void): ParsedConfig | null {
+  const told = new Set<string>();
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
     const result = configSchema.safeParse(value, { reportInput: true, error: () => NO_MESSAGE });
     if (result.success) return result.data;
@@ -28,7 +29,10 @@ export function parseRepairing(value: unknown, tree: Tree, report: (finding: Fin
     // A replaced ${NAME} that looks like a number is text where the key wants text: nothing was wrong.
     if (retyped.length > 0) continue;
     for (const finding of findings) {
-      report(finding);
+      // What stands in for a part that was taken out can lack keys of its own.
+      const isEcho = round > 0 && finding.path.some((_, index) => told.has(pathText(finding.path.slice(0, index + 1))));
+      if (!isEcho) report(finding);
+      told.add(pathText(finding.path));
       if (finding.path.length === 0) return null;
       takeOut(value, finding.path);
     }

@@ -33,9 +33,8 @@ export function documented<T extends z.ZodType>(schema: T, description: string, 
 }
 
 export function duration(description: string, range: UnitRange) {
-  const form = z.union([z.string().regex(DURATION_PATTERN), z.literal(false)], {
-    error: (issue) => problemOf(parseDuration(issue.input, range)),
-  });
+  const error = (issue: { readonly input?: unknown }) => problemOf(parseDuration(issue.input, range));
+  const form = z.union([z.string().regex(DURATION_PATTERN, { error }), z.literal(false)], { error });
   const schema = form.transform((input, ctx) => take(parseDuration(input, range), input, ctx));
   return documented(schema, `${description} ${capital(durationRange(range))}.`, {
     type: range.off ? 'duration, off' : 'duration',
@@ -43,9 +42,8 @@ export function duration(description: string, range: UnitRange) {
 }
 
 export function size(description: string, range: UnitRange, notes: Partial<KeyNotes> = {}) {
-  const form = z.union([z.string().regex(SIZE_PATTERN), z.literal(false)], {
-    error: (issue) => problemOf(parseSize(issue.input, range)),
-  });
+  const error = (issue: { readonly input?: unknown }) => problemOf(parseSize(issue.input, range));
+  const form = z.union([z.string().regex(SIZE_PATTERN, { error }), z.literal(false)], { error });
   const schema = form.transform((input, ctx) => take(parseSize(input, range), input, ctx));
   const type = range.off ? 'size, off' : 'size';
   return documented(schema, `${description} ${capital(sizeRange(range))}.`, { type, ...notes });
@@ -57,8 +55,9 @@ export function count(description: string, min: number, max: number) {
 
 /** A count, or words that stand for one. `off` may also come as false, which is what YAML 1.1 makes of it. */
 export function countOr<const W extends string>(description: string, min: number, max: number, words: readonly W[]) {
-  const error = countError(min, max, `, or ${words.join(', ')}`);
-  const plain = z.union([wholeNumber(min, max, ''), z.enum(words), z.literal(false)], { error });
+  const orWords = `, or ${words.join(', ')}`;
+  const error = countError(min, max, orWords);
+  const plain = z.union([wholeNumber(min, max, orWords), z.enum(words), z.literal(false)], { error });
   const schema = plain.transform((input): number | Exclude<W, 'off'> =>
     input === false || input === 'off' ? Number.POSITIVE_INFINITY : (input as number | Exclude<W, 'off'>),
   );

@@ -78,11 +78,16 @@ export function baseDirOf(file: string): string {
   return dirname(file);
 }
 
-export function readBytes(path: string, readFile: ReadFile): Parsed<Buffer> {
+export interface FileAccess {
+  readonly baseDir: string;
+  readonly readFile: ReadFile;
+}
+
+export function readBytes(path: string, access: FileAccess): Parsed<Buffer> {
   if (path === '' || path.includes('\0')) return { problem: 'expected the path of a file' };
   let bytes: Buffer;
   try {
-    bytes = readFile(path);
+    bytes = access.readFile(resolvePath(access.baseDir, path));
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'no such file';
     return { problem: `cannot read this file (${code})` };
@@ -91,8 +96,8 @@ export function readBytes(path: string, readFile: ReadFile): Parsed<Buffer> {
 }
 
 /** The text of a secret; the one newline that editors and `echo` append is dropped. */
-export function readSecret(path: string, readFile: ReadFile): Parsed<string> {
-  const bytes = readBytes(path, readFile);
+export function readSecret(path: string, access: FileAccess): Parsed<string> {
+  const bytes = readBytes(path, access);
   if ('problem' in bytes) return bytes;
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.value);

@@ -3,11 +3,9 @@
 
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import type { ParsedConfig, TlsConfig } from './schema.ts';
-import { type ReadFile, readBytes, resolvePath } from './substitute.ts';
+import { type FileAccess, readBytes } from './substitute.ts';
 
-export interface TlsContext {
-  readonly baseDir: string;
-  readonly readFile: ReadFile;
+export interface TlsContext extends FileAccess {
   readonly report: (key: 'ca' | 'cert' | 'key', message: string) => void;
 }
 
@@ -40,7 +38,7 @@ export function loadTls(tls: ParsedTls, context: TlsContext): TlsConfig {
 function pemBytes(key: 'ca' | 'cert' | 'key', text: string | undefined, context: TlsContext): Buffer | null {
   if (text === undefined) return null;
   if (isPemText(text)) return Buffer.from(text);
-  const bytes = readBytes(resolvePath(context.baseDir, text), context.readFile);
+  const bytes = readBytes(text, context);
   if ('value' in bytes) return bytes.value;
   context.report(key, bytes.problem);
   return null;

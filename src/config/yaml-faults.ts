@@ -7,7 +7,7 @@ import type { SourceText, TextFault } from './source-text.ts';
 /** Errors that come from text that was meant as a value and reads as YAML syntax: `@x`, `*`, `a: b: c`. */
 const UNQUOTED_CODES: ReadonlySet<string> = new Set(['BAD_SCALAR_START', 'BAD_ALIAS', 'BLOCK_AS_IMPLICIT_KEY']);
 /** The same, where the code alone does not tell: `[::1]:8080`, `{id}/x`, `[/x/{id}]`, `>x`, `- x` behind a key. */
-const UNQUOTED_MESSAGES = /at node end|^Missing , or : between flow|^Block scalar header|on same line with key/;
+const UNQUOTED_MESSAGES = /at node end|^Missing , .*between flow|^Block scalar header|on same line with key/;
 /** What stands before the value on its line: indentation, dashes, a key. */
 const BEFORE_VALUE = /^\s*(?:- +)*(?:[^\s:#"'[\]{},]+:\s+)?(?:- +)*/;
 
@@ -19,7 +19,10 @@ export interface YamlFault extends TextFault {
 export function yamlFault(error: YAMLParseError | YAMLWarning, source: SourceText): YamlFault {
   const offset = Math.min(error.pos[0], Math.max(0, source.text.length));
   const message = lowerFirst(error.message.split('\n')[0] ?? '');
-  const isSyntax = UNQUOTED_MESSAGES.test(error.message) && offset > source.line(offset).start;
+  const before = source.text[offset - 1] ?? '\n';
+  // A comma that is missing behind a space is just that; without a space, one value was meant.
+  const isSyntax =
+    UNQUOTED_MESSAGES.test(error.message) && !(/^Missing/.test(error.message) ? /\s/ : /\n/).test(before);
   if (!UNQUOTED_CODES.has(error.code) && !isSyntax) return { offset, message, unquoted: false };
   const reason = isSyntax ? 'this reads as YAML syntax, not as one value' : message;
   return { offset: valueStart(offset, source), message: `${reason}: quote this value`, unquoted: true };
@@ -34,7 +37,14 @@ function valueStart(offset: number, source: SourceText): number {
     return line.start + first;
   }
   let start = column;
-  while (start > first && !/[\s,[]/.test(line.text[start - 1] ?? '')) start -= 1;
+  let depth = 0;
+  while (start > first) {
+    const char = line.text[start - 1] ?? '';
+    if (/[\]}]/.test(char)) depth += 1;
+    else if (depth > 0 && /[[{]/.test(char)) depth -= 1;
+    else if (depth === 0 && /[\s,[]/.test(char)) break;
+    start -= 1;
+  }
   return line.start + start;
 }
 

@@ -15,23 +15,14 @@ import {
   type Scalar as YamlScalar,
 } from 'yaml';
 import type { PathSegments } from './problems.ts';
+import { fileSecret } from './secret-file.ts';
 import type { SourceText } from './source-text.ts';
-import {
-  type Environment,
-  isDecimal,
-  type ReadFile,
-  readSecret,
-  resolvePath,
-  substitute,
-  typed,
-} from './substitute.ts';
+import { type Environment, type FileAccess, isDecimal, substitute, typed } from './substitute.ts';
 import { DEPTH_MAX, type Entry, keyProblem, NODES_MAX, type Report, type Scalar, type Tree } from './tree.ts';
 import { yamlFault } from './yaml-faults.ts';
 
-export interface YamlContext {
+export interface YamlContext extends FileAccess {
   readonly env: Environment;
-  readonly readFile: ReadFile;
-  readonly baseDir: string;
   readonly report: Report;
 }
 
@@ -42,6 +33,8 @@ const ECHO = /token in YAML stream/;
 /** How far before its value a tag is looked for. */
 const TAG_LENGTH_MAX = 200;
 
+/** Faults of syntax after which the rest of the text is not read. */
+const FAULTS_MAX = 100;
 /** Characters that all replacements of one config may come to. */
 const REPLACED_MAX = 4 * 1024 * 1024;
 
@@ -52,8 +45,10 @@ const QUOTE = 'quote this value';
 export function yamlTree(source: SourceText, context: YamlContext): Tree | null {
   const document = compose(source, context.report);
   if (document === null) return null;
-  if (document.contents === null) return { kind: 'map', start: 0, entries: new Map() };
-  return new YamlReader(context, source.text).read(document.contents, [], 1);
+  const { contents } = document;
+  if (contents === null || (isScalar(contents) && contents.value === null))
+    return { kind: 'map', start: 0, entries: new Map() };
+  return new YamlReader(context, source.text).read(contents, [], 1);
 }
 
 function compose(source: SourceText, report: Report): Document | null {
@@ -97,8 +92,14 @@ function reportFaults(document: Document, source: SourceText, report: Report): b
 function parse(text: string, report: Report): CST.Token[] | null {
   const parser = new Parser();
   const tokens: CST.Token[] = [];
+  let faults = 0;
   for (const lexeme of new Lexer().lex(text)) {
-    for (const token of parser.next(lexeme)) tokens.push(token);
+    for (const token of parser.next(lexeme)) {
+      tokens.push(token);
+      if (token.type === 'error') faults += 1;
+    }
+    // Text that is no YAML at all: the first faults say so.
+    if (faults > FAULTS_MAX) return tokens;
     if (parser.stack.length <= DEPTH_MAX) continue;
     const collections = parser.stack.filter((token) => COLLECTIONS.has(token.type));
     const last = collections[DEPTH_MAX];
@@ -163,7 +164,8 @@ class YamlReader {
       if (refused === null) entries.set(key, { keyStart, node: this.#value(pair, keyStart, at, depth) });
       else this.#context.report(keyStart, at, refused);
     }
-    return this.#secret(entries, start, path) ?? { kind: 'map', start, entries };
+    const { report } = this.#context;
+    return fileSecret(entries, start, path, this.#context, report) ?? { kind: 'map', start, entries };
   }
 
   #value(pair: Pair, keyStart: number, path: PathSegments, depth: number): Tree {
@@ -223,15 +225,6 @@ class YamlReader {
     }
     const value: Scalar = replaced.whole ? typed(replaced.text) : replaced.text;
     return { kind: 'scalar', start, value, text: replaced.text, secret: false };
-  }
-
-  /** `{file: path}` is the text of that file; no key of a config is itself called file. */
-  #secret(entries: ReadonlyMap<string, Entry>, start: number, path: PathSegments): Tree | null {
-    const file = entries.size === 1 ? entries.get('file')?.node : undefined;
-    if (file?.kind !== 'scalar' || typeof file.value !== 'string') return null;
-    const secret = readSecret(resolvePath(this.#context.baseDir, file.value), this.#context.readFile);
-    if ('problem' in secret) return this.#broken(file.start, path, secret.problem);
-    return { kind: 'scalar', start, value: secret.value, text: null, secret: true };
   }
 
   #overflow(node: unknown, path: PathSegments, aliasStart: number): Tree {

@@ -49,6 +49,8 @@ export class TimerWheel {
   private readonly slots: Slot[] = [];
   /** The last tick that `advance` has finished. */
   private tick: number;
+  /** What the entries that fired have thrown, until `advance` throws it on. */
+  private faults: unknown[] = [];
 
   constructor(clock: Clock, tickMs: number = TICK_MS) {
     this.clock = clock;
@@ -90,7 +92,10 @@ export class TimerWheel {
     this.size -= 1;
   }
 
-  /** Fire everything that is due by the clock. After a long silence every slot is visited once, not once per tick. */
+  /**
+   * Fire everything that is due by the clock. After a long silence every slot is visited once, not once per tick. What an
+   * entry throws is thrown at the end: it must not take the deadlines of others with it.
+   */
   advance(): void {
     const now = this.clock.now();
     const until = Math.floor(now / this.tickMs);
@@ -98,6 +103,10 @@ export class TimerWheel {
     if (until <= this.tick) return;
     this.tick = until;
     for (let tick = first; tick <= until; tick++) this.fireSlot(this.slots[tick % SLOTS] as Slot, now);
+    if (this.faults.length === 0) return;
+    const [fault] = this.faults;
+    this.faults = [];
+    throw fault;
   }
 
   private fireSlot(slot: Slot, now: number): void {
@@ -114,7 +123,11 @@ export class TimerWheel {
     while (due.wheelNext !== due) {
       const first = due.wheelNext as TimerEntry;
       this.cancel(first);
-      first.onTimer(now);
+      try {
+        first.onTimer(now);
+      } catch (error) {
+        this.faults.push(error);
+      }
     }
   }
 }

@@ -14,7 +14,7 @@ export const Flow = {
   Tail: 1,
   /** Nothing goes on; frames are still followed, to see the peer's Close. */
   Watch: 2,
-  /** Nothing goes on and nothing is looked at: after the peer's Close (RFC 6455 5.5.1) or its violation. */
+  /** Nothing goes on and nothing is looked at: after the peer's Close (RFC 6455 5.5.1), its violation, or our fault. */
   Discard: 3,
 } as const;
 export type Flow = (typeof Flow)[keyof typeof Flow];
@@ -80,20 +80,21 @@ export class Peer implements TransportReader {
     return this.scanner.inMessage || this.scanner.remaining > 0 || this.spill !== null;
   }
 
-  /** True when nothing that this peer may still send counts. */
+  /** True when nothing that this peer may still send counts: after its Close, its violation or a fault of ours too. */
   get isFinished(): boolean {
-    return this.closeReceived !== null || this.finReceived || this.gone || this.scanner.violation !== null;
+    return this.flow === Flow.Discard || this.finReceived || this.gone;
   }
 
   onBytes(bytes: Buffer, start: number, end: number): void {
     const now = this.session.clock.now();
     this.lastByteAt = now;
     if (this.flow === Flow.Discard) return;
+    const wasMidFrame = this.scanner.remaining > 0;
     try {
       if (this.spill === null) this.relay(bytes, start, end, this.transport.stable, now);
       else this.relayBehindSpill(this.spill, bytes, start, end, now);
     } catch (error) {
-      this.session.fail(error);
+      this.session.fail(error, wasMidFrame ? this.other : null);
     }
     this.scanner.release();
   }
@@ -278,7 +279,7 @@ export class Peer implements TransportReader {
       this.dueAt = now + this.session.policy.closeMs;
       this.session.arm(this.dueAt);
       // After a violation no answer can be seen, so there is nothing to wait for (RFC 6455 7.1.7).
-      if (this.isClient || this.scanner.violation !== null) this.transport.end();
+      if (this.isClient || this.closeReceived === null) this.transport.end();
     }
     if (this.finReceived) this.cutOff();
   }

@@ -111,15 +111,26 @@ export class Session extends TimerEntry {
     this.settle(this.clock.now());
   }
 
-  /** One of our own bugs, contained: both sides get 1011 where a frame boundary allows it. */
-  fail(error: unknown): void {
+  /**
+   * One of our own bugs, contained: both sides get 1011 where a frame boundary allows it. `torn` may lack the end of a
+   * frame: the fault came up while more of it was relayed.
+   */
+  fail(error: unknown, torn: Peer | null = null): void {
     this.owner.onSessionFault(this, error);
     const now = this.clock.now();
     if (this.cause === null) this.begin('internal_error', null);
-    for (const peer of [this.client, this.backend]) {
-      peer.flow = Flow.Discard; // the state of its scanner is not to be trusted
-      if (peer.other.scanner.remaining > 0) peer.cutOff();
-      else peer.askClose(now);
+    const peers = [this.client, this.backend];
+    for (const peer of peers) peer.flow = Flow.Discard; // the state of its scanner is not to be trusted
+    try {
+      for (const peer of peers) {
+        const isMidFrame = peer === torn || peer.other.scanner.remaining > 0;
+        if (isMidFrame) this.midFrame = true;
+        if (isMidFrame) peer.cutOff();
+        else peer.askClose(now);
+      }
+    } catch {
+      // The Close fails too: the same fault, most likely, and nothing is left that could be said.
+      for (const peer of peers) peer.cutOff();
     }
     this.settle(now);
   }

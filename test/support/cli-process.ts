@@ -12,6 +12,8 @@ export const cliPath = fileURLToPath(new URL('../../dist/cli.js', import.meta.ur
 export interface CliOptions {
   /** What stdin holds; none: stdin is empty. */
   input?: string;
+  /** Leave stdin open behind the input. */
+  inputStaysOpen?: boolean;
   cwd?: string;
   /** Added to the environment; undefined removes. */
   env?: Readonly<Record<string, string | undefined>>;
@@ -52,7 +54,8 @@ export class CliProcess {
     });
     // A command that does not read its input may be gone before it is written.
     this.child.stdin?.on('error', () => {});
-    this.child.stdin?.end(options.input ?? '');
+    this.child.stdin?.write(options.input ?? '');
+    if (options.inputStaysOpen !== true) this.child.stdin?.end();
     this.over = new Promise((resolve) => {
       this.child.once('close', (code, signal) => {
         this.running = false;

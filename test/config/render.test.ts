@@ -1,0 +1,186 @@
+// Config as text again: what is rendered loads to the same config; config.yaml and config.schema.json are those of the
+// schema.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { DEMO_CONFIG, oneBackendConfig } from '../../src/config/demo.ts';
+import { loadObject } from '../../src/config/load.ts';
+import {
+  describeKeys,
+  jsonSchema,
+  type KeyDescription,
+  referenceTable,
+  renderConfig,
+} from '../../src/config/render.ts';
+import { makeCertificates } from '../support/certs.ts';
+import { projectRoot } from '../support/source.ts';
+import { errorsOf, loaded, MINIMAL, problemsOf } from './loading.ts';
+
+const OVERRIDES = /^routes\[\]\.(limits|timeouts|close_codes)\./;
+const shipped = readFileSync(join(projectRoot, 'config.yaml'), 'utf8');
+/** Every comment that holds a key, without its mark. */
+const uncommented = shipped.replace(/^(\s*)#(?!#) ?(?=\s*(?:- )*\w+:(?: |$))/gm, '$1');
+
+describe('framegate config', () => {
+  const full = `
+listeners:
+  - { name: public, address: "[::1]:8080", backlog: 128 }
+  - { address: "unix:in.sock", mode: "0660" }
+trusted_proxies: [10.0.0.0/8, "fd00::/8"]
+routes:
+  - name: chat
+    match: { hosts: [chat.example.com, "*.example.com"], path: "/chat/{room}/*", listeners: [public] }
+    upstream: chat
+    rewrite: /ws/*
+    limits: { max_sessions: 7, max_buffered: 1500B, from_client: { max_message_size: 64KiB, max_fragments: off } }
+    timeouts: { idle: off, close: 1500ms }
+    close_codes: { backend_lost: 4000 }
+    compression: off
+    subprotocols: [graphql-ws, "on"]
+  - { upstream: "wss://[::1]:1/base", match: { path: "/" } }
+upstreams:
+  chat:
+    targets:
+      - { name: a, url: "ws://127.0.0.1:9001/base", weight: 3, max_sessions: 10 }
+      - { url: "ws+unix:out.sock:/x" }
+    host: literal.example:8443
+    balance: round_robin
+    retries: 0
+    local_addresses: [127.0.0.2, "::1"]
+limits:
+  max_sessions: off
+  from_client: { max_message_size: 2MiB, max_frame_size: 32KiB }
+  from_backend: { max_message_size: off }
+timeouts: { handshake: 1ms, idle: 24h }
+close_codes: { idle: 3000, backend_lost: 1001 }
+log: { level: trace, format: pretty, query: names, path: route, session_open: info }
+`;
+
+  test.each([
+    ['a full one', full],
+    ['a minimal one', MINIMAL],
+    ['an empty one', ''],
+    ['the shipped one', shipped],
+  ])('%s, rendered, loads to the same config', (_, text) => {
+    const config = loaded(text);
+    const rendered = renderConfig(config);
+    expect(loaded(rendered)).toEqual(config);
+    expect(renderConfig(loaded(rendered))).toBe(rendered);
+  });
+
+  test('units are back', () => {
+    const rendered = renderConfig(loaded(full));
+    for (const line of ['max_buffered: 1500B', 'close: 1500ms', 'idle: off', 'idle: 24h', 'max_head_size: 16KiB']) {
+      expect(rendered).toContain(line);
+    }
+  });
+});
+
+describe('config.schema.json', () => {
+  test('is the schema of this version', () => {
+    expect(JSON.parse(readFileSync(join(projectRoot, 'config.schema.json'), 'utf8'))).toEqual(jsonSchema());
+  });
+
+  test('has every key with its description, and nothing of our own words', () => {
+    const text = JSON.stringify(jsonSchema());
+    for (const { path, description } of describeKeys()) {
+      expect(description, path).not.toBe('');
+      expect(text).toContain(JSON.stringify(description));
+    }
+    expect(text).not.toContain('x-type');
+    expect(text).not.toContain('x-default');
+  });
+});
+
+describe('config.yaml', () => {
+  let files: Record<string, string> = {};
+
+  beforeAll(async () => {
+    const { ca, client } = await makeCertificates();
+    files = { 'ca.pem': ca, 'client.pem': client.cert, 'client.key': client.key };
+  });
+
+  test('loads without a word, and echoes on loopback', () => {
+    expect(problemsOf(shipped)).toEqual([]);
+    const config = loaded(shipped);
+    expect(config.listeners.map(({ address }) => address)).toEqual([{ kind: 'tcp', host: '127.0.0.1', port: 8080 }]);
+    expect(config.routes.map(({ match, upstream }) => [match.path, upstream])).toEqual([['/echo', 'builtin:echo']]);
+  });
+
+  test('is right with every comment taken in', () => {
+    expect(errorsOf(uncommented, { files })).toEqual([]);
+  });
+
+  test.each(describeKeys().filter(({ path }) => !OVERRIDES.test(path)))(
+    '$path stands there with its default',
+    (key) => {
+      const name = key.path.replace(/^.*\./, '');
+      const rows = linesOf(key);
+      expect(rows).not.toEqual([]);
+      const [row = ''] = rows;
+      if (key.default === 'required') expect(row).toContain('# Required.');
+      else if (key.default.startsWith('= ')) expect(row).toContain(`# ${key.default}`);
+      else if (key.type !== 'map' && key.type !== 'list' && name !== 'path') {
+        expect(row).toMatch(new RegExp(`\\b${name}: ${key.default.replace(/[[\]]/g, '\\$&')}\\s+#`));
+      }
+    },
+  );
+
+  test('names no key that does not exist', () => {
+    const known = new Set(describeKeys().map(({ path }) => path.replace(/^.*\./, '')));
+    const names = [...uncommented.matchAll(/^\s*(?:- )*(\w+):/gm)].map((match) => match[1] ?? '');
+    expect(names.filter((name) => !known.has(name))).toEqual(['chat']);
+  });
+});
+
+/** The lines of config.yaml for a key: within its block when the name alone does not tell. */
+function linesOf(key: KeyDescription): string[] {
+  const parts = key.path.replaceAll('[]', '').split('.');
+  const lines = uncommented.split('\n');
+  const found: string[] = [];
+  const open: { name: string; indent: number }[] = [];
+  for (const line of lines) {
+    const match = /^(\s*(?:- )*)(\w+):/.exec(line);
+    if (match === null) continue;
+    const indent = match[1]?.length ?? 0;
+    while (open.length > 0 && (open[open.length - 1]?.indent ?? 0) >= indent) open.pop();
+    open.push({ name: match[2] ?? '', indent });
+    const path = open.map(({ name }) => (name === 'chat' ? '*' : name));
+    if (path.join('.') === parts.join('.')) found.push(line);
+  }
+  return found;
+}
+
+test('the reference has one row per key', () => {
+  const rows = referenceTable().trimEnd().split('\n').slice(2);
+  expect(rows).toHaveLength(describeKeys().filter(({ path }) => !OVERRIDES.test(path)).length);
+  expect(rows).toContainEqual(expect.stringMatching(/^\| `limits\.max_head_size` \| `16KiB` \| size \| Request line/));
+  expect(rows).toContainEqual(expect.stringMatching(/^\| `routes\[\]\.upstream` \| required \|/));
+});
+
+test('every limit and timeout tells its range and what happens without it', () => {
+  const limits = describeKeys().filter(({ type }) => /^(size|duration|count)/.test(type) && !/weight$/.test(type));
+  expect(limits.length).toBeGreaterThan(20);
+  for (const { path, description } of limits) {
+    expect(description, path).toMatch(/ From .* to .*\.$/);
+    if (!path.endsWith('weight')) expect(description, path).toContain('Without it ');
+  }
+});
+
+describe('configs without a file', () => {
+  test('--demo echoes on loopback', () => {
+    const { config, warnings } = loadObject(DEMO_CONFIG, { baseDir: '.' });
+    expect(warnings).toEqual([]);
+    expect(config.routes[0]?.match.path).toBe('/echo');
+    expect(config.listeners[0]?.address).toEqual({ kind: 'tcp', host: '127.0.0.1', port: 8080 });
+  });
+
+  test('--to sends every path to one backend', () => {
+    const { config } = loadObject(oneBackendConfig('ws://127.0.0.1:9001', ':0'), { baseDir: '.' });
+    expect(config.routes[0]).toMatchObject({ match: { path: '/*' }, upstream: 'ws://127.0.0.1:9001' });
+    expect(config.listeners[0]?.address).toEqual({ kind: 'tcp', host: '', port: 0 });
+    const plain = loadObject(oneBackendConfig('ws://127.0.0.1:9001', null), { baseDir: '.' }).config;
+    expect(plain.listeners[0]?.address_text).toBe('127.0.0.1:8080');
+  });
+});
