@@ -40,7 +40,7 @@ export interface DrainResult {
   readonly cut: number;
 }
 
-/** A proxy in this process. Each method may be called in any state; `start` once. */
+/** A proxy in this process. Each method may be called in any state, but it starts only once and never after its end. */
 export interface Proxy {
   /**
    * Bind every listener and begin to accept. Rejects with StartError when an address cannot be bound or
@@ -89,6 +89,9 @@ class ProxyProcess implements Proxy {
   private readonly listening = new Map<string, Listening>();
   private driver: NodeJS.Timeout | null = null;
   private draining: Promise<DrainResult> | null = null;
+  private started = false;
+  /** True from when it stops to accept: what is bound after that is released again. */
+  private closing = false;
 
   constructor(config: Config, options: ProxyOptions) {
     this.config = config;
@@ -109,6 +112,10 @@ class ProxyProcess implements Proxy {
   }
 
   async start(): Promise<void> {
+    if (this.started || this.closing) {
+      throw new StartError(`this proxy was ${this.closing ? 'stopped' : 'started'} already; create another one`);
+    }
+    this.started = true;
     this.checkOpenFiles();
     this.driver = setInterval(() => this.drive(), WHEEL_DRIVE_MS);
     this.log.event('info', 'start', {
@@ -153,6 +160,10 @@ class ProxyProcess implements Proxy {
       const onConnection: Parameters<typeof listen>[0]['onConnection'] = (client) =>
         this.edge.accept(client, edgeListener);
       const listening = await listen({ address, backlog, onConnection });
+      if (this.closing) {
+        await listening.close();
+        throw new Error('stopped while it was starting');
+      }
       if (typeof listening.address !== 'string') edgeListener.port = listening.address.port;
       this.listening.set(name, listening);
       this.log.event('info', 'listening', { listener: name, address: textOf(listening.address) });
@@ -161,12 +172,16 @@ class ProxyProcess implements Proxy {
     }
   }
 
-  /** More sessions than descriptors would end in connections that the kernel accepts and libuv drops, without a word. */
+  /** With more sessions than descriptors libuv would drop clients that the kernel accepted, without a word. */
   private checkOpenFiles(): void {
     const wanted = this.config.limits.max_sessions;
     if (wanted <= this.sessionsMax) return;
-    const text = `limits.max_sessions ${wanted} needs an open-file limit of ${openFilesNeededFor(wanted)}, it is ${this.openFiles}`;
-    if (wasGiven(this.config, 'limits.max_sessions')) throw new StartError(text);
+    const limit = this.openFiles;
+    const text = Number.isFinite(wanted)
+      ? `limits.max_sessions ${wanted} needs an open-file limit of ${openFilesNeededFor(wanted)}, it is ${limit}`
+      : `limits.max_sessions off: as many as the open-file limit of ${limit} allows`;
+    // `off` asks for no number, so it gets what there is.
+    if (Number.isFinite(wanted) && wasGiven(this.config, 'limits.max_sessions')) throw new StartError(text);
     this.log.event('warn', 'max_sessions.lowered', { max_sessions: this.sessionsMax, why: text });
   }
 
@@ -206,6 +221,7 @@ class ProxyProcess implements Proxy {
   }
 
   private async closeListeners(): Promise<void> {
+    this.closing = true;
     const listening = [...this.listening.values()];
     this.listening.clear();
     await Promise.all(listening.map((one) => one.close()));

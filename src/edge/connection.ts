@@ -96,6 +96,8 @@ export class Connection extends TimerEntry implements TransportReader {
   }
 
   onEnd(): void {
+    // Its own FIN ends no answer that is still on its way: ours, which stands behind it, closes the connection.
+    if (this.state.kind === 'lingering' && this.transport.pending > 0) return;
     this.onClientGone();
   }
 
@@ -299,7 +301,10 @@ export class Connection extends TimerEntry implements TransportReader {
   }
 
   private onClientGone(): void {
-    if (this.state.kind === 'opening') this.report.writeGone();
+    const { state } = this;
+    const isMidHead = state.kind === 'reading' && state.parser.bytesSeen > 0;
+    if (isMidHead) this.report.noteHead(state.parser, this.isPeerTrusted());
+    if (state.kind === 'reading' || state.kind === 'opening') this.report.writeGone();
     this.close();
   }
 

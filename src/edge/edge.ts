@@ -11,7 +11,7 @@ import { Connection } from './connection.ts';
 import type { SessionRecord } from './session-record.ts';
 import type { Snapshot } from './snapshot.ts';
 
-/** Connections over `max_sessions` that are told so; more are cut off at once. Half of the smallest descriptor reserve. */
+/** Connections over `max_sessions` that are told so: half of the smallest descriptor reserve. More are cut off. */
 const TURNED_AWAY_MAX = 16;
 
 /** Where a connection came in. */

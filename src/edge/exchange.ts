@@ -29,7 +29,7 @@ export interface RelayedRefusal {
 
 export interface FailedExchange {
   readonly kind: 'failed';
-  readonly error: 'backend_handshake' | 'backend_timeout' | 'backend_unreachable';
+  readonly error: 'backend_handshake' | 'backend_timeout' | 'backend_tls' | 'backend_unreachable';
   readonly cause: string;
 }
 
@@ -100,8 +100,13 @@ class Exchange implements TransportReader {
 
   onLost(error: Error): void {
     // What has arrived of a refusal is worth more than the reset behind it.
-    if (this.refusal !== null) this.finishRefusal(EMPTY);
-    else this.fail('backend_handshake', codeOf(error));
+    if (this.refusal !== null) {
+      this.finishRefusal(EMPTY);
+      return;
+    }
+    const cause = codeOf(error);
+    // RFC 8446 4.4.2.4: a TLS 1.3 backend judges our certificate only after our side of the handshake is complete.
+    this.fail(cause.startsWith('ERR_SSL_') ? 'backend_tls' : 'backend_handshake', cause);
   }
 
   onTaken(): void {}

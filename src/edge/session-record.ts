@@ -59,6 +59,13 @@ export class SessionRecord implements SessionOwner {
     edge.removeSession(this);
   }
 
+  onLimitHit(peer: Peer, limit: string, value: number): void {
+    if (!this.edge.log.enabled('info')) return;
+    const { session, route, client } = this.facts;
+    const direction = peer.isClient ? 'from_client' : 'from_backend';
+    this.edge.log.event('info', 'limit.hit', { session, route, client, direction, limit, value });
+  }
+
   onSessionFault(_session: Session, error: unknown): void {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.edge.log.event('error', 'session.fault', { session: this.facts.session, error: text });

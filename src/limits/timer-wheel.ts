@@ -1,9 +1,9 @@
 // Every deadline of the proxy: one hashed timer wheel with intrusive entries, driven from outside. Scheduling,
-// moving and cancelling are O(1) and allocate nothing. It owns no clock and no Node timer: `advance` is called by its owner.
+// moving and cancelling are O(1) and allocate nothing. No clock and no Node timer: its owner calls `advance`.
 
 import type { Clock } from './clock.ts';
 
-/** Slots of the wheel, a power of two. With the default tick one turn takes 25.6 s; later deadlines wait for their turn. */
+/** Slots of the wheel, a power of two: with the default tick a turn takes 25.6 s. What is later waits for its turn. */
 const SLOTS = 512;
 const TICK_MS = 50;
 
@@ -93,8 +93,8 @@ export class TimerWheel {
   }
 
   /**
-   * Fire everything that is due by the clock. After a long silence every slot is visited once, not once per tick. What an
-   * entry throws is thrown at the end: it must not take the deadlines of others with it.
+   * Fire everything that is due by the clock. After a long silence every slot is visited once, not once per tick. What
+   * an entry throws is thrown at the end: it must not take the deadlines of others with it.
    */
   advance(): void {
     const now = this.clock.now();

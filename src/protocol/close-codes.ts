@@ -26,8 +26,8 @@ export function isCloseCodeOnWire(code: number): boolean {
 }
 
 /**
- * True when a config may map an end to `code`: one that a server-side intermediary can truthfully send. 1000 would claim
- * that all is well; 1002, 1003, 1007 and 1009 blame the client for bytes, which the end itself has to do.
+ * True when a config may map an end to `code`: one that a server-side intermediary can truthfully send. 1000 would
+ * claim that all is well; 1002, 1003, 1007 and 1009 blame the client for bytes, which the end itself has to do.
  */
 export function isCloseCodeConfigurable(code: number): boolean {
   return code === 1001 || code === 1008 || (code >= 1011 && code <= 1014) || (code >= 3000 && code <= 4999);

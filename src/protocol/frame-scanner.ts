@@ -63,6 +63,8 @@ export class FrameScanner {
   /** Code of the last Close; 1005 when it had none. */
   closeCode = 0;
   violation: Violation | null = null;
+  /** What a limit was broken with: bytes, or frames for `too_many_fragments`. */
+  violationValue = 0;
   /** True between the first and the last frame of a message. */
   inMessage = false;
   /** Messages begun, data payload bytes passed, and the largest message so far (by its headers). */
@@ -153,8 +155,8 @@ export class FrameScanner {
       const high = this.bytes.readUInt32BE(at + 2);
       const low = this.bytes.readUInt32BE(at + 6);
       if (high >= 0x80000000) return this.violate('length_msb');
-      if (high > HIGH_WORD_MAX) return this.violate('message_too_big');
-      length = high * 0x100000000 + low;
+      length = high * 0x100000000 + low; // above 2^53 no exact number, but far above any limit
+      if (high > HIGH_WORD_MAX) return this.violate('message_too_big', length);
       size += 8;
       if (length < 65536) return this.violate('length_not_minimal');
     }
@@ -171,9 +173,9 @@ export class FrameScanner {
     const before = continued ? this.messageBytes : 0;
     const fragments = continued ? this.fragments : 0;
     // By subtraction: the sum of two lengths near 2^53 is not exact.
-    if (length > this.limits.messageBytesMax - before) this.violate('message_too_big');
-    else if (length > this.limits.frameBytesMax) this.violate('frame_too_big');
-    else if (fragments >= this.limits.fragmentsMax) this.violate('too_many_fragments');
+    if (length > this.limits.messageBytesMax - before) this.violate('message_too_big', before + length);
+    else if (length > this.limits.frameBytesMax) this.violate('frame_too_big', length);
+    else if (fragments >= this.limits.fragmentsMax) this.violate('too_many_fragments', fragments + 1);
     return this.violation !== null;
   }
 
@@ -238,8 +240,9 @@ export class FrameScanner {
     return this.violation !== null;
   }
 
-  private violate(violation: Violation): Step {
+  private violate(violation: Violation, value = 0): Step {
     this.violation = violation;
+    this.violationValue = value;
     return Step.Violation;
   }
 }

@@ -2,7 +2,7 @@
 // handshake towards its peer. The only reader, pauser and closer of its transport. It decides no end; session.ts does.
 
 import type { Transport, TransportReader } from '../net/transport.ts';
-import { FrameScanner, type ScannerLimits, Step } from '../protocol/frame-scanner.ts';
+import { FrameScanner, Opcode, type ScannerLimits, Step } from '../protocol/frame-scanner.ts';
 import { closeFrame } from '../protocol/frame-writer.ts';
 import type { Session } from './session.ts';
 
@@ -101,21 +101,34 @@ export class Peer implements TransportReader {
 
   onEnd(): void {
     this.finReceived = true;
-    this.session.onPeerFinished(this);
+    try {
+      this.session.onPeerFinished(this);
+    } catch (error) {
+      this.session.fail(error);
+    }
   }
 
   onLost(): void {
-    this.finReceived = true;
     this.cutOff();
-    this.session.onPeerFinished(this);
+    this.onEnd();
   }
 
   onTaken(): void {
-    const now = this.session.clock.now();
+    try {
+      this.noteTaken(this.session.clock.now());
+    } catch (error) {
+      this.session.fail(error);
+    }
+  }
+
+  private noteTaken(now: number): void {
     const pending = this.transport.pending;
     this.progressAt = now;
     const source = this.other;
-    if (source.transport.paused && pending <= this.session.policy.bufferedBytesMax / 2) source.transport.resume();
+    if (source.transport.paused && pending <= this.session.policy.bufferedBytesMax / 2) {
+      source.messageAt = now; // a message cannot stall while it is not read
+      source.transport.resume();
+    }
     if (pending > 0 || this.closeSent === null || this.closeFlushed) return;
     this.onCloseFlushed(now);
     this.session.settle(now);
@@ -168,6 +181,7 @@ export class Peer implements TransportReader {
     if (tailEnd - start < tail) return;
     this.flow = Flow.Watch;
     this.other.writeClose(now);
+    this.session.settle(now); // the other peer may have nothing to answer any more
   }
 
   private forward(bytes: Buffer, start: number, end: number, stable: boolean, now: number): void {
@@ -192,7 +206,8 @@ export class Peer implements TransportReader {
     const spill = Buffer.allocUnsafeSlow(end - start);
     bytes.copy(spill, 0, start, end);
     this.spill = spill;
-    if (!this.scanner.inMessage) this.messageAt = now;
+    // Within a message only its own next header counts, not the start of a ping between its fragments.
+    if (!this.scanner.inMessage || (bytes[start]! & 0x0f) === Opcode.Continuation) this.messageAt = now; // start < end
   }
 
   private noteProgress(now: number): void {
@@ -234,6 +249,7 @@ export class Peer implements TransportReader {
       source.flow = Flow.Tail;
       this.closeWaits = true;
       this.dueAt = now + this.session.policy.closeMs;
+      this.session.arm(this.dueAt);
       return;
     }
     if (source.flow === Flow.Relay) source.flow = Flow.Watch;

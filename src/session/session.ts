@@ -15,10 +15,12 @@ import type { SessionPolicy } from './policy.ts';
  */
 const LAST_ANSWERS_MS = 200;
 
-/** Who is told of a session's end, and of our own bugs in it. Each called at most once per session. */
+/** Who is told of a session's end, of a limit that was hit and of our own bugs. Each at most once per session. */
 export interface SessionOwner {
   onSessionEnd(session: Session): void;
   onSessionFault(session: Session, error: unknown): void;
+  /** `peer` went over a limit: its config key, and the bytes or frames it came to. */
+  onLimitHit(peer: Peer, limit: string, value: number): void;
 }
 
 export interface SessionOptions {
@@ -50,6 +52,8 @@ export class Session extends TimerEntry {
   /** When the side at fault gets its Close, though the other has not answered. */
   private graceAt = Number.POSITIVE_INFINITY;
   private finished = false;
+  /** True once a bug of ours was met; a second one ends everything at once. */
+  private faulted = false;
 
   constructor(options: SessionOptions) {
     super();
@@ -91,8 +95,8 @@ export class Session extends TimerEntry {
   }
 
   /**
-   * End it for a cause that no byte of a peer shows. The client is told first and its frames are still relayed until its
-   * Close, its FIN or `timeouts.close`; then the backend is told.
+   * End it for a cause that no byte of a peer shows. The client is told first, and its frames are still relayed until
+   * its Close, its FIN or `timeouts.close`; then the backend is told.
    */
   end(cause: EndCause, limit: string | null = null): void {
     if (this.cause !== null) return;
@@ -116,23 +120,36 @@ export class Session extends TimerEntry {
    * frame: the fault came up while more of it was relayed.
    */
   fail(error: unknown, torn: Peer | null = null): void {
+    if (this.faulted) {
+      this.cut();
+      return;
+    }
+    this.faulted = true;
     this.owner.onSessionFault(this, error);
     const now = this.clock.now();
     if (this.cause === null) this.begin('internal_error', null);
     const peers = [this.client, this.backend];
     for (const peer of peers) peer.flow = Flow.Discard; // the state of its scanner is not to be trusted
+    for (const peer of peers) this.closeAfterFault(peer, torn, now);
+    this.settle(now);
+  }
+
+  private closeAfterFault(peer: Peer, torn: Peer | null, now: number): void {
+    if (peer.gone) return;
     try {
-      for (const peer of peers) {
-        const isMidFrame = peer === torn || peer.other.scanner.remaining > 0;
-        if (isMidFrame) this.midFrame = true;
-        if (isMidFrame) peer.cutOff();
-        else peer.askClose(now);
+      if (peer === torn || peer.other.scanner.remaining > 0) {
+        this.midFrame = true;
+        peer.cutOff();
+      } else {
+        peer.askClose(now);
       }
     } catch {
-      // The Close fails too: the same fault, most likely, and nothing is left that could be said.
-      for (const peer of peers) peer.cutOff();
+      peer.cutOff(); // its Close fails too: nothing can be said to it any more
     }
-    this.settle(now);
+    if (peer.gone) return;
+    // Whatever the fault has left undone, this peer is not kept for longer.
+    peer.dueAt = Math.min(peer.dueAt, now + this.policy.closeMs);
+    this.arm(peer.dueAt);
   }
 
   /** `peer` has said its last: a Close, a FIN, a broken rule, or its connection is gone. */
@@ -176,6 +193,15 @@ export class Session extends TimerEntry {
 
   override onTimer(now: number): void {
     if (this.finished) return;
+    try {
+      this.checkDeadlines(now);
+    } catch (error) {
+      this.fail(error);
+    }
+    if (!this.finished) this.rearm(now);
+  }
+
+  private checkDeadlines(now: number): void {
     this.checkClose(this.client, now);
     this.checkClose(this.backend, now);
     this.checkStalls(this.client, now);
@@ -187,7 +213,6 @@ export class Session extends TimerEntry {
       this.backend.askClose(now);
     }
     this.settle(now);
-    if (!this.finished) this.rearm(now);
   }
 
   private begin(cause: EndCause, limit: string | null): void {
@@ -203,6 +228,7 @@ export class Session extends TimerEntry {
     } else if (violation !== null) {
       const rule = VIOLATIONS[violation];
       this.rule = rule;
+      if (rule.limit !== null) this.owner.onLimitHit(peer, rule.limit, peer.scanner.violationValue);
       this.blame(peer, peer.isClient ? `client_${rule.kind}` : `backend_${rule.kind}`, rule.limit, now);
     } else {
       this.begin(peer.isClient ? 'client_lost' : 'backend_lost', null);

@@ -10,7 +10,7 @@ const OVERRIDES = /^routes\[\]\.(limits|timeouts|close_codes)\./;
 const readme = readFileSync(join(projectRoot, 'README.md'), 'utf8');
 /** Key and default of every row of the form "| `key` | `default` |", code marks dropped. */
 const rows = new Map(
-  [...readme.matchAll(/^\| `([a-z_.*[\]]+)` \| ([^|]*?) \|/gm)].map((row) => [
+  [...readme.matchAll(/^\| `([a-z0-9_.*[\]]+)` \| ([^|]*?) \|/gm)].map((row) => [
     row[1] ?? '',
     (row[2] ?? '').replaceAll('`', ''),
   ]),

@@ -38,8 +38,9 @@ export class MemoryTransport implements Transport {
   finSent = false;
   /** Things no one may do to a transport, e.g. write behind the FIN. */
   readonly misuse: string[] = [];
-  /** When set, the next write throws it. */
+  /** When set, writes throw it: `failOnce` the next one only. */
   failure: Error | null = null;
+  failOnce: Error | null = null;
   private readonly journal: NonNullable<MemoryTransportOptions['journal']>;
   private readonly readBuffer: Buffer;
   /** What the peer has sent and we have not read; 'fin' and 'lost' come behind the bytes. */
@@ -67,7 +68,9 @@ export class MemoryTransport implements Transport {
   }
 
   write(bytes: Buffer, start: number, end: number, stable: boolean): void {
-    if (this.failure !== null) throw this.failure;
+    const failure = this.failOnce ?? this.failure;
+    this.failOnce = null;
+    if (failure !== null) throw failure;
     if (this.destroyed) return;
     if (this.ending) this.misuse.push('write behind end()');
     if (end <= start) this.misuse.push('empty write');

@@ -1,0 +1,369 @@
+import { once } from 'node:events';
+import * as net from 'node:net';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { StreamTransport } from '../../src/net/stream-transport.ts';
+import type { TransportReader } from '../../src/net/transport.ts';
+
+const FULL_CHUNK = 65_536;
+
+/** Keeps what a transport says, and lets a test wait for it. */
+class Recorder implements TransportReader {
+  readonly calls: string[] = [];
+  bytes = 0;
+  readonly chunks: Buffer[] = [];
+  onChunk: (chunk: Buffer) => void = () => {};
+  private waiting: { isOver: () => boolean; resolve: () => void }[] = [];
+
+  onBytes(bytes: Buffer, start: number, end: number): void {
+    const chunk = Buffer.from(bytes.subarray(start, end));
+    this.bytes += chunk.length;
+    this.chunks.push(chunk);
+    this.calls.push('bytes');
+    this.onChunk(chunk);
+    this.wake();
+  }
+
+  onEnd(): void {
+    this.note('end');
+  }
+
+  onLost(error: NodeJS.ErrnoException): void {
+    this.note(`lost ${error.code ?? error.message}`);
+  }
+
+  onTaken(): void {
+    this.note('taken');
+  }
+
+  get received(): Buffer {
+    return Buffer.concat(this.chunks);
+  }
+
+  count(call: string): number {
+    return this.calls.filter((one) => one.startsWith(call)).length;
+  }
+
+  /** Resolves once `isOver` is true after some call; the test's own time limit bounds it. */
+  until(isOver: () => boolean): Promise<void> {
+    if (isOver()) return Promise.resolve();
+    return new Promise((resolve) => this.waiting.push({ isOver, resolve }));
+  }
+
+  private note(call: string): void {
+    this.calls.push(call);
+    this.wake();
+  }
+
+  private wake(): void {
+    for (const one of this.waiting) if (one.isOver()) one.resolve();
+  }
+}
+
+interface Pair {
+  readonly transport: StreamTransport;
+  readonly reader: Recorder;
+  /** The other end, as raw as Node has it. */
+  readonly peer: net.Socket;
+}
+
+async function connectPair(): Promise<Pair> {
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  const reader = new Recorder();
+  const accepted = new Promise<StreamTransport>((resolve) => {
+    server.once('connection', (socket) => {
+      const transport = new StreamTransport(socket);
+      transport.reader = reader;
+      resolve(transport);
+    });
+  });
+  const peer = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+  peer.on('error', () => {});
+  const transport = await accepted;
+  onTestFinished(() => {
+    transport.destroy();
+    peer.destroy();
+    server.close();
+  });
+  return { transport, reader, peer };
+}
+
+/** One turn of the event loop, sockets included. */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+const turns = async (count: number) => {
+  for (let i = 0; i < count; i++) await turn();
+};
+
+/** Collects what the raw end receives until it has `bytes`. */
+async function collect(peer: net.Socket, bytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const done = new Promise<void>((resolve) => {
+    peer.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size >= bytes) resolve();
+    });
+  });
+  peer.resume();
+  await done;
+  return Buffer.concat(chunks);
+}
+
+/** Write to a peer that does not read until something waits; returns what was written. */
+function fill(transport: StreamTransport, piece: (i: number) => Buffer): Buffer {
+  const written: Buffer[] = [];
+  for (let i = 0; transport.pending === 0; i++) {
+    const bytes = piece(i);
+    written.push(Buffer.from(bytes));
+    transport.write(bytes, 0, bytes.length, true);
+  }
+  return Buffer.concat(written);
+}
+
+describe('reading', () => {
+  test('bytes arrive in order; start and end are those of the chunk', async () => {
+    const { reader, peer } = await connectPair();
+    const sent = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i * 7));
+    peer.write(sent);
+    await reader.until(() => reader.bytes === sent.length);
+    expect(reader.received.equals(sent)).toBe(true);
+    expect(reader.count('lost')).toBe(0);
+  });
+
+  test('FIN: told once, behind the last byte, and writing goes on', async () => {
+    const { transport, reader, peer } = await connectPair();
+    peer.end('last');
+    await reader.until(() => reader.count('end') === 1);
+    expect([reader.received.toString(), reader.calls.at(-1)]).toEqual(['last', 'end']);
+    transport.write(Buffer.from('answer'), 0, 6, true);
+    expect((await collect(peer, 6)).toString()).toBe('answer');
+    transport.end();
+    await once(peer, 'end');
+    await turns(5);
+    expect(reader.count('end')).toBe(1);
+    expect(reader.count('lost')).toBeLessThanOrEqual(1);
+  });
+
+  test('RST: onLost once, and never onEnd', async () => {
+    const { transport, reader, peer } = await connectPair();
+    peer.write('x');
+    await reader.until(() => reader.bytes === 1);
+    peer.resetAndDestroy();
+    await reader.until(() => reader.count('lost') > 0);
+    transport.write(Buffer.from('into nothing'), 0, 12, false);
+    transport.end();
+    transport.resume();
+    await turns(10);
+    expect(reader.calls.filter((call) => call !== 'bytes')).toEqual(['lost ECONNRESET']);
+  });
+
+  test('E9: RST while we write: onLost once', async () => {
+    const { transport, reader, peer } = await connectPair();
+    peer.pause();
+    fill(transport, () => Buffer.alloc(FULL_CHUNK));
+    peer.resetAndDestroy();
+    await reader.until(() => reader.count('lost') > 0);
+    transport.write(Buffer.alloc(10), 0, 10, true);
+    await turns(10);
+    expect(reader.count('lost')).toBe(1);
+    expect(reader.count('end')).toBe(0);
+  });
+
+  test('paused: nothing is said; resumed: all of it', async () => {
+    const { transport, reader, peer } = await connectPair();
+    peer.write('a');
+    await reader.until(() => reader.bytes === 1);
+    transport.pause();
+    expect(transport.paused).toBe(true);
+    peer.end(Buffer.alloc(1000));
+    await turns(20);
+    expect(reader.calls).toEqual(['bytes']);
+    transport.resume();
+    expect(transport.paused).toBe(false);
+    await reader.until(() => reader.count('end') === 1);
+    expect(reader.bytes).toBe(1001);
+  });
+
+  test('pause within onBytes holds from the next chunk on', async () => {
+    const { transport, reader, peer } = await connectPair();
+    reader.onChunk = () => transport.pause();
+    peer.write(Buffer.alloc(20 * FULL_CHUNK));
+    await reader.until(() => reader.count('bytes') === 1);
+    await turns(20);
+    expect(reader.count('bytes')).toBe(1);
+    reader.onChunk = () => {};
+    transport.resume();
+    await reader.until(() => reader.bytes === 20 * FULL_CHUNK);
+  });
+
+  test('resume without a pause does nothing', async () => {
+    const { transport, reader, peer } = await connectPair();
+    transport.resume();
+    peer.write('x');
+    await reader.until(() => reader.bytes === 1);
+    expect(transport.paused).toBe(false);
+  });
+});
+
+describe('writing', () => {
+  test('what the kernel takes at once leaves nothing pending and calls nobody', async () => {
+    const { transport, reader, peer } = await connectPair();
+    transport.write(Buffer.from('__hello__'), 2, 7, false);
+    expect(transport.pending).toBe(0);
+    expect((await collect(peer, 5)).toString()).toBe('hello');
+    await turns(5);
+    expect(reader.count('taken')).toBe(0);
+  });
+
+  test('what it does not take is pending; onTaken comes when it has', async () => {
+    const { transport, reader, peer } = await connectPair();
+    peer.pause();
+    const written = fill(transport, (i) => Buffer.alloc(FULL_CHUNK, i));
+    const before = transport.pending;
+    expect(before).toBeGreaterThan(0);
+    const more = Buffer.alloc(1000, 0xab);
+    transport.write(more, 0, more.length, true);
+    expect(transport.pending).toBe(before + 1000);
+    await turns(10);
+    expect(reader.count('taken')).toBe(0);
+    const received = await collect(peer, written.length + 1000);
+    await reader.until(() => transport.pending === 0 && reader.count('taken') > 0);
+    expect(received.equals(Buffer.concat([written, more]))).toBe(true);
+  });
+
+  test('onTaken comes for a single write too, with nothing behind it', async () => {
+    const { transport, reader, peer } = await connectPair();
+    peer.pause();
+    const written = fill(transport, () => Buffer.alloc(8 * FULL_CHUNK));
+    await collect(peer, written.length);
+    await reader.until(() => reader.count('taken') > 0);
+    expect(transport.pending).toBe(0);
+  });
+
+  test('stable = false: the caller may overwrite its buffer at once, whatever the pressure', async () => {
+    const { transport, peer } = await connectPair();
+    peer.pause();
+    const scratch = Buffer.alloc(FULL_CHUNK);
+    const expected: Buffer[] = [];
+    for (let i = 0, waiting = 0; waiting < 5; i++) {
+      if (transport.pending > 0) waiting += 1;
+      scratch.fill(i);
+      expected.push(Buffer.from(scratch.subarray(10, 60_000)));
+      transport.write(scratch, 10, 60_000, false);
+      scratch.fill(0xee);
+    }
+    const all = Buffer.concat(expected);
+    expect((await collect(peer, all.length)).equals(all)).toBe(true);
+  });
+
+  test('end(): the FIN goes behind all that is pending', async () => {
+    const { transport, peer } = await connectPair();
+    peer.pause();
+    const written = fill(transport, () => Buffer.alloc(FULL_CHUNK, 5));
+    transport.end();
+    const ended = once(peer, 'end');
+    expect((await collect(peer, written.length)).equals(written)).toBe(true);
+    await ended;
+  });
+});
+
+describe('destroy', () => {
+  test('silences the transport: no byte, no FIN, no loss, nothing taken', async () => {
+    const { transport, reader, peer } = await connectPair();
+    peer.pause();
+    fill(transport, () => Buffer.alloc(FULL_CHUNK));
+    peer.write('unread');
+    transport.destroy();
+    transport.destroy();
+    expect(transport.destroyed).toBe(true);
+    transport.write(Buffer.from('x'), 0, 1, true);
+    transport.end();
+    transport.pause();
+    transport.resume();
+    peer.resume();
+    await turns(20);
+    expect(reader.calls).toEqual([]);
+  });
+
+  test('within onBytes nothing more is delivered, though more had come', async () => {
+    const { transport, reader, peer } = await connectPair();
+    reader.onChunk = () => transport.destroy();
+    peer.write(Buffer.alloc(20 * FULL_CHUNK));
+    await reader.until(() => reader.count('bytes') === 1);
+    await turns(20);
+    expect(reader.calls).toEqual(['bytes']);
+  });
+});
+
+describe('F24: fairness', () => {
+  test('a socket that always has more gets four full chunks a turn, then the others', async () => {
+    const { transport, reader, peer } = await connectPair();
+    const total = 64 * FULL_CHUNK;
+    let now = 0;
+    const perTurn = new Map<number, number>();
+    reader.onChunk = (chunk) => {
+      if (chunk.length === FULL_CHUNK) perTurn.set(now, (perTurn.get(now) ?? 0) + 1);
+    };
+    transport.pause();
+    peer.write(Buffer.alloc(total));
+    // Until the kernel holds as much as it takes.
+    await turns(50);
+    transport.resume();
+    while (reader.bytes < total) {
+      await turn();
+      now += 1;
+    }
+    const most = Math.max(...perTurn.values());
+    // One chunk that was read when the pause came may be handed over with the next four.
+    expect(most).toBeGreaterThanOrEqual(4);
+    expect(most).toBeLessThanOrEqual(5);
+    expect(reader.count('lost')).toBe(0);
+  });
+
+  test('a pause while it waits for its turn holds', async () => {
+    const { transport, reader, peer } = await connectPair();
+    let inARow = 0;
+    let isHeld = false;
+    reader.onChunk = (chunk) => {
+      inARow = chunk.length === FULL_CHUNK ? inARow + 1 : 0;
+      if (inARow !== 4 || isHeld) return;
+      isHeld = true;
+      transport.pause();
+    };
+    transport.pause();
+    peer.write(Buffer.alloc(40 * FULL_CHUNK));
+    await turns(50);
+    transport.resume();
+    await reader.until(() => isHeld);
+    const { bytes } = reader;
+    await turns(20);
+    expect(reader.bytes).toBe(bytes);
+    reader.onChunk = () => {};
+    transport.resume();
+    await reader.until(() => reader.bytes === 40 * FULL_CHUNK);
+  });
+});
+
+describe('the address of the peer', () => {
+  test('of a connection', async () => {
+    const { transport, peer } = await connectPair();
+    expect([transport.remoteAddress, transport.remotePort]).toEqual(['127.0.0.1', peer.localPort]);
+  });
+
+  test.each([
+    ['::ffff:10.1.2.3', '10.1.2.3'],
+    ['10.1.2.3', '10.1.2.3'],
+    ['::1', '::1'],
+    ['2001:db8::ffff:1', '2001:db8::ffff:1'],
+    [undefined, ''],
+  ])('RFC 4291 2.5.5.2: %s is written as "%s"', (address, expected) => {
+    const socket = new net.Socket();
+    Object.defineProperty(socket, 'remoteAddress', { value: address });
+    const transport = new StreamTransport(socket);
+    expect([transport.remoteAddress, transport.remotePort]).toEqual([expected, 0]);
+    transport.destroy();
+  });
+});
