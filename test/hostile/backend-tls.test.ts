@@ -1,0 +1,212 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import type { TlsOptions } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ConfigInput } from '../../src/proxy.ts';
+import { GOOD_NAME, type Identity, makeCertificates, type TestCertificates } from '../support/certs.ts';
+import { type RunningProxy, startProxy } from '../support/harness.ts';
+import { type BackendConnection, RawBackend } from '../support/raw-backend.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { acceptFor, exampleKey, text, upgradeRequest } from '../support/wire.ts';
+import { closeCleanly, endLine } from './pair.ts';
+import { earlyFrame, expectRefusedLine, headOf, switchLines, takeRefusal } from './refusal.ts';
+
+let folder = '';
+let certificates: TestCertificates;
+
+beforeAll(async () => {
+  certificates = await makeCertificates();
+  folder = mkdtempSync(path.join(tmpdir(), 'framegate-tls-'));
+  writeFileSync(path.join(folder, 'ca.pem'), certificates.ca);
+});
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+type UpstreamInput = NonNullable<ConfigInput['upstreams']>[string];
+
+interface ProxyToTls {
+  readonly tls?: UpstreamInput['tls'];
+  readonly timeouts?: ConfigInput['timeouts'];
+}
+
+/** A proxy to the TLS port of `urls` on this machine, which must be `backend.test` unless `tls` says otherwise. */
+function proxyTo(urls: readonly string[], options: ProxyToTls = {}): Promise<RunningProxy> {
+  const tls = { ca: 'ca.pem', server_name: GOOD_NAME, ...options.tls };
+  return startProxy(
+    {
+      routes: [{ name: 'test', upstream: 'pool' }],
+      upstreams: {
+        pool: { targets: urls.map((url, i) => ({ name: `t${i}`, url })), balance: 'round_robin', tls },
+      },
+      timeouts: options.timeouts ?? {},
+    },
+    { baseDir: folder },
+  );
+}
+
+async function tlsBackend(identity: Identity, more: TlsOptions = {}): Promise<RawBackend> {
+  return RawBackend.listen({ tls: { cert: identity.cert, key: identity.key, ...more } });
+}
+
+/** A client's request, a frame glued to it, on its way. */
+async function ask(running: RunningProxy): Promise<RawClient> {
+  const client = await RawClient.connect(running.port);
+  client.send(Buffer.concat([upgradeRequest({ path: '/chat?x=1' }), earlyFrame]));
+  return client;
+}
+
+/** No request reached anybody, the client has its 502, and the log names the code of OpenSSL or of Node. */
+async function expectRefusedTls(backend: RawBackend, running: RunningProxy, cause: unknown): Promise<void> {
+  const client = await ask(running);
+  const { head, body } = await takeRefusal(client, 502, 'backend_tls');
+  expect(`${head.raw}${body}`).not.toMatch(/cert|127\.0\.0\.1|backend\.test/i);
+  for (const connection of backend.all) expect(connection.received).toHaveLength(0);
+  const spoilt = { status: 502, error: 'backend_tls', cause: cause as string };
+  await expectRefusedLine(running, spoilt, { upstream: 'pool', target: 't0' });
+}
+
+async function expectSession(server: BackendConnection, client: RawClient, running: RunningProxy): Promise<void> {
+  const request = await server.accept();
+  expect((await client.readHead()).status).toBe(101);
+  expect(request.field('via')).toMatch(/^1\.1 /);
+  expect((await server.nextFrame()).bytes).toEqual(earlyFrame);
+  server.send(text('down'));
+  expect((await client.nextFrame()).payload.toString()).toBe('down');
+  await closeCleanly({ client, server });
+  expect(await endLine(running)).toMatchObject({ reason: 'client_close', clean: true });
+}
+
+describe('certificates of backends', () => {
+  const rows: [string, (c: TestCertificates) => Identity | Promise<Identity>, string][] = [
+    ['expired', (c) => c.expired, 'CERT_HAS_EXPIRED'],
+    ['not yet valid', (c) => c.notYetValid, 'CERT_NOT_YET_VALID'],
+    ['for another name', (c) => c.wrongName, 'ERR_TLS_CERT_ALTNAME_INVALID'],
+    ['self-signed', (c) => c.selfSigned, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+    ['with a NUL in its name', (c) => c.issue({ dns: [`${GOOD_NAME}\0.evil.test`] }), 'ERR_TLS_CERT_ALTNAME_INVALID'],
+    ['with a wildcard for all', (c) => c.issue({ dns: ['*', '*.test'] }), 'ERR_TLS_CERT_ALTNAME_INVALID'],
+    ['for the address only', (c) => c.issue({ ip: ['127.0.0.1'] }), 'ERR_TLS_CERT_ALTNAME_INVALID'],
+    ['for clients', (c) => c.client, 'INVALID_PURPOSE'],
+  ];
+
+  test.each(rows)('B18: RFC 9525 6: one that is %s is 502 backend_tls, tried once', async (_name, make, cause) => {
+    const backend = await tlsBackend(await make(certificates));
+    await expectRefusedTls(backend, await proxyTo([backend.url]), cause);
+  });
+
+  test.each(rows)('B18: one that is %s passes only where verify is false', async (_name, make) => {
+    const backend = await tlsBackend(await make(certificates));
+    const running = await proxyTo([backend.url], { tls: { verify: false } });
+    const client = await ask(running);
+    await expectSession(await backend.nextConnection(), client, running);
+  });
+
+  test('B18: RFC 9525 6.1: a good one passes, for the configured name, with SNI', async () => {
+    const names: (string | false)[] = [];
+    const backend = await tlsBackend(certificates.good, {
+      SNICallback: (name, done) => {
+        names.push(name);
+        done(null);
+      },
+    });
+    const running = await proxyTo([backend.url]);
+    const client = await ask(running);
+    await expectSession(await backend.nextConnection(), client, running);
+    expect(names).toEqual([GOOD_NAME]);
+  });
+
+  test("B18: RFC 9525 6.1: the name of the URL counts, not the client's Host", async () => {
+    const backend = await tlsBackend(await certificates.issue({ dns: ['framegate.test'] }));
+    await expectRefusedTls(
+      backend,
+      await proxyTo([`wss://localhost:${backend.port}`], { tls: { ca: 'ca.pem' } }),
+      'ERR_TLS_CERT_ALTNAME_INVALID',
+    );
+  });
+
+  test('B18: an authority that is not configured is not trusted', async () => {
+    const backend = await tlsBackend((await makeCertificates()).good);
+    await expectRefusedTls(backend, await proxyTo([backend.url]), 'CERT_SIGNATURE_FAILURE');
+  });
+
+  test('B18: TLS 1.1 is refused, TLS 1.2 passes', async () => {
+    const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
+    const backend = await tlsBackend(certificates.good, old);
+    await expectRefusedTls(backend, await proxyTo([backend.url]), expect.stringMatching(/^ERR_SSL_/));
+    const good = await tlsBackend(certificates.good, { maxVersion: 'TLSv1.2' });
+    const running = await proxyTo([good.url]);
+    const client = await ask(running);
+    await expectSession(await good.nextConnection(), client, running);
+  });
+
+  test('B18: a target with a bad certificate leaves the session to the next one, and the log says why', async () => {
+    const bad = await tlsBackend(certificates.expired);
+    const good = await tlsBackend(certificates.good);
+    const running = await proxyTo([bad.url, good.url]);
+    const client = await ask(running);
+    await expectSession(await good.nextConnection(), client, running);
+    const line = await running.waitForLog('target.dial_failed');
+    expect(line).toMatchObject({ level: 'warn', upstream: 'pool', target: 't0', cause: 'CERT_HAS_EXPIRED' });
+    expect(running.logsOf('handshake.refused')).toHaveLength(0);
+  });
+});
+
+describe('what does not speak TLS', () => {
+  const readyMade = headOf(...switchLines(exampleKey));
+
+  test.each([
+    ['a ready-made 101', readyMade],
+    ['a ready-made 101 and a frame', `${readyMade}${text('canary')}`],
+    ['a banner', '220 canary\r\n'],
+    ['a refusal', headOf('HTTP/1.1 400 Bad Request', 'Content-Length: 0')],
+  ])('B19: plaintext on the TLS port is 502: %s, sent at once', async (_name, answer) => {
+    const backend = await RawBackend.listen();
+    backend.server.on('connection', (socket) => socket.write(answer));
+    const running = await proxyTo([`wss://127.0.0.1:${backend.port}`]);
+    const client = await ask(running);
+    await takeRefusal(client, 502, 'backend_tls');
+    const server = await backend.nextConnection();
+    await server.closed;
+    // A ClientHello, and perhaps an alert: no byte of the request.
+    expect(server.received.subarray(0, 2).toString('hex')).toBe('1603');
+    expect(server.received.toString('latin1')).not.toMatch(/GET|Sec-WebSocket|early/);
+    const cause = expect.stringMatching(/^ERR_SSL_/);
+    const spoilt = { status: 502, error: 'backend_tls', cause: cause as string };
+    await expectRefusedLine(running, spoilt, { upstream: 'pool', target: 't0' });
+  });
+
+  test('B19: plaintext that answers the key it never saw opens nothing: the 101 of another port', async () => {
+    const backend = await RawBackend.listen();
+    const running = await proxyTo([`wss://127.0.0.1:${backend.port}`]);
+    const client = await ask(running);
+    const server = await backend.nextConnection();
+    await server.receivedBytes(1);
+    server.send(headOf('HTTP/1.1 101 x', 'Upgrade: websocket', `Sec-WebSocket-Accept: ${acceptFor(exampleKey)}`));
+    await takeRefusal(client, 502, 'backend_tls');
+    await server.closed;
+  });
+
+  test('B20: TCP accept, then silence instead of TLS, is 504 after timeouts.connect', async () => {
+    const backend = await RawBackend.listen();
+    const begun = performance.now();
+    const running = await proxyTo([`wss://127.0.0.1:${backend.port}`], { timeouts: { connect: '200ms' } });
+    const client = await ask(running);
+    await takeRefusal(client, 504, 'backend_timeout');
+    expect(performance.now() - begun).toBeGreaterThan(190);
+    const server = await backend.nextConnection();
+    await server.closed;
+    expect(server.received.toString('latin1')).not.toMatch(/GET|early/);
+    const spoilt = { status: 504, error: 'backend_timeout', cause: 'ETIMEDOUT' };
+    await expectRefusedLine(running, spoilt, { upstream: 'pool', target: 't0' });
+  });
+
+  test('B20: TLS that is up and then silent is 504 after timeouts.upgrade', async () => {
+    const backend = await tlsBackend(certificates.good);
+    const running = await proxyTo([backend.url], { timeouts: { upgrade: '200ms' } });
+    const client = await ask(running);
+    const server = await backend.nextConnection();
+    await takeRefusal(client, 504, 'backend_timeout');
+    await server.closed;
+    expect(server.received.indexOf('\r\n\r\n')).toBe(server.received.length - 4);
+  });
+});

@@ -1,0 +1,194 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { atTestEnd } from '../support/cleanup.ts';
+import { startProxy } from '../support/harness.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { upgradeRequest } from '../support/wire.ts';
+import { type AcceptedRow, acceptanceTests, expectEnd, requestOf, sharedGate, withFields } from './harness.ts';
+
+const claims = [
+  'X-Forwarded-For: 6.6.6.6',
+  'x-forwarded-for: 10.0.0.1, 127.0.0.1',
+  'X-Real-IP: 6.6.6.6',
+  'Forwarded: for=6.6.6.6;proto=https;host=evil',
+  'X-Forwarded-Proto: https',
+  'X-Forwarded-Host: evil.test',
+  'X-Forwarded-Port: 443',
+  'X-Forwarded-Server: evil',
+  'X-Forwarded-Prefix: /admin',
+  'X-Forwarded-Anything: x',
+  'X-Forwarded: x',
+  'X-Request-ID: mine',
+];
+const hopByHop = [
+  'Proxy-Authorization: Basic YTpi',
+  'Proxy-Connection: keep-alive',
+  'Keep-Alive: timeout=5',
+  'TE: trailers',
+  'Trailer: X-Sum',
+  'HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA',
+  'Proxy-Authenticate: Basic',
+];
+
+describe('a peer that is not trusted', () => {
+  const gate = sharedGate();
+  const endToEnd = [
+    'Cookie: a=b',
+    'Cookie: c',
+    'ORIGIN: http://a',
+    'Authorization: Basic YTpi',
+    'X-User: 1',
+    'referer: r',
+  ];
+  acceptanceTests(gate, [
+    [
+      'X1: what it says of itself is replaced by what the socket says',
+      withFields(...claims, 'X: y'),
+      { passed: ['X: y'] },
+    ],
+    [
+      'X1: its spellings with another dash do not go on',
+      withFields('X_Forwarded_For: 6.6.6.6', 'X.Real.IP: 6.6.6.6'),
+      {},
+    ],
+    ['X7: fields of one hop do not go on', withFields(...hopByHop, 'X: y'), { passed: ['X: y'] }],
+    ['X7: all others do, in order, with case and copies', withFields(...endToEnd), { passed: endToEnd }],
+    [
+      'X7: Via of others stays, ours comes last',
+      withFields('Via: 1.0 a, 1.1 b (c)'),
+      { passed: ['Via: 1.0 a, 1.1 b (c)'] },
+    ],
+  ]);
+
+  test('X1: the log tells the address of the socket', async () => {
+    const line = await gate.refuses(withFields(...claims, 'Expect: x'), '417 expect');
+    expect(line).toMatchObject({ client: '127.0.0.1' });
+    expect(Object.keys(line)).not.toContain('peer');
+    expect(line.request_id).not.toBe('mine');
+  });
+
+  test('X7: our own name in Via is a loop', async () => {
+    const { request } = await gate.accepts(requestOf());
+    const [, instance = ''] = /^1\.1 ([0-9a-f]{16})$/.exec(request.field('via') ?? '') ?? [];
+    for (const via of [instance, `${instance} (x)`]) {
+      await gate.refuses(withFields(`Via: 1.1 ${via}`), '508 loop');
+      await gate.refuses(withFields('Via: 1.0 a', `via: 1.1 b,\tHTTP/1.1 ${via} , 1.1 c`), '508 loop');
+    }
+    for (const via of [`1.1 x${instance}`, `1.1 ${instance}0`, `1.1 x (${instance})`, instance]) {
+      await gate.accepts(withFields(`Via: ${via}`), { passed: [`Via: ${via}`] });
+    }
+  });
+});
+
+describe('a trusted proxy', () => {
+  const gate = sharedGate((url) => ({
+    trusted_proxies: ['127.0.0.0/8', '10.0.0.0/8', 'fd00::/8'],
+    routes: [{ name: 'test', upstream: url }],
+  }));
+  const own = ['X-Forwarded-Proto: http', 'X-Forwarded-Host: framegate.test'];
+  /** Who the client is by an X-Forwarded-For of these lines, which goes on with the peer behind it. */
+  const isClient = (realIp: string, ...values: string[]): AcceptedRow => {
+    // Not trim(): it takes 0xA0 for a blank.
+    const sent = values.map((value) => value.replace(/^[ \t]+|[ \t]+$/g, '')).filter((value) => value !== '');
+    const forwardedFor = [...sent, '127.0.0.1'].join(', ');
+    const name = `X2: ${realIp} by ${JSON.stringify(values).slice(0, 60)}`;
+    return [name, withFields(...values.map((value) => `X-Forwarded-For: ${value}`)), { realIp, forwardedFor }];
+  };
+  const thousand = Array.from({ length: 1000 }, (_, i) => `10.0.${i >> 8}.${i & 255}`);
+  acceptanceTests(gate, [
+    isClient('9.9.9.9', '9.9.9.9'),
+    isClient('9.9.9.9', '8.8.8.8, 9.9.9.9'),
+    isClient('9.9.9.9', '8.8.8.8, 9.9.9.9, 10.0.0.1,10.0.0.2'),
+    isClient('9.9.9.9', '8.8.8.8', '9.9.9.9, 10.0.0.1', '10.0.0.2'),
+    isClient('10.0.0.1', '10.0.0.1'),
+    isClient('127.0.0.1', 'unknown'),
+    isClient('10.0.0.1', '9.9.9.9, _obf, 10.0.0.1'),
+    isClient('127.0.0.1', '9.9.9.9, garbage here'),
+    isClient('127.0.0.1', '1.2.3.4.5'),
+    isClient('127.0.0.1', '999.1.1.1'),
+    isClient('127.0.0.1', '\xa09.9.9.9'),
+    isClient('127.0.0.1', '__proto__'),
+    isClient('9.9.9.9', '9.9.9.9:1234'),
+    isClient('2001:db8::1', '[2001:DB8::1]:1234'),
+    isClient('2001:db8::1', '2001:db8:0:0:0:0:0:1, fd00::1'),
+    isClient('fe80::1', 'fe80::1%eth0'),
+    isClient('9.9.9.9', '::ffff:9.9.9.9'),
+    isClient('127.0.0.1', '[::1'),
+    isClient('127.0.0.1', ':'.repeat(4000)),
+    isClient('9.9.9.9', ' ,, 9.9.9.9 ,,'),
+    isClient('127.0.0.1', ''),
+    // Of a thousand trusted hops only the last 32 are looked at.
+    isClient('10.0.3.200', thousand.join(', ')),
+  ]);
+
+  const proto = [
+    'X-Forwarded-Proto: https',
+    'X-Forwarded-Host: site.test',
+    'X-Forwarded-Port: 443',
+    'X-Forwarded-Prefix: /a',
+  ];
+  acceptanceTests(gate, [
+    [
+      'X2: its other claims and its request id are kept',
+      withFields(...proto, 'Forwarded: for=9.9.9.9', 'X-Request-ID: from-them.1'),
+      {
+        passed: [...proto, 'Forwarded: for=9.9.9.9'],
+        forwardedLines: ['X-Forwarded-For: 127.0.0.1', 'X-Request-ID: from-them.1'],
+      },
+    ],
+    [
+      'X2: what it does not claim is added',
+      withFields('X-Forwarded-Port: 443'),
+      {
+        passed: ['X-Forwarded-Port: 443'],
+        forwardedLines: ['X-Forwarded-For: 127.0.0.1', ...own, 'X-Request-ID: <id>'],
+      },
+    ],
+    ['X2: a request id of other than visible bytes is replaced', withFields('X-Request-ID: a\xa0b'), {}],
+    ['X2: a request id over 128 bytes is replaced', withFields(`X-Request-ID: ${'a'.repeat(129)}`), {}],
+    ['X2: an empty request id is replaced', withFields('X-Request-ID:'), {}],
+    ['X2: X-Real-IP is ours all the same', withFields('X-Real-IP: 6.6.6.6'), {}],
+  ]);
+
+  test('X2: the log tells the client, the peer and the request id', async () => {
+    const id = 'a'.repeat(128);
+    const line = await gate.refuses(
+      withFields('X-Forwarded-For: 9.9.9.9', `X-Request-ID: ${id}`, 'Expect: x'),
+      '417 expect',
+    );
+    expect(line).toMatchObject({ client: '9.9.9.9', peer: '127.0.0.1', request_id: id });
+  });
+});
+
+test('E34: a proxy whose backend is itself answers 508 in the second round, on one connection each', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'framegate-'));
+  atTestEnd(() => rmSync(folder, { recursive: true }));
+  const socket = path.join(folder, 'loop.sock');
+  const running = await startProxy({
+    listeners: [{ name: 'loop', address: `unix:${socket}` }],
+    routes: [{ name: 'loop', upstream: `ws+unix:${socket}` }],
+    log: { session_open: 'info' },
+  });
+  const client = await RawClient.connect(socket);
+  client.send(upgradeRequest());
+  const answer = await client.readResponse();
+  const id = expectInnerRefusal(answer.body);
+  expect([answer.status, answer.head.field('connection')]).toEqual([508, 'close']);
+  await expectEnd(client);
+  const lines = running.logsOf('handshake.refused');
+  expect(lines.map((line) => [line.status, line.error, line.cause])).toEqual([
+    [508, 'loop', undefined],
+    [508, 'backend_refused', 'status 508'],
+  ]);
+  expect(lines[0]?.request_id).toBe(id);
+  expect(running.logsOf('session.open')).toEqual([]);
+});
+
+/** The body of a refusal, relayed as that of any backend. */
+function expectInnerRefusal(body: Buffer): string {
+  const parsed: unknown = JSON.parse(body.toString());
+  expect(parsed).toEqual({ status: 508, error: 'loop', request_id: expect.stringMatching(/^[0-9a-f]{32}$/) });
+  return String(Reflect.get(Object(parsed), 'request_id'));
+}

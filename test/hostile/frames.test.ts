@@ -1,0 +1,617 @@
+import { randomBytes } from 'node:crypto';
+import { deflateRawSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { closeFrame as ownCloseFrame } from '../../src/protocol/frame-writer.ts';
+import {
+  binary,
+  closeFrame,
+  closeOf,
+  continuation,
+  type Frame,
+  type FrameOptions,
+  frame,
+  Opcode,
+  parseFrames,
+  ping,
+  pong,
+  takeFrame,
+  text,
+} from '../support/wire.ts';
+import {
+  as,
+  bothSides,
+  closeCleanly,
+  endLine,
+  endsOf,
+  expectCulprit,
+  expectLimit,
+  expectProtocolError,
+  headerOnly,
+  noTraffic,
+  openPair,
+  openSession,
+  otherOf,
+  type Side,
+  traffic,
+} from './pair.ts';
+
+const tooBig = { code: 1009, kind: 'message_too_big', limit: 'max_message_size' };
+const tooManyFragments = { code: 1008, kind: 'too_many_fragments', limit: 'max_fragments' };
+const hello = 'hello';
+
+/** Limits for whichever side is the culprit. */
+function limited(limits: Readonly<Record<string, string | number>>): { route: { limits: object } } {
+  return { route: { limits: { from_client: limits, from_backend: limits } } };
+}
+
+describe.each(bothSides)('frames from the %s that break RFC 6455', (side) => {
+  const own = as(side);
+  /** The wrong way to mask, or not to, for this side. */
+  const wrong: FrameOptions = { mask: side !== 'client' };
+  const maskWords = side === 'client' ? 'frame not masked' : 'frame masked';
+
+  test.each([
+    ['text', text(hello, wrong)],
+    ['binary', binary(hello, wrong)],
+    ['ping', ping('', wrong)],
+    ['Close', closeFrame(1000, '', wrong)],
+  ])('F1: 5.1: a %s that is masked the wrong way gets 1002', async (_name, bad) => {
+    await expectProtocolError(side, bad, maskWords, { good: text(hello, own), counted: traffic(1, 5) });
+  });
+
+  test('F1: 5.1: a wrong mask on the second fragment gets 1002, the first one has gone on', async () => {
+    const good = text(hello, { ...own, fin: false });
+    await expectProtocolError(side, continuation(hello, wrong), maskWords, { good, counted: traffic(1, 5) });
+  });
+
+  test.each([4, 2, 1, 7, 5])('F2: 5.2: reserved bits %i with nothing negotiated get 1002', async (rsv) => {
+    for (const opcode of [Opcode.Text, Opcode.Binary, Opcode.Ping, Opcode.Close]) {
+      await expectProtocolError(side, frame({ opcode, rsv, ...own }), 'reserved bit set');
+    }
+    const good = text(hello, { ...own, fin: false });
+    await expectProtocolError(side, continuation('', { ...own, rsv }), 'reserved bit set', {
+      good,
+      counted: traffic(1, 5),
+    });
+  });
+
+  test.each([3, 4, 5, 6, 7, 11, 12, 13, 14, 15])('F3: 5.2: the reserved opcode %i gets 1002', async (opcode) => {
+    await expectProtocolError(side, frame({ opcode, ...own }), 'reserved opcode', {
+      good: ping('x', own),
+    });
+  });
+
+  test('F4: 5.4: a continuation without a start gets 1002, also behind a complete message', async () => {
+    const words = 'continuation without a start';
+    await expectProtocolError(side, continuation(hello, own), words);
+    await expectProtocolError(side, continuation(hello, { ...own, fin: false }), words);
+    const good = Buffer.concat([text('a', { ...own, fin: false }), continuation('b', own)]);
+    await expectProtocolError(side, continuation('c', own), words, { good, counted: traffic(1, 2) });
+  });
+
+  test('F5: 5.4: a text or binary frame inside an unfinished message gets 1002', async () => {
+    const good = Buffer.concat([text('a', { ...own, fin: false }), ping('', own)]);
+    for (const opcode of [Opcode.Text, Opcode.Binary]) {
+      await expectProtocolError(side, frame({ opcode, payload: hello, ...own }), 'message inside a message', {
+        good,
+        counted: traffic(1, 1),
+      });
+    }
+  });
+
+  test('F6: 5.5: a control frame without FIN gets 1002', async () => {
+    for (const opcode of [Opcode.Ping, Opcode.Pong, Opcode.Close]) {
+      await expectProtocolError(side, frame({ opcode, fin: false, ...own }), 'control frame fragmented');
+    }
+  });
+
+  test('F7: 5.5: a control frame with a longer length form gets 1002 on its second byte; 125 bytes pass', async () => {
+    const largest = ping(Buffer.alloc(125, 0x2e), own);
+    for (const opcode of [Opcode.Ping, Opcode.Pong, Opcode.Close]) {
+      for (const lengthForm of [16, 64] as const) {
+        const twoBytes = frame({ opcode, lengthForm, length: 126, ...own }).subarray(0, 2);
+        await expectProtocolError(side, twoBytes, 'control frame over 125 bytes', { good: largest });
+      }
+    }
+  });
+
+  test('F8: 5.5.1: a Close whose body is one byte gets 1002', async () => {
+    await expectProtocolError(side, frame({ opcode: Opcode.Close, payload: 'x', ...own }), 'close body of one byte');
+  });
+
+  test('F9: 5.2: a 64-bit length with its highest bit set gets 1002 on the third byte', async () => {
+    for (const length of [1n << 63n, (1n << 64n) - 1n]) {
+      const header = headerOnly(side, Opcode.Binary, length);
+      await expectProtocolError(side, header, 'length above 2^63');
+      await expectProtocolError(side, header.subarray(0, 3), 'length above 2^63');
+    }
+  });
+
+  test('F10: 10.4: a length over max_message_size gets 1009 on the header, with no payload sent', async () => {
+    const cap = limited({ max_message_size: '1KiB' });
+    for (const length of [1025, 65_536, 2 ** 32, 2 ** 53 - 1, 1n << 53n, (1n << 63n) - 1n]) {
+      await expectLimit(side, headerOnly(side, Opcode.Binary, length), tooBig, cap);
+    }
+    const good = binary(Buffer.alloc(1024, 1), own);
+    await expectLimit(side, headerOnly(side, Opcode.Text, 1025), tooBig, {
+      ...cap,
+      good,
+      counted: traffic(1, 1024),
+    });
+  });
+
+  test('F10: 10.4: the default caps are 1 MiB from the client and 16 MiB from the backend', async () => {
+    const cap = side === 'client' ? 2 ** 20 : 2 ** 24;
+    await expectLimit(side, headerOnly(side, Opcode.Binary, cap + 1), tooBig);
+    const pair = await openPair();
+    const { culprit, other } = endsOf(pair, side);
+    culprit.send(headerOnly(side, Opcode.Binary, cap));
+    await other.receivedBytes(other.bytesReceived + (side === 'client' ? 14 : 10));
+    expect(takeFrame(other.unread)).toBeNull();
+  });
+
+  test('F10: 10.4: a length over max_frame_size gets 1009 and that key as the reason', async () => {
+    const route = limited({ max_message_size: '1040B', max_frame_size: '512B' });
+    const good = binary(Buffer.alloc(512, 1), { ...own, fin: false });
+    const rule = { ...tooBig, limit: 'max_frame_size' };
+    await expectLimit(side, headerOnly(side, Opcode.Continuation, 513, { fin: false }), rule, {
+      ...route,
+      good,
+      counted: traffic(1, 512),
+    });
+    await expectLimit(side, headerOnly(side, Opcode.Continuation, 513), tooBig, {
+      ...route,
+      good: Buffer.concat([good, continuation(Buffer.alloc(512), { ...own, fin: false }), ping('', own)]),
+      counted: traffic(1, 1024),
+    });
+  });
+
+  test.each([
+    [16, 0],
+    [16, 125],
+    [64, 0],
+    [64, 65_535],
+  ] as const)('F11: 5.2: a length that is not minimal gets 1002: %i bits for %i', async (lengthForm, length) => {
+    await expectProtocolError(side, headerOnly(side, Opcode.Binary, length, { lengthForm }), 'length not minimal');
+  });
+
+  test('F11: 5.2: the shortest lengths of the 16-bit and the 64-bit form pass', async () => {
+    const pair = await openPair();
+    const { culprit, other } = endsOf(pair, side);
+    const bytes = Buffer.concat([125, 126, 65_535, 65_536].map((size) => binary(Buffer.alloc(size, size & 255), own)));
+    culprit.send(bytes);
+    expect((await other.readBytes(bytes.length)).equals(bytes)).toBe(true);
+    await closeCleanly(pair);
+    const counts = traffic(4, 125 + 126 + 65_535 + 65_536, 65_536);
+    expect(await endLine(pair.running)).toMatchObject({ [`from_${side}`]: counts, clean: true });
+  });
+
+  test('F12: 10.4: fragments that sum up past the cap get 1009 on the header that crosses it', async () => {
+    const cap = limited({ max_message_size: '1KiB' });
+    const good = text(Buffer.alloc(1023, 0x61), { ...own, fin: false });
+    for (const length of [2, 126, 2 ** 53 - 1, (1n << 63n) - 1n]) {
+      await expectLimit(side, headerOnly(side, Opcode.Continuation, length), tooBig, {
+        ...cap,
+        good,
+        counted: traffic(1, 1023),
+      });
+    }
+    await expectLimit(side, headerOnly(side, Opcode.Continuation, 1), tooBig, {
+      ...cap,
+      good: Buffer.concat([good, continuation('b', { ...own, fin: false })]),
+      counted: traffic(1, 1024),
+    });
+  });
+
+  test('F13: 10.4: endless empty continuations get 1008 at max_fragments; that many pass', async () => {
+    const first = text('', { ...own, fin: false });
+    const more = Array.from({ length: 4 }, () => continuation('', { ...own, fin: false }));
+    const whole = Buffer.concat([first, ...more.slice(1), continuation('', own)]);
+    await expectLimit(side, continuation('', { ...own, fin: false }), tooManyFragments, {
+      ...limited({ max_fragments: 5 }),
+      good: Buffer.concat([whole, first, ...more]),
+      counted: traffic(2, 0),
+    });
+  });
+
+  test('F13: 10.4: auto allows one fragment per KiB of the message cap, at least 1024', async () => {
+    const fragments = side === 'client' ? 1024 : 16_384;
+    const more = Buffer.concat(Array.from({ length: fragments - 1 }, () => continuation('', { ...own, fin: false })));
+    await expectLimit(side, continuation('', own), tooManyFragments, {
+      good: Buffer.concat([text('', { ...own, fin: false }), more]),
+      counted: traffic(1, 0),
+    });
+  });
+
+  test('F14: 10.4: endless fragments of one byte get 1008 at max_fragments', async () => {
+    const more = Array.from({ length: 49 }, () => continuation('b', { ...own, fin: false }));
+    await expectLimit(side, continuation('c', own), tooManyFragments, {
+      ...limited({ max_fragments: 50 }),
+      good: Buffer.concat([text('a', { ...own, fin: false }), ...more]),
+      counted: traffic(1, 50),
+    });
+  });
+
+  test.each([
+    ['behind a fragment', text('a', { ...own, fin: false }), traffic(1, 1)],
+    ['inside a header', Buffer.alloc(0), noTraffic],
+  ])('F14: silence %s gets 1008 after message_stall; pings do not help', async (_where, good, counted) => {
+    const pair = await openPair({ route: { timeouts: { message_stall: '150ms' } } });
+    const { culprit, other } = endsOf(pair, side);
+    const begun = good.length > 0 ? good : text(hello, own).subarray(0, 1);
+    const beat = good.length > 0 ? ping('', own) : Buffer.alloc(0);
+    culprit.send(begun, beat);
+    const told = await other.framesUntilClose();
+    expect(told.map((one) => one.opcode).at(-1)).toBe(Opcode.Close);
+    expect(Buffer.concat(told.slice(0, -1).map((one) => one.bytes))).toEqual(Buffer.concat([good, beat]));
+    const code = side === 'client' ? 1001 : 1011;
+    const last = told.at(-1);
+    expect(last === undefined ? null : closeOf(last)).toEqual({ code, reason: 'message_stall' });
+    other.send(closeFrame(code, '', as(otherOf(side))));
+    expect(await culprit.nextClose()).toEqual({ code: 1008, reason: 'message_stall' });
+    culprit.reset();
+    other.end();
+    expect(await endLine(pair.running)).toEqual({
+      by: side,
+      reason: `${side}_message_stall`,
+      limit: 'message_stall',
+      close_code_client: side === 'client' ? 1008 : code,
+      close_code_backend: side === 'client' ? code : 1008,
+      clean: false,
+      mid_frame: false,
+      from_client: side === 'client' ? counted : noTraffic,
+      from_backend: side === 'client' ? noTraffic : counted,
+    });
+  });
+
+  test('F17: 7.4: a close code that may not stand in a Close gets 1002', async () => {
+    const codes = [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1999, 2000, 2999, 5000, 65_535];
+    for (const code of codes) {
+      await expectProtocolError(side, closeFrame(code, 'why', own), 'close code not allowed');
+    }
+  });
+
+  test('F19: 8.1: a close reason that is not UTF-8 gets 1007', async () => {
+    const faults = ['ff', 'c080', 'eda080', 'f4908080', 'e282', '80'];
+    for (const hex of faults) {
+      await expectCulprit({
+        culprit: side,
+        bad: closeFrame(1000, Buffer.from(hex, 'hex'), own),
+        told: { code: 1007, reason: 'close reason not UTF-8' },
+        otherTold:
+          side === 'client'
+            ? { code: 1001, reason: 'client protocol error' }
+            : { code: 1011, reason: 'upstream protocol error' },
+        reason: `${side}_invalid_utf8`,
+      });
+    }
+  });
+});
+
+interface Closing {
+  readonly side: Side;
+  readonly code: number | null;
+  readonly reason: string;
+}
+
+/** `side` closes, the other side answers the same; both Closes must pass byte for byte. */
+async function expectRelayedClose({ side, code, reason }: Closing): Promise<void> {
+  const pair = await openPair();
+  const { culprit: closer, other } = endsOf(pair, side);
+  const closing = closeFrame(code, reason, as(side));
+  const answer = closeFrame(code, 'bye', as(otherOf(side)));
+  closer.send(closing);
+  expect((await other.nextFrame()).bytes).toEqual(closing);
+  expect(pair.client.finSeen).toBe(false);
+  other.send(answer);
+  expect((await closer.nextFrame()).bytes).toEqual(answer);
+  await pair.client.ended;
+  expect(pair.server.finSeen).toBe(false);
+  pair.client.end();
+  pair.server.end();
+  await Promise.all([pair.client.closed, pair.server.closed]);
+  expect(await endLine(pair.running)).toEqual({
+    by: side,
+    reason: `${side}_close`,
+    close_code_client: code ?? 1005,
+    close_code_backend: code ?? 1005,
+    clean: true,
+    mid_frame: false,
+    from_client: noTraffic,
+    from_backend: noTraffic,
+  });
+}
+
+describe.each(bothSides)('a Close that the %s begins', (side) => {
+  const own = as(side);
+
+  test('F18: 7.4: every legal code passes unchanged with its reason, both ways', async () => {
+    const codes = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999];
+    for (const code of codes) await expectRelayedClose({ side, code, reason: 'r\u00e9ason \u{1f600}' });
+  });
+
+  test('F18: 5.5.1: no code at all passes as none, and the longest reason whole', async () => {
+    await expectRelayedClose({ side, code: null, reason: '' });
+    await expectRelayedClose({ side, code: 1000, reason: '' });
+    await expectRelayedClose({ side, code: 4000, reason: 'x'.repeat(123) });
+  });
+
+  test('F21: 5.5.1: what follows a Close is dropped: frames, a second Close, garbage', async () => {
+    const pair = await openPair();
+    const { culprit: closer, other } = endsOf(pair, side);
+    const after = [
+      text('ghost', own),
+      closeFrame(1002, '', own),
+      Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+      randomBytes(99),
+    ];
+    closer.send(Buffer.concat([text('a', own), closeFrame(1000, 'done', own), ...after]));
+    const frames = await other.framesUntilClose();
+    expect(frames.map((one) => one.payload.toString('latin1'))).toEqual(['a', '\x03\xe8done']);
+    closer.send(text('ghost', own));
+    // The other side may still speak until it answers: its messages are delivered (RFC 6455 5.5.1).
+    other.send(text('still', as(otherOf(side))), closeFrame(1000, 'done', as(otherOf(side))));
+    expect((await closer.nextFrame()).payload.toString()).toBe('still');
+    expect(await closer.nextClose()).toEqual({ code: 1000, reason: 'done' });
+    other.send(text('ghost', as(otherOf(side))));
+    await pair.client.ended;
+    pair.client.end();
+    pair.server.end();
+    await Promise.all([pair.client.closed, pair.server.closed]);
+    expect([closer.unread.length, other.unread.length]).toEqual([0, 0]);
+    expect(await endLine(pair.running)).toEqual({
+      by: side,
+      reason: `${side}_close`,
+      close_code_client: 1000,
+      close_code_backend: 1000,
+      clean: true,
+      mid_frame: false,
+      from_client: side === 'client' ? traffic(1, 1) : traffic(1, 5),
+      from_backend: side === 'client' ? traffic(1, 5) : traffic(1, 1),
+    });
+  });
+
+  test('F30: 7.1.1: a Close that is never answered: both are cut off after timeouts.close', async () => {
+    const pair = await openPair({ route: { timeouts: { close: '200ms' } } });
+    const { culprit: closer, other } = endsOf(pair, side);
+    const begun = performance.now();
+    closer.send(closeFrame(1000, 'bye', own));
+    expect(await other.nextClose()).toEqual({ code: 1000, reason: 'bye' });
+    await Promise.all([closer.closed, other.closed]);
+    expect(performance.now() - begun).toBeGreaterThan(190);
+    expect(closer.unread).toHaveLength(0);
+    expect(await endLine(pair.running)).toEqual({
+      by: side,
+      reason: `${side}_close`,
+      close_code_client: side === 'client' ? null : 1000,
+      close_code_backend: side === 'client' ? 1000 : null,
+      clean: false,
+      mid_frame: false,
+      from_client: noTraffic,
+      from_backend: noTraffic,
+    });
+  });
+});
+
+describe('closes that nobody answers, or that nobody ends', () => {
+  test('F30: 7.1.1: a Close of ours that is never answered: cut off after timeouts.close, each side', async () => {
+    const pair = await openPair({ route: { timeouts: { close: '200ms', idle: '100ms' } } });
+    expect(await pair.client.nextClose()).toEqual({ code: 1001, reason: 'idle timeout' });
+    await pair.client.closed;
+    expect(await pair.server.nextClose()).toEqual({ code: 1001, reason: 'idle timeout' });
+    await pair.server.closed;
+    expect(await endLine(pair.running)).toMatchObject({ reason: 'idle', clean: false });
+  });
+
+  test('F30: 7.1.1: Closes went both ways and nobody sends FIN: ended after timeouts.close more', async () => {
+    const pair = await openPair({ route: { timeouts: { close: '200ms' } } });
+    pair.client.send(closeFrame(1000, '', { mask: true }));
+    await pair.server.nextClose();
+    pair.server.send(closeFrame(1000));
+    await pair.client.nextClose();
+    await pair.client.ended;
+    const line = await endLine(pair.running);
+    expect(line).toMatchObject({ reason: 'client_close', clean: true });
+    await Promise.all([pair.client.closed, pair.server.closed]);
+  });
+});
+
+describe('frames of our own', () => {
+  test('F20: 5.5: a reason of ours is cut at a code point to 123 bytes, and nothing else is in the frame', () => {
+    const reasons = [
+      'x'.repeat(124),
+      '\u00e9'.repeat(62),
+      '\u20ac'.repeat(42),
+      '\u{1f600}'.repeat(31),
+      'x'.repeat(9999),
+    ];
+    for (const reason of reasons) {
+      for (const masked of [false, true]) {
+        const [close] = parseFrames(ownCloseFrame({ code: 1001, reason, masked }));
+        const words = close === undefined ? null : closeOf(close);
+        expect(close?.payload.length).toBeLessThanOrEqual(125);
+        expect(close?.payload.length).toBeGreaterThan(121);
+        expect(words?.code).toBe(1001);
+        expect(reason.startsWith(words?.reason ?? '?')).toBe(true);
+      }
+    }
+    const [short] = parseFrames(ownCloseFrame({ code: 1001, reason: 'x'.repeat(123), masked: false }));
+    expect(short?.payload).toEqual(Buffer.from(`\x03\xe9${'x'.repeat(123)}`, 'latin1'));
+  });
+
+  test('F26: 5.3: our Closes to backends are masked, each with its own key; those to clients are not', async () => {
+    const pair = await openPair({ route: { timeouts: { idle: '100ms' } } });
+    const sessions = [pair, ...(await Promise.all([1, 2, 3, 4].map(() => openSession(pair.running, pair.backend))))];
+    const keys = new Set<string>();
+    for (const { client, server } of sessions) {
+      const [toClient] = await client.framesUntilClose();
+      expect(toClient?.masked).toBe(false);
+      client.send(closeFrame(1001, '', { mask: true }));
+      const [toBackend] = await server.framesUntilClose();
+      expect(toBackend?.masked).toBe(true);
+      keys.add(toBackend?.maskKey?.toString('hex') ?? '');
+    }
+    expect(keys.size).toBe(5);
+  });
+
+  test("F26: 5.3: what a client sends goes on with the client's own masking key", async () => {
+    const pair = await openPair();
+    const keys = ['00000000', 'ffffffff', '01020304'].map((hex) => Buffer.from(hex, 'hex'));
+    const bytes = Buffer.concat(
+      keys.flatMap((mask) => [text(hello, { mask }), ping('p', { mask }), pong('', { mask })]),
+    );
+    pair.client.send(bytes);
+    expect(await pair.server.readBytes(bytes.length)).toEqual(bytes);
+  });
+});
+
+describe.each(bothSides)('frames from the %s that pass', (side) => {
+  const own = as(side);
+
+  test('F22: text that is not UTF-8 is relayed as it is, whole and split across fragments', async () => {
+    const pair = await openPair();
+    const { culprit, other } = endsOf(pair, side);
+    const odd = ['ff', 'c080', 'eda080', 'f4908080', 'f8', 'e282'].map((hex) => Buffer.from(hex, 'hex'));
+    const split = odd.flatMap((bytes) => [
+      text(bytes.subarray(0, 1), { ...own, fin: false }),
+      continuation(bytes.subarray(1), own),
+    ]);
+    const bytes = Buffer.concat([...odd.map((payload) => text(payload, own)), ...split]);
+    culprit.send(bytes);
+    expect(await other.readBytes(bytes.length)).toEqual(bytes);
+    await closeCleanly(pair);
+    expect(await endLine(pair.running)).toMatchObject({ [`from_${side}`]: traffic(12, 26, 4), clean: true });
+  });
+
+  test('F23: 5.4: every frame cut at every byte comes out as it would in one piece', async () => {
+    const pair = await openPair();
+    const { culprit, other } = endsOf(pair, side);
+    const stream = Buffer.concat([
+      text('a', { ...own, fin: false }),
+      ping('p', own),
+      continuation('', own),
+      binary(Buffer.alloc(126, 7), own),
+      pong('', own),
+      binary(Buffer.alloc(0), own),
+    ]);
+    await culprit.sendBytewise(stream);
+    expect(await other.readBytes(stream.length)).toEqual(stream);
+    for (let cut = 1; cut < stream.length; cut++) {
+      await culprit.sendInPieces(stream.subarray(0, cut), cut);
+      culprit.send(stream.subarray(cut));
+      expect(await other.readBytes(stream.length), `cut at ${cut}`).toEqual(stream);
+    }
+    await closeCleanly(pair);
+    const times = stream.length;
+    expect(await endLine(pair.running)).toMatchObject({ [`from_${side}`]: traffic(3 * times, 127 * times, 126) });
+  });
+
+  test('F24: a slab of 10 000 tiny frames passes whole, and its sender does not hold up others', async () => {
+    const pair = await openPair();
+    const neighbour = await openSession(pair.running, pair.backend);
+    const { culprit, other } = endsOf(pair, side);
+    const slab = Buffer.concat(Array.from({ length: 10_000 }, () => binary('', own)));
+    culprit.send(slab);
+    expect((await other.readBytes(slab.length)).equals(slab)).toBe(true);
+    const rounds = Math.floor((32 * 2 ** 20) / slab.length);
+    other.keep(false);
+    for (let i = 0; i < rounds; i++) culprit.send(slab);
+    const total = other.bytesReceived + rounds * slab.length;
+    // Round trips of the neighbour go on while the flood does.
+    let trips = 0;
+    while (other.bytesReceived < total) {
+      neighbour.client.send(text(`${trips}`, { mask: true }));
+      expect((await neighbour.server.nextFrame()).payload.toString()).toBe(`${trips}`);
+      neighbour.server.send(text(`${trips}`));
+      expect((await neighbour.client.nextFrame()).payload.toString()).toBe(`${trips}`);
+      trips += 1;
+    }
+    // About 50; without the yielding between reads it is 5.
+    expect(trips).toBeGreaterThan(12);
+    expect(other.bytesReceived).toBe(total);
+  });
+
+  test('F25: 5.4: control frames between fragments are relayed at once, in order', async () => {
+    const pair = await openPair();
+    const { culprit, other } = endsOf(pair, side);
+    const steps = [
+      text('a', { ...own, fin: false }),
+      ping('between', own),
+      continuation('b', { ...own, fin: false }),
+      pong('', own),
+      ping('', own),
+      continuation('c', own),
+    ];
+    for (const step of steps) {
+      culprit.send(step);
+      expect((await other.nextFrame()).bytes).toEqual(step);
+    }
+    const half = binary(Buffer.alloc(1000, 1), own);
+    culprit.send(half.subarray(0, 500));
+    expect(await other.readBytes(500)).toEqual(half.subarray(0, 500));
+    culprit.send(half.subarray(500), ping('next', own));
+    expect(await other.readBytes(half.length - 500)).toEqual(half.subarray(500));
+    expect((await other.nextFrame()).payload.toString()).toBe('next');
+    await closeCleanly(pair);
+    expect(await endLine(pair.running)).toMatchObject({ [`from_${side}`]: traffic(2, 1003, 1000), clean: true });
+  });
+
+  test('F27: 7692 6: with permessage-deflate agreed on, RSV1 passes on the first frame of a message only', async () => {
+    const first: Frame[] = [];
+    const pair = await openPair(deflate);
+    const { culprit, other } = endsOf(pair, side);
+    const packed = deflateRawSync('x'.repeat(500));
+    const frames = [
+      text(packed, { ...own, rsv: 4 }),
+      binary(packed.subarray(0, 3), { ...own, rsv: 4, fin: false }),
+      ping('', own),
+      continuation(packed.subarray(3), own),
+      text('plain', own),
+    ];
+    culprit.send(...frames);
+    for (const sent of frames) {
+      const got = await other.nextFrame();
+      expect(got.bytes).toEqual(sent);
+      first.push(got);
+    }
+    expect(first.map((one) => one.rsv)).toEqual([4, 4, 0, 0, 0]);
+  });
+
+  test('F27: 7692 6: RSV1 on a continuation or a control frame, and RSV2 or RSV3 anywhere, get 1002', async () => {
+    const good = text('a', { ...own, rsv: 4, fin: false });
+    for (const opcode of [Opcode.Continuation, Opcode.Ping, Opcode.Pong, Opcode.Close]) {
+      await expectProtocolError(side, frame({ opcode, rsv: 4, ...own }), 'reserved bit set', {
+        ...deflate,
+        good,
+        counted: traffic(1, 1),
+      });
+    }
+    for (const rsv of [1, 2, 3, 5, 6, 7]) {
+      await expectProtocolError(side, text('', { rsv, ...own }), 'reserved bit set', deflate);
+    }
+  });
+
+  test('F28: 64 KiB that inflate to 64 MiB pass as 64 KiB', async () => {
+    const bomb = deflateRawSync(Buffer.alloc(64 * 2 ** 20), { level: 9 });
+    expect(bomb.length).toBeLessThan(66_000);
+    const pair = await openPair({ ...deflate, route: { limits: { from_backend: { max_message_size: '64KiB' } } } });
+    const { culprit, other } = endsOf(pair, side);
+    const sent = binary(bomb, { ...own, rsv: 4 });
+    culprit.send(sent);
+    expect((await other.readBytes(sent.length)).equals(sent)).toBe(true);
+    await closeCleanly(pair);
+    expect(await endLine(pair.running)).toMatchObject({ [`from_${side}`]: traffic(1, bomb.length), clean: true });
+  });
+
+  test('F28: compression: off removes the offer, and RSV1 is then 1002', async () => {
+    const off = { route: { compression: 'off' }, request: deflate.request } as const;
+    const pair = await expectProtocolError(side, text('', { rsv: 4, ...own }), 'reserved bit set', off);
+    const [connection] = pair.backend.all;
+    expect((await connection?.request())?.all('sec-websocket-extensions')).toEqual([]);
+  });
+});
+
+const deflate = {
+  request: { 'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits' },
+  answer: { 'Sec-WebSocket-Extensions': 'permessage-deflate' },
+};

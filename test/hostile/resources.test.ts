@@ -1,0 +1,205 @@
+import { describe, expect, test } from 'vitest';
+import { FakeClock } from '../support/fake-clock.ts';
+import { startProxy } from '../support/harness.ts';
+import { RawBackend } from '../support/raw-backend.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { binary, closeFrame, ping, pong, text, upgradeRequest } from '../support/wire.ts';
+import {
+  as,
+  bothSides,
+  closeCleanly,
+  endLine,
+  endsOf,
+  noTraffic,
+  openPair,
+  openSession,
+  otherOf,
+  type PairOptions,
+  traffic,
+} from './pair.ts';
+
+const MIB = 2 ** 20;
+const large = {
+  limits: { from_client: { max_message_size: '64MiB' }, from_backend: { max_message_size: '64MiB' } },
+};
+
+describe('D5: peers that do not read', () => {
+  test('D5: a client that never reads: the backend is held, the client is cut off, the backend gets 1001', async () => {
+    const pair = await openPair({ route: { ...large, timeouts: { write_stall: '400ms' } } });
+    const { client, server, running } = pair;
+    client.pause();
+    const size = 32 * MIB;
+    server.send(binary(Buffer.alloc(size, 1)));
+    const told = server.nextClose();
+    // The other sessions of the same proxy do not wait.
+    const neighbour = await openSession(running, pair.backend);
+    for (let i = 0; i < 20; i++) {
+      neighbour.server.send(text(`${i}`));
+      expect((await neighbour.client.nextFrame()).payload.toString()).toBe(`${i}`);
+    }
+    // Kernel buffers and 256 KiB took their part; the rest never left the backend.
+    expect(server.socket.writableLength).toBeGreaterThan(MIB);
+    expect(await told).toEqual({ code: 1001, reason: 'write_stall' });
+    server.send(closeFrame(1001));
+    server.end();
+    client.keep(false);
+    client.resume();
+    await Promise.all([client.closed, server.closed]);
+    expect(client.bytesReceived).toBeLessThan(size);
+    expect(await endLine(running)).toEqual({
+      by: 'client',
+      reason: 'client_stalled',
+      limit: 'write_stall',
+      close_code_client: null,
+      close_code_backend: 1001,
+      clean: false,
+      mid_frame: true,
+      from_client: noTraffic,
+      from_backend: { ...traffic(1, size), pauses: 1 },
+    });
+    await closeCleanly(neighbour);
+  });
+
+  test.each(bothSides)('D5: a %s that reads again in time loses nothing, and nothing twice', async (side) => {
+    const pair = await openPair({ route: large });
+    const { culprit: slow, other: sender } = endsOf(pair, side);
+    slow.pause();
+    const payload = Buffer.alloc(16 * MIB, Buffer.from(Array.from({ length: 251 }, (_, i) => i)));
+    const sent = binary(payload, { mask: side === 'backend' ? Buffer.alloc(4) : false });
+    sender.send(sent);
+    // Held back: nothing more leaves the sender, however long another session goes on.
+    const neighbour = await openSession(pair.running, pair.backend);
+    let left = 0;
+    for (let same = 0; same < 10; same = sender.socket.writableLength === left ? same + 1 : 0) {
+      left = sender.socket.writableLength;
+      neighbour.client.send(text('x', { mask: true }));
+      await neighbour.server.nextFrame();
+    }
+    expect(left).toBeGreaterThan(MIB);
+    slow.resume();
+    expect((await slow.readBytes(sent.length)).equals(sent)).toBe(true);
+    // What the slow side says was never held back.
+    slow.send(text('thanks', as(side)));
+    expect((await sender.nextFrame()).payload.toString()).toBe('thanks');
+    await closeCleanly(pair);
+    const line = await pair.running.waitForLog('session.end');
+    expect(line).toMatchObject({ reason: 'client_close', clean: true });
+    const from = line[`from_${otherOf(side)}`];
+    expect(from).toMatchObject({ messages: 1, bytes: payload.length, largest_message: payload.length });
+    expect((from as { pauses: number }).pauses).toBeGreaterThan(0);
+  });
+
+  test('D5: a client that takes a little now and then is slow, not stalled', async () => {
+    const { pair, pass } = await openTimed({ ...large, timeouts: { write_stall: '1s' } });
+    const { client, server, running } = pair;
+    const sent = binary(Buffer.alloc(24 * MIB, 7));
+    const total = client.bytesReceived + sent.length;
+    client.keep(false);
+    client.pause();
+    server.send(sent);
+    for (let at = client.bytesReceived; at < total; at = client.bytesReceived) {
+      client.resume();
+      await client.receivedBytes(Math.min(at + 4 * MIB, total));
+      client.pause();
+      await pass(700);
+    }
+    client.resume();
+    client.keep(true);
+    await closeCleanly({ client, server });
+    expect(await endLine(running)).toMatchObject({ reason: 'client_close', clean: true });
+  });
+});
+
+/** A session through a proxy whose clock moves by `pass` only; that comes back when the timers have seen it. */
+async function openTimed(route: NonNullable<PairOptions['route']>) {
+  const clock = new FakeClock();
+  const backend = await RawBackend.listen();
+  const ticks = await RawBackend.listen();
+  const running = await startProxy(
+    {
+      routes: [
+        { name: 'test', upstream: backend.url, ...route },
+        { name: 'tick', match: { path: '/tick' }, upstream: ticks.url, timeouts: { open: '1ms' } },
+      ],
+    },
+    { clock },
+  );
+  const pass = async (ms: number) => {
+    // A handshake that is due at once, as soon as time goes on.
+    const tick = await RawClient.connect(running.port);
+    tick.send(upgradeRequest({ path: '/tick' }));
+    await ticks.nextConnection();
+    clock.advance(ms);
+    await tick.ended;
+    tick.destroy();
+  };
+  return { pair: { running, backend, ...(await openSession(running, backend)) }, pass };
+}
+
+describe('D6: silence', () => {
+  test('D6: connected and silent: 1001 to the client, then to the backend; both answer, and it is clean', async () => {
+    const { client, server, running } = await openPair({ route: { timeouts: { idle: '200ms' } } });
+    const begun = performance.now();
+    expect(await client.nextClose()).toEqual({ code: 1001, reason: 'idle timeout' });
+    expect(performance.now() - begun).toBeGreaterThan(150);
+    // The client is told first: its frames still go on, what the backend says is dropped from here on.
+    const before = server.bytesReceived;
+    server.send(text('dropped'));
+    client.send(text('up', { mask: true }), ping('p', { mask: true }));
+    expect((await server.nextFrame()).payload.toString()).toBe('up');
+    expect((await server.nextFrame()).payload.toString()).toBe('p');
+    expect(server.bytesReceived).toBe(before + 15);
+    client.send(closeFrame(1001, '', { mask: true }), text('late', { mask: true }));
+    expect(await server.nextClose()).toEqual({ code: 1001, reason: 'idle timeout' });
+    await client.ended;
+    expect(server.finSeen).toBe(false);
+    server.send(closeFrame(1001));
+    server.end();
+    client.end();
+    await Promise.all([client.closed, server.closed]);
+    expect(client.unread).toHaveLength(0);
+    expect(await endLine(running)).toEqual({
+      by: 'proxy',
+      reason: 'idle',
+      limit: 'idle',
+      close_code_client: 1001,
+      close_code_backend: 1001,
+      clean: true,
+      mid_frame: false,
+      from_client: traffic(1, 2),
+      from_backend: traffic(1, 7),
+    });
+  });
+
+  test.each(bothSides)('D6: pings and pongs of the %s, and parts of frames, keep a session', async (side) => {
+    const { pair, pass } = await openTimed({ timeouts: { idle: '1s' } });
+    const { culprit: alive, other } = endsOf(pair, side);
+    const message = text('abcdefgh', as(side));
+    const beats = [ping('1', as(side)), pong('', as(side)), message.subarray(0, -3), message.subarray(-3)];
+    for (const beat of [...beats, ...beats]) {
+      await pass(900);
+      alive.send(beat);
+      expect(await other.readBytes(beat.length)).toEqual(beat);
+    }
+    await pass(900);
+    expect([pair.client.unread.length, pair.server.unread.length]).toEqual([0, 0]);
+    // And then they stop.
+    await pass(101);
+    expect(await pair.client.nextClose()).toEqual({ code: 1001, reason: 'idle timeout' });
+  });
+
+  test.each(bothSides)('D6: a %s that does not answer is cut off after timeouts.close', async (side) => {
+    const { client, server, running } = await openPair({ route: { timeouts: { idle: '150ms', close: '150ms' } } });
+    expect(await client.nextClose()).toEqual({ code: 1001, reason: 'idle timeout' });
+    if (side === 'backend') client.send(closeFrame(1001, '', { mask: true }));
+    expect(await server.nextClose()).toEqual({ code: 1001, reason: 'idle timeout' });
+    if (side === 'client') server.send(closeFrame(1001));
+    await Promise.all([client.closed, server.closed]);
+    expect(await endLine(running)).toMatchObject({
+      reason: 'idle',
+      close_code_client: 1001,
+      close_code_backend: 1001,
+      clean: false,
+    });
+  });
+});
