@@ -141,6 +141,39 @@ describe.each(MODES)('a broken rule, $mode', ({ stable }) => {
     ]);
   });
 
+  const HITS = [
+    ['max_message_size', 10_001, [frame({ opcode: 2, length: MESSAGE_MAX + 1, ...MASKED })]],
+    [
+      'max_message_size',
+      10_005,
+      [
+        frame({ opcode: 2, fin: false, payload: Buffer.alloc(6_000), ...MASKED }),
+        frame({ opcode: 0, length: 4_005, ...MASKED }),
+      ],
+    ],
+    ['max_frame_size', 8_001, [frame({ opcode: 2, length: 8_001, ...MASKED })]],
+    [
+      'max_fragments',
+      9,
+      [text('', { ...MASKED, fin: false }), ...Array<Buffer>(8).fill(continuation('', { ...MASKED, fin: false }))],
+    ],
+  ] as const;
+
+  test.each(HITS)('the owner is told of %s, once, and what it came to: %i', (limit, value, frames) => {
+    const rig = new Rig({ stable });
+    rig.fromClient(...frames, ...frames);
+    rig.fromBackend(text('x', MASKED));
+    rig.advance(2 * TIMES.close);
+    expect(rig.limitHits).toEqual([{ isClient: true, limit, value }]);
+    rig.expectEnd({ cause: rig.session.cause ?? 'forced', limit, clean: false });
+  });
+
+  test('a broken rule that is no limit is no hit', () => {
+    const rig = make();
+    rig.fromBackend(text('x', MASKED));
+    expect(rig.limitHits).toEqual([]);
+  });
+
   test('F26: 5.3: each of our Closes to a backend has a key of its own', () => {
     const keys = new Set<string>();
     for (let i = 0; i < 20; i++) {
