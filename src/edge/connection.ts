@@ -2,6 +2,7 @@
 // order, opens the backend, answers. The only reader and closer of the client's transport until the session takes it.
 
 import { TimerEntry } from '../limits/timer-wheel.ts';
+import { Abort } from '../net/abort.ts';
 import type { Transport, TransportReader } from '../net/transport.ts';
 import { namesInstance } from '../protocol/forward.ts';
 import { HeadStep, type RequestHead, RequestHeadParser } from '../protocol/http-head.ts';
@@ -27,7 +28,7 @@ const RETRY_AFTER_MAX_S = 5;
 
 type State =
   | { readonly kind: 'reading'; readonly parser: RequestHeadParser }
-  | { readonly kind: 'opening'; readonly early: EarlyBytes; readonly abort: AbortController; readonly route: Route }
+  | { readonly kind: 'opening'; readonly early: EarlyBytes; readonly abort: Abort; readonly route: Route }
   | { readonly kind: 'lingering'; discarded: number }
   | { readonly kind: 'over' };
 
@@ -185,7 +186,7 @@ export class Connection extends TimerEntry implements TransportReader {
   private open(admitted: Admitted, early: EarlyBytes): void {
     const { edge } = this;
     const { route } = admitted;
-    const abort = new AbortController();
+    const abort = new Abort();
     const state: State = { kind: 'opening', early, abort, route };
     this.state = state;
     route.sessions += 1;
@@ -229,7 +230,7 @@ export class Connection extends TimerEntry implements TransportReader {
       path: admitted.path,
       connectMs: timeouts.connect,
       upgradeMs: timeouts.upgrade,
-      signal: state.abort.signal,
+      signal: state.abort,
       progress,
     });
     if (this.state !== state) {

@@ -46,6 +46,7 @@ export class Edge {
   private readonly sessionsMax: number;
   private turnedAway = 0;
   private sessionsStarted = 0;
+  private requestsStarted = 0;
   private whenEmpty: (() => void) | null = null;
 
   constructor(options: EdgeOptions) {
@@ -80,6 +81,12 @@ export class Edge {
   nextSessionId(): string {
     this.sessionsStarted += 1;
     return `${this.instanceId}-${this.sessionsStarted.toString(36)}`;
+  }
+
+  /** 32 hex digits: unique by the instance's part, no look-up of randomness for each. */
+  nextRequestId(): string {
+    this.requestsStarted += 1;
+    return this.instanceId + this.requestsStarted.toString(16).padStart(16, '0');
   }
 
   /** `connection` is over, or has become a session. */

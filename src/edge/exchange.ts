@@ -2,6 +2,7 @@
 // it is neither. It reads the backend's transport until then and leaves it paused. It chooses no target.
 
 import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
+import type { AbortLike } from '../net/abort.ts';
 import type { Transport, TransportReader } from '../net/transport.ts';
 import { type HeadField, HeadStep, type ResponseHead, ResponseHeadParser } from '../protocol/http-head.ts';
 import { BodyStep, RefusalBody, relayedRefusalFields } from '../protocol/refusal-body.ts';
@@ -45,7 +46,7 @@ export interface ExchangeOptions {
   readonly extensions: readonly string[];
   /** When the answer must be complete. */
   readonly deadline: number;
-  readonly signal: AbortSignal;
+  readonly signal: AbortLike;
 }
 
 /** Resolves always; the transport is paused after a 101 and destroyed otherwise. */
@@ -68,7 +69,7 @@ class Exchange implements TransportReader {
     this.resolve = resolve;
     this.alarm = new Alarm(() => this.fail('backend_timeout', 'upgrade'));
     options.wheel.schedule(this.alarm, options.deadline);
-    options.signal.addEventListener('abort', this.onAbort, { once: true });
+    options.signal.addEventListener('abort', this.onAbort);
     options.transport.reader = this;
     options.transport.write(options.request, 0, options.request.length, true);
     if (options.signal.aborted) this.onAbort();

@@ -3,6 +3,7 @@
 
 import type { Clock } from '../limits/clock.ts';
 import type { TimerWheel } from '../limits/timer-wheel.ts';
+import type { AbortLike } from '../net/abort.ts';
 import { DialError, type Dialer } from '../net/dial.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Log } from '../observe/log.ts';
@@ -25,7 +26,7 @@ export interface OpeningOptions {
   readonly path: string;
   readonly connectMs: number;
   readonly upgradeMs: number;
-  readonly signal: AbortSignal;
+  readonly signal: AbortLike;
   /** Written while it goes on, for whoever gives up in between. */
   readonly progress: OpeningProgress;
 }

@@ -1,7 +1,6 @@
 // What is known so far about one handshake, gathered while it is checked: for its line in the log if it fails, for the
 // session's lines if it succeeds. Peer bytes are cut to a bound here; the log escapes them.
 
-import { randomUUID } from 'node:crypto';
 import type { RequestHead } from '../protocol/http-head.ts';
 import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
 import type { Edge } from './edge.ts';
@@ -27,7 +26,7 @@ export class RefusalReport {
   /** The client's address: the socket's, or what a trusted proxy says. */
   client: string;
   peerTrusted = false;
-  requestId: string = randomUUID().replaceAll('-', '');
+  requestId: string;
   progress: OpeningProgress | null = null;
   private readonly edge: Edge;
   private readonly listener: string;
@@ -46,6 +45,7 @@ export class RefusalReport {
     this.peer = peer;
     this.client = peer;
     this.startedAt = edge.clock.now();
+    this.requestId = edge.nextRequestId();
   }
 
   /** A head, or as much of it as was read before it broke a rule or came too late. */

@@ -15,11 +15,12 @@ import {
 import type { Endpoint, TlsConfig } from '../config/schema.ts';
 import type { Clock } from '../limits/clock.ts';
 import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
+import type { AbortLike } from './abort.ts';
+import { type Carrier, type ConnectTarget, KEEP_ALIVE_AFTER_MS } from './carrier.ts';
 import type { Resolver } from './resolve.ts';
 import { StreamTransport } from './stream-transport.ts';
 import type { Transport } from './transport.ts';
 
-const KEEP_ALIVE_AFTER_MS = 60_000;
 const TLS_VERSION_MIN = 'TLSv1.2';
 
 /** Why there is no connection. `no_local_port` and `no_descriptor` are our own shortage, never the backend's fault. */
@@ -54,7 +55,7 @@ export interface DialOptions {
   readonly localAddress: string | null;
   /** For everything together; Infinity is no deadline. */
   readonly timeoutMs: number;
-  readonly signal: AbortSignal;
+  readonly signal: AbortLike;
 }
 
 /** How sockets are made; tests put failing ones here. */
@@ -67,6 +68,7 @@ export interface DialerOptions {
   readonly resolver: Resolver;
   readonly wheel: TimerWheel;
   readonly clock: Clock;
+  readonly carrier: Carrier;
   readonly sockets?: SocketFactory;
 }
 
@@ -85,7 +87,9 @@ export class Dialer {
   private readonly resolver: Resolver;
   private readonly wheel: TimerWheel;
   private readonly clock: Clock;
-  private readonly sockets: SocketFactory;
+  private readonly carrier: Carrier;
+  /** Null: plain TCP goes through the carrier. */
+  private readonly sockets: SocketFactory | null;
   /** Parsing certificates costs far more than a dial; the entry goes with its config. */
   private readonly contexts = new WeakMap<TlsConfig, SecureContext>();
   private defaultContext: SecureContext | null = null;
@@ -94,7 +98,8 @@ export class Dialer {
     this.resolver = options.resolver;
     this.wheel = options.wheel;
     this.clock = options.clock;
-    this.sockets = options.sockets ?? { tcp: connectNet, tls: connectTls };
+    this.carrier = options.carrier;
+    this.sockets = options.sockets ?? null;
   }
 
   /**
@@ -107,7 +112,7 @@ export class Dialer {
     const deadline = this.clock.now() + options.timeoutMs;
     if (endpoint.kind === 'unix') {
       const open = () => ({
-        socket: this.sockets.tcp({ path: endpoint.path, allowHalfOpen: true }),
+        socket: (this.sockets?.tcp ?? connectNet)({ path: endpoint.path, allowHalfOpen: true }),
         secure: false,
         peer: endpoint.path,
       });
@@ -132,6 +137,13 @@ export class Dialer {
       const now = this.clock.now();
       const share = Math.max(0, deadline - now) / (addresses.length - i);
       try {
+        if (!endpoint.secure && this.sockets === null) {
+          return await this.connect(
+            { address, port: endpoint.port, localAddress: options.localAddress },
+            now + share,
+            options.signal,
+          );
+        }
         return await this.attempt(() => this.open(address, host, endpoint, options), now + share, options.signal);
       } catch (error) {
         assert(error instanceof DialError, 'an attempt fails with a DialError');
@@ -156,11 +168,11 @@ export class Dialer {
       ...(options.localAddress === null ? {} : { localAddress: options.localAddress }),
     };
     const peer = `${address} port ${endpoint.port}`;
-    if (!endpoint.secure) return { socket: this.sockets.tcp(target), secure: false, peer };
+    if (!endpoint.secure) return { socket: (this.sockets?.tcp ?? connectNet)(target), secure: false, peer };
     const { tls } = options;
     // RFC 9525 6.1: the name checked is the one configured, never one that a look-up or the backend gave.
     const name = bareHost(tls?.server_name ?? host).replace(/\.$/, '');
-    const socket = this.sockets.tls({
+    const socket = (this.sockets?.tls ?? connectTls)({
       ...target,
       secureContext: this.contextOf(tls),
       // RFC 6066 3: literal addresses are not permitted in SNI.
@@ -187,7 +199,15 @@ export class Dialer {
     return context;
   }
 
-  private lookUp(host: string, deadline: number, signal: AbortSignal): Promise<readonly string[]> {
+  /** Plain TCP: no socket object, and nothing that a listener could miss. */
+  private connect(to: ConnectTarget, deadline: number, signal: AbortLike): Promise<Transport> {
+    return this.guard<Transport>(deadline, signal, 'connection', (done, fail) => {
+      const peer = `${to.address} port ${to.port}`;
+      return this.carrier.connect(to, done, (error) => fail(failureOf(error, false, peer)));
+    });
+  }
+
+  private lookUp(host: string, deadline: number, signal: AbortLike): Promise<readonly string[]> {
     return this.guard<readonly string[]>(deadline, signal, `look-up of ${host}`, (done, fail) => {
       this.resolver.resolve(host).then(done, (error: Error) => {
         fail(new DialError('backend_dns', codeOf(error), `look-up of ${host} failed`, { cause: error }));
@@ -197,7 +217,7 @@ export class Dialer {
     });
   }
 
-  private attempt(open: () => Attempt, deadline: number, signal: AbortSignal): Promise<Transport> {
+  private attempt(open: () => Attempt, deadline: number, signal: AbortLike): Promise<Transport> {
     return this.guard<Transport>(deadline, signal, 'connection', (done, fail) => {
       let attempt: Attempt;
       try {
@@ -218,7 +238,7 @@ export class Dialer {
       const onReady = () => {
         forget();
         socket.removeListener('error', onError);
-        done(new StreamTransport(socket));
+        done(secure ? new StreamTransport(socket) : this.carrier.carry(socket));
       };
       const onError = (error: Error) => fail(failureOf(error, connected && secure, peer));
       const onClose = () => onError(Object.assign(new Error('closed before it was connected'), { code: 'ECONNRESET' }));
@@ -227,6 +247,8 @@ export class Dialer {
         socket.removeListener('secureConnect', onReady);
         socket.removeListener('close', onClose);
       };
+      // Read by nobody until it is handed over: its handle may be taken from it.
+      if (!secure) socket.pause();
       socket.on('error', onError);
       socket.on('close', onClose);
       socket.on('connect', onConnect);
@@ -245,7 +267,7 @@ export class Dialer {
    */
   private guard<T>(
     deadline: number,
-    signal: AbortSignal,
+    signal: AbortLike,
     what: string,
     start: (done: (value: T) => void, fail: (error: DialError) => void) => () => void,
   ): Promise<T> {

@@ -1,12 +1,10 @@
 // Binding: one listening socket per listener, over TCP or a unix path. Hands accepted sockets on as transports.
 
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import type { ListenAddress } from '../config/schema.ts';
-import { StreamTransport } from './stream-transport.ts';
+import { type Carrier, KEEP_ALIVE_AFTER_MS } from './carrier.ts';
 import type { Transport } from './transport.ts';
-
-const KEEP_ALIVE_AFTER_MS = 60_000;
 
 export interface BoundAddress {
   readonly host: string;
@@ -23,6 +21,7 @@ export interface Listening {
 export interface ListenOptions {
   readonly address: ListenAddress;
   readonly backlog: number;
+  readonly carrier: Carrier;
   onConnection(transport: Transport): void;
 }
 
@@ -35,8 +34,8 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE_AFTER_MS,
+    pauseOnConnect: true,
   });
-  server.on('connection', (socket: Socket) => options.onConnection(new StreamTransport(socket)));
   if (address.kind === 'unix') {
     await removeStale(address.path);
     await bind(server, { path: address.path, backlog });
@@ -44,6 +43,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   } else {
     await bind(server, { port: address.port, backlog, ...(address.host === '' ? {} : { host: address.host }) });
   }
+  options.carrier.serve(server, options.onConnection);
   return { address: boundAddress(server), close: () => new Promise((resolve) => server.close(() => resolve())) };
 }
 

@@ -2,7 +2,7 @@
 // pauses and its end; nothing else may touch the socket once it is wrapped.
 
 import type { Socket } from 'node:net';
-import type { Transport, TransportReader } from './transport.ts';
+import { silentReader, type Transport, type TransportReader } from './transport.ts';
 
 /** The size of libuv's read buffer: a chunk that fills it means that the kernel has more. */
 const FULL_READ_BYTES = 65536;
@@ -110,10 +110,7 @@ export class StreamTransport implements Transport {
   }
 }
 
-/** The reader of a transport nobody reads: before the first is set, and after destroy. */
-const silentReader: TransportReader = { onBytes() {}, onEnd() {}, onLost() {}, onTaken() {} };
-
 /** An IPv4 address that reached an IPv6 socket is written as IPv4 (RFC 4291 2.5.5.2). */
-function plainAddress(address: string): string {
+export function plainAddress(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }

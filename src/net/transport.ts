@@ -39,3 +39,6 @@ export interface Transport {
   /** Close both ways now; nothing is called on the reader afterwards. Idempotent. */
   destroy(): void;
 }
+
+/** The reader of a transport that nobody reads: before the first is set, and after destroy. */
+export const silentReader: TransportReader = { onBytes() {}, onEnd() {}, onLost() {}, onTaken() {} };

@@ -1,7 +1,7 @@
 // The judge of a backend's answer to the upgrade, and the 101 that the client gets instead of the backend's own bytes.
 // It relays nothing and does not read refusal bodies.
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { judgeExtensionAnswer } from './extensions.ts';
 import { FieldWriter } from './field-writer.ts';
 import type { HeadField, ResponseHead } from './http-head.ts';
@@ -36,9 +36,7 @@ const HANDSHAKE_FIELDS: ReadonlySet<string> = new Set([
 const ACCEPT_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 export function acceptFor(key: string): string {
-  return createHash('sha1')
-    .update(key + ACCEPT_GUID, 'latin1')
-    .digest('base64');
+  return hash('sha1', key + ACCEPT_GUID, 'base64');
 }
 
 /** RFC 6455 4.1, the client's checks, on a head whose status is 101. */

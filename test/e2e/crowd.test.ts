@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { REFUSALS } from '../../src/protocol/refusals.ts';
 import { closeCleanly, type Pair } from '../hostile/pair.ts';
+import { deadUrl } from '../support/dead.ts';
 import { anyPort, type RunningProxy, startProxy } from '../support/harness.ts';
 import { type BackendConnection, RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -117,10 +118,9 @@ interface Stage {
 
 async function startStage(): Promise<Stage> {
   const pool = await Promise.all(Array.from({ length: targets }, () => RawBackend.listen({ deadlineMs })));
-  const names = ['dead', 'tls', 'broken', 'silent', 'full', 'capped', 'refusing'];
+  const names = ['tls', 'broken', 'silent', 'full', 'capped', 'refusing'];
   const made = await Promise.all(names.map(async (name) => [name, await RawBackend.listen({ deadlineMs })] as const));
   const others = Object.fromEntries(made);
-  await others.dead?.close();
   others.tls?.server.on('connection', (socket) => socket.write('plaintext\r\n'));
   const route = (name: string, scheme = 'ws') => ({
     name,
@@ -134,7 +134,7 @@ async function startStage(): Promise<Stage> {
       timeouts: { handshake: '5s' },
       routes: [
         { name: 'ok', match: { path: '/ok/*' }, upstream: 'pool' },
-        route('dead'),
+        { ...route('dead'), upstream: deadUrl },
         route('tls', 'wss'),
         route('broken'),
         { ...route('silent'), timeouts: { upgrade: '2s' } },

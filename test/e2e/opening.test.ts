@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/proxy.ts';
 import { atTestEnd } from '../support/cleanup.ts';
+import { deadUrl } from '../support/dead.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { anyPort, oneRoute, type RunningProxy, startProxy } from '../support/harness.ts';
 import { type BackendConnection, RawBackend } from '../support/raw-backend.ts';
@@ -309,11 +310,9 @@ describe('targets', () => {
   });
 
   test('a dial that fails is tried on the next target, and logged', async () => {
-    const dead = await RawBackend.listen();
-    await dead.close();
     const backend = await WsBackend.listen();
     const targets = [
-      { name: 'dead', url: dead.url },
+      { name: 'dead', url: deadUrl },
       { name: 'alive', url: backend.url },
     ];
     const running = await startProxy({
@@ -332,11 +331,9 @@ describe('targets', () => {
   });
 
   test('retries: 0 tries one target; the log says which and why', async () => {
-    const dead = await RawBackend.listen();
-    await dead.close();
     const backend = await WsBackend.listen();
     const targets = [
-      { name: 'dead', url: dead.url },
+      { name: 'dead', url: deadUrl },
       { name: 'alive', url: backend.url },
     ];
     const running = await startProxy({

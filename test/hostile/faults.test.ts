@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { deadUrl } from '../support/dead.ts';
 import { oneRoute, startProxy } from '../support/harness.ts';
 import { RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -168,12 +169,11 @@ describe('peers that hang', () => {
   });
 
   test('E4: a dial that fails before a byte was sent goes to the next target', async () => {
-    const [dead, live] = [await RawBackend.listen(), await RawBackend.listen()];
-    await dead.close();
+    const live = await RawBackend.listen();
     const running = await startProxy({
       routes: [{ name: 'test', upstream: 'pool' }],
       upstreams: {
-        pool: { targets: [dead, live].map(({ url }, i) => ({ name: `t${i}`, url })), balance: 'round_robin' },
+        pool: { targets: [deadUrl, live.url].map((url, i) => ({ name: `t${i}`, url })), balance: 'round_robin' },
       },
     });
     const client = await RawClient.connect(running.port);

@@ -6,6 +6,7 @@ import { loadObject } from '../../src/config/load.ts';
 import { Edge } from '../../src/edge/edge.ts';
 import { buildSnapshot } from '../../src/edge/snapshot.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
+import { Carrier } from '../../src/net/carrier.ts';
 import { Dialer } from '../../src/net/dial.ts';
 import { Resolver } from '../../src/net/resolve.ts';
 import { StreamTransport } from '../../src/net/stream-transport.ts';
@@ -14,6 +15,7 @@ import type { ConfigInput } from '../../src/proxy.ts';
 import { atTestEnd } from '../support/cleanup.ts';
 import { oneRoute } from '../support/harness.ts';
 import { type LogLine, LogTap } from '../support/log-tap.ts';
+import { transportMode } from '../support/transport-mode.ts';
 
 const DRIVE_MS = 20;
 
@@ -48,7 +50,7 @@ export async function startPoisoned(backendUrl: string, config: Partial<ConfigIn
     clock,
     wheel,
     log: new Log({ ...loaded.log, clock, destination: { write: (line) => tap.write(line) } }),
-    dialer: new Dialer({ resolver: new Resolver(clock), wheel, clock }),
+    dialer: new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier: new Carrier(transportMode) }),
     snapshot: buildSnapshot(loaded),
     sessionsMax: 100,
   });

@@ -3,6 +3,7 @@ import { loadObject } from '../../src/config/load.ts';
 import { Edge } from '../../src/edge/edge.ts';
 import { buildSnapshot } from '../../src/edge/snapshot.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
+import { Carrier } from '../../src/net/carrier.ts';
 import { Dialer } from '../../src/net/dial.ts';
 import { Resolver } from '../../src/net/resolve.ts';
 import { Log } from '../../src/observe/log.ts';
@@ -157,7 +158,7 @@ function makeEdge(clock: FakeClock): Edge {
   const { config } = loadObject({ routes: [{ upstream: 'builtin:echo' }] }, { baseDir: '.' });
   const wheel = new TimerWheel(clock);
   const log = new Log({ ...config.log, clock, destination: { write() {} } });
-  const dialer = new Dialer({ resolver: new Resolver(clock), wheel, clock });
+  const dialer = new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier: new Carrier('stream') });
   return new Edge({ clock, wheel, log, dialer, snapshot: buildSnapshot(config), sessionsMax: 1 });
 }
 

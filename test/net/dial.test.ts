@@ -6,11 +6,14 @@ import { connect as connectTls, createServer as createTlsServer, TLSSocket, type
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Endpoint, TlsConfig } from '../../src/config/schema.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
+import { Carrier } from '../../src/net/carrier.ts';
 import { DialError, Dialer, type DialOptions, type SocketFactory } from '../../src/net/dial.ts';
 import { type Lookup, Resolver } from '../../src/net/resolve.ts';
 import type { Transport } from '../../src/net/transport.ts';
 import { GOOD_NAME, type Identity, makeCertificates, type TestCertificates } from '../support/certs.ts';
+import { deadPort } from '../support/dead.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { transportMode } from '../support/transport-mode.ts';
 
 let certificates: TestCertificates;
 
@@ -30,7 +33,7 @@ class Bench {
 
   constructor(sockets?: SocketFactory) {
     const resolver = new Resolver(this.clock, (host) => this.lookup(host));
-    const options = { resolver, wheel: this.wheel, clock: this.clock };
+    const options = { resolver, wheel: this.wheel, clock: this.clock, carrier: new Carrier(transportMode) };
     this.dialer = new Dialer(sockets === undefined ? options : { ...options, sockets });
   }
 
@@ -88,15 +91,6 @@ async function listen(server: Server, host = '127.0.0.1'): Promise<number> {
 function listenTls(identity: Identity, options: TlsOptions = {}): Promise<number> {
   const server = createTlsServer({ ...identity, ...options }, (socket) => socket.on('error', () => {}));
   return listen(server);
-}
-
-/** A port on which nothing listens: bound once and given back. */
-async function closedPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function tlsConfig(change: Partial<TlsConfig> = {}): TlsConfig {
@@ -256,7 +250,7 @@ function keepAliveSeconds(port: number): number {
 
 describe('dial failures', () => {
   test('a refused connection is backend_unreachable', async () => {
-    const failure = await new Bench().failure(tcp(await closedPort()));
+    const failure = await new Bench().failure(tcp(deadPort));
     expect([failure.code, failure.cause_code]).toEqual(['backend_unreachable', 'ECONNREFUSED']);
     expect(failure.cause).toBeInstanceOf(Error);
   });
@@ -306,7 +300,7 @@ describe('dial failures', () => {
   });
 
   test('E19: a source address that this machine does not have is no_local_port', async () => {
-    const failure = await new Bench().failure(tcp(await closedPort()), { localAddress: '192.0.2.1' });
+    const failure = await new Bench().failure(tcp(deadPort), { localAddress: '192.0.2.1' });
     expect([failure.code, failure.cause_code]).toEqual(['no_local_port', 'EADDRNOTAVAIL']);
   });
 
@@ -557,7 +551,7 @@ describe('dialing TLS', () => {
   });
 
   test('a refused connection to a TLS port is backend_unreachable', async () => {
-    const failure = await new Bench().failure(tcp(await closedPort(), GOOD_NAME, true), { tls: tlsConfig() });
+    const failure = await new Bench().failure(tcp(deadPort, GOOD_NAME, true), { tls: tlsConfig() });
     expect([failure.code, failure.cause_code]).toEqual(['backend_unreachable', 'ECONNREFUSED']);
   });
 

@@ -39,7 +39,7 @@ export class CliProcess {
   constructor(args: readonly string[], options: CliOptions = {}) {
     this.deadlineMs = options.deadlineMs ?? 15_000;
     this.tap = new LogTap(this.deadlineMs);
-    this.child = spawn(process.execPath, ['--single-threaded', cliPath, ...args], {
+    this.child = spawn(process.execPath, ['--single-threaded', '--max-semi-space-size=2', cliPath, ...args], {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],

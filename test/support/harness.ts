@@ -4,6 +4,7 @@ import { expect } from 'vitest';
 import { type ConfigInput, createProxy, type Proxy as Framegate, type ProxyOptions } from '../../src/proxy.ts';
 import { atTestEnd } from './cleanup.ts';
 import { type LogLine, LogTap } from './log-tap.ts';
+import { transportMode } from './transport-mode.ts';
 
 export interface HarnessOptions extends Omit<ProxyOptions, 'log'> {
   deadlineMs?: number;
@@ -46,7 +47,7 @@ export async function startProxy(
   const lines = { write: (line: string) => tap.write(line.endsWith('\n') ? line : `${line}\n`) };
   const base: ConfigInput = { listeners: anyPort, routes: [] };
   const input = typeof config === 'function' ? config(base) : { ...base, ...config };
-  const proxy = createProxy(input, { ...proxyOptions, log: lines });
+  const proxy = createProxy(input, { transport: transportMode, ...proxyOptions, log: lines });
   let stopped: Promise<void> | null = null;
   const stop = (): Promise<void> => {
     stopped ??= proxy.stop();

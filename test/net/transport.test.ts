@@ -1,8 +1,12 @@
 import { once } from 'node:events';
 import * as net from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { StreamTransport } from '../../src/net/stream-transport.ts';
-import type { TransportReader } from '../../src/net/transport.ts';
+import { Carrier } from '../../src/net/carrier.ts';
+import { HandleIo, HandleTransport } from '../../src/net/handle-transport.ts';
+import { findStreamBase, type StreamBase, type StreamHandle } from '../../src/net/stream-base.ts';
+import { plainAddress, StreamTransport } from '../../src/net/stream-transport.ts';
+import type { Transport, TransportReader } from '../../src/net/transport.ts';
+import { transportMode } from '../support/transport-mode.ts';
 
 const FULL_CHUNK = 65_536;
 
@@ -60,21 +64,20 @@ class Recorder implements TransportReader {
 }
 
 interface Pair {
-  readonly transport: StreamTransport;
+  readonly transport: Transport;
   readonly reader: Recorder;
   /** The other end, as raw as Node has it. */
   readonly peer: net.Socket;
 }
 
 async function connectPair(): Promise<Pair> {
-  const server = net.createServer({ allowHalfOpen: true, noDelay: true });
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as net.AddressInfo;
   const reader = new Recorder();
-  const accepted = new Promise<StreamTransport>((resolve) => {
-    server.once('connection', (socket) => {
-      const transport = new StreamTransport(socket);
+  const accepted = new Promise<Transport>((resolve) => {
+    new Carrier(transportMode).serve(server, (transport) => {
       transport.reader = reader;
       resolve(transport);
     });
@@ -113,7 +116,7 @@ async function collect(peer: net.Socket, bytes: number): Promise<Buffer> {
 }
 
 /** Write to a peer that does not read until something waits; returns what was written. */
-function fill(transport: StreamTransport, piece: (i: number) => Buffer): Buffer {
+function fill(transport: Transport, piece: (i: number) => Buffer): Buffer {
   const written: Buffer[] = [];
   for (let i = 0; transport.pending === 0; i++) {
     const bytes = piece(i);
@@ -382,10 +385,85 @@ describe('the address of the peer', () => {
     ['2001:db8::ffff:1', '2001:db8::ffff:1'],
     [undefined, ''],
   ])('RFC 4291 2.5.5.2: %s is written as "%s"', (address, expected) => {
-    const socket = new net.Socket();
-    Object.defineProperty(socket, 'remoteAddress', { value: address });
-    const transport = new StreamTransport(socket);
-    expect([transport.remoteAddress, transport.remotePort]).toEqual([expected, 0]);
-    transport.destroy();
+    expect(plainAddress(address ?? '')).toBe(expected);
+  });
+});
+
+/** A libuv stream that has these reads ready: up to 32 in a turn, as libuv does, and only while it is read. */
+class FakeHandle implements StreamHandle {
+  readonly writeQueueSize = 0;
+  onread: (this: StreamHandle) => void = () => {};
+  private reading = false;
+  private readonly base: StreamBase;
+  private readonly sizes: number[];
+
+  constructor(base: StreamBase, sizes: readonly number[]) {
+    this.base = base;
+    this.sizes = [...sizes];
+  }
+
+  poll(): void {
+    for (let i = 0; i < 32 && this.reading && this.sizes.length > 0; i++) {
+      this.base.state[this.base.readIndex] = this.sizes.shift() ?? 0;
+      this.onread.call(this);
+    }
+  }
+
+  readStart(): number {
+    this.reading = true;
+    return 0;
+  }
+
+  readStop(): number {
+    this.reading = false;
+    return 0;
+  }
+
+  useUserBuffer(): void {}
+  writeBuffer = () => 0;
+  shutdown = () => 0;
+  close(): void {
+    this.reading = false;
+  }
+}
+
+describe('F24: fairness on handles', () => {
+  const base = findStreamBase();
+  if (base === null) throw new Error('this Node has the internals of streams in another form');
+
+  async function perTurn(sizes: readonly number[], onChunk = (_transport: Transport, _chunks: number) => {}) {
+    const handle = new FakeHandle(base as StreamBase, sizes);
+    const transport = new HandleTransport(new HandleIo(base as StreamBase), handle, { address: '', port: 0 });
+    const reader = new Recorder();
+    reader.onChunk = () => onChunk(transport, reader.chunks.length);
+    transport.reader = reader;
+    const found: number[] = [];
+    for (let i = 0, before = 0; i < 20; i++) {
+      handle.poll();
+      found.push(reader.chunks.length - before);
+      before = reader.chunks.length;
+      await turn();
+    }
+    return { counts: found.filter((chunks) => chunks > 0), transport, handle, reader };
+  }
+
+  test('a socket that always has more gets four full reads a turn, then the others', async () => {
+    expect((await perTurn(Array<number>(18).fill(FULL_CHUNK))).counts).toEqual([4, 4, 4, 4, 2]);
+  });
+
+  test('a read that is not full means that the kernel has no more: the count begins anew', async () => {
+    const sizes = [...Array<number>(3).fill(FULL_CHUNK), FULL_CHUNK - 1, ...Array<number>(5).fill(FULL_CHUNK)];
+    expect((await perTurn(sizes)).counts).toEqual([8, 1]);
+  });
+
+  test('a pause while it waits for its turn holds', async () => {
+    const pauseAtFour = (transport: Transport, chunks: number) => {
+      if (chunks === 4) transport.pause();
+    };
+    const { counts, transport, handle, reader } = await perTurn(Array<number>(7).fill(FULL_CHUNK), pauseAtFour);
+    expect(counts).toEqual([4]);
+    transport.resume();
+    handle.poll();
+    expect(reader.chunks.length).toBe(7);
   });
 });

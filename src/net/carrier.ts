@@ -1,0 +1,202 @@
+// How plain sockets become transports: taken down to their libuv handle where this Node allows it, through the stream
+// API where it does not. Decided once, by trying it out.
+
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { getSystemErrorName } from 'node:util';
+import { HandleIo, HandleTransport } from './handle-transport.ts';
+import { findStreamBase, isStreamHandle, type StreamHandle, serverHandleOf, takeHandle } from './stream-base.ts';
+import { plainAddress, StreamTransport } from './stream-transport.ts';
+import type { Transport } from './transport.ts';
+
+/** TCP keep-alive begins after this much silence, on both sides. */
+export const KEEP_ALIVE_AFTER_MS = 60_000;
+const PROBE_MS = 2_000;
+
+export interface ConnectTarget {
+  /** An IP address. */
+  readonly address: string;
+  readonly port: number;
+  readonly localAddress: string | null;
+}
+
+export class Carrier {
+  /** Null means the stream API. */
+  private io: HandleIo | null;
+
+  constructor(mode: 'auto' | 'stream') {
+    const base = mode === 'auto' ? findStreamBase() : null;
+    this.io = base === null ? null : new HandleIo(base);
+  }
+
+  /** Try handles out on this Node; if they carry no bytes, keep to the stream API. Before anything is carried. */
+  async probe(): Promise<void> {
+    if (this.io !== null && !(await carriesBytes(this))) this.io = null;
+  }
+
+  get kind(): 'handle' | 'stream' {
+    return this.io === null ? 'stream' : 'handle';
+  }
+
+  /** A transport over `socket`, which is connected, paused, and has emitted no data. */
+  carry(socket: Socket): Transport {
+    const handle = this.io === null ? null : takeHandle(socket);
+    if (this.io !== null && handle !== null) {
+      return new HandleTransport(this.io, handle, { address: '', port: 0 });
+    }
+    const transport = new StreamTransport(socket);
+    socket.resume();
+    return transport;
+  }
+
+  /**
+   * Connect over plain TCP; one of the two functions is called, later. The function it returns gives up: neither is
+   * called then, and nothing is left.
+   */
+  connect(to: ConnectTarget, done: (transport: Transport) => void, fail: (error: Error) => void): () => void {
+    return this.io === null ? this.connectSocket(to, done, fail) : connectHandle(this.io, to, done, fail);
+  }
+
+  private connectSocket(
+    to: ConnectTarget,
+    done: (transport: Transport) => void,
+    fail: (error: Error) => void,
+  ): () => void {
+    const { address, port, localAddress } = to;
+    // With autoSelectFamily Node gives each address 250 ms, whatever our own share says.
+    const options = { host: address, port, allowHalfOpen: true, autoSelectFamily: false };
+    const socket = connect(localAddress === null ? options : { ...options, localAddress });
+    socket.pause();
+    // The error listener stays: what fails on the way down must not end the process.
+    socket.on('error', fail);
+    socket.once('connect', () => {
+      socket.off('error', fail);
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, KEEP_ALIVE_AFTER_MS);
+      done(this.carry(socket));
+    });
+    return () => socket.destroy();
+  }
+
+  /** Hand every client that `server` accepts to `onConnection`. `server` listens, and pauses on connect. */
+  serve(server: Server, onConnection: (transport: Transport) => void): void {
+    const serverHandle = this.io === null ? null : serverHandleOf(server);
+    if (this.io === null || serverHandle === null) {
+      server.on('connection', (socket: Socket) => {
+        const transport = new StreamTransport(socket);
+        onConnection(transport);
+        socket.resume();
+      });
+      return;
+    }
+    const { io } = this;
+    serverHandle.onconnection = (status: number, client: unknown) => {
+      // An accept that failed is the kernel's affair of one client.
+      if (status !== 0 || !isStreamHandle(client)) return;
+      client.setNoDelay?.(true);
+      client.setKeepAlive?.(true, KEEP_ALIVE_AFTER_MS / 1000);
+      onConnection(new HandleTransport(io, client, peerOf(client)));
+    };
+  }
+}
+
+/** Straight on a handle: most of what a net.Socket costs is spent before it is connected. */
+function connectHandle(
+  io: HandleIo,
+  to: ConnectTarget,
+  done: (transport: Transport) => void,
+  fail: (error: Error) => void,
+): () => void {
+  const { address, port, localAddress } = to;
+  const handle = io.base.newTcp();
+  if (!isStreamHandle(handle)) throw new Error('a TCP handle is a stream');
+  const request = new io.base.TCPConnectWrap();
+  let given = false;
+  const giveUp = (): void => {
+    if (given) return;
+    given = true;
+    handle.close();
+  };
+  const onResult = (status: number): void => {
+    if (given) return;
+    if (status !== 0) {
+      giveUp();
+      fail(systemError(status));
+      return;
+    }
+    given = true;
+    handle.setNoDelay?.(true);
+    handle.setKeepAlive?.(true, KEEP_ALIVE_AFTER_MS / 1000);
+    done(new HandleTransport(io, handle, { address, port }));
+  };
+  request.oncomplete = onResult;
+  const isV6 = address.includes(':');
+  let error = 0;
+  if (localAddress !== null) error = (isV6 ? handle.bind6?.(localAddress, 0, 0) : handle.bind?.(localAddress, 0)) ?? 0;
+  if (error === 0)
+    error = (isV6 ? handle.connect6?.(request, address, port) : handle.connect?.(request, address, port)) ?? 0;
+  // What fails at once is told later too, as everything else is.
+  if (error !== 0) queueMicrotask(() => onResult(error));
+  return giveUp;
+}
+
+function systemError(status: number): Error {
+  const code = getSystemErrorName(status);
+  return Object.assign(new Error(code), { code });
+}
+
+function peerOf(handle: StreamHandle): { address: string; port: number } {
+  const out: { address?: string; port?: number } = {};
+  handle.getpeername?.(out);
+  return { address: plainAddress(out.address ?? ''), port: out.port ?? 0 };
+}
+
+/** One connection over loopback: bytes both ways, then a FIN both ways. Anything unexpected is a no. */
+function carriesBytes(carrier: Carrier): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
+    const open: Transport[] = [];
+    const deadline = setTimeout(() => finish(false), PROBE_MS);
+    const finish = (works: boolean) => {
+      clearTimeout(deadline);
+      for (const transport of open) transport.destroy();
+      server.close();
+      resolve(works);
+    };
+    const watch = (transport: Transport, onText: (text: string) => void, onEnd: () => void) => {
+      open.push(transport);
+      transport.reader = {
+        onBytes: (bytes, start, end) => onText(bytes.toString('latin1', start, end)),
+        onEnd,
+        onLost: () => finish(false),
+        onTaken() {},
+      };
+    };
+    const say = (transport: Transport, text: string) => {
+      const bytes = Buffer.from(text, 'latin1');
+      transport.write(bytes, 0, bytes.length, false);
+    };
+    server.on('error', () => finish(false));
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      if (address === null || typeof address === 'string') return finish(false);
+      carrier.serve(server, (accepted) => {
+        watch(
+          accepted,
+          (text) => say(accepted, `${text}!`),
+          () => accepted.end(),
+        );
+      });
+      const to = { address: '127.0.0.1', port: address.port, localAddress: null };
+      const onDialed = (dialed: Transport) => {
+        let heard = '';
+        const onText = (text: string) => {
+          heard += text;
+          if (heard === 'probe!') dialed.end();
+        };
+        watch(dialed, onText, () => finish(heard === 'probe!'));
+        say(dialed, 'probe');
+      };
+      carrier.connect(to, onDialed, () => finish(false));
+    });
+  });
+}

@@ -1,0 +1,233 @@
+// A Transport straight on a libuv stream, below net.Socket. All of them read into one static buffer and write from one
+// scratch, so a session holds no buffers. It owns its handle; the socket it was taken from is empty and forgotten.
+
+import { getSystemErrorName } from 'node:util';
+import type { StreamBase, StreamHandle, StreamRequest } from './stream-base.ts';
+import { silentReader, type Transport, type TransportReader } from './transport.ts';
+
+/** What libuv reads at most at once, and the room in front of it for what the read before left over: 130 bytes. */
+const READ_BYTES = 65_536;
+const HEADROOM = 144;
+/** Full reads in a row before other sockets get their turn: 256 KiB, where libuv itself would go on to 2 MiB. */
+const FULL_READS_MAX = 4;
+/** Lengths for which a view of the scratch is kept: small messages make no garbage. */
+const VIEWS_MAX = 2_048;
+/** A read and what the one before it left over. */
+const SCRATCH_BYTES = HEADROOM + READ_BYTES;
+/** Scratches kept for later when the writes that took them are done: 1 MiB; more are left to the garbage collector. */
+const SPARE_MAX = 16;
+/** Towards a peer that lags already, less than this is copied exactly: a scratch each would pin 64 KiB for little. */
+const EXACT_BELOW = SCRATCH_BYTES / 2;
+const UV_EOF = -4095;
+
+/** A write that libuv has queued; it keeps its bytes alive. */
+interface QueuedWrite extends StreamRequest {
+  bytes: Uint8Array | null;
+  /** The scratch that `bytes` is a part of, to be used again afterwards. */
+  scratch: Scratch | null;
+}
+
+/** A buffer that writes are copied to, and the views of its start that were needed so far, by their length. */
+class Scratch {
+  readonly bytes = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+  private readonly views: (Buffer | undefined)[] = [];
+
+  view(length: number): Buffer {
+    if (length >= VIEWS_MAX) return this.bytes.subarray(0, length);
+    let view = this.views[length];
+    if (view === undefined) {
+      view = this.bytes.subarray(0, length);
+      this.views[length] = view;
+    }
+    return view;
+  }
+}
+
+/** A handle that knows its transport: one function serves the reads of all. */
+interface OwnedHandle extends StreamHandle {
+  transport?: HandleTransport;
+}
+
+/** What all transports of one thread share. Only a write that could not finish at once takes something out of it. */
+export class HandleIo {
+  readonly base: StreamBase;
+  readonly readBuffer = Buffer.allocUnsafeSlow(HEADROOM + READ_BYTES);
+  /**
+   * Where libuv reads to, registered in every handle. Never written from: an unfinished write out of it would send what
+   * other sessions read later.
+   */
+  readonly readView = this.readBuffer.subarray(HEADROOM);
+  /** Called by libuv for every read of every handle. */
+  readonly onread: (this: OwnedHandle) => void;
+  private scratch = new Scratch();
+  private readonly spare: Scratch[] = [];
+  /** Serves every write that finishes at once; one that does not keeps it. */
+  private request: QueuedWrite;
+
+  constructor(base: StreamBase) {
+    this.base = base;
+    this.request = this.newRequest();
+    const { state, readIndex } = base;
+    this.onread = function onread(this: OwnedHandle): void {
+      this.transport?.onRead(state[readIndex] ?? 0);
+    };
+  }
+
+  /** Write a copy of `[start, end)`. Gives the request that libuv has kept, null if all is done, or an error number. */
+  writeCopy(handle: StreamHandle, bytes: Buffer, start: number, end: number): QueuedWrite | null | number {
+    const { scratch } = this;
+    if (end - start > SCRATCH_BYTES) return this.writeOwned(handle, Buffer.from(bytes.subarray(start, end)));
+    bytes.copy(scratch.bytes, 0, start, end);
+    const result = this.writeOwned(handle, scratch.view(end - start));
+    if (typeof result === 'object' && result !== null) {
+      // The kernel has not taken all of it: that write keeps the scratch until it has.
+      result.scratch = scratch;
+      this.scratch = this.spare.pop() ?? new Scratch();
+    }
+    return result;
+  }
+
+  /** A queued write is done. */
+  release(request: QueuedWrite): void {
+    if (request.scratch !== null && this.spare.length < SPARE_MAX) this.spare.push(request.scratch);
+    request.scratch = null;
+    request.bytes = null;
+  }
+
+  /** Write `bytes`, which nobody touches any more. */
+  writeOwned(handle: StreamHandle, bytes: Uint8Array): QueuedWrite | null | number {
+    const { request, base } = this;
+    const error = handle.writeBuffer(request, bytes);
+    if (error !== 0) return error;
+    if (base.state[base.asyncIndex] === 0) return null;
+    request.bytes = bytes;
+    this.request = this.newRequest();
+    return request;
+  }
+
+  private newRequest(): QueuedWrite {
+    return Object.assign(new this.base.WriteWrap(), { oncomplete: null, bytes: null, scratch: null });
+  }
+}
+
+export interface PeerAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+export class HandleTransport implements Transport {
+  readonly stable = false;
+  readonly headroom = HEADROOM;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  reader: TransportReader = silentReader;
+  pending = 0;
+  paused = false;
+  destroyed = false;
+  private readonly io: HandleIo;
+  private readonly handle: OwnedHandle;
+  private fullReads = 0;
+  private yielding = false;
+  private lost = false;
+  private ended = false;
+
+  /** Reading begins at once, in a later turn of the event loop. `handle` must not be read by anybody else. */
+  constructor(io: HandleIo, handle: StreamHandle, peer: PeerAddress) {
+    this.io = io;
+    this.handle = handle;
+    this.remoteAddress = peer.address;
+    this.remotePort = peer.port;
+    this.handle.transport = this;
+    handle.onread = io.onread;
+    handle.useUserBuffer(io.readView);
+    handle.readStart();
+  }
+
+  write(bytes: Buffer, start: number, end: number, stable: boolean): void {
+    if (this.destroyed || this.lost || this.ended) return;
+    const { io, handle } = this;
+    let result: QueuedWrite | null | number;
+    if (stable) result = io.writeOwned(handle, bytes.subarray(start, end));
+    else if (this.pending > 0 && end - start < EXACT_BELOW) {
+      result = io.writeOwned(handle, Buffer.from(bytes.subarray(start, end)));
+    } else result = io.writeCopy(handle, bytes, start, end);
+    if (result === null) return;
+    if (typeof result === 'number') this.onGone(result);
+    else this.await(result);
+  }
+
+  pause(): void {
+    this.paused = true;
+    if (!this.yielding && !this.destroyed) this.handle.readStop();
+  }
+
+  resume(): void {
+    if (!this.paused) return;
+    this.paused = false;
+    if (!this.yielding && !this.destroyed && !this.lost) this.handle.readStart();
+  }
+
+  end(): void {
+    if (this.destroyed || this.lost || this.ended) return;
+    this.ended = true;
+    const request = new this.io.base.ShutdownWrap();
+    request.oncomplete = () => {};
+    this.handle.shutdown(request);
+  }
+
+  destroy(): void {
+    if (this.destroyed) return;
+    this.destroyed = true;
+    this.reader = silentReader;
+    // Node insists on a function there; without its transport it does nothing.
+    delete this.handle.transport;
+    this.handle.close();
+  }
+
+  /** One read: `size` bytes in the shared buffer, 0 for none, or an error number. */
+  onRead(size: number): void {
+    if (size > 0) {
+      if (size < READ_BYTES) this.fullReads = 0;
+      else if (++this.fullReads === FULL_READS_MAX) this.yieldTurn();
+      this.reader.onBytes(this.io.readBuffer, HEADROOM, HEADROOM + size);
+      return;
+    }
+    if (size === 0 || this.destroyed) return;
+    if (size === UV_EOF) {
+      this.handle.readStop();
+      this.reader.onEnd();
+      return;
+    }
+    this.onGone(size);
+  }
+
+  /** Let the other sockets of this turn of the event loop have theirs. */
+  private yieldTurn(): void {
+    this.fullReads = 0;
+    this.yielding = true;
+    this.handle.readStop();
+    setImmediate(() => {
+      this.yielding = false;
+      if (!this.paused && !this.destroyed && !this.lost) this.handle.readStart();
+    });
+  }
+
+  private await(request: QueuedWrite): void {
+    this.pending = this.handle.writeQueueSize;
+    request.oncomplete = (status) => {
+      this.io.release(request);
+      if (this.destroyed) return;
+      this.pending = this.handle.writeQueueSize;
+      if (status < 0) this.onGone(status);
+      else this.reader.onTaken();
+    };
+  }
+
+  private onGone(error: number): void {
+    if (this.destroyed || this.lost) return;
+    this.lost = true;
+    const code = getSystemErrorName(error);
+    // A write may find it out, and a reader is never called from inside its own write.
+    queueMicrotask(() => this.reader.onLost(Object.assign(new Error(code), { code })));
+  }
+}

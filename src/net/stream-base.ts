@@ -1,0 +1,136 @@
+// The internals of Node's sockets that the fast transport needs, fetched once and proven to work before anyone relies
+// on them. The one place that knows their names. Without them everything still runs, over the stream API.
+
+import type { Server, Socket } from 'node:net';
+import process from 'node:process';
+
+/** A request object of Node's stream layer. */
+export interface StreamRequest {
+  oncomplete: ((status: number) => void) | null;
+}
+
+export interface ConnectRequest {
+  oncomplete: ((status: number) => void) | null;
+}
+
+/** What a libuv stream (TCP or pipe) looks like from JavaScript. */
+export interface StreamHandle {
+  onread: (this: StreamHandle) => void;
+  /** Bytes that libuv has queued and the kernel has not taken. */
+  readonly writeQueueSize: number;
+  useUserBuffer(buffer: Uint8Array): void;
+  readStart(): number;
+  readStop(): number;
+  writeBuffer(request: StreamRequest, bytes: Uint8Array): number;
+  shutdown(request: StreamRequest): number;
+  close(): void;
+  setNoDelay?(on: boolean): number;
+  setKeepAlive?(on: boolean, seconds: number): number;
+  bind?(address: string, port: number): number;
+  bind6?(address: string, port: number, flags: number): number;
+  connect?(request: ConnectRequest, address: string, port: number): number;
+  connect6?(request: ConnectRequest, address: string, port: number): number;
+  getpeername?(out: { address?: string; port?: number }): number;
+}
+
+export interface StreamBase {
+  readonly WriteWrap: new () => StreamRequest;
+  readonly ShutdownWrap: new () => StreamRequest;
+  /** A TCP handle that is not connected yet, and the request that connects it. */
+  readonly newTcp: () => unknown;
+  readonly TCPConnectWrap: new () => ConnectRequest;
+  /** Results of the last call into a stream, by the indexes below. */
+  readonly state: Int32Array;
+  readonly readIndex: number;
+  readonly asyncIndex: number;
+}
+
+/** A listening handle: `onconnection` gets every accepted client. */
+export interface ServerHandle {
+  onconnection: ((status: number, client: unknown) => void) | null;
+}
+
+export function isStreamHandle(value: unknown): value is StreamHandle {
+  return hasFunctions(value, STREAM_METHODS) && 'writeQueueSize' in value;
+}
+
+const STREAM_METHODS = ['useUserBuffer', 'readStart', 'readStop', 'writeBuffer', 'shutdown', 'close'] as const;
+
+/** The handle of a server that listens, if it is of the form we know. */
+export function serverHandleOf(server: Server): ServerHandle | null {
+  const handle: unknown = Reflect.get(server, '_handle');
+  if (typeof handle !== 'object' || handle === null) return null;
+  return typeof Reflect.get(handle, 'onconnection') === 'function' ? (handle as ServerHandle) : null; // just looked at
+}
+
+/** The handle of a connected socket that has read nothing; the socket is left empty and never heard of again. */
+export function takeHandle(socket: Socket): StreamHandle | null {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  if (!isStreamHandle(handle)) return null;
+  // Without this the handle would keep its socket alive as long as the session lives.
+  for (const symbol of Object.getOwnPropertySymbols(handle)) {
+    if (symbol.description === 'owner_symbol') Reflect.set(handle, symbol, null);
+  }
+  Reflect.set(socket, '_handle', null);
+  return handle;
+}
+
+/** The internals, or null when this Node does not have them in the form we know. */
+export function findStreamBase(): StreamBase | null {
+  try {
+    const stream = binding('stream_wrap');
+    const tcp = binding('tcp_wrap');
+    if (!isStreamWrap(stream) || !isTcpWrap(tcp)) return null;
+    return {
+      WriteWrap: stream.WriteWrap,
+      ShutdownWrap: stream.ShutdownWrap,
+      newTcp: () => new tcp.TCP(tcp.constants.SOCKET),
+      TCPConnectWrap: tcp.TCPConnectWrap,
+      state: stream.streamBaseState,
+      readIndex: stream.kReadBytesOrError,
+      asyncIndex: stream.kLastWriteWasAsync,
+    };
+  } catch {
+    return null;
+  }
+}
+
+/** Not public, but on the list of what process.binding() may give, on Node 20 and on 24. */
+function binding(name: string): unknown {
+  return Reflect.apply(Reflect.get(process, 'binding'), process, [name]);
+}
+
+interface StreamWrapBinding {
+  readonly WriteWrap: new () => StreamRequest;
+  readonly ShutdownWrap: new () => StreamRequest;
+  readonly streamBaseState: Int32Array;
+  readonly kReadBytesOrError: number;
+  readonly kLastWriteWasAsync: number;
+}
+
+interface TcpWrapBinding {
+  readonly TCP: new (type: number) => unknown;
+  readonly TCPConnectWrap: new () => ConnectRequest;
+  readonly constants: { readonly SOCKET: number };
+}
+
+function isStreamWrap(value: unknown): value is StreamWrapBinding {
+  return (
+    hasFunctions(value, ['WriteWrap', 'ShutdownWrap']) &&
+    Reflect.get(value, 'streamBaseState') instanceof Int32Array &&
+    typeof Reflect.get(value, 'kReadBytesOrError') === 'number' &&
+    typeof Reflect.get(value, 'kLastWriteWasAsync') === 'number'
+  );
+}
+
+function isTcpWrap(value: unknown): value is TcpWrapBinding {
+  if (!hasFunctions(value, ['TCP', 'TCPConnectWrap'])) return false;
+  const constants: unknown = Reflect.get(value, 'constants');
+  return typeof constants === 'object' && constants !== null && typeof Reflect.get(constants, 'SOCKET') === 'number';
+}
+
+function hasFunctions(value: unknown, names: readonly string[]): value is object {
+  return (
+    typeof value === 'object' && value !== null && names.every((name) => typeof Reflect.get(value, name) === 'function')
+  );
+}
