@@ -43,6 +43,9 @@ export interface ScannerOptions {
 }
 
 const FIN = 0x80;
+/** First bytes of a message in one frame. */
+const TEXT_MESSAGE = FIN | Opcode.Text;
+const BINARY_MESSAGE = FIN | Opcode.Binary;
 const RSV1 = 0x40;
 const RSV = 0x70;
 const MASK = 0x80;
@@ -76,6 +79,11 @@ export class FrameScanner {
 
   private readonly masked: boolean;
   private readonly rsv1Allowed: boolean;
+  /** The second byte of a frame of no length, and the size of a header whose length fits in that byte. */
+  private readonly maskBit: number;
+  private readonly smallHeaderBytes: number;
+  /** What a message of one short frame may hold at most; -1 when no limit lets one pass. */
+  private smallMessageMax = 0;
   private limits: ScannerLimits;
   private bytes: Buffer = NO_BYTES;
   private end = 0;
@@ -85,7 +93,11 @@ export class FrameScanner {
   constructor(options: ScannerOptions) {
     this.masked = options.masked;
     this.rsv1Allowed = options.deflate;
+    this.maskBit = options.masked ? MASK : 0;
+    this.smallHeaderBytes = options.masked ? 6 : 2;
     this.limits = options.limits;
+    const { messageBytesMax, frameBytesMax, fragmentsMax } = options.limits;
+    this.smallMessageMax = fragmentsMax < 1 ? -1 : Math.min(125, messageBytesMax, frameBytesMax);
   }
 
   /** Judge `[start, end)` next. What `NeedData` left over must stand, contiguous, at its front. */
@@ -114,12 +126,31 @@ export class FrameScanner {
     }
     const first = this.bytes[at]!; // within `available`
     const second = this.bytes[at + 1]!;
+    if (this.takeSmallMessage(at, first, second, available)) return Step.Header;
     if (this.breaksFirstByte(first)) return Step.Violation;
     if (second >= MASK !== this.masked) return this.violate(this.masked ? 'mask_missing' : 'mask_present');
     this.opcode = first & 0x0f;
     const length7 = second & 0x7f;
     if (this.opcode >= Opcode.Close) return this.takeControl(at, length7, available);
     return this.takeHeader(at, length7, available, first);
+  }
+
+  /**
+   * The most common frame by far, a whole message of at most 125 bytes, breaks no rule that a look at its first two
+   * bytes does not show. For speed only: without this the general way finds the same.
+   */
+  private takeSmallMessage(at: number, first: number, second: number, available: number): boolean {
+    if ((first !== TEXT_MESSAGE && first !== BINARY_MESSAGE) || this.inMessage) return false;
+    const length = second - this.maskBit;
+    if (length < 0 || length > this.smallMessageMax || available < this.smallHeaderBytes) return false;
+    this.opcode = first & 0x0f;
+    this.messages += 1;
+    this.dataFrames += 1;
+    this.messageBytes = length;
+    if (length > this.largestMessage) this.largestMessage = length;
+    this.remaining = length;
+    this.position = at + this.smallHeaderBytes;
+    return true;
   }
 
   /** Payload of the current data frame, as far as it is here. True when it is complete. */
