@@ -1,0 +1,262 @@
+// The proxies that are measured: how each is started in front of the echo backends, and what its processes are.
+// A peer that cannot run here is a reason, not an error.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { connect, createServer } from 'node:net';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { ChildCommand, ENVIRONMENT, hasProgram } from '../support/child-process.ts';
+import { processTree } from '../support/process-figures.ts';
+
+export const HOST = '127.0.0.1';
+const READY_MS = 8_000;
+const LOOK_MS = 20;
+/** Room for listeners, logs and spare connections. */
+const SPARE_SESSIONS = 200;
+
+/** Compiled to bench/dist/bench/load: up to the folder that has package.json. */
+export const PROJECT = fileURLToPath(new URL('../../../../', import.meta.url));
+
+export const DEFAULT_PEERS = [
+  'framegate',
+  'nginx',
+  'nginx-64k',
+  'haproxy',
+  'haproxy-64k',
+  'http-proxy-3',
+  'net-pipe',
+  'ws-pair',
+  'direct',
+];
+
+export interface PeerContext {
+  /** A folder of its own for configs, made here. */
+  readonly directory: string;
+  readonly core: number | null;
+  readonly backendPort: number;
+  readonly floodBackendPort: number;
+  readonly sessionsMax: number;
+  /** V8 flags of the peers that run on Node; framegate has those of its bin, as it is shipped. */
+  readonly nodeFlags: readonly string[];
+}
+
+export interface RunningPeer {
+  readonly name: string;
+  readonly port: number;
+  /** Where `/flood` leads to the second backend; the same port for those that look at paths. */
+  readonly floodPort: number;
+  /** Every process of the proxy; none for `direct`. */
+  readonly pids: readonly number[];
+  /** The end of what it complained about. */
+  complaints(): string;
+  stop(): Promise<void>;
+}
+
+interface Launch {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly port: number;
+  readonly floodPort: number;
+  /** How many there are once all have started: nginx listens before its worker is there. */
+  readonly processes: number;
+}
+
+/** An error of a measurement, with the last thing that the proxy said. */
+export function withComplaints(cause: unknown, peer: RunningPeer): Error {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const said = peer.complaints().split('\n').at(-1) ?? '';
+  return new Error(said === '' ? why : `${why}; it said: ${said}`, { cause });
+}
+
+/** Why `name` cannot be measured here, or null. Throws for a name that is no peer. */
+export function absence(name: string): string | null {
+  if (name === 'direct' || name === 'net-pipe' || name === 'ws-pair') return null;
+  if (name === 'nginx' || name === 'nginx-64k') return needsProgram('nginx');
+  if (name === 'haproxy' || name === 'haproxy-64k') return needsProgram('haproxy');
+  if (name === 'http-proxy-3') {
+    return packageVersion(name) === null ? `${name} is not installed: npm --prefix bench ci` : null;
+  }
+  const cli = framegateCli(name);
+  if (cli === null) throw new Error(`"${name}" is no peer; there are ${DEFAULT_PEERS.join(', ')}, framegate:FOLDER`);
+  return existsSync(cli) ? null : `${cli} is not there: npm run build`;
+}
+
+/** The versions to quote, of all peers that are here. */
+export function versionOf(name: string): string {
+  if (name.startsWith('nginx')) return firstLine('nginx', ['-v']).replace(/^.*\//, '');
+  if (name.startsWith('haproxy')) return firstLine('haproxy', ['-v']).split(' ')[2] ?? '';
+  if (name === 'http-proxy-3') return packageVersion(name) ?? '';
+  if (name === 'ws-pair') return `ws ${packageVersion('ws') ?? ''}`;
+  if (!name.startsWith('framegate')) return '';
+  const folder = name.slice('framegate:'.length) || PROJECT;
+  const revision = firstLine('git', ['-C', folder, 'describe', '--always', '--dirty']);
+  return revision.startsWith('fatal') ? '' : revision;
+}
+
+export async function startPeer(name: string, context: PeerContext): Promise<RunningPeer> {
+  const { backendPort, floodBackendPort } = context;
+  if (name === 'direct') {
+    return {
+      name,
+      port: backendPort,
+      floodPort: floodBackendPort,
+      pids: [],
+      complaints: () => '',
+      stop: async () => {},
+    };
+  }
+  mkdirSync(context.directory, { recursive: true });
+  const launch = await launchOf(name, context);
+  const { program, args, port, floodPort } = launch;
+  const child = new ChildCommand({ program, args, core: context.core }, { ipc: false, cwd: context.directory });
+  let pids: readonly number[];
+  try {
+    await until(child, () => isListening(port));
+    await until(child, () => isListening(floodPort));
+    await until(child, async () => processTree(child.pid).length >= launch.processes);
+    pids = processTree(child.pid);
+  } catch (error) {
+    await child.stop();
+    throw new Error(`${name} did not start: ${child.stderr}`, { cause: error });
+  }
+  return { name, port, floodPort, pids, complaints: () => child.stderr, stop: () => child.stop() };
+}
+
+async function launchOf(name: string, context: PeerContext): Promise<Launch> {
+  const { directory, backendPort, floodBackendPort, nodeFlags } = context;
+  const port = await freePort();
+  const node = (script: string, args: readonly string[], floodPort = port): Launch => {
+    return { program: process.execPath, args: [...nodeFlags, script, ...args], port, floodPort, processes: 1 };
+  };
+  switch (name) {
+    case 'nginx':
+    case 'nginx-64k': {
+      const buffers = name === 'nginx' ? '' : 'proxy_buffer_size 64k; proxy_buffers 4 64k;';
+      const config = fill('nginx.conf', port, buffers, context);
+      // The same place for errors before the config is read.
+      const args = ['-p', directory, '-e', 'stderr', '-c', config];
+      return { program: 'nginx', args, port, floodPort: port, processes: 2 };
+    }
+    case 'haproxy':
+    case 'haproxy-64k': {
+      const config = fill('haproxy.cfg', port, name === 'haproxy' ? '' : 'tune.bufsize 65536', context);
+      return { program: 'haproxy', args: ['-db', '-f', config], port, floodPort: port, processes: 1 };
+    }
+    case 'net-pipe': {
+      const floodPort = await freePort();
+      return node(peerScript(name), [port, backendPort, floodPort, floodBackendPort].map(String), floodPort);
+    }
+    case 'ws-pair':
+    case 'http-proxy-3':
+      return node(peerScript(name), [port, backendPort, floodBackendPort].map(String));
+    default: {
+      const config = join(directory, 'framegate.yaml');
+      writeFileSync(config, framegateConfig(port, context));
+      const cli = framegateCli(name) ?? '';
+      const args = [...binFlags(cli), cli, 'run', '-c', config];
+      return { program: process.execPath, args, port, floodPort: port, processes: 1 };
+    }
+  }
+}
+
+/** Every limit and timeout at its default: there is no mode for benches. */
+function framegateConfig(port: number, context: PeerContext): string {
+  const config = {
+    listeners: [{ address: `${HOST}:${port}` }],
+    routes: [
+      { match: { path: '/flood' }, upstream: `ws://${HOST}:${context.floodBackendPort}` },
+      { match: { path: '/*' }, upstream: `ws://${HOST}:${context.backendPort}` },
+    ],
+  };
+  return JSON.stringify(config, null, 2);
+}
+
+function fill(template: string, port: number, buffers: string, context: PeerContext): string {
+  const sessions = context.sessionsMax + SPARE_SESSIONS;
+  const values: Readonly<Record<string, string | number>> = {
+    directory: context.directory,
+    port,
+    backend: context.backendPort,
+    flood: context.floodBackendPort,
+    sessions,
+    // nginx begins to drop idle connections when a sixteenth of these is left; each session takes two.
+    files: 3 * sessions,
+    buffers,
+  };
+  const text = readFileSync(join(PROJECT, 'bench/peers', template), 'utf8');
+  const file = join(context.directory, template);
+  writeFileSync(
+    file,
+    text.replace(/\{\{(\w+)\}\}/g, (_, key: string) => String(values[key] ?? '')),
+  );
+  return file;
+}
+
+/** The V8 flags in the first line of a bin, which its users run it with. */
+export function binFlags(cli: string = join(PROJECT, 'dist/cli.js')): string[] {
+  const [firstLine = ''] = readFileSync(cli, 'utf8').split('\n', 1);
+  return firstLine.split(' ').filter((word) => word.startsWith('--'));
+}
+
+function framegateCli(name: string): string | null {
+  if (name === 'framegate') return join(PROJECT, 'dist/cli.js');
+  return name.startsWith('framegate:') ? resolve(name.slice('framegate:'.length), 'dist/cli.js') : null;
+}
+
+function peerScript(name: string): string {
+  return fileURLToPath(new URL(`../peers/${name}.js`, import.meta.url));
+}
+
+function needsProgram(name: string): string | null {
+  return hasProgram(name) ? null : `${name} is not installed: apt-get install ${name}`;
+}
+
+function packageVersion(name: string): string | null {
+  const from = createRequire(import.meta.url);
+  for (const folder of from.resolve.paths(name) ?? []) {
+    const file = join(folder, name, 'package.json');
+    if (existsSync(file)) return String(JSON.parse(readFileSync(file, 'utf8')).version);
+  }
+  return null;
+}
+
+function firstLine(program: string, args: readonly string[]): string {
+  const { stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', env: ENVIRONMENT });
+  return `${stdout ?? ''}${stderr ?? ''}`.split('\n')[0]?.trim() ?? '';
+}
+
+/** For programs that cannot tell which port they were given. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, HOST, () => {
+      const address = server.address();
+      server.close(() => resolve(address !== null && typeof address === 'object' ? address.port : 0));
+    });
+  });
+}
+
+async function until(child: ChildCommand, isReady: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + READY_MS;
+  while (performance.now() < deadline && !child.hasEnded) {
+    if (await isReady()) return;
+    await delay(LOOK_MS);
+  }
+  throw new Error(child.hasEnded ? 'it ended' : 'it does not listen, or lacks a process');
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: HOST, port });
+    const finish = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.on('connect', () => finish(true));
+    socket.on('error', () => finish(false));
+  });
+}

@@ -1,0 +1,78 @@
+// The form of what a load bench found, as it stands in its JSON file too.
+
+import type { Machine } from '../support/machine.ts';
+
+/** One window of one peer in one cell. */
+export interface Round {
+  readonly roundTripsPerSecond: number;
+  /** Microseconds of CPU of the proxy's processes per echo round trip; NaN for `direct`. */
+  readonly cpuMicros: number;
+  /** Share of one core that the proxy used: near 1 means that it, and not the load, was the limit. */
+  readonly proxyShare: number;
+  readonly generatorShare: number;
+  readonly backendShare: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+  readonly p999: number;
+  /** By the clock only: how late the generator itself sent, p99. */
+  readonly sentLateP99: number;
+}
+
+export interface PeerRounds {
+  readonly peer: string;
+  readonly rounds: readonly Round[];
+  /** Why there are no more; null when all went well. */
+  readonly fault: string | null;
+}
+
+export interface CellResult {
+  readonly cell: string;
+  readonly peers: readonly PeerRounds[];
+}
+
+export interface HandshakeRound {
+  readonly perSecond: number;
+  readonly perCpuSecond: number;
+  readonly proxyShare: number;
+  readonly generatorShare: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+export interface PeerHandshakes {
+  readonly peer: string;
+  readonly rounds: readonly HandshakeRound[];
+  readonly fault: string | null;
+}
+
+/** The light session's latency, and what the flood got through meanwhile. */
+export interface FairnessRound {
+  readonly p50: number;
+  readonly p99: number;
+  /** Bytes a second there and back; 0 without a flood. */
+  readonly floodBytesPerSecond: number;
+}
+
+export interface PeerFairness {
+  readonly peer: string;
+  /** Such as `64KiBx32`; `alone` without one. */
+  readonly flood: string;
+  readonly rounds: readonly FairnessRound[];
+  readonly fault: string | null;
+}
+
+export interface Report {
+  readonly machine: Machine;
+  readonly command: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly backend: string;
+  readonly rounds: number;
+  readonly seconds: number;
+  /** Messages a second by the clock; null for as fast as they come back. */
+  readonly rate: number | null;
+  readonly skipped: readonly string[];
+  readonly cells: readonly CellResult[];
+  readonly handshakes: readonly PeerHandshakes[];
+  readonly fairness: readonly PeerFairness[];
+}

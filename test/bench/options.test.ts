@@ -1,0 +1,58 @@
+// The command line of the load bench, and the tables it stands on.
+
+import { describe, expect, test } from 'vitest';
+import { GOALS } from '../../bench/load/goals.ts';
+import { DEFAULT_GRID, isLarge, parseCell } from '../../bench/load/grid.ts';
+import { parseLoadOptions } from '../../bench/load/options.ts';
+import { absence, DEFAULT_PEERS } from '../../bench/load/peers.ts';
+
+test('a cell is connections x payload x messages in flight', () => {
+  expect(parseCell('50x16KiBx1')).toEqual({ name: '50x16KiBx1', connections: 50, payloadBytes: 16_384, inFlight: 1 });
+  expect(parseCell('1x1MiBx2').payloadBytes).toBe(1_048_576);
+  expect(isLarge(parseCell('1x16KiBx1'))).toBe(true);
+  expect(isLarge(parseCell('1x16383Bx1'))).toBe(false);
+});
+
+test.each(['x', '100x64x1', '0x64Bx1', '100x0Bx1', '100x64Bx0', '8001x64Bx1', '1x17MiBx1', '1x64Bx1025', '1x64Bx1x1'])(
+  'no cell: "%s"',
+  (name) => {
+    expect(() => parseCell(name)).toThrow(name);
+  },
+);
+
+test('without arguments everything is measured, in five rounds of two seconds, and printed', () => {
+  const options = parseLoadOptions([]);
+  expect(options).toMatchObject({ rounds: 5, seconds: 2, warmupSeconds: 1, rate: null, markdown: true });
+  expect(options.modes).toEqual(['grid', 'handshakes', 'fairness']);
+  expect(options.grid.map((cell) => cell.name)).toEqual(DEFAULT_GRID);
+  expect(options.peers).toEqual(DEFAULT_PEERS);
+});
+
+test('arguments choose what is measured; a file for the result replaces the printing', () => {
+  const argv = '--mode grid --grid 1x1Bx1 --peers nginx --rounds 2 --seconds 0.5 --rate 100 --json a.json';
+  const options = parseLoadOptions(argv.split(' '));
+  expect(options).toMatchObject({ modes: ['grid'], peers: ['nginx'], rounds: 2, seconds: 0.5, rate: 100 });
+  expect(options).toMatchObject({ json: 'a.json', markdown: false });
+});
+
+test.each([
+  ['--rounds', '0'],
+  ['--seconds', 'x'],
+  ['--rate', '-1'],
+  ['--mode', 'all'],
+  ['--unknown', '1'],
+])('refuses %s %s', (...argv) => {
+  expect(() => parseLoadOptions(argv)).toThrow();
+});
+
+test('a name that is no peer is told, not skipped', () => {
+  expect(() => absence('apache')).toThrow('apache');
+  expect(absence('net-pipe')).toBeNull();
+});
+
+describe('the goals', () => {
+  test.each(GOALS)('$cell / $peer is a cell of the default grid and a default peer', ({ cell, peer }) => {
+    expect(DEFAULT_GRID).toContain(cell);
+    expect(DEFAULT_PEERS).toContain(peer);
+  });
+});
