@@ -55,7 +55,7 @@ export class SessionRecord implements SessionOwner {
     const { edge } = this;
     this.route.sessions -= 1;
     this.target.release();
-    if (edge.log.enabled('info')) edge.log.event('info', 'session.end', { ...this.facts, ...this.endOf(session) });
+    edge.log.eventOf('info', 'session.end', () => ({ ...this.facts, ...this.endOf(session) }));
     edge.removeSession(this);
   }
 

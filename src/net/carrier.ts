@@ -4,7 +4,7 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { HandleIo, HandleTransport } from './handle-transport.ts';
-import { findStreamBase, isStreamHandle, type StreamHandle, serverHandleOf, takeHandle } from './stream-base.ts';
+import { findStreamBase, type StreamHandle, serverHandleOf, takeHandle } from './stream-base.ts';
 import { plainAddress, StreamTransport } from './stream-transport.ts';
 import type { Transport } from './transport.ts';
 
@@ -89,9 +89,9 @@ export class Carrier {
       return;
     }
     const { io } = this;
-    serverHandle.onconnection = (status: number, client: unknown) => {
+    serverHandle.onconnection = (status, client) => {
       // An accept that failed is the kernel's affair of one client.
-      if (status !== 0 || !isStreamHandle(client)) return;
+      if (status !== 0) return;
       client.setNoDelay?.(true);
       client.setKeepAlive?.(true, KEEP_ALIVE_AFTER_MS / 1000);
       onConnection(new HandleTransport(io, client, peerOf(client)));
@@ -108,7 +108,6 @@ function connectHandle(
 ): () => void {
   const { address, port, localAddress } = to;
   const handle = io.base.newTcp();
-  if (!isStreamHandle(handle)) throw new Error('a TCP handle is a stream');
   const request = new io.base.TCPConnectWrap();
   let given = false;
   const giveUp = (): void => {

@@ -119,7 +119,9 @@ export class Dialer {
       return this.attempt(open, deadline, options.signal);
     }
     const host = bareHost(endpoint.host);
-    const addresses = sameFamily(await this.lookUp(host, deadline, options.signal), options.localAddress, host);
+    // An address needs no look-up, nor the promises around one.
+    const found = isIP(host) !== 0 ? [host] : await this.lookUp(host, deadline, options.signal);
+    const addresses = sameFamily(found, options.localAddress, host);
     return this.tryInTurn(addresses, host, endpoint, deadline, options);
   }
 

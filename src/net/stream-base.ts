@@ -37,7 +37,7 @@ export interface StreamBase {
   readonly WriteWrap: new () => StreamRequest;
   readonly ShutdownWrap: new () => StreamRequest;
   /** A TCP handle that is not connected yet, and the request that connects it. */
-  readonly newTcp: () => unknown;
+  readonly newTcp: () => StreamHandle;
   readonly TCPConnectWrap: new () => ConnectRequest;
   /** Results of the last call into a stream, by the indexes below. */
   readonly state: Int32Array;
@@ -47,7 +47,7 @@ export interface StreamBase {
 
 /** A listening handle: `onconnection` gets every accepted client. */
 export interface ServerHandle {
-  onconnection: ((status: number, client: unknown) => void) | null;
+  onconnection: (status: number, client: StreamHandle) => void;
 }
 
 export function isStreamHandle(value: unknown): value is StreamHandle {
@@ -81,10 +81,14 @@ export function findStreamBase(): StreamBase | null {
     const stream = binding('stream_wrap');
     const tcp = binding('tcp_wrap');
     if (!isStreamWrap(stream) || !isTcpWrap(tcp)) return null;
+    const newTcp = () => new tcp.TCP(tcp.constants.SOCKET) as StreamHandle; // one is looked at here, the rest are alike
+    const first: unknown = newTcp();
+    if (!isStreamHandle(first)) return null;
+    first.close();
     return {
       WriteWrap: stream.WriteWrap,
       ShutdownWrap: stream.ShutdownWrap,
-      newTcp: () => new tcp.TCP(tcp.constants.SOCKET),
+      newTcp,
       TCPConnectWrap: tcp.TCPConnectWrap,
       state: stream.streamBaseState,
       readIndex: stream.kReadBytesOrError,

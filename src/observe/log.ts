@@ -83,6 +83,11 @@ export class Log {
     if (this.enabled(level) && this.admit(event, fields.error)) this.logger[level]({ level, event, ...fields });
   }
 
+  /** The same for an event without `error` whose fields are dear: they are made only if the line is written. */
+  eventOf(level: LogLevel, event: string, makeFields: () => LogFields): void {
+    if (this.enabled(level) && this.admit(event, undefined)) this.logger[level]({ level, event, ...makeFields() });
+  }
+
   /** Call it often: once a second it reports what was held back and tries again an output that failed. */
   tick(now: number): void {
     this.writer?.retryFull();
