@@ -281,7 +281,9 @@ describe('log', () => {
 
   test('every event that the sources write, and no other', () => {
     const written = sourceFiles('src', /\.ts$/).flatMap(({ text }) =>
-      [...text.matchAll(/\.event\(\s*[^,]+,\s*'([a-z._]+)'|\bevent: '([a-z._]+)'/g)].map(([, a, b]) => a ?? b ?? ''),
+      [...text.matchAll(/\.event(?:Of)?\(\s*[^,]+,\s*'([a-z._]+)'|\bevent: '([a-z._]+)'/g)].map(
+        ([, a, b]) => a ?? b ?? '',
+      ),
     );
     expect([...table.keys()].sort()).toEqual([...new Set(written)].sort());
   });
