@@ -153,7 +153,7 @@ export class HandleTransport implements Transport {
     } else result = io.writeCopy(handle, bytes, start, end);
     if (result === null) return;
     if (typeof result === 'number') this.onGone(result);
-    else this.await(result);
+    else this.keepUntilDone(result);
   }
 
   pause(): void {
@@ -212,7 +212,7 @@ export class HandleTransport implements Transport {
     });
   }
 
-  private await(request: QueuedWrite): void {
+  private keepUntilDone(request: QueuedWrite): void {
     this.pending = this.handle.writeQueueSize;
     request.oncomplete = (status) => {
       this.io.release(request);
