@@ -80,6 +80,7 @@ describe('the conformance suite', () => {
     expect(problem(verdict('FAILED', 'OK'), verdict('OK', 'WRONG CODE'))).toMatch(/worse/);
     expect(problem(verdict('FAILED', 'FAILED'), good)).toMatch(/no rule is listed/);
     expect(problem(good, good, 'rsv')).toMatch(/rsv makes no difference/);
+    expect(problem(good, good, 'server_closes_first')).toBeNull();
     expect(problem(verdict('FAILED', 'FAILED'), rsv, 'rsv')).toBeNull();
     expect(problem(verdict('FAILED', 'FAILED'), rsv, 'opcode')).toMatch(/not by opcode/);
   });
