@@ -1,0 +1,200 @@
+// Limits per client address: open sessions and handshakes per second, in a table with a hard cap. Every operation is
+// O(1). It must not answer anybody: the edge makes a refusal of a verdict.
+
+import { TokenBucket } from './token-bucket.ts';
+
+export interface KeyedLimitsOptions {
+  /** Addresses remembered at a time. At least the cap on all sessions: those alone then never fill the table. */
+  readonly entriesMax: number;
+  /** Sessions of one address; Infinity is `off`. */
+  readonly sessionsMax: number;
+  /** Handshakes of one address; Infinity is `off`. */
+  readonly handshakesPerSecond: number;
+  readonly handshakeBurst: number;
+}
+
+export const KeyedVerdict = {
+  Ok: 0,
+  /** This address has what it may have. */
+  Over: 1,
+  /** The table is full of addresses that are in use: more than can be told apart. Nothing was counted. */
+  Full: 2,
+} as const;
+export type KeyedVerdict = (typeof KeyedVerdict)[keyof typeof KeyedVerdict];
+
+/** The key of peers that have no address, such as those of a unix socket: they are never limited. */
+export const NO_KEY = '';
+
+/** Idle entries looked at when room is needed, from the one used least recently. */
+const LOOKS_MAX = 8;
+/** Idle entries that a new one pushes out while the table has room: it shrinks again after a flood. */
+const SWEEP_MAX = 2;
+
+/** One address: its bucket of handshakes, and its sessions. In the idle list while it has none of these. */
+class Entry extends TokenBucket {
+  readonly key: string;
+  sessions = 0;
+  previous: Entry | null = null;
+  next: Entry | null = null;
+
+  constructor(key: string, rate: number, burst: number, now: number) {
+    super(rate, burst, now);
+    this.key = key;
+  }
+}
+
+/**
+ * An entry may be forgotten once it has no sessions and a full bucket: then it says no more than a new one would. Those
+ * without sessions stand in a list by their last use, so the first of it are the first to be full again.
+ */
+export class KeyedLimits {
+  // At most entriesMax entries; removed in release(), or when others need room.
+  private readonly entries = new Map<string, Entry>();
+  private options: KeyedLimitsOptions;
+  private idleFirst: Entry | null = null;
+  private idleLast: Entry | null = null;
+
+  constructor(options: KeyedLimitsOptions) {
+    this.options = options;
+  }
+
+  get size(): number {
+    return this.entries.size;
+  }
+
+  /** Sessions of this address now. */
+  sessionsOf(key: string): number {
+    return this.entries.get(key)?.sessions ?? 0;
+  }
+
+  /** Charge one handshake. */
+  admit(key: string, now: number): KeyedVerdict {
+    if (key === NO_KEY || this.options.handshakesPerSecond === Number.POSITIVE_INFINITY) return KeyedVerdict.Ok;
+    const entry = this.entryFor(key, now);
+    if (entry === null) return KeyedVerdict.Full;
+    if (entry.sessions === 0) this.touch(entry);
+    return entry.takeOne(now) ? KeyedVerdict.Ok : KeyedVerdict.Over;
+  }
+
+  /**
+   * Count one session. After Ok, and only then, it has to be given back with `release`. It counts while the cap is off
+   * too, so that one which a reload sets knows the sessions that are open.
+   */
+  acquire(key: string, now: number): KeyedVerdict {
+    if (key === NO_KEY) return KeyedVerdict.Ok;
+    const entry = this.entryFor(key, now);
+    if (entry === null) return KeyedVerdict.Full;
+    if (entry.sessions >= this.options.sessionsMax) return KeyedVerdict.Over;
+    if (entry.sessions === 0) this.unlink(entry);
+    entry.sessions += 1;
+    return KeyedVerdict.Ok;
+  }
+
+  release(key: string, now: number): void {
+    const entry = this.entries.get(key);
+    if (entry === undefined || entry.sessions === 0) return;
+    entry.sessions -= 1;
+    if (entry.sessions > 0) return;
+    if (entry.isFull(now)) this.entries.delete(key);
+    else this.append(entry);
+  }
+
+  /**
+   * New limits from now on: what was used stays used, and sessions over a lowered cap stay. A smaller table forgets
+   * nothing at once: it takes nobody new until it fits.
+   */
+  retune(options: KeyedLimitsOptions, now: number): void {
+    this.options = options;
+    for (const entry of this.entries.values()) entry.retune(options.handshakesPerSecond, options.handshakeBurst, now);
+  }
+
+  private entryFor(key: string, now: number): Entry | null {
+    const known = this.entries.get(key);
+    if (known !== undefined) return known;
+    const room = this.options.entriesMax - this.entries.size;
+    const removed = this.sweep(room > 0 ? SWEEP_MAX : LOOKS_MAX, now);
+    if (room + removed <= 0) return null;
+    const entry = new Entry(key, this.options.handshakesPerSecond, this.options.handshakeBurst, now);
+    this.entries.set(key, entry);
+    this.append(entry);
+    return entry;
+  }
+
+  /** Forget what may be forgotten among the first `looks` of the idle list; tells how many that were. */
+  private sweep(looks: number, now: number): number {
+    let removed = 0;
+    let entry = this.idleFirst;
+    for (let look = 0; look < looks && entry !== null; look += 1) {
+      const { next } = entry;
+      if (entry.isFull(now)) {
+        this.unlink(entry);
+        this.entries.delete(entry.key);
+        removed += 1;
+      }
+      entry = next;
+    }
+    return removed;
+  }
+
+  private touch(entry: Entry): void {
+    this.unlink(entry);
+    this.append(entry);
+  }
+
+  private append(entry: Entry): void {
+    entry.previous = this.idleLast;
+    if (this.idleLast === null) this.idleFirst = entry;
+    else this.idleLast.next = entry;
+    this.idleLast = entry;
+  }
+
+  private unlink(entry: Entry): void {
+    if (entry.previous === null) this.idleFirst = entry.next;
+    else entry.previous.next = entry.next;
+    if (entry.next === null) this.idleLast = entry.previous;
+    else entry.next.previous = entry.previous;
+    entry.previous = null;
+    entry.next = null;
+  }
+}
+
+/**
+ * Who shares limits: an IPv4 address stands for itself, an IPv6 address for its /64, which is what one subscriber
+ * gets at least (RFC 6177 2). IPv4 inside IPv6 (v4-mapped, RFC 4291 2.5.5.2; NAT64, RFC 6052 2.1) counts as IPv4.
+ * `address` is an IP address in any spelling; everything else is NO_KEY.
+ */
+export function keyOf(address: string): string {
+  if (!address.includes(':')) return /^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$/.test(address) ? address : NO_KEY;
+  const groups = groupsOf(address);
+  if (groups === null) return NO_KEY;
+  const prefix = groups.slice(0, 6).join(':');
+  if (prefix === '0:0:0:0:0:ffff' || prefix === '64:ff9b:0:0:0:0') return dotted(groups[6] ?? '0', groups[7] ?? '0');
+  return `${groups.slice(0, 4).join(':')}::/64`;
+}
+
+/** The eight groups, lower-case and without leading zeros; null for what is no IPv6 address. */
+function groupsOf(address: string): readonly string[] | null {
+  const zone = address.indexOf('%');
+  let text = zone === -1 ? address : address.slice(0, zone);
+  const v4 = /^(.*:)([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})$/.exec(text);
+  if (v4 !== null) text = `${v4[1]}${pair(v4[2], v4[3])}:${pair(v4[4], v4[5])}`;
+  const [head = '', tail, more] = text.split('::');
+  if (more !== undefined) return null;
+  const front = head === '' ? [] : head.split(':');
+  const back = tail === undefined || tail === '' ? [] : tail.split(':');
+  const gap = 8 - front.length - back.length;
+  // RFC 4291 2.2: "::" stands for one group of zeros or more.
+  if (tail === undefined ? gap !== 0 : gap < 1) return null;
+  const groups = [...front, ...new Array<string>(gap).fill('0'), ...back];
+  if (!groups.every((group) => /^[0-9A-Fa-f]{1,4}$/.test(group))) return null;
+  return groups.map((group) => Number.parseInt(group, 16).toString(16));
+}
+
+function pair(high = '', low = ''): string {
+  return (Number(high) * 256 + Number(low)).toString(16);
+}
+
+function dotted(high: string, low: string): string {
+  const bits = [Number.parseInt(high, 16), Number.parseInt(low, 16)];
+  return bits.map((group) => `${group >> 8}.${group & 255}`).join('.');
+}
