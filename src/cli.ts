@@ -5,9 +5,17 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
-import { type Command, ExitCode, type FileSource, parseArguments, type RunSource } from './cli/arguments.ts';
+import {
+  type AdminCommand,
+  type Command,
+  ExitCode,
+  type FileSource,
+  parseArguments,
+  type RunSource,
+} from './cli/arguments.ts';
 import { helpText, tryHint } from './cli/help.ts';
-import type { FileResult } from './cli/load.ts';
+import type { FileReloads, FileResult } from './cli/load.ts';
+import { FileWatch } from './cli/watch.ts';
 import type { Config } from './config/schema.ts';
 import type { Proxy as Framegate } from './proxy.ts';
 
@@ -23,7 +31,9 @@ const ignore = (): void => {};
 type Stop = { readonly kind: 'signal'; readonly name: string } | { readonly kind: 'crash' };
 
 /** A config and what to call it, or the exit code after everything was told. */
-type Loaded = { readonly config: Config; readonly name: string } | { readonly exit: ExitCode };
+type Loaded =
+  | { readonly config: Config; readonly name: string; readonly result?: FileResult }
+  | { readonly exit: ExitCode };
 
 // Node opens its inspector on a USR1 that nobody handles, and a reader that went away must not end the process. The
 // handlers come before the slow imports, which is why those are dynamic.
@@ -41,7 +51,7 @@ async function main(): Promise<void> {
   }
   const { command } = verdict;
   // A proxy that was told to end ends, whatever it left behind; other commands have nothing that could keep them.
-  if (command.kind === 'run') process.exit(await run(command.source));
+  if (command.kind === 'run') process.exit(await run(command.source, command.watch));
   process.exitCode = await answer(command);
 }
 
@@ -64,8 +74,22 @@ async function answer(command: Exclude<Command, { kind: 'run' }>): Promise<ExitC
       print(helpText(command.topic));
       return ExitCode.Stopped;
     default:
-      return unreachable(command);
+      return askRunning(command);
   }
+}
+
+/** The commands that ask the admin listener of a running proxy. */
+async function askRunning(command: AdminCommand): Promise<ExitCode> {
+  const { runAdminCommand } = await import('./cli/admin-commands.ts');
+  const { stdout } = process;
+  return runAdminCommand(command, {
+    env: process.env,
+    stdin: process.stdin,
+    print,
+    complain,
+    screen: stdout.isTTY === true ? { columns: stdout.columns, rows: stdout.rows } : null,
+    wait: (ms) => delay(ms),
+  });
 }
 
 /** The result of a check is what it found, so that goes to stdout in both forms. */
@@ -105,7 +129,7 @@ async function loadAndTell(source: FileSource): Promise<Loaded> {
   if (result === null) return { exit: ExitCode.BadConfig };
   const { formatProblems } = await import('./config/problems.ts');
   complain(formatProblems('problems' in result ? result.problems : result.warnings, result.text));
-  return 'config' in result ? { config: result.config, name: result.file } : { exit: ExitCode.BadConfig };
+  return 'config' in result ? { config: result.config, name: result.file, result } : { exit: ExitCode.BadConfig };
 }
 
 /** null: there is no file to load, and that was told. */
@@ -118,15 +142,24 @@ async function loadFile(source: FileSource): Promise<FileResult | null> {
   return result;
 }
 
-async function run(source: RunSource): Promise<ExitCode> {
+async function run(source: RunSource, watch: boolean): Promise<ExitCode> {
   const stops = new StopRequests();
+  const reloads = new ReloadRequests();
   const loaded = await loadForRun(source);
   if ('exit' in loaded) return loaded.exit;
   const { createProxyFromConfig } = await import('./proxy.ts');
   const about = { version: version(), node: process.version, pid: process.pid, config: loaded.name };
   // For a Node whose internals misbehave in spite of the probe at start, and for tests of both.
   const transport = process.env.FRAMEGATE_TRANSPORT === 'stream' ? 'stream' : 'auto';
-  const proxy = createProxyFromConfig(loaded.config, { about, transport });
+  const files = watch ? new FileWatch(() => reloads.ask()) : null;
+  const again = await reloadsOf(source, loaded, files);
+  const proxy = createProxyFromConfig(loaded.config, {
+    about,
+    transport,
+    process,
+    onDrainAsked: () => stops.askedByAdmin(),
+    ...(again === null ? {} : { source: again.read }),
+  });
   try {
     await proxy.start();
   } catch (error) {
@@ -134,7 +167,24 @@ async function run(source: RunSource): Promise<ExitCode> {
     return ExitCode.Failed;
   }
   if (wantsHint(source)) complain(tryHint(loaded.config, proxy.address()) ?? '');
-  return endOf(proxy, stops);
+  reloads.serve(proxy);
+  const exit = await endOf(proxy, stops);
+  files?.stop();
+  return exit;
+}
+
+/** Null when there is no file that could be read again. */
+async function reloadsOf(
+  source: RunSource,
+  loaded: Exclude<Loaded, { exit: ExitCode }>,
+  files: FileWatch | null,
+): Promise<FileReloads | null> {
+  files?.watch(loaded.result?.files ?? []);
+  if (source.kind === 'demo' || source.kind === 'to' || source.kind === 'stdin') return null;
+  if (loaded.result === undefined) return null;
+  const { FileReloads } = await import('./cli/load.ts');
+  const around = { env: process.env, stdin: process.stdin };
+  return new FileReloads(source, around, loaded.result, (result) => files?.watch(result.files));
 }
 
 /** Waits until somebody wants the proxy to end, and ends it: in order at first, at once when asked again. */
@@ -160,14 +210,17 @@ class StopRequests {
     this.second = new Promise((resolve) => this.settle.push(() => resolve('again')));
     for (const name of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const)
       process.on(name, () => this.add({ kind: 'signal', name }));
-    // Until a reload exists there is nothing to do on these, and ending would be the worst answer.
-    for (const name of ['SIGHUP', 'SIGUSR2'] as const) process.on(name, ignore);
     process.on('uncaughtException', (error) => this.crash(error));
   }
 
   /** True when an end was asked for by a fault of our own. */
   get crashed(): boolean {
     return this.hasCrashed;
+  }
+
+  /** A drain by the admin listener; one that goes on already is not cut short by it. */
+  askedByAdmin(): void {
+    if (this.settle.length > 1) this.add({ kind: 'signal', name: 'admin' });
   }
 
   private add(stop: Stop): void {
@@ -179,6 +232,29 @@ class StopRequests {
     complain(`framegate: internal error, ending: ${harmless(inspect(error))}\n`);
     this.hasCrashed = true;
     this.add({ kind: 'crash' });
+  }
+}
+
+/** Signals that ask for a reload; one that comes while the proxy starts is not lost, nor does it end the process. */
+class ReloadRequests {
+  private proxy: Framegate | null = null;
+  private asked = false;
+
+  constructor() {
+    for (const name of ['SIGHUP', 'SIGUSR2'] as const) process.on(name, () => this.ask());
+  }
+
+  ask(): void {
+    this.asked = true;
+    if (this.proxy === null) return;
+    this.asked = false;
+    // What came of it is in the log; it does not run any more when it is being stopped.
+    this.proxy.reload().catch(ignore);
+  }
+
+  serve(proxy: Framegate): void {
+    this.proxy = proxy;
+    if (this.asked) this.ask();
   }
 }
 
@@ -202,10 +278,6 @@ function complain(text: string): void {
 /** Text of a stack may hold what a peer sent: nothing that a terminal obeys gets through. */
 function harmless(text: string): string {
   return text.replace(/[^\n\x20-\x7e]/g, '?');
-}
-
-function unreachable(value: never): never {
-  throw new Error(`not a command: ${String(value)}`);
 }
 
 await main().catch((error: unknown) => {

@@ -1,27 +1,38 @@
-// The composition root and the library's entry: builds the parts from a config, starts, drains and stops them.
+// The composition root and the library's entry: builds the parts from a config, starts, reloads, drains and stops them.
 // It touches no bytes and no `process`; cli.ts does the latter.
 
-import { wasGiven } from './config/build.ts';
+import type { ProxyState } from './admin/backend.ts';
+import { ProxyBackend } from './admin/proxy-backend.ts';
+import { AdminServer } from './admin/server.ts';
 import { loadObject } from './config/load.ts';
+import { renderConfig } from './config/render.ts';
 import type { Config, ConfigInput } from './config/schema.ts';
+import { Drain, Spread } from './edge/drain.ts';
 import { Edge } from './edge/edge.ts';
+import { addressText, BindError, Listeners } from './edge/listeners.ts';
+import { type ConfigSource, type Reloaded, Reloads } from './edge/reload.ts';
+import type { SessionRecord } from './edge/session-record.ts';
+import { type SessionsCap, sessionsCap } from './edge/sessions-cap.ts';
 import { buildSnapshot } from './edge/snapshot.ts';
 import type { Clock } from './limits/clock.ts';
-import { Alarm, TimerWheel } from './limits/timer-wheel.ts';
+import { TimerWheel } from './limits/timer-wheel.ts';
 import { Carrier } from './net/carrier.ts';
 import { Dialer } from './net/dial.ts';
-import { type BoundAddress, type Listening, listen } from './net/listen.ts';
-import { openFileLimit, openFilesNeededFor, sessionsMaxFor } from './net/open-files.ts';
+import type { BoundAddress } from './net/listen.ts';
+import { openFileLimit } from './net/open-files.ts';
 import { Resolver } from './net/resolve.ts';
 import { Log, type LogDestination } from './observe/log.ts';
+import { type ProcessView, RuntimeMetrics } from './observe/runtime-metrics.ts';
+import type { CloseNotice, EndCause } from './protocol/end-causes.ts';
 
 export { ConfigError, type Problem } from './config/problems.ts';
 export type { Config, ConfigInput } from './config/schema.ts';
+export type { ConfigSource, ReadConfig, Reloaded } from './edge/reload.ts';
 
 /** How often the timer wheel is driven. Deadlines are at most this much, and one tick, late. */
 const WHEEL_DRIVE_MS = 50;
-/** From the begin of a drain to the last cut. */
-const DRAIN_TIMEOUT_MS = 5_000;
+/** Driven later than this, the process was stopped, or its event loop blocked. */
+const ASLEEP_MS = 1_000;
 
 export interface ProxyOptions {
   /** Where log lines go, each with its line feed; stdout when absent. */
@@ -34,6 +45,12 @@ export interface ProxyOptions {
   readonly transport?: 'auto' | 'stream';
   /** Further fields of the `start` event: version, pid, where the config came from. */
   readonly about?: Readonly<Record<string, string | number>>;
+  /** Reads the config anew, for a reload that brings none. */
+  readonly source?: ConfigSource;
+  /** What the metrics of the process are read from, such as Node's `process`; without it there are none. */
+  readonly process?: ProcessView;
+  /** The admin listener was asked for a drain of the process. Without it the proxy drains and stops by itself. */
+  readonly onDrainAsked?: () => void;
 }
 
 export interface DrainResult {
@@ -52,7 +69,14 @@ export interface Proxy {
   start(): Promise<void>;
   /** Where a listener is bound, by its name (default: the first): host and real port, or the path of a unix socket. */
   address(listener?: string): BoundAddress | string;
-  /** Stop accepting, send every session its Close (1012), wait for the answers; cut what is left after 5 s. */
+  /** Where the admin listener is bound; throws when the config has none. */
+  adminAddress(): BoundAddress | string;
+  /**
+   * Take on `config`, or what `source` reads now, while everything runs: whole, or not at all. Never rejects for what
+   * is wrong with it: the old config stays then, and the answer lists the problems.
+   */
+  reload(config?: ConfigInput): Promise<Reloaded>;
+  /** Stop accepting, send every session its Close (1012), wait for the answers: the steps and times of `drain`. */
   drain(why?: string): Promise<DrainResult>;
   /** Cut everything off at once and release every resource. */
   stop(): Promise<void>;
@@ -80,31 +104,39 @@ export function createProxyFromConfig(config: Config, options: ProxyOptions = {}
 }
 
 class ProxyProcess implements Proxy {
-  private readonly config: Config;
-  private readonly about: Readonly<Record<string, string | number>>;
+  private readonly options: ProxyOptions;
   private readonly clock: Clock;
   private readonly wheel: TimerWheel;
   private readonly log: Log;
   private readonly openFiles: number;
-  private readonly sessionsMax: number;
+  private readonly cap: SessionsCap;
   private readonly carrier: Carrier;
   private readonly edge: Edge;
-  /** One per listener of the config, by its name. */
-  private readonly listening = new Map<string, Listening>();
+  private readonly listeners: Listeners;
+  private readonly reloads: Reloads;
+  private readonly name: string;
+  private admin: AdminServer | null = null;
+  private runtime: RuntimeMetrics | null = null;
   private driver: NodeJS.Timeout | null = null;
+  private drivenAt = 0;
+  private drainer: Drain | null = null;
   private draining: Promise<DrainResult> | null = null;
   private started = false;
-  /** True from when it stops to accept: what is bound after that is released again. */
+  /** All is bound. */
+  private ready = false;
+  /** True when it stops: what is bound after that is released again. */
   private closing = false;
+  private startedAt = 0;
+  private loadedAt = Date.now();
 
   constructor(config: Config, options: ProxyOptions) {
-    this.config = config;
-    this.about = options.about ?? {};
+    this.options = options;
+    this.name = String(options.about?.config ?? 'config');
     this.clock = options.clock ?? { now: () => performance.now() };
     this.wheel = new TimerWheel(this.clock);
     this.log = new Log({ ...config.log, clock: this.clock, ...(options.log ? { destination: options.log } : {}) });
     this.openFiles = openFileLimit();
-    this.sessionsMax = Math.min(config.limits.max_sessions, sessionsMaxFor(this.openFiles));
+    this.cap = sessionsCap(config, this.openFiles);
     this.carrier = new Carrier(options.transport ?? 'auto');
     const { clock, wheel, log, carrier } = this;
     this.edge = new Edge({
@@ -113,38 +145,67 @@ class ProxyProcess implements Proxy {
       log,
       dialer: new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier }),
       snapshot: buildSnapshot(config),
-      sessionsMax: this.sessionsMax,
+      sessionsMax: this.cap.sessionsMax,
+    });
+    this.listeners = new Listeners(this.edge, carrier);
+    this.reloads = new Reloads({
+      edge: this.edge,
+      listeners: this.listeners,
+      source: options.source ?? null,
+      baseDir: options.baseDir ?? '.',
+      name: this.name,
+      openFiles: this.openFiles,
+      onApplied: (applied) => this.onApplied(applied),
     });
   }
 
   async start(): Promise<void> {
-    if (this.started || this.closing) {
-      throw new StartError(`this proxy was ${this.closing ? 'stopped' : 'started'} already; create another one`);
+    if (this.started || this.closing || this.draining !== null) {
+      throw new StartError(`this proxy was ${this.started ? 'started' : 'stopped'} already; create another one`);
     }
     this.started = true;
-    this.checkOpenFiles();
+    this.startedAt = this.clock.now();
+    if (this.cap.isRefused) throw new StartError(this.cap.lowered ?? '');
+    if (this.cap.lowered !== null) {
+      this.log.event('warn', 'max_sessions.lowered', { max_sessions: this.cap.sessionsMax, why: this.cap.lowered });
+    }
     await this.carrier.probe();
+    this.drivenAt = this.clock.now();
     this.driver = setInterval(() => this.drive(), WHEEL_DRIVE_MS);
     this.log.event('info', 'start', {
-      ...this.about,
+      ...this.options.about,
       workers: 1,
       transport: this.carrier.kind,
       open_files: Number.isFinite(this.openFiles) ? this.openFiles : undefined,
-      max_sessions: this.sessionsMax,
+      max_sessions: this.cap.sessionsMax,
     });
     try {
-      for (const listener of this.config.listeners) await this.bind(listener);
+      await this.startAdmin();
+      const move = await this.listeners.prepare(this.config.listeners);
+      move.commit();
+      this.ready = true;
+      this.edge.metrics.process.configLoaded(this.loadedAt / 1000);
     } catch (error) {
       await this.stop();
-      throw error;
+      throw error instanceof BindError ? new StartError(error.message, { cause: error.cause }) : error;
     }
   }
 
   address(listener?: string): BoundAddress | string {
-    const name = listener ?? this.config.listeners[0]?.name;
-    const listening = name === undefined ? undefined : this.listening.get(name);
-    if (listening === undefined) throw new Error(`no listener ${name ?? ''} is bound`);
-    return listening.address;
+    for (const { config, address } of this.listeners.entries()) {
+      if (listener === undefined || listener === config.name) return address;
+    }
+    throw new Error(`no listener ${listener ?? ''} is bound`);
+  }
+
+  adminAddress(): BoundAddress | string {
+    if (this.admin === null) throw new Error('no admin listener is bound');
+    return this.admin.address();
+  }
+
+  async reload(config?: ConfigInput): Promise<Reloaded> {
+    if (!this.ready || this.closing) throw new Error('this proxy is not running');
+    return this.reloads.reload(config);
   }
 
   drain(why = 'drain'): Promise<DrainResult> {
@@ -153,74 +214,164 @@ class ProxyProcess implements Proxy {
   }
 
   async stop(): Promise<void> {
-    const closing = this.closeListeners();
+    this.closing = true;
+    this.edge.refusing = true;
+    const closing = Promise.all([this.listeners.close(), this.admin?.stop()]);
+    this.admin = null;
+    this.drainer?.abort();
     this.cutAll();
     await closing;
     if (this.driver !== null) clearInterval(this.driver);
     this.driver = null;
+    this.runtime?.stop();
+    this.runtime = null;
     await this.log.flush();
   }
 
-  private async bind(listener: Config['listeners'][number]): Promise<void> {
-    const { name, address, address_text, backlog } = listener;
-    try {
-      const edgeListener = { name, port: 0 };
-      const onConnection: Parameters<typeof listen>[0]['onConnection'] = (client) =>
-        this.edge.accept(client, edgeListener);
-      const listening = await listen({ address, backlog, carrier: this.carrier, onConnection });
-      if (this.closing) {
-        await listening.close();
-        throw new Error('stopped while it was starting');
-      }
-      if (typeof listening.address !== 'string') edgeListener.port = listening.address.port;
-      this.listening.set(name, listening);
-      this.log.event('info', 'listening', { listener: name, address: textOf(listening.address) });
-    } catch (error) {
-      throw new StartError(`cannot listen on ${address_text}: ${messageOf(error)}`, { cause: error });
-    }
+  private get config(): Config {
+    return this.edge.snapshot.config;
   }
 
-  /** With more sessions than descriptors libuv would drop clients that the kernel accepted, without a word. */
-  private checkOpenFiles(): void {
-    const wanted = this.config.limits.max_sessions;
-    if (wanted <= this.sessionsMax) return;
-    const limit = this.openFiles;
-    const text = Number.isFinite(wanted)
-      ? `limits.max_sessions ${wanted} needs an open-file limit of ${openFilesNeededFor(wanted)}, it is ${limit}`
-      : `limits.max_sessions off: as many as the open-file limit of ${limit} allows`;
-    // `off` asks for no number, so it gets what there is.
-    if (Number.isFinite(wanted) && wasGiven(this.config, 'limits.max_sessions')) throw new StartError(text);
-    this.log.event('warn', 'max_sessions.lowered', { max_sessions: this.sessionsMax, why: text });
+  private get state(): ProxyState {
+    if (this.edge.draining || this.closing) return 'draining';
+    return this.ready ? 'ready' : 'starting';
+  }
+
+  private async startAdmin(): Promise<void> {
+    const settings = this.config.admin;
+    if (settings === null) return;
+    const { log, clock } = this;
+    if (this.options.process !== undefined) this.runtime = new RuntimeMetrics(this.options.process);
+    const server = new AdminServer({ settings, backend: new ProxyBackend(this.control()), log, clock });
+    try {
+      await server.start();
+    } catch (error) {
+      throw new StartError(`cannot listen on ${settings.address_text}: ${messageOf(error)}`, { cause: error });
+    }
+    if (this.closing) {
+      await server.stop();
+      throw new StartError('stopped while it was starting');
+    }
+    this.admin = server;
+    const address = server.address();
+    log.event('info', 'listening', { listener: 'admin', address: addressText(address) });
+  }
+
+  private onApplied(config: Config): void {
+    this.loadedAt = Date.now();
+    if (config.admin !== null) this.admin?.reconfigure(config.admin);
+  }
+
+  /** This proxy as the admin listener sees it: what changes is read when it is asked for. */
+  private control(): ConstructorParameters<typeof ProxyBackend>[0] {
+    const { edge, options, log, listeners, reloads } = this;
+    const about = options.about ?? {};
+    const self = this;
+    return {
+      clock: this.clock,
+      metrics: edge.metrics,
+      sessions: edge.sessions,
+      version: String(about.version ?? ''),
+      node: String(about.node ?? options.process?.version ?? ''),
+      pid: Number(about.pid ?? 0),
+      configName: this.name,
+      startedAt: this.startedAt,
+      get loadedAt() {
+        return self.loadedAt;
+      },
+      get lastReload() {
+        return reloads.last;
+      },
+      get state() {
+        return self.state;
+      },
+      get snapshot() {
+        return edge.snapshot;
+      },
+      get sessionsMax() {
+        return edge.sessionsMax;
+      },
+      get logLinesDropped() {
+        return log.linesDropped;
+      },
+      get memoryBytes() {
+        return options.process?.memoryUsage().rss ?? 0;
+      },
+      get runtime() {
+        return self.runtime;
+      },
+      *listeners() {
+        for (const { config, address } of listeners.entries()) {
+          yield { name: config.name, address: addressText(address) };
+        }
+      },
+      configText: () => renderConfig(edge.snapshot.config),
+      closeSpread: (records, notice) => this.spreadEnd(records, 'admin', notice),
+      drain: () => this.askDrain(),
+      drainRoute: (route, draining) => this.drainRoute(route, draining),
+      drainTarget: (upstream, target, draining) => this.drainTarget(upstream, target, draining),
+      reload: () => reloads.reload(),
+    };
+  }
+
+  private askDrain(): void {
+    if (this.options.onDrainAsked !== undefined) this.options.onDrainAsked();
+    else void this.drain('admin').then(() => this.stop());
+  }
+
+  private drainRoute(name: string, draining: boolean): boolean {
+    const route = this.edge.snapshot.routes.get(name);
+    if (route === undefined) return false;
+    const isNew = draining && !route.draining;
+    route.draining = draining;
+    if (isNew) {
+      const records = [...this.edge.sessions].filter((record) => record.route === route);
+      this.spreadEnd(records, 'drain', null, () => route.draining);
+    }
+    return true;
+  }
+
+  private drainTarget(upstream: string, name: string, draining: boolean): boolean {
+    const target = this.edge.snapshot.upstreams.get(upstream)?.targets.find((one) => one.name === name);
+    if (target === undefined) return false;
+    const isNew = draining && !target.draining;
+    target.draining = draining;
+    if (isNew) {
+      const records = [...this.edge.sessions].filter((record) => record.target === target);
+      this.spreadEnd(records, 'target_drain', null, () => target.draining);
+    }
+    return true;
+  }
+
+  /** One Close for each, over `drain.spread`, as long as it is still wanted. */
+  private spreadEnd(
+    records: readonly SessionRecord[],
+    cause: EndCause,
+    notice: CloseNotice | null,
+    isWanted: () => boolean = () => true,
+  ): void {
+    const { spread } = this.config.drain;
+    new Spread(this.edge, records, spread, ({ session }) => {
+      if (isWanted()) session.end(cause, notice === null ? {} : { notice });
+    });
   }
 
   private async runDrain(why: string): Promise<DrainResult> {
-    const { edge } = this;
+    const { edge, config } = this;
     const startedAt = this.clock.now();
-    const sessions = edge.sessions.size;
-    this.log.event('info', 'drain.begin', { why, sessions });
-    edge.draining = true;
-    const closing = this.closeListeners();
-    for (const connection of [...edge.connections]) connection.drain();
-    for (const record of [...edge.sessions]) record.session.end('drain');
-    const cut = await this.untilEmptyOrCut();
-    await closing;
-    const result = { closed: sessions - cut, cut };
-    const ms = Math.round(this.clock.now() - startedAt);
-    this.log.event(cut > 0 ? 'warn' : 'info', 'drain.end', { ...result, ms });
-    return result;
-  }
-
-  /** Wait for the last connection; after the drain's time cut what is left. Gives how many sessions that were. */
-  private async untilEmptyOrCut(): Promise<number> {
-    let cut = 0;
-    const alarm = new Alarm(() => {
-      cut = this.edge.sessions.size;
-      this.cutAll();
+    this.log.event('info', 'drain.begin', { why, sessions: edge.sessions.size });
+    this.drainer = new Drain({
+      edge,
+      // Nobody is here, and nothing drives the wheel.
+      config: this.driver === null ? { delay: 0, grace: 0, spread: 0, timeout: 0 } : config.drain,
+      timing: edge,
+      closeListeners: () => this.listeners.close(),
+      cutAll: () => this.cutAll(),
     });
-    this.wheel.schedule(alarm, this.clock.now() + DRAIN_TIMEOUT_MS);
-    await this.edge.untilEmpty();
-    this.wheel.cancel(alarm);
-    return cut;
+    const result = await this.drainer.run();
+    const ms = Math.round(this.clock.now() - startedAt);
+    this.log.event(result.cut > 0 ? 'warn' : 'info', 'drain.end', { ...result, ms });
+    return result;
   }
 
   private cutAll(): void {
@@ -228,22 +379,17 @@ class ProxyProcess implements Proxy {
     for (const record of [...this.edge.sessions]) record.session.cut();
   }
 
-  private async closeListeners(): Promise<void> {
-    this.closing = true;
-    const listening = [...this.listening.values()];
-    this.listening.clear();
-    await Promise.all(listening.map((one) => one.close()));
-  }
-
+  /**
+   * After a pause of the whole process what peers sent meanwhile is unread yet: deadlines are looked at one turn later,
+   * so that nobody is cut off for a silence of our own.
+   */
   private drive(): void {
-    this.wheel.advance();
-    this.log.tick(this.clock.now());
+    const now = this.clock.now();
+    const wasAsleep = now - this.drivenAt > ASLEEP_MS;
+    this.drivenAt = now;
+    if (!wasAsleep) this.wheel.advance();
+    this.log.tick(now);
   }
-}
-
-function textOf(address: BoundAddress | string): string {
-  if (typeof address === 'string') return `unix:${address}`;
-  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
 
 function messageOf(error: unknown): string {

@@ -102,13 +102,18 @@ describe('exit code 2: a bad command line', () => {
     [['rnu'], 'unknown command "rnu" (did you mean "run"?)'],
     [['run', '--dmeo'], 'unknown option "--dmeo" (did you mean "--demo"?)'],
     [['run', '-c'], '-c needs a value'],
-    [['status'], '"status" needs framegate with (policies)'],
-    [['drain', '--admin', '127.0.0.1:1'], '"drain" needs framegate with (policies)'],
+    [['close'], '"close" needs a session id, or --route, --client or --target'],
     [['hash-password'], '"hash-password" needs framegate with (edge)'],
-    [['run', '--watch'], '"run --watch" needs framegate with (policies)'],
+    [['run', '--demo', '--watch'], '--watch needs a config file to watch'],
   ])('%j', async (args, message) => {
     const stderr = `framegate: ${message}\n"framegate help" lists the commands\n`;
     expect(await runCli(args)).toEqual({ code: 2, signal: null, stdout: '', stderr });
+  });
+
+  test('exit code 69: nobody answers where the admin listener should be', async () => {
+    const where = 'unix:/nonexistent/admin.sock';
+    const stderr = `framegate: no answer from the admin listener on ${where} (ENOENT)\n`;
+    expect(await runCli(['healthcheck', '--admin', where])).toEqual({ code: 69, signal: null, stdout: '', stderr });
   });
 
   test('--to and --listen are judged as part of it', async () => {
@@ -315,13 +320,16 @@ describe('signals', () => {
     expect(await cli.waitForLog('session.end')).toMatchObject({ reason: 'forced' });
   });
 
-  test('HUP, USR1, USR2 and PIPE change nothing, and USR1 opens no inspector', async () => {
+  test('HUP and USR2 reload, in vain without a file; USR1 and PIPE change nothing, no inspector opens', async () => {
     const { cli, port } = await startEcho();
     const socket = await connect(`ws://127.0.0.1:${port}/echo`);
     for (const name of ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGPIPE'] as const) {
       cli.signal(name);
       await echoes(socket, name);
     }
+    expect(await cli.waitForLog('config.rejected')).toMatchObject({
+      problems: [{ file: '<stdin>', message: '<stdin> cannot be read again' }],
+    });
     const client = await RawClient.connect(port);
     await client.upgrade({ path: '/echo' });
     client.send(closeFrame(1000, '', { mask: true }));
@@ -334,7 +342,7 @@ describe('signals', () => {
 });
 
 describe('a crash', () => {
-  // HUP is ignored, so a handler of the test's own can fail on it.
+  // HUP ends nothing, so a handler of the test's own can fail on it.
   const failing = (statement: string) => {
     const code = `process.on('SIGHUP', () => { ${statement} })`;
     return { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(code)}` };

@@ -207,9 +207,11 @@ describe('refusals', () => {
     expect(`${shown.trimEnd()}`).toBe(built.replaceAll('\r\n', '\n'));
   });
 
-  test('503 and only 503 comes with Retry-After', () => {
-    for (const row of Object.values(REFUSALS)) expect('retryAfter' in row, row.text).toBe(row.status === 503);
-    expect(unwrapped(part)).toContain('503 has a `Retry-After` of 1 to 5 seconds');
+  test('429 and 503, and only they, come with Retry-After', () => {
+    for (const row of Object.values(REFUSALS)) {
+      expect('retryAfter' in row, row.text).toBe(row.status === 429 || row.status === 503);
+    }
+    expect(unwrapped(part)).toContain('429 and 503 have a `Retry-After` of 1 to 5 seconds');
   });
 });
 

@@ -6,34 +6,58 @@ import type { CommandName } from './arguments.ts';
 const overview = `framegate: a WebSocket proxy that understands frames
 
 Usage:
-  framegate [run] [-c FILE]                 run in the foreground (default file: ./config.yaml)
+  framegate [run] [-c FILE] [--watch]       run in the foreground (default file: ./config.yaml)
   framegate run --demo [--listen ADDRESS]   no file needed: an echo on ws://127.0.0.1:8080/echo
   framegate run --to URL [--listen ADDRESS] no file needed: everything to one backend
   framegate check [-c FILE] [--format F]    print every problem of a config, start nothing; also -t
   framegate config [-c FILE]                print the effective config, defaults filled in
   framegate schema                          print the JSON Schema of the config file
+  framegate status [--watch]                what a running proxy is doing
+  framegate sessions [ID] [--watch]         its sessions, or one of them
+  framegate close ID | --route NAME ...     close sessions
+  framegate drain [route NAME | target UPSTREAM NAME]
+                                            end the proxy in order, or empty a route or a target
+  framegate undrain route NAME | target UPSTREAM NAME
+                                            let new sessions in again
+  framegate reload                          read the config again, all of it or nothing
+  framegate advise [--route NAME]           what each limit would have refused of the traffic so far
+  framegate healthcheck [--route NAME]      exit 0 when ready for clients
   framegate version | -v                    print the version
   framegate help [COMMAND] | -h             print this, or more on one command
 
 "-c -" reads the config from stdin.
-Exit codes: 0 stopped as asked, 1 failed to start or crashed, 2 bad command line,
-3 a second signal ended the drain, 69 no answer from the admin listener, 78 bad config.
+Exit codes: 0 stopped as asked, 1 failed to start or crashed, or the admin listener refused,
+2 bad command line, 3 a second signal ended the drain, 69 no answer from the admin listener,
+78 bad config.
+`;
+
+/** Of the commands that ask a running proxy. */
+const adminOptions = `  --admin ADDRESS     the admin listener: host:port, "[v6]:port" or unix:/path; the token, if it
+                      needs one, is in FRAMEGATE_ADMIN_TOKEN. Without this both come from the config
+  -c, --config FILE   that config file; default ./config.yaml
+`;
+
+const filterOptions = `  --route NAME        only of this route
+  --client ADDRESS    only of this client
+  --target NAME       only of this target
 `;
 
 const topics: Readonly<Record<CommandName, string>> = {
-  run: `framegate run [-c FILE]
+  run: `framegate run [-c FILE] [--watch]
 framegate run --demo [--listen ADDRESS]
 framegate run --to URL [--listen ADDRESS]
 
 Runs in the foreground; the default command. The log goes to stdout, one JSON object a line.
 
   -c, --config FILE   the config file; "-" is stdin; default ./config.yaml
+  --watch             read the config again when it or a file that it names changes
   --demo              no file: an echo on /echo
   --to URL            no file: everything to one backend (ws://, wss://, ..., ws+unix:)
   --listen ADDRESS    for --demo and --to: host:port, "[v6]:port", ":port" or unix:/path;
                       default 127.0.0.1:8080
 
 TERM, INT and QUIT close every session, then exit 0; a second one cuts what is left and exits 3.
+HUP and USR2 read the config again: all of it, or on any problem nothing.
 `,
   check: `framegate check [-c FILE] [--format text|json]
 framegate -t [-c FILE]
@@ -50,6 +74,68 @@ Exits 0 when there is no error (warnings alone are none), else 78.
 Prints the effective config as YAML: defaults filled in, \${NAME} replaced, secrets as ***.
 
   -c, --config FILE   the config file; "-" is stdin; default ./config.yaml
+`,
+  status: `framegate status [--watch] [--format text|json]
+
+State, sessions, listeners, routes and upstreams of a running proxy.
+
+${adminOptions}  --watch             redraw it every second, until Ctrl-C
+  --format FORMAT     text (default), or json as the admin listener gives it
+`,
+  sessions: `framegate sessions [--route NAME] [--client ADDRESS] [--target NAME] [--state STATE]
+framegate sessions ID
+
+Sessions of a running proxy, oldest first, or all that is known of one.
+
+${adminOptions}${filterOptions}  --state STATE       only open, paused or closing ones
+  --limit N           at most N, 1 to 1000; default 100
+  --after ID          only those that began after this one
+  --watch             redraw it every second, until Ctrl-C
+  --format FORMAT     text (default), or json as the admin listener gives it
+`,
+  close: `framegate close ID [--code CODE] [--reason TEXT]
+framegate close [--route NAME] [--client ADDRESS] [--target NAME] [--code CODE] [--reason TEXT]
+
+Closes one session, or all that fit, spread over drain.spread.
+
+${adminOptions}${filterOptions}  --code CODE         1000, 1001, 1008 (default), 1011 to 1014, 3000 to 4999
+  --reason TEXT       at most 123 bytes, for the client
+`,
+  drain: `framegate drain
+framegate drain route NAME
+framegate drain target UPSTREAM NAME
+
+Ends the process as TERM does; or closes the sessions of a route or target, which then takes no
+new ones until it is undrained. Reloads keep that.
+
+${adminOptions}`,
+  undrain: `framegate undrain route NAME
+framegate undrain target UPSTREAM NAME
+
+Lets new sessions in again.
+
+${adminOptions}`,
+  reload: `framegate reload [--format text|json]
+
+Reads the config and every file it names again. Prints what changed; when there is a problem, prints
+that, exits 1, and the old config stays.
+
+${adminOptions}  --format FORMAT     text (default) or json
+`,
+  advise: `framegate advise [--route NAME] [--format text|json]
+
+What traffic looks like, per route and direction, and what each limit and timeout would have
+refused of it, at its present value and at others.
+
+${adminOptions}  --route NAME        only this route
+  --format FORMAT     text (default), or json as the admin listener gives it
+`,
+  healthcheck: `framegate healthcheck [--route NAME]
+
+Exits 0 when the proxy accepts clients, 1 when it is starting or draining, 69 when it does not
+answer. For a container's health check.
+
+${adminOptions}  --route NAME        1 also when this route has no target up
 `,
   schema: `framegate schema
 

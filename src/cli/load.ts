@@ -1,11 +1,13 @@
 // Owns the way from a command line to a loaded config: reads a file or stdin up to the size a config may have, or
 // makes the config that --demo and --to stand for. It must not print or end anything.
 
+import { createHash, type Hash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { DEMO_CONFIG, oneBackendConfig } from '../config/demo.ts';
 import { type LoadResult, loadConfig, loadObject } from '../config/load.ts';
 import { ConfigError, type Problem } from '../config/problems.ts';
 import type { Config, ConfigInput } from '../config/schema.ts';
+import type { ReadConfig } from '../edge/reload.ts';
 import type { FileSource, RunSource } from './arguments.ts';
 
 export interface Surroundings {
@@ -14,7 +16,14 @@ export interface Surroundings {
 }
 
 /** A loaded file; `text` is for showing the lines of problems and warnings, null when there was nothing to read. */
-export type FileResult = LoadResult & { readonly file: string; readonly text: string | null };
+export type FileResult = LoadResult & {
+  readonly file: string;
+  readonly text: string | null;
+  /** Every file that was read, or was to be. */
+  readonly files: readonly string[];
+  /** Of all that the config is made of: its bytes, those of the files it names, the environment. */
+  readonly fingerprint: string;
+};
 
 export type FlagResult = { readonly config: Config; readonly name: string } | { readonly faults: readonly string[] };
 
@@ -29,17 +38,85 @@ const READ_BYTES_MAX = 1024 * 1024 + 1;
 export async function loadSource(source: FileSource, around: Surroundings): Promise<FileResult | null> {
   const file = source.kind === 'file' ? source.path : source.kind === 'stdin' ? STDIN_NAME : DEFAULT_FILE;
   let bytes: Buffer;
+  const reading = new Reading(around.env);
   try {
     bytes = source.kind === 'stdin' ? await readStream(around.stdin) : readBounded(file);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown fault';
     if (source.kind === 'default' && code === 'ENOENT') return null;
     const message = `cannot read this file (${code})`;
-    return { problems: [{ severity: 'error', file, line: 0, column: 0, path: '', message }], file, text: null };
+    const problems = [{ severity: 'error' as const, file, line: 0, column: 0, path: '', message }];
+    return { problems, file, text: null, files: [file], fingerprint: '' };
   }
+  reading.note(file, bytes);
   const place = source.kind === 'stdin' ? { baseDir: '.' } : {};
-  const result = loadConfig({ text: bytes, file, env: around.env, readFile: (path) => readFileSync(path), ...place });
-  return { ...result, file, text: bytes.toString('utf8') };
+  const result = loadConfig({ text: bytes, file, env: around.env, readFile: (path) => reading.read(path), ...place });
+  return { ...result, file, text: bytes.toString('utf8'), files: reading.files, fingerprint: reading.fingerprint };
+}
+
+/** Reads the file of a config that runs anew for each reload. */
+export class FileReloads {
+  private readonly source: FileSource;
+  private readonly around: Surroundings;
+  private readonly onRead: (result: FileResult) => void;
+  /** Of the config in force. */
+  private fingerprint: string;
+
+  constructor(source: FileSource, around: Surroundings, first: FileResult, onRead: (result: FileResult) => void) {
+    this.source = source;
+    this.around = around;
+    this.fingerprint = first.fingerprint;
+    this.onRead = onRead;
+  }
+
+  readonly read = async (): Promise<ReadConfig> => {
+    const result = await loadSource(this.source, this.around);
+    if (result === null) {
+      const message = 'cannot read this file (ENOENT)';
+      return { problems: [{ severity: 'error', file: DEFAULT_FILE, line: 0, column: 0, path: '', message }] };
+    }
+    this.onRead(result);
+    if ('problems' in result) return { problems: result.problems };
+    if (result.fingerprint === this.fingerprint) return { unchanged: true };
+    const { config, fingerprint } = result;
+    return {
+      config,
+      accepted: () => {
+        this.fingerprint = fingerprint;
+      },
+    };
+  };
+}
+
+/** Remembers which files were read, and sums their bytes up. */
+class Reading {
+  private readonly hash: Hash = createHash('sha256');
+  private readonly paths = new Set<string>();
+
+  constructor(env: Surroundings['env']) {
+    this.hash.update(JSON.stringify(Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1))));
+  }
+
+  get files(): readonly string[] {
+    return [...this.paths];
+  }
+
+  get fingerprint(): string {
+    return this.hash.copy().digest('hex');
+  }
+
+  read(path: string): Buffer {
+    this.paths.add(path);
+    const bytes = readFileSync(path);
+    this.note(path, bytes);
+    return bytes;
+  }
+
+  note(path: string, bytes: Buffer): void {
+    this.paths.add(path);
+    // With its length before it, no part of one file can be taken for another's.
+    this.hash.update(`\n${JSON.stringify(path)} ${bytes.length}\n`).update(bytes);
+  }
 }
 
 /** The built-in echo, or everything to one backend. */

@@ -4,6 +4,7 @@
 import { parseTargetUrl } from './addresses.ts';
 import { endpointName, listenerName, routeName, targetName } from './names.ts';
 import type {
+  AdminConfig,
   CloseCodes,
   Config,
   DirectionLimits,
@@ -43,6 +44,8 @@ type DirectionInput = ParsedConfig['limits']['from_client'];
 const KIB = 1024;
 /** One fragment per KiB of the largest message, and never fewer than this. */
 const FRAGMENTS_MIN = 1024;
+/** Who may connect to it may stop the process: nobody but its own user. */
+const ADMIN_SOCKET_MODE = 0o600;
 
 export function buildConfig(parsed: ParsedConfig, context: BuildContext): Config {
   const upstreams: Record<string, UpstreamConfig> = Object.create(null);
@@ -61,6 +64,8 @@ export function buildConfig(parsed: ParsedConfig, context: BuildContext): Config
     limits: mergeLimits(parsed.limits, { from_client: {}, from_backend: {} }),
     timeouts: parsed.timeouts,
     close_codes: mergeCodes(parsed.close_codes, {}),
+    drain: parsed.drain,
+    admin: parsed.admin === undefined ? null : buildAdmin(parsed.admin, context.baseDir),
     log: parsed.log,
   };
   Object.defineProperty(config, ORIGIN, { value: context.origin });
@@ -83,7 +88,22 @@ function buildListener(listener: ParsedConfig['listeners'][number], baseDir: str
     bind.kind === 'unix'
       ? { kind: 'unix' as const, path: resolvePath(baseDir, bind.path), mode: listener.mode ?? null }
       : bind;
-  return { name: listenerName(listener), address, address_text: text, backlog: listener.backlog };
+  return {
+    name: listenerName(listener),
+    address,
+    address_text: text,
+    backlog: listener.backlog,
+    health_path: listener.health_path,
+  };
+}
+
+function buildAdmin(admin: NonNullable<ParsedConfig['admin']>, baseDir: string): AdminConfig {
+  const { bind, text } = admin.address;
+  const address =
+    bind.kind === 'unix'
+      ? { kind: 'unix' as const, path: resolvePath(baseDir, bind.path), mode: ADMIN_SOCKET_MODE }
+      : bind;
+  return { address, address_text: text, token: admin.token, hosts: admin.hosts, public: admin.public };
 }
 
 function buildRoute(route: ParsedRoute, parsed: ParsedConfig): RouteConfig {
@@ -94,6 +114,8 @@ function buildRoute(route: ParsedRoute, parsed: ParsedConfig): RouteConfig {
     rewrite: route.rewrite ?? null,
     limits: mergeLimits(parsed.limits, route.limits),
     own_max_sessions: route.limits.max_sessions ?? Number.POSITIVE_INFINITY,
+    own_max_sessions_per_ip: route.limits.max_sessions_per_ip ?? Number.POSITIVE_INFINITY,
+    own_handshakes_per_second_per_ip: route.limits.handshakes_per_second_per_ip ?? Number.POSITIVE_INFINITY,
     timeouts: { ...parsed.timeouts, ...defined(route.timeouts) },
     close_codes: mergeCodes(parsed.close_codes, route.close_codes),
     compression: route.compression,
@@ -108,7 +130,13 @@ function mergeLimits(whole: ParsedConfig['limits'], own: LimitOverrides): Limits
     max_header_fields: whole.max_header_fields,
     max_early_bytes: own.max_early_bytes ?? whole.max_early_bytes,
     max_sessions: whole.max_sessions,
+    max_handshakes: whole.max_handshakes,
+    handshakes_per_second: whole.handshakes_per_second,
+    handshake_burst: burstOf(whole.handshakes_per_second, whole.handshake_burst),
+    max_sessions_per_ip: whole.max_sessions_per_ip,
+    handshakes_per_second_per_ip: whole.handshakes_per_second_per_ip,
     max_buffered: own.max_buffered ?? whole.max_buffered,
+    max_buffered_total: whole.max_buffered_total,
     from_client: mergeDirection(whole.from_client, own.from_client),
     from_backend: mergeDirection(whole.from_backend, own.from_backend),
   };
@@ -118,12 +146,29 @@ function mergeDirection(whole: DirectionInput, own: LimitOverrides['from_client'
   const message = own.max_message_size ?? whole.max_message_size;
   const frame = own.max_frame_size ?? whole.max_frame_size;
   const fragments = own.max_fragments ?? whole.max_fragments;
+  const messages = own.messages_per_second ?? whole.messages_per_second;
+  const bytes = own.bytes_per_second ?? whole.bytes_per_second;
+  const controls = own.control_frames_per_second ?? whole.control_frames_per_second;
   const auto = Math.max(FRAGMENTS_MIN, Math.ceil(message / KIB));
   return {
     max_message_size: message,
     max_frame_size: Math.min(frame, message),
     max_fragments: fragments === 'auto' ? auto : fragments,
+    messages_per_second: messages,
+    message_burst: burstOf(messages, own.message_burst ?? whole.message_burst),
+    bytes_per_second: bytes,
+    byte_burst: burstOf(bytes, own.byte_burst ?? whole.byte_burst),
+    control_frames_per_second: controls,
+    control_frame_burst: burstOf(controls, own.control_frame_burst ?? whole.control_frame_burst),
+    on_rate_exceeded: own.on_rate_exceeded ?? whole.on_rate_exceeded,
+    validate_utf8: own.validate_utf8 ?? whole.validate_utf8,
   };
+}
+
+/** Twice the rate, at least 1, unless the config says otherwise; a rate that is off has no burst. */
+function burstOf(rate: number, given: number | undefined): number {
+  if (rate === Number.POSITIVE_INFINITY) return rate;
+  return given ?? Math.max(1, 2 * rate);
 }
 
 function mergeCodes(whole: Readonly<Record<string, number | undefined>>, own: typeof whole): CloseCodes {

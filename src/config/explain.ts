@@ -35,9 +35,19 @@ export function explain(issue: Issue, around: PathSegments = []): readonly Findi
     return [finding(path, 'key', issue.issues[0]?.message ?? 'this name is not allowed')];
   }
   if (issue.code === 'invalid_union' && issue.message === NO_MESSAGE) return inUnion(issue, path);
-  if (issue.message !== NO_MESSAGE || issue.code !== 'invalid_type') return [finding(path, 'value', issue.message)];
+  if (issue.message !== NO_MESSAGE || issue.code !== 'invalid_type') {
+    return [{ ...finding(path, 'value', issue.message), wantsText: takesText(issue) }];
+  }
   const wantsText = issue.expected === 'string' && /^(number|boolean)$/.test(typeof issue.input);
   return [{ path, at: 'value', message: wrongType(issue.expected, issue.input, wantsText), wantsText }];
+}
+
+/** One of some kinds of values, text of any kind among them, and none of the others. */
+function takesText(issue: Issue): boolean {
+  if (issue.code !== 'invalid_union' || !/^(number|boolean)$/.test(typeof issue.input)) return false;
+  return issue.errors.some((errors) =>
+    errors.some((one) => one.code === 'invalid_type' && one.expected === 'string' && one.path.length === 0),
+  );
 }
 
 /** The option whose parts were judged is the one that was meant. */

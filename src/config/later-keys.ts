@@ -3,8 +3,8 @@
 
 /** By the block that holds them (list positions and names as `[]` and `*`), the feature set that brings each key. */
 const LATER_KEYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  '': { drain: 'policies', admin: 'policies', workers: 'fleet' },
-  'listeners[]': { health_path: 'policies', tls: 'edge', proxy_protocol: 'edge' },
+  '': { workers: 'fleet' },
+  'listeners[]': { tls: 'edge', proxy_protocol: 'edge' },
   'routes[]': {
     origins: 'edge',
     require_origin: 'edge',
@@ -15,49 +15,19 @@ const LATER_KEYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     refuse_with: 'edge',
   },
   'upstreams.*': { health: 'upstreams', discovery: 'upstreams' },
-  limits: {
-    max_handshakes: 'policies',
-    handshakes_per_second: 'policies',
-    handshake_burst: 'policies',
-    max_sessions_per_ip: 'policies',
-    handshakes_per_second_per_ip: 'policies',
-    max_buffered_total: 'policies',
-  },
-  'limits.from_*': {
-    messages_per_second: 'policies',
-    message_burst: 'policies',
-    bytes_per_second: 'policies',
-    byte_burst: 'policies',
-    control_frames_per_second: 'policies',
-    control_frame_burst: 'policies',
-    on_rate_exceeded: 'policies',
-    validate_utf8: 'policies',
-  },
-  timeouts: {
-    slow_reader: 'policies',
-    client_ping_interval: 'policies',
-    backend_ping_interval: 'policies',
-    pong: 'policies',
-    lifetime: 'policies',
-  },
-  close_codes: {
-    client_rate: 'policies',
-    backend_rate: 'policies',
-    client_slow: 'policies',
-    backend_slow: 'policies',
-    backend_pong_timeout: 'policies',
-    overload: 'policies',
-    lifetime: 'policies',
-    admin: 'policies',
-    route_removed: 'policies',
-    target_removed: 'policies',
-    target_drain: 'policies',
-    credential_expired: 'edge',
-  },
+  close_codes: { credential_expired: 'edge' },
 };
 
 /** Keys that hold for the whole process: accepted in the top-level block only. */
-export const GLOBAL_LIMITS = ['max_head_size', 'max_target_size', 'max_header_fields'] as const;
+export const GLOBAL_LIMITS = [
+  'max_head_size',
+  'max_target_size',
+  'max_header_fields',
+  'max_handshakes',
+  'handshakes_per_second',
+  'handshake_burst',
+  'max_buffered_total',
+] as const;
 export const GLOBAL_TIMEOUTS = ['handshake'] as const;
 
 /** Causes that end in no Close of ours, so that no code can be chosen; the names are the `reason` of the log. */
@@ -72,9 +42,7 @@ const NO_CODE: Readonly<Record<string, string>> = {
 
 /** Why a key that exists somewhere is not allowed in this block, or null when no such key exists. */
 export function misplacedKey(block: string, key: string): string | null {
-  const own = block
-    .replace(/^routes\[\]\.(limits|timeouts|close_codes)/, '$1')
-    .replace(/\.from_(client|backend)$/, '.from_*');
+  const own = block.replace(/^routes\[\]\.(limits|timeouts|close_codes)/, '$1');
   const later = Object.hasOwn(LATER_KEYS, own) ? LATER_KEYS[own] : undefined;
   if (later !== undefined && Object.hasOwn(later, key)) return `needs framegate with (${later[key]})`;
   if (own === 'close_codes' && Object.hasOwn(NO_CODE, key))

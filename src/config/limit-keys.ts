@@ -1,9 +1,8 @@
-// Owns the schema of limits, timeouts and close codes: the blocks that routes override key by key.
-// Every key says what an attacker does without it. It must not merge anything.
+// Owns the schema of limits and timeouts: the blocks that routes override key by key. Every key says what an attacker
+// does without it. It must not merge anything.
 
 import * as z from 'zod';
-import { isCloseCodeConfigurable } from '../protocol/close-codes.ts';
-import { END_CAUSES, MAPPABLE_CAUSES } from '../protocol/end-causes.ts';
+import { burst, directionOverrides, directions, rate } from './rate-keys.ts';
 import { count, countOr, documented, duration, size } from './scalars.ts';
 import { DURATION_MAX } from './units.ts';
 
@@ -11,29 +10,7 @@ const KIB = 1024;
 const MIB = KIB * KIB;
 const GIB = KIB * MIB;
 const TIMEOUT = { min: 1, max: DURATION_MAX, off: true };
-/** Wire bytes of one message; above, sums of lengths would leave the exact integers. */
-const MESSAGE = { min: 1, max: 1024 * GIB, off: true };
 const SESSIONS_MAX = 10_000_000;
-
-const message = {
-  max_message_size: size(
-    'Wire bytes of one message, all fragments together; compressed messages count compressed. ' +
-      'Without it one peer makes the other collect gigabytes.',
-    MESSAGE,
-  ),
-  max_frame_size: size(
-    'Payload bytes of one frame; off means max_message_size. ' +
-      'Without it a peer declares a frame that blocks its direction for hours.',
-    MESSAGE,
-  ),
-  max_fragments: countOr(
-    'Frames of one message; auto is one per KiB of max_message_size, at least 1024. ' +
-      'Without it a message of empty fragments costs CPU for ever.',
-    1,
-    2 ** 31 - 1,
-    ['auto', 'off'],
-  ),
-};
 
 const limit = {
   max_head_size: size(
@@ -70,10 +47,42 @@ const limit = {
     SESSIONS_MAX,
     ['off'],
   ),
+  max_handshakes: countOr(
+    "Complete request heads that wait for a backend's 101; over it 503 (global). " +
+      'Without it a hung backend collects clients up to max_sessions.',
+    1,
+    SESSIONS_MAX,
+    ['off'],
+  ),
+  handshakes_per_second: rate(
+    'New handshakes per second from all clients together; over it 503 (global). ' +
+      'Without it a reconnect storm reaches the backends at full speed.',
+  ),
+  handshake_burst: burst(
+    'Handshakes at once, before handshakes_per_second holds (global). Without it two clients at once are a storm.',
+  ),
+  max_sessions_per_ip: countOr(
+    'Sessions of one client address, IPv6 by its /64; over it 429. ' +
+      "In a route: that route's own cap besides this one. " +
+      'Without it one client takes all of max_sessions.',
+    1,
+    SESSIONS_MAX,
+    ['off'],
+  ),
+  handshakes_per_second_per_ip: rate(
+    'New handshakes per second of one client address, IPv6 by its /64, twice as many at once; over it 429. ' +
+      "In a route: that route's own rate besides this one. " +
+      'Without it one client takes all of handshakes_per_second.',
+  ),
   max_buffered: size(
     'Per session and direction: bytes the slower peer has not taken; from here on its source is not read. ' +
       'Without it a peer that never reads fills the memory.',
     { min: KIB, max: GIB, off: false },
+  ),
+  max_buffered_total: size(
+    'Bytes that all sessions together hold for slower peers, early bytes included (global). Above it new handshakes ' +
+      'get 503 and the fullest session ends. Without it max_buffered times max_sessions has to fit in the memory.',
+    { min: KIB, max: 1024 * GIB, off: true },
   ),
 };
 
@@ -111,55 +120,37 @@ const timeout = {
       'Without it a peer that never reads holds its session for ever.',
     TIMEOUT,
   ),
+  slow_reader: duration(
+    'Data has waited for a peer without a break for this long, though it takes some. ' +
+      'Without it a peer that reads a byte a minute holds its buffers for ever.',
+    TIMEOUT,
+  ),
   close: duration(
     'From Close sent to Close received, and then to the end of the connection. ' +
       'Without it peers that ignore a Close keep their connection.',
     TIMEOUT,
   ),
+  client_ping_interval: duration(
+    'Not one byte from the client for this long: it is sent a ping. ' +
+      'Without it a client that vanished without a word keeps its session until idle.',
+    TIMEOUT,
+  ),
+  backend_ping_interval: duration(
+    'Not one byte from the backend for this long: it is sent a ping. ' +
+      'Without it a backend that vanished without a word keeps its sessions until idle.',
+    TIMEOUT,
+  ),
+  pong: duration(
+    'After a ping of ours was written: no byte came, and nothing that waited was taken. ' +
+      'Without it pings find nobody missing.',
+    TIMEOUT,
+  ),
+  lifetime: duration(
+    'The longest life of a session, which ends at a random point between 90 % and 100 % of it. ' +
+      'Without it a session outlives every change of what it was allowed.',
+    TIMEOUT,
+  ),
 };
-
-const causeNotes = (cause: (typeof MAPPABLE_CAUSES)[number]) => ({
-  type: 'close code',
-  default: String(END_CAUSES[cause].client?.code ?? ''),
-});
-
-const closeCode = (cause: (typeof MAPPABLE_CAUSES)[number]) =>
-  documented(
-    z.int({ error: CLOSE_CODE_PROBLEM }).refine(isCloseCodeConfigurable, { error: CLOSE_CODE_PROBLEM }),
-    `Code for the client when a session ends by ${cause}.`,
-    causeNotes(cause),
-  ).optional();
-
-const CLOSE_CODE_PROBLEM = 'a close code to choose is 1001, 1008, 1011 to 1014, or 3000 to 4999';
-
-export const closeCodes = documented(
-  z.strictObject(Object.fromEntries(MAPPABLE_CAUSES.map((cause) => [cause, closeCode(cause)]))),
-  'Which close code the client gets, by the cause of the end (the reason in the log). ' +
-    '1001, 1008, 1011 to 1014, 3000 to 4999.',
-  { type: 'map' },
-).prefault({});
-
-const direction = (messageSize: string, who: string) =>
-  documented(
-    z.strictObject({
-      max_message_size: message.max_message_size.prefault(messageSize),
-      max_frame_size: message.max_frame_size.prefault('off'),
-      max_fragments: message.max_fragments.prefault('auto'),
-    }),
-    `Limits on what the ${who} sends.`,
-    { type: 'map' },
-  ).prefault({});
-
-const directionOverrides = (who: string) =>
-  documented(
-    z.strictObject({
-      max_message_size: message.max_message_size.optional(),
-      max_frame_size: message.max_frame_size.optional(),
-      max_fragments: message.max_fragments.optional(),
-    }),
-    `Overrides limits on what the ${who} sends.`,
-    { type: 'map' },
-  ).prefault({});
 
 export const limits = documented(
   z.strictObject({
@@ -168,9 +159,15 @@ export const limits = documented(
     max_header_fields: limit.max_header_fields.prefault(100),
     max_early_bytes: limit.max_early_bytes.prefault('64KiB'),
     max_sessions: limit.max_sessions.prefault(10_000),
+    max_handshakes: limit.max_handshakes.prefault(1000),
+    handshakes_per_second: limit.handshakes_per_second.prefault('off'),
+    handshake_burst: limit.handshake_burst.optional(),
+    max_sessions_per_ip: limit.max_sessions_per_ip.prefault('off'),
+    handshakes_per_second_per_ip: limit.handshakes_per_second_per_ip.prefault('off'),
     max_buffered: limit.max_buffered.prefault('256KiB'),
-    from_client: direction('1MiB', 'client'),
-    from_backend: direction('16MiB', 'backend'),
+    max_buffered_total: limit.max_buffered_total.prefault('off'),
+    from_client: directions.from_client,
+    from_backend: directions.from_backend,
   }),
   'What peers may use. Routes override key by key, except keys marked (global).',
   { type: 'map' },
@@ -179,9 +176,11 @@ export const limits = documented(
 export const limitOverrides = z.strictObject({
   max_early_bytes: limit.max_early_bytes.optional(),
   max_sessions: limit.max_sessions.optional(),
+  max_sessions_per_ip: limit.max_sessions_per_ip.optional(),
+  handshakes_per_second_per_ip: limit.handshakes_per_second_per_ip.optional(),
   max_buffered: limit.max_buffered.optional(),
-  from_client: directionOverrides('client'),
-  from_backend: directionOverrides('backend'),
+  from_client: directionOverrides.from_client,
+  from_backend: directionOverrides.from_backend,
 });
 
 export const timeouts = documented(
@@ -193,7 +192,12 @@ export const timeouts = documented(
     idle: timeout.idle.prefault('1h'),
     message_stall: timeout.message_stall.prefault('60s'),
     write_stall: timeout.write_stall.prefault('60s'),
+    slow_reader: timeout.slow_reader.prefault('off'),
     close: timeout.close.prefault('5s'),
+    client_ping_interval: timeout.client_ping_interval.prefault('30s'),
+    backend_ping_interval: timeout.backend_ping_interval.prefault('off'),
+    pong: timeout.pong.prefault('20s'),
+    lifetime: timeout.lifetime.prefault('off'),
   }),
   'How long anything may take. Routes override key by key, except keys marked (global).',
   { type: 'map' },
@@ -206,5 +210,10 @@ export const timeoutOverrides = z.strictObject({
   idle: timeout.idle.optional(),
   message_stall: timeout.message_stall.optional(),
   write_stall: timeout.write_stall.optional(),
+  slow_reader: timeout.slow_reader.optional(),
   close: timeout.close.optional(),
+  client_ping_interval: timeout.client_ping_interval.optional(),
+  backend_ping_interval: timeout.backend_ping_interval.optional(),
+  pong: timeout.pong.optional(),
+  lifetime: timeout.lifetime.optional(),
 });

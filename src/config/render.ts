@@ -6,7 +6,15 @@ import * as z from 'zod';
 import { originOf } from './build.ts';
 import { pathText } from './problems.ts';
 import { DEFAULT_NOTE, MAP_KEY, TYPE_NOTE } from './scalars.ts';
-import type { Config, DirectionLimits, Limits, ListenerConfig, RouteConfig, UpstreamConfig } from './schema.ts';
+import type {
+  AdminConfig,
+  Config,
+  DirectionLimits,
+  Limits,
+  ListenerConfig,
+  RouteConfig,
+  UpstreamConfig,
+} from './schema.ts';
 import { configSchema } from './schema.ts';
 import { describeKeys, type KeyDescription } from './schema-walk.ts';
 import { isPemText } from './tls-files.ts';
@@ -17,6 +25,7 @@ export { describeKeys, type KeyDescription };
 type Plain = Record<string, unknown>;
 
 const SECRET = '***';
+const OFF = Number.POSITIVE_INFINITY;
 /** Blocks of a route that repeat the keys of top-level blocks. */
 const OVERRIDES = /^routes\[\]\.(limits|timeouts|close_codes)\./;
 
@@ -28,15 +37,11 @@ export function renderConfig(config: Config): string {
     trusted_proxies: config.trusted_proxies,
     routes: config.routes.map((route) => plainRoute(route, config)),
     upstreams: Object.fromEntries(upstreams.map((upstream) => [upstream.name, plainUpstream(upstream, config)])),
-    limits: {
-      max_head_size: formatSize(config.limits.max_head_size),
-      max_target_size: formatSize(config.limits.max_target_size),
-      max_header_fields: config.limits.max_header_fields,
-      max_sessions: countText(config.limits.max_sessions),
-      ...plainLimits(config.limits),
-    },
-    timeouts: plainTimeouts(config.timeouts),
+    limits: { ...plainGlobalLimits(config.limits), ...plainLimits(config.limits) },
+    timeouts: plainTimes(config.timeouts),
     close_codes: config.close_codes,
+    drain: plainTimes(config.drain),
+    ...(config.admin === null ? {} : { admin: plainAdmin(config.admin) }),
     log: config.log,
   };
   return stringify(masked(plain, originOf(config).secrets, ''), { lineWidth: 0, aliasDuplicateObjects: false });
@@ -73,7 +78,22 @@ function cell(text: string): string {
 function plainListener(listener: ListenerConfig): Plain {
   const { address } = listener;
   const mode = address.kind === 'unix' && address.mode !== null ? { mode: octal(address.mode) } : {};
-  return { name: listener.name, address: listener.address_text, ...mode, backlog: listener.backlog };
+  return {
+    name: listener.name,
+    address: listener.address_text,
+    ...mode,
+    backlog: listener.backlog,
+    health_path: listener.health_path ?? 'off',
+  };
+}
+
+function plainAdmin(admin: AdminConfig): Plain {
+  return {
+    address: admin.address_text,
+    token: admin.token === null ? 'off' : SECRET,
+    hosts: admin.hosts,
+    public: admin.public,
+  };
 }
 
 function octal(mode: number): string {
@@ -84,7 +104,11 @@ function plainRoute(route: RouteConfig, config: Config): Plain {
   const { match } = route;
   const own = {
     ...difference(plainLimits(route.limits), plainLimits(config.limits)),
-    ...(route.own_max_sessions === Number.POSITIVE_INFINITY ? {} : { max_sessions: route.own_max_sessions }),
+    ...(route.own_max_sessions === OFF ? {} : { max_sessions: route.own_max_sessions }),
+    ...(route.own_max_sessions_per_ip === OFF ? {} : { max_sessions_per_ip: route.own_max_sessions_per_ip }),
+    ...(route.own_handshakes_per_second_per_ip === OFF
+      ? {}
+      : { handshakes_per_second_per_ip: route.own_handshakes_per_second_per_ip }),
   };
   return {
     name: route.name,
@@ -96,7 +120,7 @@ function plainRoute(route: RouteConfig, config: Config): Plain {
     upstream: route.upstream,
     ...(route.rewrite === null ? {} : { rewrite: route.rewrite }),
     limits: own,
-    timeouts: difference(plainTimeouts(route.timeouts), plainTimeouts(config.timeouts)),
+    timeouts: difference(plainTimes(route.timeouts), plainTimes(config.timeouts)),
     close_codes: difference(route.close_codes, config.close_codes),
     compression: route.compression,
     subprotocols: route.subprotocols,
@@ -132,6 +156,22 @@ function plainTls(name: string, tls: NonNullable<UpstreamConfig['tls']>, config:
   return { ...plain, verify: tls.verify };
 }
 
+/** The limits that hold for the process, and those that a route only adds its own to. */
+function plainGlobalLimits(limits: Limits): Plain {
+  return {
+    max_head_size: formatSize(limits.max_head_size),
+    max_target_size: formatSize(limits.max_target_size),
+    max_header_fields: limits.max_header_fields,
+    max_sessions: countText(limits.max_sessions),
+    max_handshakes: countText(limits.max_handshakes),
+    handshakes_per_second: countText(limits.handshakes_per_second),
+    ...(limits.handshake_burst === OFF ? {} : { handshake_burst: limits.handshake_burst }),
+    max_sessions_per_ip: countText(limits.max_sessions_per_ip),
+    handshakes_per_second_per_ip: countText(limits.handshakes_per_second_per_ip),
+    max_buffered_total: formatSize(limits.max_buffered_total),
+  };
+}
+
 /** The limits that a route may override. */
 function plainLimits(limits: Limits): Plain {
   return {
@@ -147,15 +187,24 @@ function plainDirection(limits: DirectionLimits): Plain {
     max_message_size: formatSize(limits.max_message_size),
     max_frame_size: formatSize(limits.max_frame_size),
     max_fragments: countText(limits.max_fragments),
+    messages_per_second: countText(limits.messages_per_second),
+    ...(limits.message_burst === OFF ? {} : { message_burst: limits.message_burst }),
+    bytes_per_second: formatSize(limits.bytes_per_second),
+    ...(limits.byte_burst === OFF ? {} : { byte_burst: formatSize(limits.byte_burst) }),
+    control_frames_per_second: countText(limits.control_frames_per_second),
+    ...(limits.control_frame_burst === OFF ? {} : { control_frame_burst: limits.control_frame_burst }),
+    on_rate_exceeded: limits.on_rate_exceeded,
+    validate_utf8: limits.validate_utf8 ? 'on' : 'off',
   };
 }
 
-function plainTimeouts(timeouts: Config['timeouts']): Plain {
-  return Object.fromEntries(Object.entries(timeouts).map(([key, ms]) => [key, formatDuration(ms)]));
+/** A block of durations. */
+function plainTimes(block: Config['timeouts'] | Config['drain']): Plain {
+  return Object.fromEntries(Object.entries(block).map(([key, ms]) => [key, formatDuration(ms)]));
 }
 
 function countText(count: number): number | string {
-  return count === Number.POSITIVE_INFINITY ? 'off' : count;
+  return count === OFF ? 'off' : count;
 }
 
 /** The keys of `own` that say something else than `whole`. */

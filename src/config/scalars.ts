@@ -66,6 +66,42 @@ export function countOr<const W extends string>(description: string, min: number
   });
 }
 
+/** A number with up to three decimals: what token buckets count without rounding. */
+export function decimal(description: string, min: number, max: number, notes: Partial<KeyNotes> = {}) {
+  const whole = `${description} From ${min} to ${max}.`;
+  return documented(decimalNumber(min, max, ''), whole, { type: 'number', ...notes });
+}
+
+/** The same, or off. */
+export function decimalOff(description: string, min: number, max: number) {
+  const error = decimalError(min, max, ', or off');
+  const schema = z
+    .union([decimalNumber(min, max, ', or off'), z.literal('off'), z.literal(false)], { error })
+    .transform((input) => (typeof input === 'number' ? input : Number.POSITIVE_INFINITY));
+  return documented(schema, `${description} From ${min} to ${max}, or off.`, { type: 'number, off' });
+}
+
+function decimalNumber(min: number, max: number, words: string) {
+  const error = decimalError(min, max, words);
+  return z
+    .number({ error })
+    .min(min, { error, abort: true })
+    .max(max, { error, abort: true })
+    .refine((value) => Math.round(value * 1000) / 1000 === value, { error });
+}
+
+function decimalError(min: number, max: number, words: string): string {
+  return `expected a number from ${min} to ${max} with at most three decimals${words}`;
+}
+
+/** On or off; YAML 1.1 makes true and false of these words. */
+export function onOff(description: string) {
+  const schema = z
+    .union([z.enum(['on', 'off']), z.boolean()], { error: 'expected on or off' })
+    .transform((input) => input === true || input === 'on');
+  return documented(schema, description, { type: 'on, off' });
+}
+
 function wholeNumber(min: number, max: number, words: string) {
   const error = countError(min, max, words);
   return z.int({ error }).min(min, { error }).max(max, { error });
@@ -114,6 +150,14 @@ function objectKey(input: unknown): string | null {
 /** Text that a function turns into a value or refuses with a sentence. */
 export function parsedText<T>(parse: (text: string) => Parsed<T>) {
   return z.string().transform((text, ctx) => take(parse(text), text, ctx));
+}
+
+/** Text that a function turns into a value, `off` and what YAML 1.1 makes of it included. */
+export function textOff<T>(description: string, parse: (text: string) => Parsed<T>, problem: string, notes: KeyNotes) {
+  const schema = z
+    .union([z.string(), z.literal(false)], { error: problem })
+    .transform((input, ctx) => take(parse(input === false ? 'off' : input), input, ctx));
+  return documented(schema, description, notes);
 }
 
 const NAME = /^[\x21-\x7e]{1,128}$/;

@@ -12,7 +12,9 @@ import {
   parseListenAddress,
   parseTargetUrl,
 } from './addresses.ts';
-import { closeCodes, limitOverrides, limits, timeoutOverrides, timeouts } from './limit-keys.ts';
+import { closeCodes } from './close-code-keys.ts';
+import { limitOverrides, limits, timeoutOverrides, timeouts } from './limit-keys.ts';
+import { admin, drain, healthPath } from './process-keys.ts';
 import { choice, choiceOff, count, countOr, documented, MAP_KEY, nameText, parsedText, tokenText } from './scalars.ts';
 
 /** What a session's backend is reached by. `base` goes before the request's path and never ends in a slash. */
@@ -37,13 +39,24 @@ export interface ListenerConfig {
   readonly address: ListenAddress;
   readonly address_text: string;
   readonly backlog: number;
+  /** A GET of exactly this path without Upgrade asks for health; null when nothing does. */
+  readonly health_path: string | null;
 }
 
-/** Limits of one direction. Sizes in bytes; Infinity is `off`. */
+/** Limits of one direction. Sizes in bytes; Infinity is `off`, also for the burst of a rate that is off. */
 export interface DirectionLimits {
   readonly max_message_size: number;
   readonly max_frame_size: number;
   readonly max_fragments: number;
+  /** Rates may have up to three decimals, and so may bursts. */
+  readonly messages_per_second: number;
+  readonly message_burst: number;
+  readonly bytes_per_second: number;
+  readonly byte_burst: number;
+  readonly control_frames_per_second: number;
+  readonly control_frame_burst: number;
+  readonly on_rate_exceeded: 'close' | 'pause' | 'drop';
+  readonly validate_utf8: boolean;
 }
 
 export interface Limits {
@@ -53,7 +66,14 @@ export interface Limits {
   readonly max_early_bytes: number;
   /** Always the global cap, also in a route's merged limits: a route's own is `own_max_sessions`. */
   readonly max_sessions: number;
+  readonly max_handshakes: number;
+  readonly handshakes_per_second: number;
+  readonly handshake_burst: number;
+  /** As with `max_sessions`: a route's own are `own_max_sessions_per_ip` and `own_handshakes_per_second_per_ip`. */
+  readonly max_sessions_per_ip: number;
+  readonly handshakes_per_second_per_ip: number;
   readonly max_buffered: number;
+  readonly max_buffered_total: number;
   readonly from_client: DirectionLimits;
   readonly from_backend: DirectionLimits;
 }
@@ -67,7 +87,12 @@ export interface Timeouts {
   readonly idle: number;
   readonly message_stall: number;
   readonly write_stall: number;
+  readonly slow_reader: number;
   readonly close: number;
+  readonly client_ping_interval: number;
+  readonly backend_ping_interval: number;
+  readonly pong: number;
+  readonly lifetime: number;
 }
 
 /** Close codes sent to the client instead of the standard ones, by cause; only what the config sets. No prototype. */
@@ -81,7 +106,10 @@ export interface RouteConfig {
   readonly upstream: string;
   readonly rewrite: string | null;
   readonly limits: Limits;
+  /** What this route's limits say of these keys: they hold on this route alone, besides the global ones. */
   readonly own_max_sessions: number;
+  readonly own_max_sessions_per_ip: number;
+  readonly own_handshakes_per_second_per_ip: number;
   readonly timeouts: Timeouts;
   readonly close_codes: CloseCodes;
   readonly compression: 'passthrough' | 'off';
@@ -114,6 +142,25 @@ export interface UpstreamConfig {
   readonly tls: TlsConfig | null;
 }
 
+/** Milliseconds. delay + grace + spread < timeout. */
+export interface DrainConfig {
+  readonly delay: number;
+  readonly grace: number;
+  readonly spread: number;
+  readonly timeout: number;
+}
+
+export interface AdminConfig {
+  /** A unix socket is for the own user only. */
+  readonly address: ListenAddress;
+  readonly address_text: string;
+  /** Never null when the address is neither loopback nor a unix socket. */
+  readonly token: string | null;
+  /** Lower-case, without a trailing dot. */
+  readonly hosts: readonly string[];
+  readonly public: readonly ('health' | 'metrics')[];
+}
+
 export interface LogConfig {
   readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error';
   readonly format: 'json' | 'pretty';
@@ -131,6 +178,9 @@ export interface Config {
   readonly limits: Limits;
   readonly timeouts: Timeouts;
   readonly close_codes: CloseCodes;
+  readonly drain: DrainConfig;
+  /** Null: no admin listener. */
+  readonly admin: AdminConfig | null;
   readonly log: LogConfig;
 }
 
@@ -164,6 +214,7 @@ const listener = z.strictObject({
     1,
     65_535,
   ).prefault(4096),
+  health_path: healthPath.prefault('off'),
 });
 
 const match = documented(
@@ -360,6 +411,8 @@ export const configSchema = z.strictObject({
   limits,
   timeouts,
   close_codes: closeCodes,
+  drain,
+  admin,
   log,
 });
 

@@ -15,6 +15,8 @@ import { Session } from '../session/session.ts';
 import { EarlyBytes } from './early-bytes.ts';
 import type { Edge, EdgeListener } from './edge.ts';
 import type { RelayedRefusal } from './exchange.ts';
+import { type Barred, Seat } from './gates.ts';
+import { asksForHealth, healthAnswer } from './health.ts';
 import { type Opened, type OpeningProgress, openBackend } from './opening.ts';
 import { RefusalReport } from './refusal-report.ts';
 import { SessionRecord } from './session-record.ts';
@@ -28,7 +30,7 @@ const RETRY_AFTER_MAX_S = 5;
 
 type State =
   | { readonly kind: 'reading'; readonly parser: RequestHeadParser }
-  | { readonly kind: 'opening'; readonly early: EarlyBytes; readonly abort: Abort; readonly route: Route }
+  | { readonly kind: 'opening'; readonly early: EarlyBytes; readonly abort: Abort; readonly seat: Seat }
   | { readonly kind: 'lingering'; discarded: number }
   | { readonly kind: 'over' };
 
@@ -49,8 +51,8 @@ interface Admitted {
 }
 
 export class Connection extends TimerEntry implements TransportReader {
+  readonly listener: EdgeListener;
   private readonly edge: Edge;
-  private readonly listener: EdgeListener;
   private readonly transport: Transport;
   private readonly onGone: (() => void) | null;
   private readonly report: RefusalReport;
@@ -83,7 +85,7 @@ export class Connection extends TimerEntry implements TransportReader {
         return;
       case 'opening':
         state.early.append(bytes, start, end);
-        if (state.early.isFull) this.transport.pause();
+        this.holdBack(state.early);
         return;
       case 'lingering':
         state.discarded += end - start;
@@ -115,6 +117,11 @@ export class Connection extends TimerEntry implements TransportReader {
     else this.close();
   }
 
+  /** What it has taken of the limits; null before its head was let in. */
+  get seat(): Seat | null {
+    return this.state.kind === 'opening' ? this.state.seat : null;
+  }
+
   /** Stop waiting for this handshake: framegate is going down. */
   drain(): void {
     if (this.state.kind === 'opening') this.refuse('draining');
@@ -135,6 +142,7 @@ export class Connection extends TimerEntry implements TransportReader {
   refuse(slug: RefusalSlug, cause?: string): void {
     if (this.state.kind === 'lingering' || this.state.kind === 'over') return;
     const row = REFUSALS[slug];
+    this.report.count(slug);
     this.report.write({ error: slug, status: row.status, cause, discarded: this.discardedEarlyBytes() });
     const retryAfter = String(1 + Math.floor(Math.random() * RETRY_AFTER_MAX_S));
     this.answer(buildRefusal(slug, this.report.requestId, 'retryAfter' in row ? [['Retry-After', retryAfter]] : []));
@@ -148,11 +156,20 @@ export class Connection extends TimerEntry implements TransportReader {
       this.refuse(parser.violation ?? 'request_line');
       return;
     }
-    const early = new EarlyBytes(this.edge.snapshot.config.limits.max_early_bytes);
-    if (parser.position < end) early.append(bytes, parser.position, end);
+    if (this.answersHealth(parser.head)) return;
+    this.report.noteComplete();
     const admitted = this.admit(parser.head);
     if (typeof admitted === 'string') this.refuse(admitted);
-    else this.open(admitted, early);
+    else this.enter(admitted, bytes.subarray(parser.position, end));
+  }
+
+  /** A probe is neither routed nor counted nor logged. */
+  private answersHealth(head: RequestHead): boolean {
+    const { edge, listener } = this;
+    const path = edge.snapshot.config.listeners.find(({ name }) => name === listener.name)?.health_path ?? null;
+    if (path === null || !asksForHealth(head, path)) return false;
+    this.answer(healthAnswer(head.method, !edge.draining && !edge.refusing));
+    return true;
   }
 
   /** The checks of a complete head, in their order: what was decided, or the slug of the first that refuses. */
@@ -174,24 +191,39 @@ export class Connection extends TimerEntry implements TransportReader {
     const route = match === null ? undefined : snapshot.routes.get(match.route.name);
     if (match === null || route === undefined) return 'no_route';
     report.noteRoute(route);
-    const { subprotocols, rewrite, own_max_sessions } = route.config;
+    const { subprotocols, rewrite } = route.config;
     const protocols = allowedProtocols(request.protocols, subprotocols);
     if (protocols.length === 0 && request.protocols.length > 0) return 'subprotocol';
-    if (edge.draining) return 'draining';
-    if (route.sessions >= own_max_sessions) return 'too_many_sessions';
     const rewritten = rewrite === null ? path : rewritePath(rewrite, match.rest);
     return { request, route, path: `${rewritten}${request.query}`, protocols };
   }
 
-  private open(admitted: Admitted, early: EarlyBytes): void {
-    const { edge } = this;
+  /** Rates and caps, asked last: what is refused for anything else takes nothing of them. */
+  private enter(admitted: Admitted, rest: Buffer): void {
+    const { edge, report } = this;
     const { route } = admitted;
-    const abort = new Abort();
-    const state: State = { kind: 'opening', early, abort, route };
+    if (edge.refusing || route.draining) {
+      this.refuse('draining');
+      return;
+    }
+    const seat = edge.buffers.isOver ? OVERLOAD : edge.gates.enter(report.client, route, edge.clock.now());
+    if (seat instanceof Seat) {
+      this.open(admitted, seat, rest);
+      return;
+    }
+    report.metrics.fromClient.limitHits.add(seat.limit);
+    this.refuse(seat.slug, seat.limit);
+  }
+
+  private open(admitted: Admitted, seat: Seat, rest: Buffer): void {
+    const { edge } = this;
+    const { limits, timeouts } = admitted.route.config;
+    const early = new EarlyBytes(limits.max_early_bytes, edge.buffers);
+    const state: State = { kind: 'opening', early, abort: new Abort(), seat };
     this.state = state;
-    route.sessions += 1;
-    edge.wheel.schedule(this, edge.clock.now() + route.config.timeouts.open);
-    if (early.isFull) this.transport.pause();
+    edge.wheel.schedule(this, edge.clock.now() + timeouts.open);
+    if (rest.length > 0) early.append(rest, 0, rest.length);
+    this.holdBack(early);
     const progress: OpeningProgress = { target: null, tries: 0 };
     this.report.progress = progress;
     this.openAndSettle(admitted, state, progress).catch((error: unknown) => {
@@ -213,6 +245,7 @@ export class Connection extends TimerEntry implements TransportReader {
       wheel: edge.wheel,
       dialer: edge.dialer,
       log: edge.log,
+      metrics: edge.metrics,
       upstream: route.upstream,
       forward: {
         request,
@@ -251,7 +284,11 @@ export class Connection extends TimerEntry implements TransportReader {
     this.state = { kind: 'over' };
     const { protocol, extensions, fields } = answer;
     const response = buildClientSwitch({ key: request.key, protocol, extensions, fields });
-    const record = new SessionRecord({ edge, route, target, facts: report.sessionFacts(opened) });
+    edge.gates.opened(state.seat);
+    report.count('ok');
+    report.metrics.profile.recordHandshake(opened.connectMs, opened.upgradeMs, report.openMs);
+    const facts = report.sessionFacts(opened);
+    const record = new SessionRecord({ edge, route, target, facts, seat: state.seat });
     record.session = new Session({
       clock: edge.clock,
       wheel: edge.wheel,
@@ -260,15 +297,16 @@ export class Connection extends TimerEntry implements TransportReader {
       client: transport,
       backend: opened.transport,
       deflate: answer.deflate,
+      metrics: record.metrics,
     });
-    edge.sessions.add(record);
-    edge.removeConnection(this);
+    edge.promote(this, record);
     transport.write(response, 0, response.length, true);
     record.session.start(state.early.take(), answer.leftover);
   }
 
   private relayRefusal(refusal: RelayedRefusal): void {
     const { status } = refusal;
+    this.report.count('backend_refused');
     this.report.write({
       error: 'backend_refused',
       status,
@@ -286,6 +324,7 @@ export class Connection extends TimerEntry implements TransportReader {
     }
     // Not one byte came: there is no request to answer.
     const { status } = REFUSALS.handshake_timeout;
+    this.edge.metrics.listener(this.listener.name).rejected.add('handshake_timeout');
     this.report.write({ error: 'handshake_timeout', status, cause: 'no byte', discarded: 0 });
     this.answer(NOTHING);
   }
@@ -305,6 +344,7 @@ export class Connection extends TimerEntry implements TransportReader {
     const { state } = this;
     const isMidHead = state.kind === 'reading' && state.parser.bytesSeen > 0;
     if (isMidHead) this.report.noteHead(state.parser, this.isPeerTrusted());
+    if (isMidHead || state.kind === 'opening') this.report.count('client_gone');
     if (state.kind === 'reading' || state.kind === 'opening') this.report.writeGone();
     this.close();
   }
@@ -312,8 +352,14 @@ export class Connection extends TimerEntry implements TransportReader {
   /** Give back what an opening holds and stop it. */
   private leaveOpening(state: Extract<State, { kind: 'opening' }>): void {
     this.state = { kind: 'over' };
-    state.route.sessions -= 1;
+    state.early.take();
+    this.edge.gates.leave(state.seat, this.edge.clock.now());
     state.abort.abort();
+  }
+
+  /** Not read any more until it is a session or refused; `timeouts.open` bounds that. */
+  private holdBack(early: EarlyBytes): void {
+    if (early.isFull || this.edge.buffers.isOver) this.transport.pause();
   }
 
   private isPeerTrusted(): boolean {
@@ -326,6 +372,7 @@ export class Connection extends TimerEntry implements TransportReader {
 }
 
 const NOTHING = Buffer.alloc(0);
+const OVERLOAD: Barred = { slug: 'overload', limit: 'max_buffered_total' };
 
 function discard(opened: Opened): void {
   opened.transport.destroy();

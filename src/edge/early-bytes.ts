@@ -1,13 +1,21 @@
-// Bytes a peer sent before the session could take them, held up to a cap. Nothing reaches the other side from here.
+// Bytes a peer sent before the session could take them, held up to a cap and counted with those of all handshakes.
+// Nothing reaches the other side from here.
+
+/** Where the bytes of all handshakes are summed up. */
+export interface EarlyLedger {
+  early: number;
+}
 
 export class EarlyBytes {
   /** Bytes held. */
   size = 0;
   private readonly bytesMax: number;
+  private readonly ledger: EarlyLedger;
   private held: Buffer = NOTHING;
 
-  constructor(bytesMax: number) {
+  constructor(bytesMax: number, ledger: EarlyLedger) {
     this.bytesMax = bytesMax;
+    this.ledger = ledger;
   }
 
   /** True when the peer should not be read any more. */
@@ -25,12 +33,14 @@ export class EarlyBytes {
       this.held = grown;
     }
     bytes.copy(this.held, this.size, start, end); // copied: outlives the read buffer
+    this.ledger.early += size - this.size;
     this.size = size;
   }
 
   /** All bytes held, or null; they are not held any more. */
   take(): Buffer | null {
     const bytes = this.size === 0 ? null : this.held.subarray(0, this.size);
+    this.ledger.early -= this.size;
     this.size = 0;
     this.held = NOTHING;
     return bytes;

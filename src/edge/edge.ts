@@ -7,7 +7,10 @@ import type { TimerWheel } from '../limits/timer-wheel.ts';
 import type { Dialer } from '../net/dial.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Log } from '../observe/log.ts';
+import { MetricsRegistry } from '../observe/metrics.ts';
+import { BufferWatch } from './buffer-watch.ts';
 import { Connection } from './connection.ts';
+import { Gates, type GatesOptions, type Seat } from './gates.ts';
 import type { SessionRecord } from './session-record.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -35,15 +38,22 @@ export class Edge {
   readonly wheel: TimerWheel;
   readonly log: Log;
   readonly dialer: Dialer;
-  readonly snapshot: Snapshot;
+  /** Replaced whole by a reload. */
+  snapshot: Snapshot;
+  readonly metrics = new MetricsRegistry();
   /** Names this instance in Via, to see a request that comes round again. */
   readonly instanceId = randomBytes(8).toString('hex');
+  /** A drain of the process has begun: not ready any more, though handshakes may still be accepted. */
   draining = false;
+  /** Listeners are closed, or about to be: complete heads get 503 `draining`. */
+  refusing = false;
   /** At most `sessionsMax` and TURNED_AWAY_MAX entries; each leaves when its client's socket is gone. */
   readonly connections = new Set<Connection>();
   /** At most one per connection. */
   readonly sessions = new Set<SessionRecord>();
-  private readonly sessionsMax: number;
+  sessionsMax: number;
+  readonly gates: Gates;
+  readonly buffers: BufferWatch;
   private turnedAway = 0;
   private sessionsStarted = 0;
   private requestsStarted = 0;
@@ -56,6 +66,18 @@ export class Edge {
     this.dialer = options.dialer;
     this.snapshot = options.snapshot;
     this.sessionsMax = options.sessionsMax;
+    this.gates = new Gates({ ...this.gateSettings(), counts: this.metrics.process });
+    this.buffers = new BufferWatch({
+      wheel: this.wheel,
+      now: () => this.clock.now(),
+      sessions: this.sessions,
+      bytesMax: this.snapshot.config.limits.max_buffered_total,
+    });
+  }
+
+  /** Bytes held for peers that have not taken them, early bytes included; looks at every session. */
+  bufferedTotal(): number {
+    return this.buffers.total();
   }
 
   /** Connections of clients, from accept to destroy. */
@@ -63,11 +85,23 @@ export class Edge {
     return this.connections.size + this.sessions.size;
   }
 
+  /** What a reload brings: for everything that is judged from now on. What is open stays, and stays counted. */
+  apply(snapshot: Snapshot, sessionsMax: number): void {
+    this.snapshot = snapshot;
+    this.sessionsMax = sessionsMax;
+    this.gates.retune(this.gateSettings(), this.seats());
+    this.buffers.retune(snapshot.config.limits.max_buffered_total);
+  }
+
   accept(transport: Transport, listener: EdgeListener): void {
+    const metrics = this.metrics.listener(listener.name);
+    metrics.connectionsAccepted += 1;
     if (this.open - this.turnedAway < this.sessionsMax) {
       this.connections.add(new Connection({ edge: this, listener, transport }));
+      metrics.connectionsOpen += 1;
       return;
     }
+    metrics.rejected.add('too_many_sessions');
     if (this.turnedAway >= TURNED_AWAY_MAX) {
       transport.destroy();
       return;
@@ -75,7 +109,8 @@ export class Edge {
     this.turnedAway += 1;
     const connection = new Connection({ edge: this, listener, transport, onGone: () => this.onTurnedAwayGone() });
     this.connections.add(connection);
-    connection.refuse('too_many_sessions');
+    metrics.connectionsOpen += 1;
+    connection.refuse('too_many_sessions', 'max_sessions');
   }
 
   nextSessionId(): string {
@@ -89,14 +124,22 @@ export class Edge {
     return this.instanceId + this.requestsStarted.toString(16).padStart(16, '0');
   }
 
-  /** `connection` is over, or has become a session. */
+  /** `connection` is over. */
   removeConnection(connection: Connection): void {
-    this.connections.delete(connection);
+    if (!this.connections.delete(connection)) return;
+    this.metrics.listener(connection.listener.name).connectionsOpen -= 1;
     this.checkEmpty();
   }
 
+  /** `connection` has become the session of `record`. */
+  promote(connection: Connection, record: SessionRecord): void {
+    this.sessions.add(record);
+    this.connections.delete(connection);
+  }
+
   removeSession(record: SessionRecord): void {
-    this.sessions.delete(record);
+    if (!this.sessions.delete(record)) return;
+    this.metrics.listener(record.facts.listener).connectionsOpen -= 1;
     this.checkEmpty();
   }
 
@@ -106,6 +149,16 @@ export class Edge {
       this.whenEmpty = resolve;
       this.checkEmpty();
     });
+  }
+
+  private gateSettings(): Omit<GatesOptions, 'counts'> {
+    const { limits, routes } = this.snapshot.config;
+    return { limits, routes, sessionsMax: this.sessionsMax, now: this.clock.now() };
+  }
+
+  private *seats(): Iterable<Seat> {
+    for (const record of this.sessions) yield record.seat;
+    for (const connection of this.connections) if (connection.seat !== null) yield connection.seat;
   }
 
   private onTurnedAwayGone(): void {

@@ -7,6 +7,7 @@ import type { AbortLike } from '../net/abort.ts';
 import { DialError, type Dialer } from '../net/dial.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Log } from '../observe/log.ts';
+import type { MetricsRegistry } from '../observe/metrics.ts';
 import { buildBackendRequest, type ForwardOptions } from '../protocol/forward.ts';
 import type { RefusalSlug } from '../protocol/refusals.ts';
 import { EchoTransport } from '../upstream/echo.ts';
@@ -19,6 +20,7 @@ export interface OpeningOptions {
   readonly wheel: TimerWheel;
   readonly dialer: Dialer;
   readonly log: Log;
+  readonly metrics: MetricsRegistry;
   readonly upstream: Upstream;
   /** All of the forwarded request but what depends on the target. */
   readonly forward: Omit<ForwardOptions, 'target' | 'hostField'>;
@@ -128,7 +130,11 @@ async function tryTarget(options: OpeningOptions, target: Target): Promise<Openi
 
 async function dialTarget(options: OpeningOptions, target: Target): Promise<Dialed | NotOpened | Retry> {
   const { clock, signal } = options;
-  if (target.endpoint.kind === 'echo') return { kind: 'dialed', transport: new EchoTransport(), ms: 0 };
+  const metrics = options.metrics.target(options.upstream.name, target.name);
+  if (target.endpoint.kind === 'echo') {
+    metrics.dial('ok', 0);
+    return { kind: 'dialed', transport: new EchoTransport(), ms: 0 };
+  }
   const startedAt = clock.now();
   try {
     const transport = await options.dialer.dial({
@@ -138,9 +144,13 @@ async function dialTarget(options: OpeningOptions, target: Target): Promise<Dial
       timeoutMs: options.connectMs,
       signal,
     });
-    return { kind: 'dialed', transport, ms: clock.now() - startedAt };
+    const ms = clock.now() - startedAt;
+    metrics.dial('ok', ms / 1000);
+    return { kind: 'dialed', transport, ms };
   } catch (error) {
     if (!(error instanceof DialError)) throw error;
+    // A dial that we gave up says nothing of the target.
+    if (error.code !== 'aborted') metrics.dial(error.code, (clock.now() - startedAt) / 1000);
     const failure: NotOpened = { kind: 'failed', error: error.code, cause: error.cause_code };
     // Without a descriptor no other target can be dialed either.
     const isFinal = signal.aborted || error.code === 'aborted' || error.code === 'no_descriptor';

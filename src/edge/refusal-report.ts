@@ -1,6 +1,7 @@
 // What is known so far about one handshake, gathered while it is checked: for its line in the log if it fails, for the
 // session's lines if it succeeds. Peer bytes are cut to a bound here; the log escapes them.
 
+import type { RouteMetrics } from '../observe/metrics.ts';
 import type { RequestHead } from '../protocol/http-head.ts';
 import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
 import type { Edge } from './edge.ts';
@@ -32,6 +33,8 @@ export class RefusalReport {
   private readonly listener: string;
   private readonly peer: string;
   private readonly startedAt: number;
+  /** When its head was complete; null before. */
+  private headAt: number | null = null;
   private host: string | undefined;
   private path: string | undefined;
   private query = '';
@@ -61,6 +64,10 @@ export class RefusalReport {
     if (peerTrusted && requestId !== undefined && REQUEST_ID.test(requestId)) this.requestId = requestId;
   }
 
+  noteComplete(): void {
+    this.headAt = this.edge.clock.now();
+  }
+
   noteRequest(request: UpgradeRequest): void {
     this.host = request.host;
     this.path = request.path;
@@ -69,6 +76,23 @@ export class RefusalReport {
 
   noteRoute(route: Route): void {
     this.route = route;
+  }
+
+  /** Where this handshake is counted. */
+  get metrics(): RouteMetrics {
+    const { metrics } = this.edge;
+    return this.route === null ? metrics.unrouted : metrics.route(this.route.config.name);
+  }
+
+  /** Since its head was complete. */
+  get openMs(): number {
+    return this.headAt === null ? 0 : this.edge.clock.now() - this.headAt;
+  }
+
+  /** The handshake is over. `result`: `ok`, `client_gone` or the slug of its refusal. */
+  count(result: string): void {
+    if (this.headAt === null) this.metrics.handshakes.add(result);
+    else this.metrics.handshake(result, this.openMs / 1000);
   }
 
   /** The line of a refused handshake: 4xx are the client's doing, 5xx want a look. */

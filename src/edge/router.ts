@@ -52,7 +52,8 @@ export class Router {
    */
   match(hostname: string, path: string, listener: string): RouteMatch | null {
     const table = this.tables.get(listener);
-    assert(table !== undefined, 'every listener was given to the constructor');
+    // A connection outlives its listener, which a reload may take away: no route is for that one any more.
+    if (table === undefined) return null;
     const exact = table.exact.get(hostname);
     const found = exact === undefined ? null : findPath(exact, path, 0);
     return found ?? matchWildcards(table, hostname, path) ?? findPath(table.any, path, 0);

@@ -1,11 +1,13 @@
 // What is known about one session besides its bytes: where it came from, where it went. Writes its log lines and
 // gives back what it holds when it ends.
 
+import type { DirectionMetrics, EndedBy, RouteMetrics } from '../observe/metrics.ts';
 import { END_CAUSES } from '../protocol/end-causes.ts';
 import type { Peer } from '../session/peer.ts';
 import type { Session, SessionOwner } from '../session/session.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Edge } from './edge.ts';
+import type { Seat } from './gates.ts';
 import type { Route } from './snapshot.ts';
 
 /** The fields of `session.open`, in the order they are logged. */
@@ -30,40 +32,71 @@ export interface SessionRecordOptions {
   readonly route: Route;
   readonly target: Target;
   readonly facts: SessionFacts;
+  readonly seat: Seat;
 }
 
 export class SessionRecord implements SessionOwner {
   /** Set right after construction, before the session starts. */
   session!: Session;
+  readonly route: Route;
+  readonly target: Target;
+  readonly facts: SessionFacts;
+  readonly startedAt: number;
+  readonly seat: Seat;
+  readonly metrics: RouteMetrics;
   private readonly edge: Edge;
-  private readonly route: Route;
-  private readonly target: Target;
-  private readonly facts: SessionFacts;
-  private readonly startedAt: number;
+  /** Direction and config key of the limits that were hit: a line in the log for the first time only. */
+  private hits: Set<string> | null = null;
 
   constructor(options: SessionRecordOptions) {
     this.edge = options.edge;
     this.route = options.route;
     this.target = options.target;
     this.facts = options.facts;
+    this.seat = options.seat;
     this.startedAt = this.edge.clock.now();
+    this.metrics = this.edge.metrics.route(this.facts.route);
+    this.metrics.sessionBegan();
     const level = this.edge.snapshot.config.log.session_open;
     if (this.edge.log.enabled(level)) this.edge.log.event(level, 'session.open', { ...this.facts });
   }
 
   onSessionEnd(session: Session): void {
     const { edge } = this;
-    this.route.sessions -= 1;
+    const now = edge.clock.now();
+    edge.gates.leave(this.seat, now);
     this.target.release();
+    this.metrics.sessionEnded(
+      byOf(session),
+      session.cause ?? 'internal_error',
+      session.client.closeSent,
+      (now - this.startedAt) / 1000,
+    );
+    this.metrics.profile.recordSession(now - this.startedAt);
     edge.log.eventOf('info', 'session.end', () => ({ ...this.facts, ...this.endOf(session) }));
     edge.removeSession(this);
   }
 
   onLimitHit(peer: Peer, limit: string, value: number): void {
+    const direction = peer.isClient ? 'from_client' : 'from_backend';
+    const metrics: DirectionMetrics = peer.isClient ? this.metrics.fromClient : this.metrics.fromBackend;
+    metrics.limitHits.add(limit);
+    const hit = `${direction} ${limit}`;
+    this.hits ??= new Set();
+    if (this.hits.has(hit)) return;
+    // At most the limits there are, each twice.
+    this.hits.add(hit);
     if (!this.edge.log.enabled('info')) return;
     const { session, route, client } = this.facts;
-    const direction = peer.isClient ? 'from_client' : 'from_backend';
     this.edge.log.event('info', 'limit.hit', { session, route, client, direction, limit, value });
+  }
+
+  /** All sessions together hold too much, and this one the most. */
+  shed(bytes: number): void {
+    const { client, backend } = this.session;
+    const source = client.transport.pending >= backend.transport.pending ? backend : client;
+    this.onLimitHit(source, 'max_buffered_total', bytes);
+    this.session.shed();
   }
 
   onSessionFault(_session: Session, error: unknown): void {
@@ -75,7 +108,7 @@ export class SessionRecord implements SessionOwner {
     const { client, backend, cause } = session;
     return {
       duration_ms: Math.round(this.edge.clock.now() - this.startedAt),
-      by: (cause !== null && END_CAUSES[cause].by) || 'proxy',
+      by: byOf(session),
       reason: cause,
       ...(session.limit === null ? {} : { limit: session.limit }),
       close_code_client: client.closeSent,
@@ -86,6 +119,10 @@ export class SessionRecord implements SessionOwner {
       from_backend: trafficOf(backend),
     };
   }
+}
+
+function byOf({ cause }: Session): EndedBy {
+  return (cause !== null && END_CAUSES[cause].by) || 'proxy';
 }
 
 function trafficOf(peer: Peer): Record<string, number> {

@@ -1,65 +1,52 @@
-// A config made ready for use: router, upstreams, trusted proxies and session policies. Built whole, replaced whole.
+// A config made ready for use: router, upstreams, trusted proxies and session policies. Built whole, replaced whole;
+// routes, upstreams and targets that the next config names too stay the same objects, with what they count.
 
-import type { Config, DirectionLimits, RouteConfig } from '../config/schema.ts';
-import type { EndCause } from '../protocol/end-causes.ts';
-import type { ScannerLimits } from '../protocol/frame-scanner.ts';
+import type { Config, RouteConfig } from '../config/schema.ts';
 import type { SessionPolicy } from '../session/policy.ts';
 import { Upstream } from '../upstream/upstream.ts';
 import { TrustedProxies } from './client-address.ts';
 import { Router } from './router.ts';
+import { policyOf } from './session-policy.ts';
 
-/** One route and all that its sessions share. */
+/** One route and all that its sessions share. A reload changes what is configured, and leaves what is counted. */
 export interface Route {
-  readonly config: RouteConfig;
-  readonly upstream: Upstream;
-  readonly policy: SessionPolicy;
+  config: RouteConfig;
+  upstream: Upstream;
+  policy: SessionPolicy;
   /** Sessions and handshakes in flight on it: what its own `max_sessions` counts. */
   sessions: number;
+  /** It takes no new sessions until it is undrained. */
+  draining: boolean;
 }
 
 export interface Snapshot {
   readonly config: Config;
   readonly router: Router;
   readonly routes: ReadonlyMap<string, Route>;
+  readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly trusted: TrustedProxies;
 }
 
-export function buildSnapshot(config: Config): Snapshot {
+/** `previous`: the snapshot that this one replaces at once. Nothing of it has changed when this throws. */
+export function buildSnapshot(config: Config, previous: Snapshot | null = null): Snapshot {
+  const listenerNames = config.listeners.map((listener) => listener.name);
+  const router = new Router(config.routes, listenerNames);
+  const trusted = new TrustedProxies(config.trusted_proxies);
+  const missing = config.routes.find((route) => config.upstreams[route.upstream] === undefined);
+  if (missing !== undefined) throw new Error(`route ${missing.name} names no upstream`);
   const upstreams = new Map<string, Upstream>();
-  for (const upstream of Object.values(config.upstreams)) upstreams.set(upstream.name, new Upstream(upstream));
+  for (const upstream of Object.values(config.upstreams)) {
+    const known = previous?.upstreams.get(upstream.name);
+    known?.reconfigure(upstream);
+    upstreams.set(upstream.name, known ?? new Upstream(upstream));
+  }
   const routes = new Map<string, Route>();
   for (const route of config.routes) {
-    const upstream = upstreams.get(route.upstream);
-    if (upstream === undefined) throw new Error(`route ${route.name} names no upstream`);
-    routes.set(route.name, { config: route, upstream, policy: policyOf(route), sessions: 0 });
+    const upstream = upstreams.get(route.upstream) as Upstream; // looked at above
+    const settings = { config: route, upstream, policy: policyOf(route) };
+    const known = previous?.routes.get(route.name);
+    const made = known === undefined ? { ...settings, sessions: 0, draining: false } : Object.assign(known, settings);
+    routes.set(route.name, made);
   }
-  const listenerNames = config.listeners.map((listener) => listener.name);
-  return {
-    config,
-    router: new Router(config.routes, listenerNames),
-    routes,
-    trusted: new TrustedProxies(config.trusted_proxies),
-  };
-}
-
-function policyOf(route: RouteConfig): SessionPolicy {
-  const { limits, timeouts } = route;
-  return {
-    fromClient: scannerLimits(limits.from_client),
-    fromBackend: scannerLimits(limits.from_backend),
-    bufferedBytesMax: limits.max_buffered,
-    idleMs: timeouts.idle,
-    messageStallMs: timeouts.message_stall,
-    writeStallMs: timeouts.write_stall,
-    closeMs: timeouts.close,
-    closeCodes: route.close_codes as Partial<Record<EndCause, number>>, // its keys were checked against the causes
-  };
-}
-
-function scannerLimits(limits: DirectionLimits): ScannerLimits {
-  return {
-    messageBytesMax: limits.max_message_size,
-    frameBytesMax: limits.max_frame_size,
-    fragmentsMax: limits.max_fragments,
-  };
+  return { config, router, routes, upstreams, trusted };
 }

@@ -74,6 +74,11 @@ export class Log {
     return this.linesRefused + (this.writer?.linesDropped ?? 0);
   }
 
+  /** What is written from now on. */
+  setLevel(level: LogLevel): void {
+    this.logger.level = level;
+  }
+
   /** Ask before building the fields of a line. */
   enabled(level: LogLevel): boolean {
     return this.logger.isLevelEnabled(level);

@@ -62,12 +62,35 @@ export const END_CAUSES = {
   backend_too_many_fragments: byBackend(CloseCode.PolicyViolation, 'max_fragments'),
   client_invalid_utf8: byClient(CloseCode.InvalidPayload, 'not UTF-8', 'client protocol error'),
   backend_invalid_utf8: byBackend(CloseCode.InvalidPayload, 'not UTF-8', 'upstream protocol error'),
+  // Which of the rates it was stands in the text that the session gives instead.
+  client_rate: byClient(CloseCode.PolicyViolation, 'rate limit'),
+  backend_rate: byBackend(CloseCode.PolicyViolation, 'rate limit'),
   client_message_stall: byClient(CloseCode.PolicyViolation, 'message_stall'),
   backend_message_stall: byBackend(CloseCode.PolicyViolation, 'message_stall'),
   client_stalled: { by: 'client', client: null, backend: leave('write_stall') },
   backend_stalled: { by: 'backend', client: notice(CloseCode.ServiceRestart, 'write_stall'), backend: null },
+  // Told at a frame boundary only: a slow peer in the middle of a frame is cut off.
+  client_slow: { by: 'client', client: notice(CloseCode.TryAgainLater, 'slow_reader'), backend: leave('slow_reader') },
+  backend_slow: {
+    by: 'backend',
+    client: notice(CloseCode.ServiceRestart, 'slow_reader'),
+    backend: leave('slow_reader'),
+  },
+  client_pong_timeout: { by: 'client', client: null, backend: leave('pong') },
+  backend_pong_timeout: { by: 'backend', client: notice(CloseCode.ServiceRestart, 'pong'), backend: null },
+  overload: {
+    by: null,
+    client: notice(CloseCode.TryAgainLater, 'max_buffered_total'),
+    backend: leave('max_buffered_total'),
+  },
   idle: byNobody(CloseCode.GoingAway, 'idle timeout'),
   drain: byNobody(CloseCode.ServiceRestart, 'server restart'),
+  lifetime: byNobody(CloseCode.ServiceRestart, 'session lifetime'),
+  route_removed: byNobody(CloseCode.ServiceRestart, 'route removed'),
+  target_removed: byNobody(CloseCode.ServiceRestart, 'target removed'),
+  target_drain: byNobody(CloseCode.ServiceRestart, 'target drain'),
+  // Code and text are what the operator asks for, where they are given.
+  admin: byNobody(CloseCode.PolicyViolation, 'closed by the operator'),
   internal_error: {
     by: null,
     client: notice(CloseCode.InternalError, 'internal error'),

@@ -70,6 +70,9 @@ export class FrameScanner {
   violationValue = 0;
   /** True between the first and the last frame of a message. */
   inMessage = false;
+  /** Bytes and frames of the current message so far, by its headers. */
+  messageBytes = 0;
+  fragments = 0;
   /** Messages begun, data payload bytes passed, and the largest message so far (by its headers). */
   messages = 0;
   dataBytes = 0;
@@ -85,10 +88,10 @@ export class FrameScanner {
   /** What a message of one short frame may hold at most; -1 when no limit lets one pass. */
   private smallMessageMax = 0;
   private limits: ScannerLimits;
+  /** Those of the next message, while one that began under others is under way. */
+  private nextLimits: ScannerLimits | null = null;
   private bytes: Buffer = NO_BYTES;
   private end = 0;
-  private messageBytes = 0;
-  private fragments = 0;
 
   constructor(options: ScannerOptions) {
     this.masked = options.masked;
@@ -96,7 +99,15 @@ export class FrameScanner {
     this.maskBit = options.masked ? MASK : 0;
     this.smallHeaderBytes = options.masked ? 6 : 2;
     this.limits = options.limits;
-    const { messageBytesMax, frameBytesMax, fragmentsMax } = options.limits;
+    this.retune(options.limits);
+  }
+
+  /** New limits from the next message on. */
+  retune(limits: ScannerLimits): void {
+    this.nextLimits = this.inMessage ? limits : null;
+    if (this.inMessage) return;
+    const { messageBytesMax, frameBytesMax, fragmentsMax } = limits;
+    this.limits = limits;
     this.smallMessageMax = fragmentsMax < 1 ? -1 : Math.min(125, messageBytesMax, frameBytesMax);
   }
 
@@ -147,6 +158,7 @@ export class FrameScanner {
     this.messages += 1;
     this.dataFrames += 1;
     this.messageBytes = length;
+    this.fragments = 1;
     if (length > this.largestMessage) this.largestMessage = length;
     this.remaining = length;
     this.position = at + this.smallHeaderBytes;
@@ -223,6 +235,7 @@ export class FrameScanner {
     this.dataFrames += 1;
     this.inMessage = first < FIN;
     this.remaining = length;
+    if (this.nextLimits !== null) this.retune(this.nextLimits);
   }
 
   private takeControl(at: number, length7: number, available: number): Step {

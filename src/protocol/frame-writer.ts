@@ -25,6 +25,11 @@ export function closeFrame(options: CloseFrameOptions): Buffer {
   return controlFrame(Opcode.Close, body, options.masked);
 }
 
+/** One whole ping that carries `token`. */
+export function pingFrame(token: Buffer, masked: boolean): Buffer {
+  return controlFrame(Opcode.Ping, token, masked);
+}
+
 function controlFrame(opcode: number, body: Buffer, masked: boolean): Buffer {
   const headerBytes = masked ? 6 : 2;
   const frame = Buffer.alloc(headerBytes + body.length);

@@ -1,30 +1,24 @@
 // One end of a session: reads what its peer sends and relays it to the other end (the relay), and owns the close
 // handshake towards its peer. The only reader, pauser and closer of its transport. It decides no end; session.ts does.
 
+import { RateVerdict } from '../limits/rates.ts';
 import type { Transport, TransportReader } from '../net/transport.ts';
-import { FrameScanner, Opcode, type ScannerLimits, Step } from '../protocol/frame-scanner.ts';
+import { FrameScanner, Opcode, Step } from '../protocol/frame-scanner.ts';
 import { closeFrame } from '../protocol/frame-writer.ts';
+import { Charges } from './charges.ts';
+import { Flow } from './flow.ts';
+import { Liveness } from './liveness.ts';
+import type { SidePolicy } from './policy.ts';
+import { ReadGate } from './read-gate.ts';
 import type { Session } from './session.ts';
+import { TextCheck } from './text-check.ts';
+import { Traffic } from './traffic.ts';
 
-/** What happens with the bytes a peer sends. */
-export const Flow = {
-  /** Frames that pass go on to the other end. */
-  Relay: 0,
-  /** Only the rest of the frame that is half relayed goes on: the other end gets our Close behind it. */
-  Tail: 1,
-  /** Nothing goes on; frames are still followed, to see the peer's Close. */
-  Watch: 2,
-  /** Nothing goes on and nothing is looked at: after the peer's Close (RFC 6455 5.5.1), its violation, or our fault. */
-  Discard: 3,
-} as const;
-export type Flow = (typeof Flow)[keyof typeof Flow];
-
-export interface PeerOptions {
+interface PeerOptions {
   readonly session: Session;
   readonly transport: Transport;
   readonly isClient: boolean;
   readonly deflate: boolean;
-  readonly limits: ScannerLimits;
 }
 
 export class Peer implements TransportReader {
@@ -52,10 +46,23 @@ export class Peer implements TransportReader {
   gone = false;
   /** When this peer's close handshake is over, whatever it did. */
   dueAt = Number.POSITIVE_INFINITY;
-  /** How often this peer was not read because the other one was too slow. */
-  pauses = 0;
 
-  private readonly session: Session;
+  /** Pings of our own, and what is owed to us for a relayed one. */
+  readonly liveness: Liveness;
+  /** Whether this peer is read. */
+  readonly gate: ReadGate;
+  /** Since when something has waited for this peer without a break. */
+  waitingSince = 0;
+  /** True when the frame half relayed from this peer will never be completed, though the peer is still there. */
+  isTorn = false;
+
+  readonly session: Session;
+  private readonly charges: Charges;
+  private readonly text: TextCheck | null;
+  private readonly traffic: Traffic;
+  /** True while the payload of a dropped frame passes by. */
+  private skipping = false;
+  private mustPause = false;
   /** The incomplete header or control frame at the end of the last read, at most SPILL_BYTES_MAX. */
   private spill: Buffer | null = null;
   private progressMark = 0;
@@ -64,15 +71,43 @@ export class Peer implements TransportReader {
     this.session = options.session;
     this.transport = options.transport;
     this.isClient = options.isClient;
-    this.scanner = new FrameScanner({
-      masked: options.isClient,
-      deflate: options.deflate,
-      limits: options.limits,
-    });
+    const { policy, metrics } = options.session;
+    const { isClient, deflate } = options;
+    const { rates, validateUtf8 } = this.side;
+    const limits = isClient ? policy.fromClient : policy.fromBackend;
+    this.scanner = new FrameScanner({ masked: isClient, deflate, limits });
     const now = this.session.clock.now();
     this.lastByteAt = now;
     this.messageAt = now;
     this.progressAt = now;
+    this.charges = new Charges(rates, now);
+    this.text = validateUtf8 ? new TextCheck(isClient) : null;
+    this.traffic = isClient
+      ? new Traffic(metrics.fromClient, metrics.profile.fromClient)
+      : new Traffic(metrics.fromBackend, metrics.profile.fromBackend);
+    this.liveness = new Liveness();
+    this.gate = new ReadGate(this, this.traffic);
+  }
+
+  /** What this side may send, and how it is kept honest. */
+  get side(): SidePolicy {
+    return this.isClient ? this.session.policy.client : this.session.policy.backend;
+  }
+
+  /** True while the other peer has only a part of a frame from this one. */
+  get relaysFrame(): boolean {
+    return this.flow <= Flow.Tail && this.scanner.remaining > 0 && !this.skipping;
+  }
+
+  /** The policy of the session is another one: sizes count from the next message on, rates from now. */
+  retune(now: number): void {
+    const { policy } = this.session;
+    this.scanner.retune(this.isClient ? policy.fromClient : policy.fromBackend);
+    this.charges.retune(this.side.rates, now);
+  }
+
+  get pauses(): number {
+    return this.gate.pauses;
   }
 
   /** True while a message, or the header of one, has begun and is not complete. */
@@ -87,9 +122,10 @@ export class Peer implements TransportReader {
 
   onBytes(bytes: Buffer, start: number, end: number): void {
     const now = this.session.clock.now();
+    this.traffic.noteSilence(now - this.lastByteAt);
     this.lastByteAt = now;
     if (this.flow === Flow.Discard) return;
-    const wasMidFrame = this.scanner.remaining > 0;
+    const wasMidFrame = this.relaysFrame;
     try {
       if (this.spill === null) this.relay(bytes, start, end, this.transport.stable, now);
       else this.relayBehindSpill(this.spill, bytes, start, end, now);
@@ -124,12 +160,14 @@ export class Peer implements TransportReader {
   private noteTaken(now: number): void {
     const pending = this.transport.pending;
     this.progressAt = now;
+    this.liveness.takenAt = now;
     const source = this.other;
-    if (source.transport.paused && pending <= this.session.policy.bufferedBytesMax / 2) {
-      source.messageAt = now; // a message cannot stall while it is not read
-      source.transport.resume();
-    }
-    if (pending > 0 || this.closeSent === null || this.closeFlushed) return;
+    source.traffic.noteBuffered(pending);
+    if (pending <= this.session.policy.bufferedBytesMax / 2) source.gate.open(now);
+    if (pending > 0) return;
+    this.liveness.noteFlushed(now);
+    this.session.watch(this);
+    if (this.closeSent === null || this.closeFlushed) return;
     this.onCloseFlushed(now);
     this.session.settle(now);
   }
@@ -138,16 +176,33 @@ export class Peer implements TransportReader {
   private relay(bytes: Buffer, start: number, end: number, stable: boolean, now: number): void {
     const scanner = this.scanner;
     scanner.feed(bytes, start, end);
+    this.text?.begin(start);
     if (this.flow === Flow.Tail) this.relayTail(bytes, start, end, stable, now);
+    // Where the data frame at hand begins; before these bytes, as long as none has begun in them.
+    let frameAt = -1;
     for (;;) {
-      switch (scanner.next()) {
+      const step = scanner.next();
+      const isSkipped = this.skipping;
+      if (isSkipped) start = this.skip(step);
+      if (this.text !== null && this.flow === Flow.Relay && !this.text.passes(bytes, scanner, step)) {
+        if (frameAt >= start) this.forward(bytes, start, frameAt, stable, now);
+        this.endText(frameAt < 0 && !isSkipped);
+        return;
+      }
+      switch (step) {
         case Step.NeedData:
           this.forward(bytes, start, scanner.position, stable, now);
           if (scanner.position < end) this.keepSpill(bytes, scanner.position, end, now);
           this.noteProgress(now);
+          if (this.mustPause) this.pauseForRate(now);
           return;
         case Step.Header:
+          frameAt = scanner.frameStart;
+          this.traffic.noteFrame(scanner, now);
+          this.charge(bytes, start, stable, now);
+          break;
         case Step.Control:
+          start = this.takeControl(bytes, start, stable, now);
           break;
         case Step.Close:
           this.onClose(bytes, start, stable, now);
@@ -184,6 +239,70 @@ export class Peer implements TransportReader {
     this.session.settle(now); // the other peer may have nothing to answer any more
   }
 
+  /** Past the payload of a dropped frame: where what may go on begins again. */
+  private skip(step: Step): number {
+    const { position, frameStart, remaining } = this.scanner;
+    this.skipping = step === Step.NeedData && remaining > 0;
+    return step === Step.NeedData ? position : frameStart;
+  }
+
+  /** The header of a data frame meets the rates. What is not let through ends the range before it. */
+  private charge(bytes: Buffer, start: number, stable: boolean, now: number): void {
+    const { scanner, charges } = this;
+    if (this.flow !== Flow.Relay) return;
+    const verdict = charges.dataFrame(scanner, now);
+    if (verdict === RateVerdict.Pass) return;
+    this.session.onRateExceeded(this, charges.exceeded, verdict === RateVerdict.Drop && scanner.opcode === 0);
+    if (verdict === RateVerdict.Pause) {
+      this.mustPause = true;
+      return;
+    }
+    this.forward(bytes, start, scanner.frameStart, stable, now);
+    this.skipping = true;
+    if (verdict === RateVerdict.Close) this.session.blameRate(this, charges.exceeded);
+  }
+
+  /** A ping or pong: charged, relayed, or swallowed when it answers our own ping. Gives where the range goes on. */
+  private takeControl(bytes: Buffer, start: number, stable: boolean, now: number): number {
+    const { scanner } = this;
+    if (this.flow !== Flow.Relay) return start;
+    const isPing = scanner.opcode === Opcode.Ping;
+    const key = this.isClient ? bytes.readUInt32BE(scanner.payloadStart - 4) : 0;
+    if (!isPing && this.liveness.isAnswer(bytes, scanner.payloadStart, scanner.position, key)) {
+      this.forward(bytes, start, scanner.frameStart, stable, now);
+      this.session.onPong(this, this.liveness.noteAnswer(now));
+      return scanner.position;
+    }
+    if (!isPing) this.liveness.owesPong = false;
+    if (this.charges.control(isPing, this.side.rates, now) === RateVerdict.Pass) {
+      if (isPing) {
+        this.other.liveness.owesPong = true;
+        this.other.charges.owePong(this.other.side.rates, now);
+      }
+      return start;
+    }
+    this.session.onRateExceeded(this, this.charges.exceeded, false);
+    this.forward(bytes, start, scanner.frameStart, stable, now);
+    this.session.blameRate(this, this.charges.exceeded);
+    return scanner.position;
+  }
+
+  /** Its text is no UTF-8. `isTorn`: a part of the frame was relayed, and the rest of it must not follow. */
+  private endText(isTorn: boolean): void {
+    this.isTorn = isTorn;
+    this.flow = Flow.Discard;
+    this.session.onInvalidText(this);
+  }
+
+  /** Pay for what was sent too fast by not being read; a debt longer than anybody waits for a write is never paid. */
+  private pauseForRate(now: number): void {
+    this.mustPause = false;
+    const pauseMs = this.charges.pauseMs(now);
+    if (this.flow !== Flow.Relay || pauseMs === 0) return;
+    if (pauseMs > this.session.policy.writeStallMs) this.session.blameRate(this, this.charges.exceeded);
+    else this.gate.holdUntil(now + pauseMs, now);
+  }
+
   private forward(bytes: Buffer, start: number, end: number, stable: boolean, now: number): void {
     if (this.flow === Flow.Relay && end > start) this.write(bytes, start, end, stable, now);
   }
@@ -194,11 +313,14 @@ export class Peer implements TransportReader {
     sink.write(bytes, start, end, stable);
     const pending = sink.pending;
     if (pending === 0) return;
-    if (before === 0) this.other.progressAt = now;
-    if (pending >= this.session.policy.bufferedBytesMax && !this.transport.paused) {
-      this.transport.pause();
-      this.pauses += 1;
-    }
+    if (before === 0) this.other.noteWaiting(now);
+    this.traffic.noteBuffered(pending);
+    if (pending >= this.session.policy.bufferedBytesMax) this.gate.close(now);
+  }
+
+  private noteWaiting(now: number): void {
+    this.progressAt = now;
+    this.waitingSince = now;
   }
 
   private keepSpill(bytes: Buffer, start: number, end: number, now: number): void {
@@ -211,6 +333,7 @@ export class Peer implements TransportReader {
   }
 
   private noteProgress(now: number): void {
+    this.traffic.noteBytes(this.scanner.dataBytes);
     const mark = this.scanner.dataBytes + this.scanner.dataFrames;
     if (mark === this.progressMark) return;
     this.progressMark = mark;
@@ -239,8 +362,8 @@ export class Peer implements TransportReader {
   askClose(now: number): void {
     if (this.closeSent !== null || this.gone) return;
     const source = this.other;
-    const isMidFrame = source.flow <= Flow.Tail && source.scanner.remaining > 0;
-    if (isMidFrame && source.isFinished) {
+    const isMidFrame = source.relaysFrame;
+    if (source.isTorn || (isMidFrame && source.isFinished)) {
       this.cutOff();
       return;
     }
@@ -264,12 +387,12 @@ export class Peer implements TransportReader {
       return;
     }
     const frame = closeFrame({ code: notice.code, reason: notice.text, masked: !this.isClient });
-    if (this.transport.pending === 0) this.progressAt = now;
+    if (this.transport.pending === 0) this.noteWaiting(now);
     this.transport.write(frame, 0, frame.length, true);
     this.closeSent = notice.code;
     this.closeIsOurs = true;
     // Nothing is sent behind a Close, so what its source still says is only read, whatever the pressure was.
-    this.other.transport.resume();
+    this.other.gate.readOn();
     this.onCloseWritten(now);
   }
 
@@ -306,9 +429,22 @@ export class Peer implements TransportReader {
     this.gone = true;
     this.closeWaits = false;
     this.dueAt = Number.POSITIVE_INFINITY;
-    if (this.other.scanner.remaining > 0 && this.other.flow <= Flow.Tail) this.session.midFrame = true;
+    if (this.other.isTorn || this.other.relaysFrame) this.session.midFrame = true;
+    this.traffic.noteGone(this.scanner.dataBytes, this.session.clock.now());
     this.transport.destroy();
     if (this.other.flow <= Flow.Tail) this.other.flow = Flow.Watch;
-    this.other.transport.resume();
+    this.other.traffic.noteBuffered(0);
+    this.other.gate.readOn();
+  }
+
+  /** Ping this peer, which was silent, if one may go to it now; else it is tried again. */
+  ping(now: number): void {
+    const { liveness, transport } = this;
+    if (this.closeSent !== null || transport.pending > 0) return;
+    if (liveness.relayedServes(now) || this.other.relaysFrame) return;
+    const frame = liveness.frame(now, !this.isClient);
+    this.noteWaiting(now);
+    transport.write(frame, 0, frame.length, true);
+    if (transport.pending === 0) liveness.noteFlushed(now);
   }
 }

@@ -2,24 +2,37 @@
 // Closes. It reads and writes no bytes itself; its two peers do.
 
 import type { Clock } from '../limits/clock.ts';
+import type { RateKey } from '../limits/rates.ts';
 import { TimerEntry, type TimerWheel } from '../limits/timer-wheel.ts';
 import type { Transport } from '../net/transport.ts';
+import type { RouteMetrics } from '../observe/metrics.ts';
+import { CloseCode } from '../protocol/close-codes.ts';
 import { type CloseNotice, END_CAUSES, type EndCause, type EndCauseRow } from '../protocol/end-causes.ts';
 import { VIOLATIONS, type ViolationRule } from '../protocol/violations.ts';
-import { Flow, Peer } from './peer.ts';
-import type { SessionPolicy } from './policy.ts';
+import { Flow } from './flow.ts';
+import { Peer } from './peer.ts';
+import { rateOf, type SessionPolicy } from './policy.ts';
 
 /**
  * How long the side that caused an end waits for its Close while the other side, which has got its own at once, may
  * still answer what was relayed before: replies to legal messages arrive, as they would without a proxy in between.
  */
 const LAST_ANSWERS_MS = 200;
+/** How long a ping that is due waits for a frame boundary before it is tried again. */
+const PING_RETRY_MS = 100;
 
-/** Who is told of a session's end, of a limit that was hit and of our own bugs. Each at most once per session. */
+const RATE_RULE = { close: CloseCode.PolicyViolation } as const;
+const INVALID_TEXT_RULE = {
+  close: CloseCode.InvalidPayload,
+  text: 'text not UTF-8',
+  limit: null,
+} as const;
+
+/** Who is told of a session's end and of our own bugs, each at most once, and of every limit that was hit. */
 export interface SessionOwner {
   onSessionEnd(session: Session): void;
   onSessionFault(session: Session, error: unknown): void;
-  /** `peer` went over a limit: its config key, and the bytes or frames it came to. */
+  /** `peer` went over a limit: its config key, and what it came to, or the rate it went over. At every hit. */
   onLimitHit(peer: Peer, limit: string, value: number): void;
 }
 
@@ -32,11 +45,16 @@ export interface SessionOptions {
   readonly backend: Transport;
   /** True when permessage-deflate was agreed on. */
   readonly deflate: boolean;
+  /** Counters and profile of its route. */
+  readonly metrics: RouteMetrics;
 }
 
 export class Session extends TimerEntry {
   readonly clock: Clock;
-  readonly policy: SessionPolicy;
+  /** Replaced by a reload. */
+  policy: SessionPolicy;
+  /** Counters and profile of its route. */
+  readonly metrics: RouteMetrics;
   readonly client: Peer;
   readonly backend: Peer;
   /** Why it ends: the first cause, null while it lives. */
@@ -48,12 +66,17 @@ export class Session extends TimerEntry {
   private readonly wheel: TimerWheel;
   private readonly owner: SessionOwner;
   /** The violation behind `cause`, if one is. */
-  private rule: ViolationRule | null = null;
+  private rule: Pick<ViolationRule, 'close' | 'text' | 'limit'> | null = null;
   /** When the side at fault gets its Close, though the other has not answered. */
   private graceAt = Number.POSITIVE_INFINITY;
   private finished = false;
   /** True once a bug of ours was met; a second one ends everything at once. */
   private faulted = false;
+  private lifetimeAt: number;
+  /** Spread, so that sessions which began together, or met a reload together, do not end together. */
+  private readonly lifetimeShare = 0.9 + 0.1 * Math.random();
+  /** What an operator asked to be told, instead of the cause's own words. */
+  private asked: CloseNotice | null = null;
 
   constructor(options: SessionOptions) {
     super();
@@ -61,11 +84,11 @@ export class Session extends TimerEntry {
     this.wheel = options.wheel;
     this.policy = options.policy;
     this.owner = options.owner;
-    const { deflate, policy } = options;
-    const client = { session: this, transport: options.client, isClient: true, deflate, limits: policy.fromClient };
-    const backend = { session: this, transport: options.backend, isClient: false, deflate, limits: policy.fromBackend };
-    this.client = new Peer(client);
-    this.backend = new Peer(backend);
+    const { deflate, policy, metrics } = options;
+    this.metrics = metrics;
+    this.lifetimeAt = this.clock.now() + policy.lifetimeMs * this.lifetimeShare;
+    this.client = new Peer({ session: this, transport: options.client, isClient: true, deflate });
+    this.backend = new Peer({ session: this, transport: options.backend, isClient: false, deflate });
     this.client.other = this.backend;
     this.backend.other = this.client;
   }
@@ -79,8 +102,15 @@ export class Session extends TimerEntry {
     // Kept bytes are owned by nobody else, but the relay may treat them as any read.
     if (backendBytes !== null) backend.onBytes(backendBytes, 0, backendBytes.length);
     if (clientBytes !== null) client.onBytes(clientBytes, 0, clientBytes.length);
-    if (backend.other.transport.pending < this.policy.bufferedBytesMax) backend.transport.resume();
-    if (client.other.transport.pending < this.policy.bufferedBytesMax) client.transport.resume();
+    this.beginReading(backend);
+    this.beginReading(client);
+  }
+
+  private beginReading(peer: Peer): void {
+    // What was kept may have filled the other side already, or cost more than this one has.
+    if (peer.gate.heldUntil > 0 || peer.other.transport.pending >= this.policy.bufferedBytesMax) return;
+    peer.transport.resume();
+    this.watch(peer);
   }
 
   /** True when a Close went both ways on both sides. */
@@ -98,12 +128,36 @@ export class Session extends TimerEntry {
    * End it for a cause that no byte of a peer shows. The client is told first, and its frames are still relayed until
    * its Close, its FIN or `timeouts.close`; then the backend is told.
    */
-  end(cause: EndCause, limit: string | null = null): void {
+  end(cause: EndCause, options: { readonly limit?: string; readonly notice?: CloseNotice } = {}): void {
     if (this.cause !== null) return;
     const now = this.clock.now();
-    this.begin(cause, limit);
+    this.begin(cause, options.limit ?? null);
+    this.asked = options.notice ?? null;
     this.client.askClose(now);
     this.settle(now);
+  }
+
+  /** Too much waits in all sessions together: this one gives back what it holds. Nobody is waited for. */
+  shed(): void {
+    if (this.cause !== null) return;
+    const now = this.clock.now();
+    this.begin('overload', 'max_buffered_total');
+    this.closeAtBoundary(this.client, now);
+    this.backend.askClose(now);
+    this.settle(now);
+  }
+
+  /** New limits and timeouts: sizes and rates from the next frame, the rest from now. */
+  retune(policy: SessionPolicy): void {
+    if (this.finished) return;
+    const now = this.clock.now();
+    if (policy.lifetimeMs !== this.policy.lifetimeMs) {
+      this.lifetimeAt = now + policy.lifetimeMs * this.lifetimeShare;
+    }
+    this.policy = policy;
+    this.client.retune(now);
+    this.backend.retune(now);
+    this.rearm(now);
   }
 
   /** Cut both sides off at once, whatever they are at. */
@@ -137,7 +191,7 @@ export class Session extends TimerEntry {
   private closeAfterFault(peer: Peer, torn: Peer | null, now: number): void {
     if (peer.gone) return;
     try {
-      if (peer === torn || peer.other.scanner.remaining > 0) {
+      if (peer === torn || peer.other.isTorn || (peer.other.scanner.remaining > 0 && peer.closeSent === null)) {
         this.midFrame = true;
         peer.cutOff();
       } else {
@@ -159,9 +213,41 @@ export class Session extends TimerEntry {
     this.settle(now);
   }
 
+  /** `peer` broke a rate: its frame is not relayed, or it is not read for a while. */
+  onRateExceeded(peer: Peer, key: RateKey, isRepeated: boolean): void {
+    if (!isRepeated) this.owner.onLimitHit(peer, key, rateOf(peer.side, key));
+  }
+
+  blameRate(peer: Peer, key: RateKey): void {
+    const now = this.clock.now();
+    if (this.cause === null) {
+      this.rule = { ...RATE_RULE, text: key, limit: key };
+      this.blame(peer, peer.isClient ? 'client_rate' : 'backend_rate', key, now);
+    } else {
+      peer.other.askClose(now); // what follows a frame that is left out must not go on either
+    }
+    this.settle(now);
+  }
+
+  /** A text message of `peer` is no UTF-8. */
+  onInvalidText(peer: Peer): void {
+    const now = this.clock.now();
+    if (this.cause === null) {
+      this.rule = INVALID_TEXT_RULE;
+      this.blame(peer, peer.isClient ? 'client_invalid_utf8' : 'backend_invalid_utf8', null, now);
+    }
+    this.settle(now);
+  }
+
+  /** `peer` answered a ping of ours after `ms`. */
+  onPong(_peer: Peer, ms: number): void {
+    this.metrics.pingRtt.observe(ms / 1000);
+  }
+
   /** What `peer` is told by our own Close; null when it is only cut off. */
   noticeFor(peer: Peer): CloseNotice | null {
     if (this.cause === null) return null;
+    if (peer.isClient && this.asked !== null) return this.asked;
     const row: EndCauseRow = END_CAUSES[this.cause];
     const notice = peer.isClient ? row.client : row.backend;
     if (notice === null) return null;
@@ -191,6 +277,11 @@ export class Session extends TimerEntry {
     if (at < this.dueAt && !this.finished) this.wheel.schedule(this, at);
   }
 
+  /** See to it that the silence of `peer` is noticed when it is due, after times in which it did not count too. */
+  watch(peer: Peer): void {
+    if (this.cause === null) this.arm(Math.min(this.pongAt(peer), this.pingAt(peer)));
+  }
+
   override onTimer(now: number): void {
     if (this.finished) return;
     try {
@@ -206,7 +297,10 @@ export class Session extends TimerEntry {
     this.checkClose(this.backend, now);
     this.checkStalls(this.client, now);
     this.checkStalls(this.backend, now);
-    if (this.cause === null && now >= this.idleAt()) this.end('idle', 'idle');
+    this.checkReading(this.client, now);
+    this.checkReading(this.backend, now);
+    if (this.cause === null && now >= this.idleAt()) this.end('idle', { limit: 'idle' });
+    if (this.cause === null && now >= this.lifetimeAt) this.end('lifetime', { limit: 'lifetime' });
     if (now >= this.graceAt) {
       this.graceAt = Number.POSITIVE_INFINITY;
       this.client.askClose(now);
@@ -261,12 +355,57 @@ export class Session extends TimerEntry {
       peer.cutOff();
       return;
     }
+    if (this.cause === null && now >= this.slowAt(peer)) {
+      this.begin(peer.isClient ? 'client_slow' : 'backend_slow', 'slow_reader');
+      this.closeAtBoundary(peer, now);
+      peer.other.askClose(now);
+      return;
+    }
     if (this.cause === null && now >= this.messageStallAt(peer)) {
       this.blame(peer, peer.isClient ? 'client_message_stall' : 'backend_message_stall', 'message_stall', now);
     }
   }
 
+  /** The pauses and pings of one peer. */
+  private checkReading(peer: Peer, now: number): void {
+    if (peer.gone) return;
+    if (peer.gate.heldUntil > 0 && now >= peer.gate.heldUntil) peer.gate.open(now);
+    if (this.cause !== null) return;
+    const { liveness } = peer;
+    if (peer.lastByteAt >= liveness.silentSince) liveness.noteAlive();
+    if (now >= this.pongAt(peer)) {
+      this.begin(peer.isClient ? 'client_pong_timeout' : 'backend_pong_timeout', 'pong');
+      peer.cutOff();
+    } else if (now >= this.pingAt(peer)) {
+      peer.ping(now);
+    }
+  }
+
+  /** When the silence of `peer` after a ping is too long; what waited for it and was taken is a sign of life too. */
+  private pongAt(peer: Peer): number {
+    if (peer.transport.paused) return Number.POSITIVE_INFINITY;
+    return Math.max(peer.liveness.silentSince, peer.liveness.takenAt) + this.policy.pongMs;
+  }
+
+  /** When `peer` has been silent for so long that it is pinged. */
+  private pingAt(peer: Peer): number {
+    if (peer.transport.paused || peer.liveness.silentSince < Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
+    return peer.lastByteAt + peer.side.pingIntervalMs;
+  }
+
+  private slowAt(peer: Peer): number {
+    return peer.transport.pending > 0 ? peer.waitingSince + this.policy.slowReaderMs : Number.POSITIVE_INFINITY;
+  }
+
+  /** Close at a frame boundary, cut off within a frame: `peer` takes nothing that could be waited for. */
+  private closeAtBoundary(peer: Peer, now: number): void {
+    if (peer.other.relaysFrame) peer.cutOff();
+    else peer.askClose(now);
+  }
+
   private idleAt(): number {
+    // What is not read for its rate cannot show that it is there.
+    if (this.client.gate.heldUntil > 0 || this.backend.gate.heldUntil > 0) return Number.POSITIVE_INFINITY;
     return Math.max(this.client.lastByteAt, this.backend.lastByteAt) + this.policy.idleMs;
   }
 
@@ -285,13 +424,21 @@ export class Session extends TimerEntry {
    */
   private rearm(now: number): void {
     const { client, backend, policy } = this;
-    let at = now + Math.min(policy.messageStallMs, policy.writeStallMs);
+    let at = now + Math.min(policy.messageStallMs, policy.writeStallMs, policy.slowReaderMs);
     for (const peer of [client, backend]) {
       if (peer.gone) continue;
       at = Math.min(at, peer.dueAt, this.writeStallAt(peer));
-      if (this.cause === null) at = Math.min(at, this.messageStallAt(peer));
+      if (peer.gate.heldUntil > 0) at = Math.min(at, peer.gate.heldUntil);
+      if (this.cause !== null) continue;
+      at = Math.min(at, this.messageStallAt(peer), this.slowAt(peer), this.pongAt(peer));
+      // Answered meanwhile, which nothing wakes us for, it is pinged again on time.
+      const againAt = peer.liveness.silentSince + peer.side.pingIntervalMs;
+      if (againAt > now) at = Math.min(at, againAt);
+      // A ping that could not go out yet is tried again soon.
+      at = Math.min(at, Math.max(this.pingAt(peer), now + PING_RETRY_MS));
     }
-    at = Math.min(at, this.graceAt, this.cause === null ? this.idleAt() : Number.POSITIVE_INFINITY);
+    at = Math.min(at, this.graceAt);
+    if (this.cause === null) at = Math.min(at, this.idleAt(), this.lifetimeAt);
     this.wheel.schedule(this, at);
   }
 

@@ -10,20 +10,25 @@ const PORT_SECURE = 443;
 export class Target {
   readonly name: string;
   readonly endpoint: Endpoint;
-  readonly weight: number;
+  /** As the config has it. */
+  url: string;
+  weight: number;
   /** Infinity for no limit. */
-  readonly sessionsMax: number;
-  /** Slots taken: open sessions and handshakes that dial this target now. Never above `sessionsMax`. */
+  sessionsMax: number;
+  /** Slots taken: open sessions and handshakes that dial this target now. None is taken at `sessionsMax`. */
   sessions = 0;
+  /** It takes no new sessions until it is undrained. */
+  draining = false;
   /** Slots ever taken. */
   sessionsTotal = 0;
-  private readonly host: UpstreamConfig['host'];
+  private host: UpstreamConfig['host'];
   /** What the backend calls itself: the host of its URL. */
   private readonly authority: string;
 
   constructor(config: TargetConfig, host: UpstreamConfig['host']) {
     this.name = config.name;
     this.endpoint = config.endpoint;
+    this.url = config.url;
     this.weight = config.weight;
     this.sessionsMax = config.max_sessions;
     this.host = host;
@@ -31,7 +36,15 @@ export class Target {
   }
 
   get hasRoom(): boolean {
-    return this.sessions < this.sessionsMax;
+    return this.sessions < this.sessionsMax && !this.draining;
+  }
+
+  /** A new config of the same name and endpoint: what is counted stays. */
+  reconfigure(config: TargetConfig, host: UpstreamConfig['host']): void {
+    this.url = config.url;
+    this.weight = config.weight;
+    this.sessionsMax = config.max_sessions;
+    this.host = host;
   }
 
   acquire(): void {

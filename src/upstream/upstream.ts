@@ -1,44 +1,81 @@
 // A named set of targets and how one is chosen. It owns the targets' eligibility and the turns of the source
 // addresses; dialing and retrying are the caller's.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { TlsConfig, UpstreamConfig } from '../config/schema.ts';
 import { BALANCERS, type Balancer } from './balance.ts';
 import { Target } from './target.ts';
 
 export class Upstream {
   readonly name: string;
-  readonly targets: readonly Target[];
-  /** More targets tried after a failed dial. */
-  readonly retries: number;
-  readonly tls: TlsConfig | null;
-  private readonly balancer: Balancer<Target>;
-  private readonly localAddresses: readonly string[];
+  private config: UpstreamConfig;
+  private ownTargets: readonly Target[];
+  private balancer: Balancer<Target>;
   private localTurn = 0;
 
   constructor(config: UpstreamConfig) {
     this.name = config.name;
-    this.targets = config.targets.map((target) => new Target(target, config.host));
-    this.retries = config.retries;
-    this.tls = config.tls;
+    this.config = config;
+    this.ownTargets = config.targets.map((target) => new Target(target, config.host));
     this.balancer = BALANCERS[config.balance]<Target>();
-    this.localAddresses = config.local_addresses;
+  }
+
+  get targets(): readonly Target[] {
+    return this.ownTargets;
+  }
+
+  /** More targets tried after a failed dial. */
+  get retries(): number {
+    return this.config.retries;
+  }
+
+  get tls(): TlsConfig | null {
+    return this.config.tls;
+  }
+
+  get balance(): UpstreamConfig['balance'] {
+    return this.config.balance;
+  }
+
+  /**
+   * Take on a new config of the same name. A target with the same name and endpoint stays what it was, with its
+   * counters; one whose endpoint changed is another target, but stays drained if it was.
+   */
+  reconfigure(config: UpstreamConfig): void {
+    const known = new Map(this.ownTargets.map((target) => [target.name, target]));
+    const targets = config.targets.map((target) => {
+      const old = known.get(target.name);
+      if (old !== undefined && isDeepStrictEqual(old.endpoint, target.endpoint)) {
+        old.reconfigure(target, config.host);
+        return old;
+      }
+      const made = new Target(target, config.host);
+      made.draining = old?.draining ?? false;
+      return made;
+    });
+    const isSame = targets.length === this.ownTargets.length && targets.every((one, at) => one === this.ownTargets[at]);
+    // A balancer knows its targets by their places.
+    if (!isSame || config.balance !== this.config.balance) this.balancer = BALANCERS[config.balance]<Target>();
+    if (!isSame) this.ownTargets = targets;
+    this.config = config;
   }
 
   /** The target for the next session among those with room and not in `tried`; null when there is none. */
   pick(tried: ReadonlySet<Target>): Target | null {
-    return this.balancer.pick(this.targets, (target) => target.hasRoom && !tried.has(target));
+    return this.balancer.pick(this.ownTargets, (target) => target.hasRoom && !tried.has(target));
   }
 
   /** Whether `pick` would find a target, without taking a turn. */
   canPick(tried: ReadonlySet<Target>): boolean {
-    return this.targets.some((target) => target.hasRoom && !tried.has(target));
+    return this.ownTargets.some((target) => target.hasRoom && !tried.has(target));
   }
 
   /** The source address of the next dial, each in turn; null leaves the choice to the system. */
   nextLocalAddress(): string | null {
-    if (this.localAddresses.length === 0) return null;
-    const address = this.localAddresses[this.localTurn % this.localAddresses.length] ?? null;
-    this.localTurn = (this.localTurn + 1) % this.localAddresses.length;
+    const addresses = this.config.local_addresses;
+    if (addresses.length === 0) return null;
+    const address = addresses[this.localTurn % addresses.length] ?? null;
+    this.localTurn = (this.localTurn + 1) % addresses.length;
     return address;
   }
 }

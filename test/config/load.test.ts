@@ -6,6 +6,61 @@ import { formatProblems } from '../../src/config/problems.ts';
 import { errorsOf, loaded, MINIMAL, problemsOf, warningsOf } from './loading.ts';
 
 const OFF = Number.POSITIVE_INFINITY;
+/** What a direction is without any rate. */
+const UNRATED = {
+  messages_per_second: OFF,
+  message_burst: OFF,
+  bytes_per_second: OFF,
+  byte_burst: OFF,
+  control_frames_per_second: OFF,
+  control_frame_burst: OFF,
+  validate_utf8: false,
+};
+const DEFAULT_LIMITS = {
+  max_head_size: 16_384,
+  max_target_size: 8192,
+  max_header_fields: 100,
+  max_early_bytes: 65_536,
+  max_sessions: 10_000,
+  max_handshakes: 1000,
+  handshakes_per_second: OFF,
+  handshake_burst: OFF,
+  max_sessions_per_ip: OFF,
+  handshakes_per_second_per_ip: OFF,
+  max_buffered: 262_144,
+  max_buffered_total: OFF,
+  from_client: {
+    ...UNRATED,
+    max_message_size: 1_048_576,
+    max_frame_size: 1_048_576,
+    max_fragments: 1024,
+    control_frames_per_second: 10,
+    control_frame_burst: 20,
+    on_rate_exceeded: 'close',
+  },
+  from_backend: {
+    ...UNRATED,
+    max_message_size: 16_777_216,
+    max_frame_size: 16_777_216,
+    max_fragments: 16_384,
+    on_rate_exceeded: 'pause',
+  },
+};
+const DEFAULT_TIMEOUTS = {
+  handshake: 10_000,
+  connect: 5000,
+  upgrade: 10_000,
+  open: 15_000,
+  idle: 3_600_000,
+  message_stall: 60_000,
+  write_stall: 60_000,
+  slow_reader: OFF,
+  close: 5000,
+  client_ping_interval: 30_000,
+  backend_ping_interval: OFF,
+  pong: 20_000,
+  lifetime: OFF,
+};
 const ECHO = 'upstream: "builtin:echo"';
 
 describe('defaults', () => {
@@ -17,6 +72,7 @@ describe('defaults', () => {
           address: { kind: 'tcp', host: '127.0.0.1', port: 8080 },
           address_text: '127.0.0.1:8080',
           backlog: 4096,
+          health_path: null,
         },
       ],
       trusted_proxies: [],
@@ -28,6 +84,8 @@ describe('defaults', () => {
           rewrite: null,
           limits: loaded(MINIMAL).limits,
           own_max_sessions: OFF,
+          own_max_sessions_per_ip: OFF,
+          own_handshakes_per_second_per_ip: OFF,
           timeouts: loaded(MINIMAL).timeouts,
           close_codes: {},
           compression: 'passthrough',
@@ -47,27 +105,11 @@ describe('defaults', () => {
           tls: null,
         },
       },
-      limits: {
-        max_head_size: 16_384,
-        max_target_size: 8192,
-        max_header_fields: 100,
-        max_early_bytes: 65_536,
-        max_sessions: 10_000,
-        max_buffered: 262_144,
-        from_client: { max_message_size: 1_048_576, max_frame_size: 1_048_576, max_fragments: 1024 },
-        from_backend: { max_message_size: 16_777_216, max_frame_size: 16_777_216, max_fragments: 16_384 },
-      },
-      timeouts: {
-        handshake: 10_000,
-        connect: 5000,
-        upgrade: 10_000,
-        open: 15_000,
-        idle: 3_600_000,
-        message_stall: 60_000,
-        write_stall: 60_000,
-        close: 5000,
-      },
+      limits: DEFAULT_LIMITS,
+      timeouts: DEFAULT_TIMEOUTS,
       close_codes: {},
+      drain: { delay: 0, grace: 0, spread: 5000, timeout: 25_000 },
+      admin: null,
       log: { level: 'info', format: 'json', query: 'off', path: 'full', session_open: 'debug' },
     });
   });
@@ -159,8 +201,18 @@ routes:
   test('limits', () => {
     expect(a?.limits).toEqual({
       ...config.limits,
-      from_client: { max_message_size: 4_194_304, max_frame_size: 1_048_576, max_fragments: 4096 },
-      from_backend: { max_message_size: OFF, max_frame_size: OFF, max_fragments: OFF },
+      from_client: {
+        ...config.limits.from_client,
+        max_message_size: 4_194_304,
+        max_frame_size: 1_048_576,
+        max_fragments: 4096,
+      },
+      from_backend: {
+        ...config.limits.from_backend,
+        max_message_size: OFF,
+        max_frame_size: OFF,
+        max_fragments: OFF,
+      },
     });
     expect(b?.limits).toEqual(config.limits);
     expect(config.limits.from_client.max_fragments).toBe(2048);
@@ -188,7 +240,7 @@ timeouts: { idle: false }
 routes: [{ ${ECHO}, compression: false }]`,
     );
     expect(off.limits.max_sessions).toBe(OFF);
-    expect(off.limits.from_client).toEqual({
+    expect(off.limits.from_client).toMatchObject({
       max_message_size: 1_048_576,
       max_frame_size: 1_048_576,
       max_fragments: OFF,
@@ -325,19 +377,11 @@ describe('one problem each', () => {
   });
 
   test.each([
-    ['admin: {}', 'policies'],
-    ['drain: { timeout: 5s }', 'policies'],
     ['workers: 1', 'fleet'],
-    ['listeners: [{ health_path: /healthz }]', 'policies'],
     ['listeners: [{ tls: {} }]', 'edge'],
     ['listeners: [{ proxy_protocol: v2 }]', 'edge'],
-    ['limits: { max_handshakes: 5 }', 'policies'],
-    ['limits: { from_backend: { messages_per_second: 5 } }', 'policies'],
-    ['timeouts: { pong: 5s }', 'policies'],
-    ['close_codes: { client_rate: 4429 }', 'policies'],
+    ['close_codes: { credential_expired: 4401 }', 'edge'],
     [`routes: [{ origins: any, ${ECHO} }]`, 'edge'],
-    [`routes: [{ timeouts: { lifetime: 5s }, ${ECHO} }]`, 'policies'],
-    [`routes: [{ limits: { from_client: { on_rate_exceeded: drop } }, ${ECHO} }]`, 'policies'],
     ['upstreams: { u: { targets: [{ url: "ws://a" }], health: {} } }', 'upstreams'],
   ])('%s needs a later version', (text, version) => {
     expect(errorsOf(text)).toEqual([expect.stringMatching(new RegExp(`: needs framegate with \\(${version}\\)$`))]);
@@ -357,6 +401,22 @@ describe('close_codes', () => {
       ]);
     },
   );
+
+  test.each([
+    'client_rate',
+    'backend_rate',
+    'client_slow',
+    'backend_slow',
+    'backend_pong_timeout',
+    'overload',
+    'lifetime',
+    'route_removed',
+    'target_removed',
+    'target_drain',
+    'admin',
+  ])('%s has a code to choose', (cause) => {
+    expect(loaded(`close_codes: { ${cause}: 4429 }`).close_codes[cause]).toBe(4429);
+  });
 
   test.each(['client_close', 'backend_close', 'client_lost', 'client_stalled', 'client_pong_timeout', 'forced'])(
     'RFC 6455 7.1.5: %s ends in no Close of ours',

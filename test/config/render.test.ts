@@ -25,7 +25,7 @@ const uncommented = shipped.replace(/^(\s*)#(?!#) ?(?=\s*(?:- )*\w+:(?: |$))/gm,
 describe('framegate config', () => {
   const full = `
 listeners:
-  - { name: public, address: "[::1]:8080", backlog: 128 }
+  - { name: public, address: "[::1]:8080", backlog: 128, health_path: /healthz }
   - { address: "unix:in.sock", mode: "0660" }
 trusted_proxies: [10.0.0.0/8, "fd00::/8"]
 routes:
@@ -33,8 +33,14 @@ routes:
     match: { hosts: [chat.example.com, "*.example.com"], path: "/chat/{room}/*", listeners: [public] }
     upstream: chat
     rewrite: /ws/*
-    limits: { max_sessions: 7, max_buffered: 1500B, from_client: { max_message_size: 64KiB, max_fragments: off } }
-    timeouts: { idle: off, close: 1500ms }
+    limits:
+      max_sessions: 7
+      max_sessions_per_ip: 3
+      handshakes_per_second_per_ip: 0.5
+      max_buffered: 1500B
+      from_client: { max_message_size: 64KiB, max_fragments: off, messages_per_second: 0.7, validate_utf8: on }
+      from_backend: { bytes_per_second: off, control_frames_per_second: 3, control_frame_burst: 4.5 }
+    timeouts: { idle: off, close: 1500ms, slow_reader: 10s, lifetime: 24h, pong: off }
     close_codes: { backend_lost: 4000 }
     compression: off
     subprotocols: [graphql-ws, "on"]
@@ -50,10 +56,23 @@ upstreams:
     local_addresses: [127.0.0.2, "::1"]
 limits:
   max_sessions: off
-  from_client: { max_message_size: 2MiB, max_frame_size: 32KiB }
-  from_backend: { max_message_size: off }
-timeouts: { handshake: 1ms, idle: 24h }
-close_codes: { idle: 3000, backend_lost: 1001 }
+  max_handshakes: off
+  handshakes_per_second: 250
+  handshake_burst: 300
+  max_sessions_per_ip: 100
+  handshakes_per_second_per_ip: 5
+  max_buffered_total: 1GiB
+  from_client:
+    max_message_size: 2MiB
+    max_frame_size: 32KiB
+    messages_per_second: 100
+    message_burst: 150
+    control_frames_per_second: off
+  from_backend: { max_message_size: off, bytes_per_second: 1MiB, byte_burst: 1MiB, on_rate_exceeded: close }
+timeouts: { handshake: 1ms, idle: 24h, client_ping_interval: off, backend_ping_interval: 1m }
+close_codes: { idle: 3000, backend_lost: 1001, client_rate: 4429, admin: 4000 }
+drain: { delay: 5s, grace: 1m, spread: 0s, timeout: 66s }
+admin: { address: "unix:admin.sock", hosts: [Admin.example], public: [] }
 log: { level: trace, format: pretty, query: names, path: route, session_open: info }
 `;
 
@@ -67,6 +86,38 @@ log: { level: trace, format: pretty, query: names, path: route, session_open: in
     const rendered = renderConfig(config);
     expect(loaded(rendered)).toEqual(config);
     expect(renderConfig(loaded(rendered))).toBe(rendered);
+  });
+
+  const rates = (globals: string, own: string) =>
+    `limits: { from_client: { ${globals} } }\n` +
+    `routes: [{ limits: { from_client: { ${own} } }, upstream: "builtin:echo", compression: off }]`;
+
+  test.each([
+    ['messages_per_second: 10', 'messages_per_second: 50'],
+    ['messages_per_second: 10', 'messages_per_second: off'],
+    ['messages_per_second: 10, message_burst: 15', 'messages_per_second: 50'],
+    ['messages_per_second: 10, message_burst: 15', 'messages_per_second: off'],
+    ['messages_per_second: off, message_burst: 15', 'messages_per_second: 50'],
+    ['messages_per_second: 10, message_burst: 15', 'message_burst: 20'],
+    ['bytes_per_second: 1KiB', 'byte_burst: 5B'],
+    ['bytes_per_second: 1024GiB', 'bytes_per_second: 1B'],
+    ['control_frames_per_second: off', 'control_frames_per_second: 0.001'],
+    ['messages_per_second: 1000000', 'messages_per_second: 0.7'],
+    ['validate_utf8: on, on_rate_exceeded: drop', 'validate_utf8: off, on_rate_exceeded: pause'],
+  ])('rates %s, and %s in a route', (globals, own) => {
+    const config = loaded(rates(globals, own));
+    expect(loaded(renderConfig(config))).toEqual(config);
+  });
+
+  test('the token is a secret, wherever it came from, and what stands for it is none', () => {
+    for (const token of ['abcdefgh12345678', '{ file: t }']) {
+      const rendered = renderConfig(loaded(`admin: { token: ${token} }`, { files: { t: 'abcdefgh12345678\n' } }));
+      expect(rendered).toContain('token: "***"');
+      expect(rendered).not.toContain('abcdefgh');
+      expect(errorsOf(rendered)).toEqual([expect.stringMatching(/admin\.token: \*\*\* stands where a secret was/)]);
+    }
+    expect(renderConfig(loaded('admin: {}'))).toContain('token: off');
+    expect(renderConfig(loaded(''))).not.toContain('admin');
   });
 
   test('units are back', () => {
@@ -109,7 +160,11 @@ describe('config.yaml', () => {
   });
 
   test('is right with every comment taken in', () => {
-    expect(errorsOf(uncommented, { files })).toEqual([]);
+    // A burst says nothing while its rate is off, which is the default.
+    const rated = uncommented
+      .replaceAll(/\b((?:messages|handshakes|control_frames)_per_second): off/g, '$1: 10')
+      .replaceAll('bytes_per_second: off', 'bytes_per_second: 1MiB');
+    expect(errorsOf(rated, { files })).toEqual([]);
   });
 
   test.each(describeKeys().filter(({ path }) => !OVERRIDES.test(path)))(
@@ -160,8 +215,10 @@ test('the reference has one row per key', () => {
 });
 
 test('every limit and timeout tells its range and what happens without it', () => {
-  const limits = describeKeys().filter(({ type }) => /^(size|duration|count)/.test(type) && !/weight$/.test(type));
-  expect(limits.length).toBeGreaterThan(20);
+  const limits = describeKeys().filter(
+    ({ type }) => /^(size|duration|count|number)/.test(type) && !/weight$/.test(type),
+  );
+  expect(limits.length).toBeGreaterThan(40);
   for (const { path, description } of limits) {
     expect(description, path).toMatch(/ From .* to .*\.$/);
     if (!path.endsWith('weight')) expect(description, path).toContain('Without it ');

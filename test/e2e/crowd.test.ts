@@ -97,6 +97,8 @@ const badRoutes: Kind[] = [
   changed('backend_timeout', { path: '/silent' }),
   changed('no_target', { path: '/full' }),
   changed('too_many_sessions', { path: '/capped' }),
+  changed('too_many_sessions_per_ip', { path: '/alone' }),
+  changed('too_many_handshakes_per_ip', { path: '/hasty' }),
   { slug: 'handshake_timeout', status: 408, request: Buffer.from('GET /ok HTTP/1.1\r\nHost: a') },
 ];
 
@@ -107,6 +109,8 @@ const elsewhere = {
   no_descriptor: 'needs all descriptors of the process: test/net/dial.test.ts',
   internal_error: 'needs a fault of our own: test/hostile/faults.test.ts',
   draining: 'needs an end of the proxy: below',
+  too_many_handshakes: 'would refuse the others too: test/hostile/policies.test.ts',
+  overload: 'would refuse the others too: test/hostile/policies.test.ts',
 };
 
 interface Stage {
@@ -118,7 +122,7 @@ interface Stage {
 
 async function startStage(): Promise<Stage> {
   const pool = await Promise.all(Array.from({ length: targets }, () => RawBackend.listen({ deadlineMs })));
-  const names = ['tls', 'broken', 'silent', 'full', 'capped', 'refusing'];
+  const names = ['tls', 'broken', 'silent', 'full', 'capped', 'alone', 'hasty', 'refusing'];
   const made = await Promise.all(names.map(async (name) => [name, await RawBackend.listen({ deadlineMs })] as const));
   const others = Object.fromEntries(made);
   others.tls?.server.on('connection', (socket) => socket.write('plaintext\r\n'));
@@ -140,6 +144,8 @@ async function startStage(): Promise<Stage> {
         { ...route('silent'), timeouts: { upgrade: '2s' } },
         { ...route('full'), upstream: 'full' },
         { ...route('capped'), limits: { max_sessions: 1 } },
+        { ...route('alone'), limits: { max_sessions_per_ip: 1 } },
+        { ...route('hasty'), limits: { handshakes_per_second_per_ip: 0.001 } },
         route('refusing'),
       ],
       upstreams: {
@@ -256,7 +262,7 @@ function linesOf(running: RunningProxy, event: string): number {
 /** Fills what is full in this test, and asks for the name of this instance. */
 async function occupy({ running, others }: Stage): Promise<string> {
   let via = '';
-  for (const name of ['full', 'capped']) {
+  for (const name of ['full', 'capped', 'alone', 'hasty']) {
     const client = await RawClient.connect(running.port, { deadlineMs });
     client.send(upgradeRequest({ path: `/${name}` }));
     const request = await (await others[name]?.nextConnection())?.accept();

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { Edge } from '../../src/edge/edge.ts';
 import { END_CAUSES, type EndCause, MAPPABLE_CAUSES } from '../../src/protocol/end-causes.ts';
+import type { Session } from '../../src/session/session.ts';
 import { headerOnly, openPair, type Pair, type Side } from '../hostile/pair.ts';
 import { startPoisoned } from '../hostile/poisoned.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -52,6 +54,26 @@ function fromClientBytes(bytes: Buffer): Scenario['cause'] {
 
 function fromBackendBytes(bytes: Buffer): Scenario['cause'] {
   return ({ server }) => server.send(bytes);
+}
+
+/** The one session of that proxy: ends that only its operator brings about are asked of it. */
+function onlySession(running: RunningProxy | null): Session {
+  const edge: unknown = running === null ? null : Reflect.get(running.proxy, 'edge');
+  if (!(edge instanceof Edge)) throw new Error('a proxy keeps its sessions elsewhere now');
+  const [record, ...others] = edge.sessions;
+  if (record === undefined || others.length > 0) throw new Error('not one session');
+  return record.session;
+}
+
+/** Ends whose own tests, of reloads, drains and the admin API, look at what leads to them. */
+function byControlPlane(cause: EndCause, code: number, reason: string): Scenario {
+  return {
+    by: 'proxy',
+    toClient: note(code, reason),
+    toBackend: note(1001, reason),
+    clean: true,
+    cause: (_ends, running) => onlySession(running).end(cause),
+  };
 }
 
 const scenarios: Record<EndCause, Scenario> = {
@@ -202,6 +224,94 @@ const scenarios: Record<EndCause, Scenario> = {
       client.send(binary(Buffer.alloc(big), { mask: Buffer.alloc(4) }));
     },
   },
+  client_rate: {
+    by: 'client',
+    limit: 'messages_per_second',
+    toClient: note(1008, 'messages_per_second'),
+    toBackend: note(1001, 'messages_per_second'),
+    first: 'backend',
+    clean: true,
+    limits: { messages_per_second: 0.01, message_burst: 2, on_rate_exceeded: 'close' },
+    fromClient: { messages: 2, bytes: 2 },
+    cause: fromClientBytes(Buffer.concat([text('a', masked), text('b', masked)])),
+  },
+  backend_rate: {
+    by: 'backend',
+    limit: 'messages_per_second',
+    toClient: note(1011, 'messages_per_second'),
+    toBackend: note(1008, 'messages_per_second'),
+    clean: true,
+    limits: { messages_per_second: 0.01, message_burst: 2, on_rate_exceeded: 'close' },
+    fromBackend: { messages: 2, bytes: 2 },
+    cause: fromBackendBytes(Buffer.concat([text('a'), text('b')])),
+  },
+  client_slow: {
+    by: 'client',
+    limit: 'slow_reader',
+    toClient: null,
+    toBackend: note(1001, 'slow_reader'),
+    first: 'backend',
+    midFrame: true,
+    limits: { max_message_size: '64MiB' },
+    timeouts: { slow_reader: '200ms' },
+    fromBackend: { messages: 1, bytes: big, largest: big, paused: true },
+    cause: ({ client, server }) => {
+      client.pause();
+      server.send(binary(Buffer.alloc(big)));
+    },
+  },
+  backend_slow: {
+    by: 'backend',
+    limit: 'slow_reader',
+    toClient: note(1012, 'slow_reader'),
+    toBackend: null,
+    midFrame: true,
+    limits: { max_message_size: '64MiB' },
+    timeouts: { slow_reader: '200ms' },
+    fromClient: { messages: 1, bytes: big, largest: big, paused: true },
+    cause: ({ client, server }) => {
+      server.pause();
+      client.send(binary(Buffer.alloc(big), { mask: Buffer.alloc(4) }));
+    },
+  },
+  client_pong_timeout: {
+    by: 'client',
+    limit: 'pong',
+    toClient: null,
+    toBackend: note(1001, 'pong'),
+    first: 'backend',
+    timeouts: { client_ping_interval: '300ms', pong: '200ms' },
+    cause: () => {},
+  },
+  backend_pong_timeout: {
+    by: 'backend',
+    limit: 'pong',
+    toClient: note(1012, 'pong'),
+    toBackend: null,
+    timeouts: { backend_ping_interval: '300ms', pong: '200ms' },
+    cause: () => {},
+  },
+  overload: {
+    by: 'proxy',
+    limit: 'max_buffered_total',
+    toClient: note(1013, 'max_buffered_total'),
+    toBackend: note(1001, 'max_buffered_total'),
+    clean: true,
+    cause: (_ends, running) => onlySession(running).shed(),
+  },
+  lifetime: {
+    by: 'proxy',
+    limit: 'lifetime',
+    toClient: note(1012, 'session lifetime'),
+    toBackend: note(1001, 'session lifetime'),
+    clean: true,
+    timeouts: { lifetime: '500ms' },
+    cause: () => {},
+  },
+  route_removed: byControlPlane('route_removed', 1012, 'route removed'),
+  target_removed: byControlPlane('target_removed', 1012, 'target removed'),
+  target_drain: byControlPlane('target_drain', 1012, 'target drain'),
+  admin: byControlPlane('admin', 1008, 'closed by the operator'),
   idle: {
     by: 'proxy',
     limit: 'idle',
@@ -368,7 +478,7 @@ describe('an end that takes its time', () => {
     const { client, server, running } = pair;
     const drained = running.proxy.drain('SIGTERM');
     expect(await client.nextClose()).toEqual(note(1012, 'server restart'));
-    clock.advance(5000);
+    clock.advance(25_000);
     expect(await drained).toEqual({ closed: 0, cut: 1 });
     await Promise.all([client.closed, server.closed]);
     expect(server.unread).toHaveLength(0);
@@ -378,9 +488,9 @@ describe('an end that takes its time', () => {
       close_code_client: 1012,
       close_code_backend: null,
       clean: false,
-      duration_ms: 5000,
+      duration_ms: 25_000,
     });
-    expect(await running.waitForLog('drain.end')).toMatchObject({ level: 'warn', closed: 0, cut: 1, ms: 5000 });
+    expect(await running.waitForLog('drain.end')).toMatchObject({ level: 'warn', closed: 0, cut: 1, ms: 25_000 });
   });
 
   test('the first cause stays the reason, whatever comes while the session ends', async () => {

@@ -403,7 +403,7 @@ describe('drain', () => {
     expect((await deaf.upgrade()).status).toBe(101);
     const drained = running.proxy.drain();
     expect(await deaf.nextClose()).toEqual({ code: 1012, reason: 'server restart' });
-    clock.advance(5_100);
+    clock.advance(25_100);
     expect(await drained).toEqual({ closed: 0, cut: 1 });
     await deaf.closed;
     expect(running.logsOf('drain.end')).toMatchObject([{ level: 'warn', closed: 0, cut: 1 }]);

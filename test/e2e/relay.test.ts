@@ -281,7 +281,9 @@ async function quiet(value: () => number): Promise<void> {
 describe('any legal conversation', () => {
   test('arrives on the other side byte for byte, whatever the cuts', async () => {
     const backend = await RawBackend.listen();
-    const running = await startProxy(oneRoute(backend.url, {}, { log: { level: 'warn' } }));
+    // More control frames at once than the default budget has.
+    const limits = { from_client: { control_frames_per_second: 'off' } } as const;
+    const running = await startProxy(oneRoute(backend.url, { limits }, { log: { level: 'warn' } }));
     const hold = async (talk: Conversation) => {
       const client = await RawClient.connect(running.port);
       const opened = client.upgrade();

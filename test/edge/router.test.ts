@@ -4,7 +4,19 @@ import type { RouteConfig } from '../../src/config/schema.ts';
 import { Router } from '../../src/edge/router.ts';
 import { comparePatterns, matchPath, type PathPattern, parsePattern, patternKey } from '../../src/protocol/path.ts';
 
-const LIMITS = { max_message_size: 1, max_frame_size: 1, max_fragments: 1 };
+const LIMITS = {
+  max_message_size: 1,
+  max_frame_size: 1,
+  max_fragments: 1,
+  messages_per_second: 1,
+  message_burst: 1,
+  bytes_per_second: 1,
+  byte_burst: 1,
+  control_frames_per_second: 1,
+  control_frame_burst: 1,
+  on_rate_exceeded: 'close',
+  validate_utf8: false,
+} as const;
 const LISTENERS = ['public', 'inner'];
 
 function route(name: string, hosts: readonly string[], path: string, listeners: readonly string[] = []): RouteConfig {
@@ -19,11 +31,19 @@ function route(name: string, hosts: readonly string[], path: string, listeners: 
       max_header_fields: 1,
       max_early_bytes: 1,
       max_sessions: 1,
+      max_handshakes: 1,
+      handshakes_per_second: 1,
+      handshake_burst: 1,
+      max_sessions_per_ip: 1,
+      handshakes_per_second_per_ip: 1,
       max_buffered: 1,
+      max_buffered_total: 1,
       from_client: LIMITS,
       from_backend: LIMITS,
     },
     own_max_sessions: 1,
+    own_max_sessions_per_ip: 1,
+    own_handshakes_per_second_per_ip: 1,
     timeouts: {
       handshake: 1,
       connect: 1,
@@ -32,7 +52,12 @@ function route(name: string, hosts: readonly string[], path: string, listeners: 
       idle: 1,
       message_stall: 1,
       write_stall: 1,
+      slow_reader: 1,
       close: 1,
+      client_ping_interval: 1,
+      backend_ping_interval: 1,
+      pong: 1,
+      lifetime: 1,
     },
     close_codes: {},
     compression: 'passthrough',

@@ -484,7 +484,7 @@ describe.each(bothSides)('frames from the %s that pass', (side) => {
   });
 
   test('F23: 5.4: every frame cut at every byte comes out as it would in one piece', async () => {
-    const pair = await openPair();
+    const pair = await openPair({ route: { limits: { from_client: { control_frames_per_second: 'off' } } } });
     const { culprit, other } = endsOf(pair, side);
     const stream = Buffer.concat([
       text('a', { ...own, fin: false }),

@@ -96,6 +96,7 @@ const phrases: Readonly<Record<string, string>> = {
   '414': 'URI Too Long',
   '417': 'Expectation Failed',
   '426': 'Upgrade Required',
+  '429': 'Too Many Requests',
   '431': 'Request Header Fields Too Large',
   '502': 'Bad Gateway',
   '503': 'Service Unavailable',
@@ -127,7 +128,7 @@ export function expectRefusal(answer: Response, refusal: Refusal): string {
     'content-length': String(body.length),
     connection: 'close',
     'cache-control': 'no-store',
-    ...(status === '503' ? { 'retry-after': expect.stringMatching(/^[1-5]$/) } : {}),
+    ...(status === '429' || status === '503' ? { 'retry-after': expect.stringMatching(/^[1-5]$/) } : {}),
     ...required[refusal],
   });
   return id;

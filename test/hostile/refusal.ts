@@ -51,7 +51,7 @@ export async function takeRefusal(client: RawClient, status: number, error: stri
   const response = await client.readResponse();
   const { request_id } = response.json();
   expect(response.json()).toEqual({ status, error, request_id: expect.stringMatching(/^[0-9a-f]{32}$/) });
-  const retry = status === 503 ? [['Retry-After', expect.stringMatching(/^[1-5]$/)]] : [];
+  const retry = status === 429 || status === 503 ? [['Retry-After', expect.stringMatching(/^[1-5]$/)]] : [];
   expect(response.head.fields).toEqual([
     ...retry,
     ['Content-Type', 'application/json'],

@@ -26,8 +26,20 @@ describe('why a session can end', () => {
         'backend_lost backend 1012 -',
         'client_stalled client - 1001',
         'backend_stalled backend 1012 -',
+        'client_rate client 1008 1001',
+        'backend_rate backend 1011 1008',
+        'client_slow client 1013 1001',
+        'backend_slow backend 1012 1001',
+        'client_pong_timeout client - 1001',
+        'backend_pong_timeout backend 1012 -',
+        'overload proxy 1013 1001',
         'idle proxy 1001 1001',
         'drain proxy 1012 1001',
+        'lifetime proxy 1012 1001',
+        'route_removed proxy 1012 1001',
+        'target_removed proxy 1012 1001',
+        'target_drain proxy 1012 1001',
+        'admin proxy 1008 1001',
         'internal_error proxy 1011 1011',
         'forced proxy - -',
       ].sort(),
@@ -35,11 +47,21 @@ describe('why a session can end', () => {
   });
 
   test('the reason texts that clients act on', () => {
-    const { drain, idle, backend_lost } = END_CAUSES;
-    expect([drain.client?.text, idle.client?.text, backend_lost.client.text]).toEqual([
+    const rows: readonly EndCauseRow[] = [
+      END_CAUSES.drain,
+      END_CAUSES.idle,
+      END_CAUSES.lifetime,
+      END_CAUSES.backend_lost,
+      END_CAUSES.client_slow,
+      END_CAUSES.overload,
+    ];
+    expect(rows.map(({ client }) => client?.text)).toEqual([
       'server restart',
       'idle timeout',
+      'session lifetime',
       'backend lost',
+      'slow_reader',
+      'max_buffered_total',
     ]);
   });
 
@@ -58,7 +80,9 @@ describe('why a session can end', () => {
   });
 
   test('close_codes: what is relayed or ends in destroyed has no code to choose', () => {
-    const fixed: EndCause[] = ['client_close', 'backend_close', 'client_lost', 'client_stalled', 'forced'];
+    const relayed: EndCause[] = ['client_close', 'backend_close'];
+    const cutOff: EndCause[] = ['client_lost', 'client_stalled', 'client_pong_timeout', 'forced'];
+    const fixed = [...relayed, ...cutOff];
     const all = Object.keys(END_CAUSES) as EndCause[];
     expect([...MAPPABLE_CAUSES].sort()).toEqual(all.filter((cause) => !fixed.includes(cause)).sort());
     expect(isCloseCodeConfigurable(END_CAUSES.backend_lost.client.code)).toBe(true);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { END_CAUSES, type EndCause } from '../../src/protocol/end-causes.ts';
 import { everySplit } from '../support/every-split.ts';
 import { binary, closeFrame, continuation, frame, ping, Rsv, text } from '../support/wire.ts';
-import { MESSAGE_MAX, MODES, POLICY, Rig, TIMES } from './rig.ts';
+import { MESSAGE_MAX, MODES, POLICY, Rig, type RigOptions, SIDE, TIMES } from './rig.ts';
 
 const MASKED = { mask: true } as const;
 const NOTHING = Buffer.alloc(0);
@@ -527,7 +527,7 @@ describe.each(MODES)('an end without a culprit, $mode', ({ stable }) => {
   test('only the first cause counts', () => {
     const rig = make();
     rig.session.end('drain');
-    rig.session.end('idle', 'idle');
+    rig.session.end('idle', { limit: 'idle' });
     expect([rig.session.cause, rig.session.limit]).toEqual(['drain', null]);
     expect(rig.told().length).toBe(1);
   });
@@ -647,14 +647,53 @@ describe('the table of causes', () => {
       rig.fromClient(text('x', MASKED));
       rig.advance(TIMES.writeStall);
     },
+    client_rate: (rig) => rig.fromClient(ping('', MASKED), ping('', MASKED), ping('', MASKED)),
+    backend_rate: (rig) => rig.fromBackend(ping(''), ping(''), ping('')),
+    client_slow: (rig) => {
+      rig.client.setRoom(0);
+      rig.fromBackend(text('x'));
+      rig.advance(TIMES.slowReader);
+      rig.takeFrom(rig.client);
+    },
+    backend_slow: (rig) => {
+      rig.backend.setRoom(0);
+      rig.fromClient(text('x', MASKED));
+      rig.advance(TIMES.slowReader);
+      rig.takeFrom(rig.backend);
+    },
+    client_pong_timeout: (rig) => rig.advance(TIMES.ping + TIMES.pong),
+    backend_pong_timeout: (rig) => rig.advance(TIMES.ping + TIMES.pong),
+    overload: (rig) => rig.session.shed(),
     idle: (rig) => rig.advance(TIMES.idle),
     drain: (rig) => rig.session.end('drain'),
+    lifetime: (rig) => rig.advance(TIMES.lifetime),
+    route_removed: (rig) => rig.session.end('route_removed'),
+    target_removed: (rig) => rig.session.end('target_removed'),
+    target_drain: (rig) => rig.session.end('target_drain'),
+    admin: (rig) => rig.session.end('admin'),
     internal_error: (rig) => {
       rig.session.fail(new Error('a bug'));
       rig.faults.splice(0);
     },
     forced: (rig) => rig.session.cut(),
   };
+
+  const CONTROLS = { ...SIDE, rates: { ...SIDE.rates, controlFramesPerSecond: 1, controlFrameBurst: 2 } };
+  const PINGED = { ...SIDE, pingIntervalMs: TIMES.ping };
+  /** What a cause needs to be turned on. */
+  const policies: Partial<Record<EndCause, NonNullable<RigOptions['policy']>>> = {
+    client_rate: { client: CONTROLS },
+    backend_rate: { backend: CONTROLS },
+    client_slow: { slowReaderMs: TIMES.slowReader },
+    backend_slow: { slowReaderMs: TIMES.slowReader },
+    client_pong_timeout: { client: PINGED },
+    backend_pong_timeout: { backend: PINGED },
+    lifetime: { lifetimeMs: TIMES.lifetime },
+  };
+
+  function rigFor(cause: EndCause, options: RigOptions = {}): Rig {
+    return new Rig({ ...options, policy: { ...policies[cause], ...options.policy } });
+  }
 
   /** To the client, to the backend; null where that side is destroyed or gone. */
   const codes: Record<EndCause, readonly [number | null, number | null]> = {
@@ -674,8 +713,20 @@ describe('the table of causes', () => {
     backend_message_stall: [1011, 1008],
     client_stalled: [null, 1001],
     backend_stalled: [1012, null],
+    client_rate: [1008, 1001],
+    backend_rate: [1011, 1008],
+    client_slow: [1013, 1001],
+    backend_slow: [1012, 1001],
+    client_pong_timeout: [null, 1001],
+    backend_pong_timeout: [1012, null],
+    overload: [1013, 1001],
     idle: [1001, 1001],
     drain: [1012, 1001],
+    lifetime: [1012, 1001],
+    route_removed: [1012, 1001],
+    target_removed: [1012, 1001],
+    target_drain: [1012, 1001],
+    admin: [1008, 1001],
     internal_error: [1011, 1011],
     forced: [null, null],
   };
@@ -699,7 +750,7 @@ describe('the table of causes', () => {
 
   test.each(causes)('%s: its codes on both sides, and nothing is left of it', (cause) => {
     for (const { stable } of MODES) {
-      const rig = new Rig({ stable });
+      const rig = rigFor(cause, { stable });
       ways[cause](rig);
       expect(rig.session.cause).toBe(cause);
       answer(rig);
@@ -712,7 +763,7 @@ describe('the table of causes', () => {
   });
 
   test.each(causes)('%s: close_codes changes what the client is told, never the backend', (cause) => {
-    const rig = new Rig({ policy: { closeCodes: { [cause]: 4321 } } });
+    const rig = rigFor(cause, { policy: { closeCodes: { [cause]: 4321 } } });
     ways[cause](rig);
     answer(rig);
     const [toClient, toBackend] = codes[cause];
@@ -726,7 +777,7 @@ describe('the table of causes', () => {
         ['client', 'backend'],
         ['backend', 'client'],
       ] as const) {
-        const rig = new Rig();
+        const rig = rigFor(cause);
         ways[cause](rig);
         rig.advance(wait);
         for (const name of names) rig.rstFrom(rig[name]);
@@ -736,14 +787,14 @@ describe('the table of causes', () => {
   });
 
   test.each(causes)('%s: a side that answers nothing is destroyed in a bounded time', (cause) => {
-    const rig = new Rig();
+    const rig = rigFor(cause);
     ways[cause](rig);
     rig.advance(2 * TIMES.close + TIMES.lastAnswers);
     rig.expectEnd({ cause, limit: rig.session.limit, clean: false });
   });
 
   test.each(causes)('%s: a side that takes nothing is destroyed in a bounded time', (cause) => {
-    const rig = new Rig();
+    const rig = rigFor(cause);
     ways[cause](rig);
     rig.client.setRoom(0);
     rig.backend.setRoom(0);
@@ -752,7 +803,7 @@ describe('the table of causes', () => {
   });
 
   test.each(causes)('%s: cut while it ends, everything is over at once', (cause) => {
-    const rig = new Rig();
+    const rig = rigFor(cause);
     ways[cause](rig);
     rig.session.cut();
     const expected = cause === 'drain' ? 'forced' : cause;

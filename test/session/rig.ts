@@ -2,8 +2,9 @@
 
 import { expect } from 'vitest';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
+import { RouteMetrics } from '../../src/observe/metrics.ts';
 import type { EndCause } from '../../src/protocol/end-causes.ts';
-import type { SessionPolicy } from '../../src/session/policy.ts';
+import type { SessionPolicy, SidePolicy } from '../../src/session/policy.ts';
 import { Session } from '../../src/session/session.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { MemoryTransport, makeReadBuffer } from '../support/memory-transport.ts';
@@ -16,19 +17,44 @@ export const TIMES = {
   writeStall: 53_000,
   close: 5_000,
   lastAnswers: 200,
+  /** Off unless a test turns them on. */
+  slowReader: 29_000,
+  ping: 31_000,
+  pong: 19_000,
+  lifetime: 600_000,
 } as const;
 
 export const BUFFERED_MAX = 4096;
 export const MESSAGE_MAX = 10_000;
 
+/** Nothing costs anything, nobody is pinged. */
+export const SIDE: SidePolicy = {
+  rates: {
+    messagesPerSecond: Infinity,
+    messageBurst: Infinity,
+    bytesPerSecond: Infinity,
+    byteBurst: Infinity,
+    controlFramesPerSecond: Infinity,
+    controlFrameBurst: Infinity,
+    onExceeded: 'close',
+  },
+  validateUtf8: false,
+  pingIntervalMs: Infinity,
+};
+
 export const POLICY: SessionPolicy = {
   fromClient: { messageBytesMax: MESSAGE_MAX, frameBytesMax: 8_000, fragmentsMax: 8 },
   fromBackend: { messageBytesMax: 2 * MESSAGE_MAX, frameBytesMax: 16_000, fragmentsMax: 16 },
+  client: SIDE,
+  backend: SIDE,
   bufferedBytesMax: BUFFERED_MAX,
   idleMs: TIMES.idle,
   messageStallMs: TIMES.messageStall,
   writeStallMs: TIMES.writeStall,
+  slowReaderMs: Infinity,
   closeMs: TIMES.close,
+  pongMs: TIMES.pong,
+  lifetimeMs: Infinity,
   closeCodes: {},
 };
 
@@ -38,6 +64,8 @@ export interface RigOptions {
   readonly policy?: Partial<SessionPolicy>;
   /** False: the test calls `session.start` itself. */
   readonly start?: boolean;
+  /** Shared with the sessions of other rigs. */
+  readonly metrics?: RouteMetrics;
 }
 
 export interface ExpectedEnd {
@@ -54,6 +82,7 @@ export class Rig {
   readonly client: MemoryTransport;
   readonly backend: MemoryTransport;
   readonly session: Session;
+  readonly metrics: RouteMetrics;
   readonly faults: unknown[] = [];
   readonly limitHits: { isClient: boolean; limit: string; value: number }[] = [];
   /** How often the owner was told of the end. */
@@ -68,6 +97,7 @@ export class Rig {
     const journal = (name: string, what: string, bytes: Buffer) => this.note(name, what, bytes);
     this.client = new MemoryTransport({ name: 'client', stable, readBuffer, journal });
     this.backend = new MemoryTransport({ name: 'backend', stable, readBuffer, journal });
+    this.metrics = options.metrics ?? new RouteMetrics('test');
     this.session = new Session({
       clock: this.clock,
       wheel: this.wheel,
@@ -82,6 +112,7 @@ export class Rig {
       client: this.client,
       backend: this.backend,
       deflate: options.deflate ?? false,
+      metrics: this.metrics,
     });
     if (options.start !== false) this.session.start(null, null);
   }
@@ -166,6 +197,14 @@ export class Rig {
     expect(this.ends).toBe(1);
     expect([this.client.destroyed, this.backend.destroyed]).toEqual([true, true]);
     expect(this.wheel.size).toBe(0);
+    const gauges = [this.metrics.fromClient, this.metrics.fromBackend].map(({ buffered, paused }) => [
+      buffered,
+      paused,
+    ]);
+    expect(gauges).toEqual([
+      [0, 0],
+      [0, 0],
+    ]);
     this.expectSound();
     // Nothing wakes it up again.
     this.client.send(Buffer.from('8900', 'hex'));

@@ -1,0 +1,26 @@
+# framegate in a container: docker build -t framegate . && docker run -v ./config.yaml:/etc/framegate/config.yaml framegate
+# The config has to listen on all addresses (":8080"), and its admin block serves the health check.
+# drain.timeout is 25s, docker's own patience 10s: stop it with docker stop -t 35 (compose: stop_grace_period: 35s).
+
+FROM node:24-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+COPY src src
+RUN npm run build && chmod 755 dist/cli.js && npm prune --omit=dev --no-audit --no-fund
+
+FROM node:24-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/dist dist
+COPY package.json LICENSE ./
+RUN ln -s /app/dist/cli.js /usr/local/bin/framegate
+USER node
+EXPOSE 8080 9464
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
+  CMD ["framegate", "healthcheck", "-c", "/etc/framegate/config.yaml"]
+ENTRYPOINT ["framegate"]
+CMD ["run", "-c", "/etc/framegate/config.yaml"]

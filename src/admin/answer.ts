@@ -1,0 +1,51 @@
+// What the admin listener answers: a status and a body in one of few types, never markup. It echoes no request.
+
+export interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const JSON_TYPE = 'application/json';
+
+export function jsonAnswer(value: unknown, status = 200): Answer {
+  return { status, type: JSON_TYPE, body: `${JSON.stringify(value)}\n` };
+}
+
+export function textAnswer(body: string, type: string): Answer {
+  return { status: 200, type, body };
+}
+
+/** Every refusal, its status and one sentence. */
+export const ADMIN_ERRORS = {
+  bad_path: { status: 400, message: 'the path has a bad escape' },
+  bad_parameter: { status: 400, message: 'a parameter is unknown, given twice or malformed' },
+  no_filter: { status: 400, message: 'at least one of route, client and target is needed' },
+  bad_code: { status: 400, message: 'code is 1000, 1001, 1008, 1011 to 1014, or 3000 to 4999' },
+  bad_reason: { status: 400, message: 'reason has at most 123 bytes and no control characters' },
+  unauthorized: { status: 401, message: 'a token is needed: Authorization: Bearer TOKEN' },
+  cross_site: { status: 403, message: 'changes are not taken from pages of other origins' },
+  not_found: { status: 404, message: 'no such endpoint' },
+  no_session: { status: 404, message: 'no such session, or it is ending' },
+  no_route: { status: 404, message: 'no such route' },
+  no_target: { status: 404, message: 'no such upstream or target' },
+  method: { status: 405, message: 'the method is not one of those in Allow' },
+  body_too_large: { status: 413, message: 'a body is not needed, and this one is too large' },
+  foreign_host: { status: 421, message: 'Host is neither an IP address nor localhost nor listed in admin.hosts' },
+  config_rejected: { status: 422, message: 'the new config has problems, the old one stays' },
+  too_many_requests: { status: 429, message: 'too many requests, try again in a second' },
+  internal_error: { status: 500, message: 'a fault in framegate itself' },
+} as const satisfies Record<string, { status: number; message: string }>;
+
+export type AdminError = keyof typeof ADMIN_ERRORS;
+
+export function errorAnswer(error: AdminError, extra: { allow?: string; problems?: readonly unknown[] } = {}): Answer {
+  const { status, message } = ADMIN_ERRORS[error];
+  const problems = extra.problems === undefined ? {} : { problems: extra.problems };
+  const headers: Record<string, string> = {};
+  if (extra.allow !== undefined) headers.Allow = extra.allow;
+  if (error === 'unauthorized') headers['WWW-Authenticate'] = 'Bearer realm="framegate"';
+  if (error === 'too_many_requests') headers['Retry-After'] = '1';
+  return { ...jsonAnswer({ status, error, message, ...problems }, status), headers };
+}

@@ -1,0 +1,168 @@
+// What the admin listener shows and does, as interfaces: the composition root implements AdminBackend. The views go out
+// as JSON as they are, so they hold no secret. Sizes are in bytes, times in milliseconds.
+
+import type { Advice } from '../observe/advice.ts';
+
+export type ProxyState = 'starting' | 'ready' | 'draining';
+
+export interface TrafficView {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+export interface ListenerView {
+  readonly name: string;
+  /** As bound: host and real port, or `unix:` and the path. */
+  readonly address: string;
+  readonly connections: number;
+}
+
+export interface RouteView {
+  readonly name: string;
+  readonly upstream: string;
+  readonly state: 'open' | 'draining';
+  readonly sessions: number;
+  /** Null when there is none. */
+  readonly sessions_limit: number | null;
+  readonly sessions_total: number;
+  readonly handshakes_refused: number;
+  readonly paused: number;
+  readonly from_client: TrafficView;
+  readonly from_backend: TrafficView;
+}
+
+export interface StatusView {
+  readonly version: string;
+  readonly node: string;
+  readonly pid: number;
+  readonly state: ProxyState;
+  readonly uptime_ms: number;
+  readonly config: {
+    readonly name: string;
+    /** ISO times; null when it was never reloaded. */
+    readonly loaded_at: string;
+    readonly last_reload: { readonly at: string; readonly ok: boolean } | null;
+  };
+  readonly sessions: { readonly open: number; readonly limit: number | null; readonly total: number };
+  readonly handshakes_open: number;
+  readonly buffered_bytes: number;
+  readonly memory_bytes: number;
+  readonly listeners: readonly ListenerView[];
+  readonly routes: readonly RouteView[];
+}
+
+export interface TargetView {
+  readonly name: string;
+  readonly url: string;
+  readonly state: 'up' | 'down' | 'draining';
+  readonly weight: number;
+  readonly sessions: number;
+  readonly sessions_limit: number | null;
+  readonly sessions_total: number;
+  readonly dials_failed: number;
+}
+
+export interface UpstreamView {
+  readonly name: string;
+  readonly balance: string;
+  readonly targets: readonly TargetView[];
+}
+
+export type SessionState = 'open' | 'paused' | 'closing';
+
+export interface SessionSideView extends TrafficView {
+  readonly largest_message: number;
+  /** Not read right now, because the other side does not take what it sends. */
+  readonly paused: boolean;
+  readonly pauses: number;
+  /** Bytes of this side that the other has not taken yet. */
+  readonly buffered: number;
+  /** Since its last byte. */
+  readonly silent_ms: number;
+}
+
+export interface SessionView {
+  readonly id: string;
+  readonly state: SessionState;
+  readonly route: string;
+  readonly upstream: string;
+  readonly target: string;
+  readonly listener: string;
+  readonly client: string;
+  /** The socket's address when `client` is another. */
+  readonly peer: string | null;
+  readonly path: string;
+  readonly request_id: string;
+  readonly subprotocol: string | null;
+  readonly age_ms: number;
+  /** Of the last ping of ours; null when there was none. */
+  readonly ping_rtt_ms: number | null;
+  /** Why it is ending; null while it is not. */
+  readonly reason: string | null;
+  readonly from_client: SessionSideView;
+  readonly from_backend: SessionSideView;
+}
+
+/** What a session must be to be meant; absent means any. `client` is an address as shown, `target` a target's name. */
+export interface SessionFilter {
+  readonly route?: string;
+  readonly client?: string;
+  readonly target?: string;
+}
+
+export interface SessionQuery extends SessionFilter {
+  readonly state?: SessionState;
+  readonly limit: number;
+  /** Only sessions that began after the one with this id, whether that one still exists or not. */
+  readonly after?: string;
+}
+
+export interface SessionPage {
+  readonly sessions: readonly SessionView[];
+  /** What to pass as `after` for the next page; null on the last. */
+  readonly next: string | null;
+}
+
+/** The shape that the gateway of Zowe answers with. */
+export interface ApplicationWebsocket {
+  readonly sessionId: string;
+  readonly clientAddress: string;
+  readonly gatewayPath: string;
+  readonly serviceUrl: string;
+  readonly serviceSessionId: string;
+}
+
+export type ReloadResult =
+  | { readonly ok: true; readonly changed: readonly string[] }
+  | { readonly ok: false; readonly problems: readonly unknown[] };
+
+/** `no_target`: the route that was asked about has no target up. */
+export type Readiness = ProxyState | 'no_target';
+
+/** Each answers at once from memory, but for those that return a promise. Names that do not exist are null or false. */
+export interface AdminBackend {
+  status(): StatusView;
+  upstreams(): readonly UpstreamView[];
+  /** At most `query.limit` sessions, in the order in which they began. */
+  sessions(query: SessionQuery): SessionPage;
+  session(id: string): SessionView | null;
+  /** False: no such session, or it is ending already. */
+  closeSession(id: string, code: number, reason: string): boolean;
+  /** Closes all that fit, spread over `drain.spread`; how many those are. */
+  closeSessions(filter: SessionFilter, code: number, reason: string): number;
+  /** The effective config as YAML, secrets masked. */
+  configText(): string;
+  advice(): Advice;
+  metricsText(): string | Promise<string>;
+  /** Null for a route that does not exist. */
+  readiness(route?: string): Readiness | null;
+  applicationWebsockets(): readonly ApplicationWebsocket[];
+  /** Begins the drain that ends in the end of the process; returns at once. */
+  drain(): void;
+  /** False: no such route or target. Doing it twice is no fault. */
+  drainRoute(route: string): boolean;
+  undrainRoute(route: string): boolean;
+  drainTarget(upstream: string, target: string): boolean;
+  undrainTarget(upstream: string, target: string): boolean;
+  reload(): Promise<ReloadResult>;
+}

@@ -1,0 +1,65 @@
+// Who may ask the admin listener: judges of Host, Origin, Sec-Fetch-Site and Authorization. Pure; server.ts answers.
+
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { isIP } from 'node:net';
+import type { AdminConfig, ListenAddress } from '../config/schema.ts';
+
+/** What decides who may ask. */
+export type AdminSettings = Pick<AdminConfig, 'address' | 'token' | 'hosts' | 'public'>;
+
+/** True when only this machine can reach it: such an address may go without a token. */
+export function isLocal(address: ListenAddress): boolean {
+  if (address.kind === 'unix' || address.host === 'localhost') return true;
+  return isIP(address.host) === 4 ? address.host.startsWith('127.') : address.host === '::1';
+}
+
+/**
+ * A page in a browser can send a POST anywhere without asking. Browsers say where it came from in Origin and in
+ * Sec-Fetch-Site; other clients send neither. `origin` of the listener itself is http or https with the Host asked for.
+ */
+export function isCrossSite(headers: IncomingHttpHeaders): boolean {
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;
+  const { origin, host } = headers;
+  if (origin === undefined) return false;
+  const match = /^https?:\/\/(.+)$/.exec(origin.toLowerCase());
+  return match === null || match[1] !== host?.toLowerCase();
+}
+
+/**
+ * A page whose name was made to point here (DNS rebinding) asks with that name as Host. Addresses cannot be rebound, so
+ * they pass, and so do names that were listed.
+ */
+export function isKnownHost(host: string | undefined, names: readonly string[]): boolean {
+  if (host === undefined) return false;
+  const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+))(?::[0-9]{1,5})?$/i.exec(host);
+  if (match === null) return false;
+  if (match[1] !== undefined) return isIP(match[1]) === 6;
+  const name = (match[2] ?? '').toLowerCase().replace(/\.$/, '');
+  return isIP(name) === 4 || name === 'localhost' || names.some((known) => bareName(known) === name);
+}
+
+function bareName(name: string): string {
+  return name.toLowerCase().replace(/\.$/, '');
+}
+
+/** Compares digests: equal in length, in constant time, whatever was sent. */
+export class TokenCheck {
+  private readonly digest: Buffer | null;
+
+  constructor(token: string | null) {
+    this.digest = token === null ? null : digestOf(token);
+  }
+
+  passes(authorization: string | undefined): boolean {
+    if (this.digest === null) return true;
+    // RFC 9110 11.1: the scheme is case-insensitive.
+    const match = /^bearer +([^ ]+) *$/i.exec(authorization ?? '');
+    return match !== null && timingSafeEqual(digestOf(match[1] ?? ''), this.digest);
+  }
+}
+
+function digestOf(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,265 @@
+// What the admin listener shows and does, over a running proxy: reads its live objects, and asks for the rest through
+// ProxyControl. It keeps no state of its own and ends no session by itself.
+
+import type { SessionRecord } from '../edge/session-record.ts';
+import type { Snapshot } from '../edge/snapshot.ts';
+import { type Advice, advise } from '../observe/advice.ts';
+import { type RouteReading, renderMetrics } from '../observe/exposition.ts';
+import type { MetricsRegistry } from '../observe/metrics.ts';
+import type { RuntimeMetrics } from '../observe/runtime-metrics.ts';
+import type { CloseNotice } from '../protocol/end-causes.ts';
+import type {
+  AdminBackend,
+  ApplicationWebsocket,
+  ProxyState,
+  Readiness,
+  ReloadResult,
+  SessionFilter,
+  SessionPage,
+  SessionQuery,
+  SessionView,
+  StatusView,
+  UpstreamView,
+} from './backend.ts';
+import { idOrder, routeView, sessionState, sessionView, targetView } from './views.ts';
+
+/** What a proxy is asked for. */
+export interface ProxyControl {
+  readonly clock: { now(): number };
+  readonly metrics: MetricsRegistry;
+  /** Live, in the order in which they began. */
+  readonly sessions: ReadonlySet<SessionRecord>;
+  readonly version: string;
+  readonly node: string;
+  readonly pid: number;
+  readonly configName: string;
+  /** On the clock, and since 1970. */
+  readonly startedAt: number;
+  readonly loadedAt: number;
+  readonly lastReload: { readonly at: number; readonly ok: boolean } | null;
+  readonly state: ProxyState;
+  readonly snapshot: Snapshot;
+  readonly sessionsMax: number;
+  readonly logLinesDropped: number;
+  readonly memoryBytes: number;
+  /** Null without a process to look at. */
+  readonly runtime: RuntimeMetrics | null;
+  /** Names and addresses as bound. */
+  listeners(): Iterable<{ readonly name: string; readonly address: string }>;
+  configText(): string;
+  /** End these over `drain.spread`. */
+  closeSpread(records: readonly SessionRecord[], notice: CloseNotice): void;
+  drain(): void;
+  drainRoute(route: string, draining: boolean): boolean;
+  drainTarget(upstream: string, target: string, draining: boolean): boolean;
+  reload(): Promise<ReloadResult>;
+}
+
+export class ProxyBackend implements AdminBackend {
+  private readonly control: ProxyControl;
+
+  constructor(control: ProxyControl) {
+    this.control = control;
+  }
+
+  status(): StatusView {
+    const { control } = this;
+    const { clock, metrics, snapshot, lastReload } = control;
+    const routes = [...snapshot.routes.values()].map((route) => routeView(route, metrics.route(route.config.name)));
+    return {
+      version: control.version,
+      node: control.node,
+      pid: control.pid,
+      state: control.state,
+      uptime_ms: Math.round(clock.now() - control.startedAt),
+      config: {
+        name: control.configName,
+        loaded_at: new Date(control.loadedAt).toISOString(),
+        last_reload: lastReload === null ? null : { at: new Date(lastReload.at).toISOString(), ok: lastReload.ok },
+      },
+      sessions: {
+        open: control.sessions.size,
+        limit: finiteOrNull(control.sessionsMax),
+        total: sum(metrics.routes(), (route) => route.sessionsTotal),
+      },
+      handshakes_open: metrics.process.handshakesOpen,
+      buffered_bytes: sum(metrics.routes(), (route) => route.fromClient.buffered + route.fromBackend.buffered),
+      memory_bytes: control.memoryBytes,
+      listeners: [...control.listeners()].map(({ name, address }) => {
+        return { name, address, connections: metrics.listener(name).connectionsOpen };
+      }),
+      routes,
+    };
+  }
+
+  upstreams(): readonly UpstreamView[] {
+    const { metrics, snapshot } = this.control;
+    return [...snapshot.upstreams.values()].map((upstream) => ({
+      name: upstream.name,
+      balance: upstream.balance,
+      targets: upstream.targets.map((target) => targetView(target, metrics.target(upstream.name, target.name))),
+    }));
+  }
+
+  sessions(query: SessionQuery): SessionPage {
+    const { clock } = this.control;
+    const found: SessionView[] = [];
+    const after = query.after === undefined ? 0 : idOrder(query.after);
+    for (const record of this.chosen(query)) {
+      if (idOrder(record.facts.session) <= after) continue;
+      if (query.state !== undefined && sessionState(record.session) !== query.state) continue;
+      // One more than asked for tells whether there is a next page.
+      if (found.length === query.limit) return { sessions: found, next: found.at(-1)?.id ?? null };
+      found.push(sessionView(record, clock.now()));
+    }
+    return { sessions: found, next: null };
+  }
+
+  session(id: string): SessionView | null {
+    const record = this.find(id);
+    return record === null ? null : sessionView(record, this.control.clock.now());
+  }
+
+  closeSession(id: string, code: number, reason: string): boolean {
+    const record = this.find(id);
+    if (record === null || record.session.cause !== null) return false;
+    record.session.end('admin', { notice: { code, text: reason } });
+    return true;
+  }
+
+  closeSessions(filter: SessionFilter, code: number, reason: string): number {
+    const chosen = [...this.chosen(filter)].filter(({ session }) => session.cause === null);
+    this.control.closeSpread(chosen, { code, text: reason });
+    return chosen.length;
+  }
+
+  configText(): string {
+    return this.control.configText();
+  }
+
+  advice(): Advice {
+    const { metrics, snapshot, clock, startedAt } = this.control;
+    const inputs = [...snapshot.routes.values()].map(({ config }) => {
+      const seen = metrics.route(config.name);
+      return {
+        route: config.name,
+        sessionsOpen: seen.sessionsOpen,
+        sessionsTotal: seen.sessionsTotal,
+        profile: seen.profile,
+        limits: config.limits,
+        timeouts: config.timeouts,
+        hits: (direction: 'from_client' | 'from_backend', key: string) =>
+          (direction === 'from_client' ? seen.fromClient : seen.fromBackend).limitHits.of(key),
+      };
+    });
+    return advise(inputs, clock.now() - startedAt);
+  }
+
+  async metricsText(): Promise<string> {
+    const runtime = (await this.control.runtime?.read()) ?? null;
+    const { control } = this;
+    const { metrics, snapshot } = control;
+    return renderMetrics({
+      version: control.version,
+      node: control.node,
+      now: control.clock.now(),
+      ready: control.state === 'ready',
+      draining: control.state === 'draining',
+      sessionsLimit: control.sessionsMax,
+      bufferedBytesLimit: snapshot.config.limits.max_buffered_total,
+      logLinesDropped: control.logLinesDropped,
+      process: metrics.process,
+      unrouted: metrics.unrouted,
+      routes: this.routeReadings(),
+      targets: [...snapshot.upstreams.values()].flatMap(({ name, targets }) =>
+        targets.map((target) => ({
+          metrics: metrics.target(name, target.name),
+          up: !target.draining,
+          sessions: target.sessions,
+          sessionsLimit: target.sessionsMax,
+        })),
+      ),
+      listeners: [...metrics.listeners()],
+      runtime,
+    });
+  }
+
+  readiness(name?: string): Readiness | null {
+    const { snapshot, state } = this.control;
+    if (name === undefined) return state;
+    const route = snapshot.routes.get(name);
+    if (route === undefined) return null;
+    if (state !== 'ready') return state;
+    return route.upstream.targets.some((target) => !target.draining) ? 'ready' : 'no_target';
+  }
+
+  applicationWebsockets(): readonly ApplicationWebsocket[] {
+    const open = [...this.control.sessions].filter(({ session }) => session.cause === null);
+    return open.map(({ facts, target }) => ({
+      sessionId: facts.session,
+      clientAddress: facts.client,
+      gatewayPath: facts.path,
+      serviceUrl: target.url,
+      serviceSessionId: facts.request_id,
+    }));
+  }
+
+  drain(): void {
+    this.control.drain();
+  }
+
+  drainRoute(route: string): boolean {
+    return this.control.drainRoute(route, true);
+  }
+
+  undrainRoute(route: string): boolean {
+    return this.control.drainRoute(route, false);
+  }
+
+  drainTarget(upstream: string, target: string): boolean {
+    return this.control.drainTarget(upstream, target, true);
+  }
+
+  undrainTarget(upstream: string, target: string): boolean {
+    return this.control.drainTarget(upstream, target, false);
+  }
+
+  reload(): Promise<ReloadResult> {
+    return this.control.reload();
+  }
+
+  /** Those of routes that a reload removed are still counted while a session of theirs lives. */
+  private *routeReadings(): Generator<RouteReading> {
+    const { metrics, snapshot } = this.control;
+    for (const name of snapshot.routes.keys()) metrics.route(name);
+    for (const route of metrics.routes()) {
+      const sessionsLimit = snapshot.routes.get(route.name)?.config.own_max_sessions ?? Number.POSITIVE_INFINITY;
+      yield { metrics: route, sessionsLimit };
+    }
+  }
+
+  private find(id: string): SessionRecord | null {
+    for (const record of this.control.sessions) if (record.facts.session === id) return record;
+    return null;
+  }
+
+  private *chosen({ route, client, target }: SessionFilter): Generator<SessionRecord> {
+    for (const record of this.control.sessions) {
+      const { facts } = record;
+      if (route !== undefined && facts.route !== route) continue;
+      if (client !== undefined && facts.client !== client) continue;
+      if (target !== undefined && facts.target !== target) continue;
+      yield record;
+    }
+  }
+}
+
+function sum<T>(items: Iterable<T>, value: (item: T) => number): number {
+  let total = 0;
+  for (const item of items) total += value(item);
+  return total;
+}
+
+function finiteOrNull(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}

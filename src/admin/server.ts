@@ -1,0 +1,240 @@
+// The admin listener: an HTTP server with caps of its own, which asks the guards, then the table of endpoints.
+// It reads no data of sessions itself and shares no socket with the data path.
+
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
+import { type AdminError, type Answer, errorAnswer } from './answer.ts';
+import type { AdminBackend } from './backend.ts';
+import { type Match, matchEndpoint } from './endpoints.ts';
+import { type AdminSettings, isCrossSite, isKnownHost, isLocal, TokenCheck } from './guard.ts';
+
+const CONNECTIONS_MAX = 64;
+const HEAD_BYTES_MAX = 16 * 1024;
+const HEADERS_MAX = 100;
+/** Parameters are in the query; a body is read only to be rid of it. */
+const BODY_BYTES_MAX = 16 * 1024;
+const TIMEOUT_MS = 5_000;
+const CHECKS_PER_TIMEOUT = 5;
+/** Answers that cost work, health checks excluded: a hammering client gets 429 instead of the process's time. */
+const REQUESTS_PER_SECOND = 100;
+const REQUESTS_BURST = 200;
+
+export interface AdminLog {
+  event(level: 'info' | 'error', event: string, fields: Readonly<Record<string, unknown>>): void;
+}
+
+export interface AdminServerOptions {
+  readonly settings: AdminSettings;
+  readonly backend: AdminBackend;
+  readonly log: AdminLog;
+  /** Monotonic milliseconds, for the cap on requests. */
+  readonly clock: { now(): number };
+  /** For a request to be complete, for an answer to be taken, for a kept connection to stay; tests have less time. */
+  readonly timeoutMs?: number;
+}
+
+export interface AdminBound {
+  readonly host: string;
+  readonly port: number;
+}
+
+export class AdminServer {
+  private readonly options: AdminServerOptions;
+  private readonly timeoutMs: number;
+  private settings: AdminSettings;
+  private token: TokenCheck;
+  private readonly budget: RequestBudget;
+  private readonly server: Server;
+
+  constructor(options: AdminServerOptions) {
+    const { settings } = options;
+    // The config refuses this too; what is dangerous is checked where it would do harm.
+    if (settings.token === null && !isLocal(settings.address)) {
+      throw new Error('admin: a token is required on an address that other machines reach');
+    }
+    this.options = options;
+    this.settings = settings;
+    this.timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+    this.token = new TokenCheck(settings.token);
+    this.budget = new RequestBudget(options.clock);
+    this.server = createServer({
+      maxHeaderSize: HEAD_BYTES_MAX,
+      headersTimeout: this.timeoutMs,
+      requestTimeout: this.timeoutMs,
+      keepAliveTimeout: this.timeoutMs,
+      connectionsCheckingInterval: Math.ceil(this.timeoutMs / CHECKS_PER_TIMEOUT),
+      // Health checks may come without a Host; everything else is judged by it anyway.
+      requireHostHeader: false,
+    });
+    this.server.maxConnections = CONNECTIONS_MAX;
+    this.server.maxHeadersCount = HEADERS_MAX;
+    this.server.on('request', (request, response) => void this.handle(request, response));
+    // Nothing here is upgraded or tunnelled, and nobody is told to go on with a body.
+    this.server.on('upgrade', (_request, socket) => socket.destroy());
+    this.server.on('connect', (_request, socket) => socket.destroy());
+    this.server.on('checkContinue', (request, response) => void this.handle(request, response));
+  }
+
+  /** Binds; rejects with the system's error. A stale socket file is replaced. */
+  async start(): Promise<void> {
+    const { address } = this.options.settings;
+    if (address.kind === 'unix') {
+      await removeStale(address.path);
+      await this.bind({ path: address.path });
+      if (address.mode !== null) chmodSync(address.path, address.mode);
+    } else {
+      await this.bind({ port: address.port, ...(address.host === '' ? {} : { host: address.host }) });
+    }
+  }
+
+  /** Who may ask from now on. The address stays what it was. */
+  reconfigure(settings: AdminSettings): void {
+    if (settings.token === null && !isLocal(settings.address)) {
+      throw new Error('admin: a token is required on an address that other machines reach');
+    }
+    this.settings = settings;
+    this.token = new TokenCheck(settings.token);
+  }
+
+  /** Where it listens: the real port, or the path. */
+  address(): AdminBound | string {
+    const address = this.server.address();
+    if (address === null) throw new Error('the admin listener is not bound');
+    return typeof address === 'string' ? address : { host: address.address, port: address.port };
+  }
+
+  /** Stops listening and cuts every connection. */
+  stop(): Promise<void> {
+    return new Promise((resolve) => {
+      this.server.close(() => resolve());
+      this.server.closeAllConnections();
+    });
+  }
+
+  private bind(options: { path: string } | { port: number; host?: string }): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen(options, () => {
+        this.server.off('error', reject);
+        this.server.on('error', () => {});
+        resolve();
+      });
+    });
+  }
+
+  private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // A connection that breaks off is that client's affair.
+    request.on('error', () => {});
+    response.on('error', () => {});
+    try {
+      const answer = this.judgeSender(request) ?? (await this.answer(request));
+      this.send(request, response, answer);
+    } catch (error) {
+      // It went away in the middle of its body: nobody is left to answer.
+      if (request.errored !== null) return;
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.options.log.event('error', 'admin.fault', { error: text });
+      this.send(request, response, errorAnswer('internal_error'));
+    }
+  }
+
+  /** A page of another origin is refused before its request is looked at in any other way. */
+  private judgeSender(request: IncomingMessage): Answer | null {
+    const isSafe = request.method === 'GET' || request.method === 'HEAD';
+    return !isSafe && isCrossSite(request.headers) ? errorAnswer('cross_site') : null;
+  }
+
+  private async answer(request: IncomingMessage): Promise<Answer> {
+    const { backend, log } = this.options;
+    const match = matchEndpoint(request.method ?? '', request.url ?? '');
+    const refusal = this.judge(request, match);
+    if (refusal !== null) return errorAnswer(refusal);
+    if ('refused' in match) return match.refused;
+    if (!(await bodyIsSmall(request))) return errorAnswer('body_too_large');
+    if (match.action !== null) {
+      const client = request.socket.remoteAddress ?? 'unix';
+      log.event('info', 'admin.action', { action: match.action, client, arguments: match.details });
+    }
+    return match.run(backend);
+  }
+
+  private judge(request: IncomingMessage, match: Match): AdminError | null {
+    const { settings } = this;
+    const isPublic = match.group !== null && settings.public.includes(match.group);
+    if (!isPublic) {
+      // Node keeps the first of two Host fields: which one a proxy in front went by is anybody's guess.
+      const isOne = (request.headersDistinct.host ?? []).length <= 1;
+      if (!isOne || !isKnownHost(request.headers.host, settings.hosts)) return 'foreign_host';
+      if (!this.token.passes(request.headers.authorization)) return 'unauthorized';
+    }
+    return match.group === 'health' || this.budget.take() ? null : 'too_many_requests';
+  }
+
+  private send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+    if (response.headersSent || response.destroyed) return;
+    // The rest of a body that was not read is not worth reading.
+    const isOver = request.complete;
+    response.writeHead(answer.status, {
+      'Content-Type': answer.type,
+      'Content-Length': Buffer.byteLength(answer.body),
+      'Cache-Control': 'no-store',
+      'X-Content-Type-Options': 'nosniff',
+      'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+      'Cross-Origin-Resource-Policy': 'same-origin',
+      ...answer.headers,
+      ...(isOver ? {} : { Connection: 'close' }),
+    });
+    // Silence is not the only way to be slow: one byte a second would hold the memory of a large answer for hours.
+    const late = setTimeout(() => response.destroy(), this.timeoutMs);
+    response.once('close', () => clearTimeout(late));
+    response.end(request.method === 'HEAD' ? undefined : answer.body);
+  }
+}
+
+/** A token bucket: so many requests a second, twice as many at once. */
+class RequestBudget {
+  private readonly clock: { now(): number };
+  private left = REQUESTS_BURST;
+  private filledAt: number;
+
+  constructor(clock: { now(): number }) {
+    this.clock = clock;
+    this.filledAt = clock.now();
+  }
+
+  take(): boolean {
+    const now = this.clock.now();
+    this.left = Math.min(REQUESTS_BURST, this.left + ((now - this.filledAt) / 1000) * REQUESTS_PER_SECOND);
+    this.filledAt = now;
+    if (this.left < 1) return false;
+    this.left -= 1;
+    return true;
+  }
+}
+
+/** Reads a body to its end and drops it; false as soon as it is larger than any body need be. */
+async function bodyIsSmall(request: IncomingMessage): Promise<boolean> {
+  if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX) return false;
+  let bytes = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    bytes += Buffer.byteLength(chunk);
+    if (bytes > BODY_BYTES_MAX) return false;
+  }
+  return true;
+}
+
+/** A socket file that nobody answers on is left by a process that was killed. */
+async function removeStale(path: string): Promise<void> {
+  const entry = lstatSync(path, { throwIfNoEntry: false });
+  if (entry === undefined || !entry.isSocket()) return;
+  const isStale = await new Promise<boolean>((resolve) => {
+    const socket = connect({ path });
+    socket.on('connect', () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'));
+  });
+  if (isStale) unlinkSync(path);
+}

@@ -1,0 +1,86 @@
+// Owns the way to a running proxy's admin listener: its address and token, one request, one bounded answer. It must not
+// print, and it never follows a redirect or a proxy setting.
+
+import { request } from 'node:http';
+import { parseListenAddress } from '../config/addresses.ts';
+
+export interface AdminEndpoint {
+  readonly address: { readonly kind: 'tcp'; readonly host: string; readonly port: number } | UnixAddress;
+  readonly token: string | null;
+}
+
+type UnixAddress = { readonly kind: 'unix'; readonly path: string };
+
+export type AdminReply =
+  | { readonly kind: 'answer'; readonly status: number; readonly body: string }
+  /** Nobody is there, or nobody answered in time; `why` is a code of the system or a sentence. */
+  | { readonly kind: 'silence'; readonly why: string };
+
+export interface AdminRequest {
+  readonly method: 'GET' | 'POST';
+  /** With its query, escaped. */
+  readonly path: string;
+}
+
+/** Ten thousand sessions with long paths are far below. */
+const BODY_BYTES_MAX = 64 * 1024 * 1024;
+const TIMEOUT_MS = 15_000;
+
+/** What `--admin` says, or the problem with it. */
+export function parseAdminAddress(text: string): AdminEndpoint['address'] | { readonly problem: string } {
+  const parsed = parseListenAddress(text);
+  if ('problem' in parsed) return parsed;
+  if (parsed.value.kind === 'tcp' && parsed.value.port === 0) return { problem: 'port 0 cannot be asked' };
+  return parsed.value;
+}
+
+/** How messages call it. */
+export function endpointText({ address }: AdminEndpoint): string {
+  if (address.kind === 'unix') return `unix:${address.path}`;
+  return `${bracketed(reachable(address.host))}:${address.port}`;
+}
+
+export function askAdmin(endpoint: AdminEndpoint, { method, path }: AdminRequest): Promise<AdminReply> {
+  const { address, token } = endpoint;
+  const where =
+    address.kind === 'unix'
+      ? { socketPath: address.path, headers: { Host: 'localhost' } }
+      : { host: reachable(address.host), port: address.port, headers: { Host: hostField(address) } };
+  return new Promise((resolve) => {
+    const silence = (why: string) => resolve({ kind: 'silence', why });
+    const headers = { ...where.headers, ...(token === null ? {} : { Authorization: `Bearer ${token}` }) };
+    const sent = request({ ...where, method, path, headers, agent: false, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    sent.on('error', (error: NodeJS.ErrnoException) => {
+      silence(error.name === 'AbortError' ? `no answer within ${TIMEOUT_MS / 1000} s` : (error.code ?? error.message));
+    });
+    sent.on('response', (response) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > BODY_BYTES_MAX) sent.destroy(new Error('the answer is too large'));
+        else chunks.push(chunk);
+      });
+      response.on('error', (error: NodeJS.ErrnoException) => silence(error.code ?? error.message));
+      response.on('end', () => {
+        resolve({ kind: 'answer', status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') });
+      });
+    });
+    sent.end();
+  });
+}
+
+/** The listener answers to addresses and localhost; another name has to be one that it was told. */
+function hostField({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `${bracketed(reachable(host))}:${port}`;
+}
+
+/** An address to dial for one to bind: the unspecified addresses are no place to go. */
+function reachable(host: string): string {
+  if (host === '' || host === '0.0.0.0') return '127.0.0.1';
+  return host === '::' ? '::1' : host;
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}

@@ -1,0 +1,164 @@
+// Owns the pictures: what the admin listener answers as tables for a terminal. Pure, and it lets nothing through that a
+// terminal would obey; paths and names come from elsewhere.
+
+import type {
+  RouteView,
+  SessionPage,
+  SessionSideView,
+  SessionView,
+  StatusView,
+  UpstreamView,
+} from '../admin/backend.ts';
+import { durationText, groupedText, sizeText } from '../observe/quantities.ts';
+
+interface Column<T> {
+  readonly head: string;
+  readonly align: 'left' | 'right';
+  readonly text: (row: T) => string;
+  /** The column that is shortened when the line does not fit. */
+  readonly gives?: boolean;
+}
+
+const GAP = '  ';
+/** A column that gives is never shorter than this. */
+const GIVING_WIDTH_MIN = 8;
+const NO_LIMIT = '-';
+
+/** Head and rows, as wide as their content, at most `width` where a column gives. */
+export function table<T>(columns: readonly Column<T>[], rows: readonly T[], width: number): string[] {
+  const cells = [columns.map(({ head }) => head), ...rows.map((row) => columns.map(({ text }) => harmless(text(row))))];
+  const widths = columns.map((_, index) => Math.max(...cells.map((line) => line[index]?.length ?? 0)));
+  const giving = columns.findIndex(({ gives }) => gives === true);
+  const excess = widths.reduce((sum, one) => sum + one, GAP.length * (columns.length - 1)) - width;
+  if (giving >= 0 && excess > 0) {
+    widths[giving] = Math.max(GIVING_WIDTH_MIN, (widths[giving] ?? 0) - excess);
+  }
+  return cells.map((line) => {
+    const padded = line.map((cell, index) => cellText(cell, widths[index] ?? 0, columns[index]?.align ?? 'left'));
+    return padded.join(GAP).trimEnd();
+  });
+}
+
+function cellText(text: string, width: number, align: 'left' | 'right'): string {
+  const short = text.length > width ? `${text.slice(0, Math.max(0, width - 3))}...` : text;
+  return align === 'left' ? short.padEnd(width) : short.padStart(width);
+}
+
+/** Everything but printable ASCII, as JSON escapes it. */
+export function harmless(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+const left = <T>(head: string, text: Column<T>['text']): Column<T> => ({ head, align: 'left', text });
+const right = <T>(head: string, text: Column<T>['text']): Column<T> => ({ head, align: 'right', text });
+
+const routeColumns: readonly Column<RouteView>[] = [
+  { ...left('ROUTE', ({ name }: RouteView) => name), gives: true },
+  left('STATE', ({ state }) => state),
+  right('SESSIONS', ({ sessions }) => groupedText(sessions)),
+  right('LIMIT', ({ sessions_limit }) => limitText(sessions_limit)),
+  right('TOTAL', ({ sessions_total }) => groupedText(sessions_total)),
+  right('REFUSED', ({ handshakes_refused }) => groupedText(handshakes_refused)),
+  right('PAUSED', ({ paused }) => groupedText(paused)),
+  right('FROM CLIENT', ({ from_client }) => trafficText(from_client)),
+  right('FROM BACKEND', ({ from_backend }) => trafficText(from_backend)),
+];
+
+/** A target, and the upstream that it belongs to. */
+type TargetRow = UpstreamView['targets'][number] & { readonly upstream: string };
+
+const targetColumns: readonly Column<TargetRow>[] = [
+  { ...left('UPSTREAM', ({ upstream }: TargetRow) => upstream), gives: true },
+  left('TARGET', ({ name }) => name),
+  left('STATE', ({ state }) => state),
+  right('WEIGHT', ({ weight }) => String(weight)),
+  right('SESSIONS', ({ sessions }) => groupedText(sessions)),
+  right('LIMIT', ({ sessions_limit }) => limitText(sessions_limit)),
+  right('TOTAL', ({ sessions_total }) => groupedText(sessions_total)),
+  right('DIALS FAILED', ({ dials_failed }) => groupedText(dials_failed)),
+];
+
+export function renderStatus(status: StatusView, upstreams: readonly UpstreamView[], width: number): string {
+  const { sessions, config } = status;
+  const reload = config.last_reload;
+  const reloaded = reload === null ? 'never reloaded' : `last reload ${reload.ok ? 'ok' : 'REJECTED'} ${reload.at}`;
+  const facts = [
+    `framegate ${status.version}  ${status.state.toUpperCase()}  up ${durationText(status.uptime_ms)}  ` +
+      `pid ${status.pid}`,
+    `sessions ${groupedText(sessions.open)} of ${limitText(sessions.limit)}, ${groupedText(sessions.total)} in all; ` +
+      `handshakes ${groupedText(status.handshakes_open)}; buffered ${sizeText(status.buffered_bytes)}; ` +
+      `memory ${sizeText(status.memory_bytes)}`,
+    `config ${config.name}, loaded ${config.loaded_at}, ${reloaded}`,
+    ...status.listeners.map(({ name, address, connections }) => {
+      return `listening on ${address}${name === address ? '' : ` (${name})`}, ${groupedText(connections)} connections`;
+    }),
+  ];
+  const targets = upstreams.flatMap(({ name, targets: own }) => own.map((target) => ({ ...target, upstream: name })));
+  const tables = [...section(routeColumns, status.routes, width), ...section(targetColumns, targets, width)];
+  return `${[...facts.map(harmless), ...tables].join('\n')}\n`;
+}
+
+function section<T>(columns: readonly Column<T>[], rows: readonly T[], width: number): string[] {
+  return rows.length === 0 ? [] : ['', ...table(columns, rows, width)];
+}
+
+const sessionColumns: readonly Column<SessionView>[] = [
+  left('ID', ({ id }) => id),
+  left('STATE', ({ state }) => state),
+  left('ROUTE', ({ route }) => route),
+  left('TARGET', ({ target }) => target),
+  left('CLIENT', ({ client }) => client),
+  right('AGE', ({ age_ms }) => durationText(age_ms)),
+  right('SILENT', ({ from_client, from_backend }) =>
+    durationText(Math.min(from_client.silent_ms, from_backend.silent_ms)),
+  ),
+  right('RTT', ({ ping_rtt_ms }) => (ping_rtt_ms === null ? '-' : durationText(ping_rtt_ms))),
+  right('FROM CLIENT', ({ from_client }) => trafficText(from_client)),
+  right('FROM BACKEND', ({ from_backend }) => trafficText(from_backend)),
+  right('BUFFERED', ({ from_client, from_backend }) => sizeText(from_client.buffered + from_backend.buffered)),
+  { ...left('PATH', ({ path }: SessionView) => path), gives: true },
+];
+
+export function renderSessions({ sessions, next }: SessionPage, width: number): string {
+  if (sessions.length === 0) return 'no sessions\n';
+  const more = next === null ? [] : ['', `more: --after ${harmless(next)}`];
+  return `${[...table(sessionColumns, sessions, width), ...more].join('\n')}\n`;
+}
+
+const NAME_WIDTH = 14;
+
+export function renderSession(view: SessionView): string {
+  const ending = view.reason === null ? '' : ` (${view.reason})`;
+  const rows: readonly (readonly [name: string, text: string | null])[] = [
+    ['session', view.id],
+    ['state', `${view.state}${ending}`],
+    ['route', view.route],
+    ['path', view.path],
+    ['client', view.peer === null ? view.client : `${view.client} through ${view.peer}`],
+    ['listener', view.listener],
+    ['upstream', `${view.upstream}, target ${view.target}`],
+    ['subprotocol', view.subprotocol],
+    ['request id', view.request_id],
+    ['age', durationText(view.age_ms)],
+    ['ping', view.ping_rtt_ms === null ? null : `${durationText(view.ping_rtt_ms)} there and back`],
+    ['from client', sideText(view.from_client)],
+    ['from backend', sideText(view.from_backend)],
+  ];
+  return rows.map(([name, text]) => (text === null ? '' : `${name.padEnd(NAME_WIDTH)}${harmless(text)}\n`)).join('');
+}
+
+function sideText(side: SessionSideView): string {
+  const paused = side.paused ? ', not read now: the other side does not take it' : '';
+  return (
+    `${groupedText(side.messages)} messages, ${sizeText(side.bytes)}, largest ${sizeText(side.largest_message)}; ` +
+    `silent ${durationText(side.silent_ms)}; ${sizeText(side.buffered)} waiting, ${side.pauses} pauses${paused}`
+  );
+}
+
+function trafficText({ messages, bytes }: { readonly messages: number; readonly bytes: number }): string {
+  return `${groupedText(messages)} / ${sizeText(bytes)}`;
+}
+
+function limitText(limit: number | null): string {
+  return limit === null ? NO_LIMIT : groupedText(limit);
+}

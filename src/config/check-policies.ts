@@ -1,0 +1,145 @@
+// Owns the checks across keys of rates, buffers, draining and the admin listener: what contradicts each other or needs
+// something that is not there. It must not read files.
+
+import type { CrossReport, Written } from './check.ts';
+import type { PathSegments } from './problems.ts';
+import type { ParsedConfig } from './schema.ts';
+import { formatDuration, formatSize } from './units.ts';
+
+type ParsedRoute = ParsedConfig['routes'][number];
+type Listen = ParsedConfig['listeners'][number]['address']['bind'];
+
+const OFF = Number.POSITIVE_INFINITY;
+const SIDES = ['from_client', 'from_backend'] as const;
+type Side = (typeof SIDES)[number];
+/** What stands in for a faulty value is not what was meant. */
+type IsFaulty = Written['isFaulty'];
+
+/** Each burst with the rate it belongs to. */
+const BURSTS = [
+  ['message_burst', 'messages_per_second'],
+  ['byte_burst', 'bytes_per_second'],
+  ['control_frame_burst', 'control_frames_per_second'],
+] as const;
+
+export function checkPolicies(config: ParsedConfig, { isFaulty }: Written, report: CrossReport): void {
+  checkBursts(config, isFaulty, report);
+  checkJudging(config, isFaulty, report);
+  checkBuffers(config, report);
+  checkDrain(config, report);
+  checkAdmin(config, isFaulty, report);
+}
+
+/** A burst of a rate that is off would say nothing. */
+function checkBursts({ limits, routes }: ParsedConfig, isFaulty: IsFaulty, report: CrossReport): void {
+  const needs = (path: PathSegments, burst: string, rate: string) => {
+    if (!isFaulty([...path, rate])) report('error', [...path, burst], `needs ${rate}, which is off`);
+  };
+  if (limits.handshake_burst !== undefined && limits.handshakes_per_second === OFF)
+    needs(['limits'], 'handshake_burst', 'handshakes_per_second');
+  for (const side of SIDES) {
+    const whole = limits[side];
+    for (const [burst, rate] of BURSTS) {
+      // A route that only sets the rate takes the burst from here.
+      const isTaken = routes.some(({ limits: { [side]: own } }) => isOn(own[rate]) && own[burst] === undefined);
+      if (whole[burst] !== undefined && whole[rate] === OFF && !isTaken) needs(['limits', side], burst, rate);
+      if (isFaulty(['limits', side, rate])) continue;
+      for (const [
+        index,
+        {
+          limits: { [side]: own },
+        },
+      ] of routes.entries()) {
+        const isIdle = own[burst] !== undefined && (own[rate] ?? whole[rate]) === OFF;
+        if (isIdle) needs(['routes', index, 'limits', side], burst, rate);
+      }
+    }
+  }
+}
+
+function isOn(rate: number | undefined): boolean {
+  return rate !== undefined && rate !== OFF;
+}
+
+/**
+ * RFC 7692 7.2.1: a compressed message is no text before it is inflated, and with context takeover one that is missing
+ * breaks all that follow. So both need routes without compression.
+ */
+function checkJudging(config: ParsedConfig, isFaulty: IsFaulty, report: CrossReport): void {
+  for (const side of SIDES) {
+    for (const key of ['validate_utf8', 'on_rate_exceeded'] as const) {
+      const inherited: number[] = [];
+      for (const [index, route] of config.routes.entries()) {
+        if (route.compression === 'off' || isFaulty(['routes', index, 'compression'])) continue;
+        const own = ownJudging(route, side, key);
+        if (own === true) {
+          report('error', ['routes', index, 'limits', side, key], `${needsOff(key)} in this route (${WHY})`);
+        } else if (own === undefined && isJudging(config.limits[side][key])) inherited.push(index);
+      }
+      if (inherited.length === 0) continue;
+      const where = inherited.map((index) => `routes[${index}]`).join(', ');
+      report('error', ['limits', side, key], `${needsOff(key)} in ${where} (${WHY})`);
+    }
+  }
+}
+
+const WHY = 'the default passthrough lets compressed messages through, which cannot be judged or left out';
+
+function needsOff(key: 'validate_utf8' | 'on_rate_exceeded'): string {
+  return `${key === 'validate_utf8' ? 'on' : 'drop'} needs compression: off`;
+}
+
+function isJudging(value: boolean | string): boolean {
+  return value === true || value === 'drop';
+}
+
+/** What the route itself says: undefined when nothing. */
+function ownJudging(route: ParsedRoute, side: Side, key: 'validate_utf8' | 'on_rate_exceeded'): boolean | undefined {
+  const own = route.limits[side][key];
+  return own === undefined ? undefined : isJudging(own);
+}
+
+function checkBuffers({ limits, routes }: ParsedConfig, report: CrossReport): void {
+  const one = Math.max(limits.max_buffered, ...routes.map((route) => route.limits.max_buffered ?? 0));
+  if (limits.max_buffered_total < one) {
+    report(
+      'warning',
+      ['limits', 'max_buffered_total'],
+      `one session may hold more: max_buffered is ${formatSize(one)}`,
+    );
+  }
+}
+
+function checkDrain({ drain }: ParsedConfig, report: CrossReport): void {
+  const before = drain.delay + drain.grace + drain.spread;
+  if (before < drain.timeout) return;
+  const message = `is not above delay + grace + spread, which are ${formatDuration(before)}: the last would be cut off`;
+  report('error', ['drain', 'timeout'], message);
+}
+
+function checkAdmin({ admin, listeners }: ParsedConfig, isFaulty: IsFaulty, report: CrossReport): void {
+  if (admin === undefined) return;
+  const path: PathSegments = ['admin', 'address'];
+  const { bind } = admin.address;
+  if (admin.token === null && !isLocal(bind) && !isFaulty(['admin', 'token']))
+    report('error', path, 'needs a token: this address is neither loopback nor a unix socket');
+  const same = listeners.findIndex(({ address }) => isSameAddress(address.bind, bind));
+  if (same !== -1) report('error', path, `listeners[${same}] has the same address`);
+  for (const key of ['hosts', 'public'] as const) {
+    const values: readonly string[] = admin[key];
+    for (const [index, value] of values.entries()) {
+      if (values.indexOf(value) < index) report('error', ['admin', key, index], 'stands in this list twice');
+    }
+  }
+}
+
+/** RFC 1122 3.2.1.3: all of 127/8 is loopback; RFC 6761 6.3: localhost is too. Other names are not looked up here. */
+function isLocal(bind: Listen): boolean {
+  if (bind.kind === 'unix') return true;
+  return /^(127\.[0-9.]+|::1|localhost)$/.test(bind.host);
+}
+
+function isSameAddress(a: Listen, b: Listen): boolean {
+  if (a.kind === 'unix' || b.kind === 'unix') return a.kind === 'unix' && b.kind === 'unix' && a.path === b.path;
+  return a.port !== 0 && a.port === b.port && a.host === b.host;
+}

@@ -1,0 +1,174 @@
+// Whether one more handshake may go on: rates and caps, of all clients together and of each address, global and per
+// route. It counts what it lets in and answers nobody; connection.ts makes a refusal of what it says.
+
+import type { Limits, RouteConfig } from '../config/schema.ts';
+import { KeyedLimits, type KeyedLimitsOptions, KeyedVerdict, keyOf } from '../limits/keyed-limits.ts';
+import { TokenBucket } from '../limits/token-bucket.ts';
+import type { ProcessMetrics } from '../observe/metrics.ts';
+import type { RefusalSlug } from '../protocol/refusals.ts';
+import type { Route } from './snapshot.ts';
+
+/** Addresses remembered at least, so that a small `max_sessions` does not make a small table. */
+const ADDRESSES_MIN = 65_536;
+
+/** Why a handshake may not go on: what the client is told, and the config key for the log and the metrics. */
+export interface Barred {
+  readonly slug: RefusalSlug;
+  readonly limit: string;
+}
+
+const BARRED = {
+  sessionsPerIp: { slug: 'too_many_sessions_per_ip', limit: 'max_sessions_per_ip' },
+  handshakesPerIp: { slug: 'too_many_handshakes_per_ip', limit: 'handshakes_per_second_per_ip' },
+  /** More addresses than can be told apart: nobody new is let in until some may be forgotten. */
+  addresses: { slug: 'too_many_handshakes', limit: 'handshakes_per_second_per_ip' },
+  sessions: { slug: 'too_many_sessions', limit: 'max_sessions' },
+  handshakes: { slug: 'too_many_handshakes', limit: 'max_handshakes' },
+  rate: { slug: 'too_many_handshakes', limit: 'handshakes_per_second' },
+} as const satisfies Record<string, Barred>;
+
+/** What a handshake, and later its session, takes of the limits. Given back once, with `Gates.leave`. */
+export class Seat {
+  readonly key: string;
+  readonly route: Route;
+  /** The limits of the route that it is counted in, if the route has any of its own. */
+  own: KeyedLimits | null;
+  /** True until the handshake has become a session. */
+  isHandshake = true;
+
+  constructor(key: string, route: Route, own: KeyedLimits | null) {
+    this.key = key;
+    this.route = route;
+    this.own = own;
+  }
+}
+
+export interface GatesOptions {
+  readonly limits: Limits;
+  readonly sessionsMax: number;
+  readonly routes: Iterable<RouteConfig>;
+  /** Its `handshakesOpen` is what `max_handshakes` bounds. */
+  readonly counts: ProcessMetrics;
+  readonly now: number;
+}
+
+export class Gates {
+  private readonly counts: ProcessMetrics;
+  private readonly addresses: KeyedLimits;
+  private readonly rate: TokenBucket;
+  private handshakesMax: number;
+  private addressesMax: number;
+  /** By route, for those with limits of their own per address. */
+  private readonly ownAddresses = new Map<string, KeyedLimits>();
+
+  constructor(options: GatesOptions) {
+    const { limits, now } = options;
+    this.counts = options.counts;
+    this.handshakesMax = limits.max_handshakes;
+    this.addressesMax = Math.max(ADDRESSES_MIN, options.sessionsMax);
+    this.addresses = new KeyedLimits(globalLimits(limits, this.addressesMax));
+    this.rate = new TokenBucket(limits.handshakes_per_second, limits.handshake_burst, now);
+    for (const route of options.routes) {
+      if (hasOwnLimits(route)) this.ownAddresses.set(route.name, new KeyedLimits(this.ownLimits(route)));
+    }
+  }
+
+  /**
+   * One more handshake of `client` on `route`: its seat, or what stands against it. An address pays for every try; the
+   * rate of all is charged last, so that tries which fail on anything else use up nothing of it.
+   */
+  enter(client: string, route: Route, now: number): Seat | Barred {
+    const key = keyOf(client);
+    const own = this.ownAddresses.get(route.config.name) ?? null;
+    const tried = worseOf(this.addresses.admit(key, now), own?.admit(key, now) ?? KeyedVerdict.Ok);
+    if (tried !== KeyedVerdict.Ok) return tried === KeyedVerdict.Over ? BARRED.handshakesPerIp : BARRED.addresses;
+    if (route.sessions >= route.config.own_max_sessions) return BARRED.sessions;
+    if (this.counts.handshakesOpen >= this.handshakesMax) return BARRED.handshakes;
+    const seated = this.acquire(key, own, now);
+    if (seated !== KeyedVerdict.Ok) return seated === KeyedVerdict.Over ? BARRED.sessionsPerIp : BARRED.addresses;
+    if (!this.rate.takeOne(now)) {
+      this.addresses.release(key, now);
+      own?.release(key, now);
+      return BARRED.rate;
+    }
+    route.sessions += 1;
+    this.counts.handshakesOpen += 1;
+    return new Seat(key, route, own);
+  }
+
+  /** The handshake has become a session, which keeps the seat. */
+  opened(seat: Seat): void {
+    seat.isHandshake = false;
+    this.counts.handshakesOpen -= 1;
+  }
+
+  leave(seat: Seat, now: number): void {
+    if (seat.isHandshake) this.opened(seat);
+    seat.route.sessions -= 1;
+    this.addresses.release(seat.key, now);
+    seat.own?.release(seat.key, now);
+  }
+
+  /** The limits of another config from now on. `seats` are all that are taken; none of them is lost. */
+  retune(options: Omit<GatesOptions, 'counts'>, seats: Iterable<Seat>): void {
+    const { limits, now } = options;
+    this.handshakesMax = limits.max_handshakes;
+    this.addressesMax = Math.max(ADDRESSES_MIN, options.sessionsMax);
+    this.addresses.retune(globalLimits(limits, this.addressesMax), now);
+    this.rate.retune(limits.handshakes_per_second, limits.handshake_burst, now);
+    this.retuneOwn(options.routes, seats, now);
+  }
+
+  private retuneOwn(routes: Iterable<RouteConfig>, seats: Iterable<Seat>, now: number): void {
+    const limited = new Map<string, RouteConfig>();
+    for (const route of routes) if (hasOwnLimits(route)) limited.set(route.name, route);
+    for (const name of this.ownAddresses.keys()) if (!limited.has(name)) this.ownAddresses.delete(name);
+    const fresh = new Map<string, KeyedLimits>();
+    for (const [name, route] of limited) {
+      const known = this.ownAddresses.get(name);
+      // Without a cap at first: sessions that are over it stay, and are counted.
+      if (known === undefined) fresh.set(name, new KeyedLimits({ ...this.ownLimits(route), sessionsMax: Infinity }));
+      else known.retune(this.ownLimits(route), now);
+    }
+    if (fresh.size === 0) return;
+    for (const seat of seats) {
+      const own = fresh.get(seat.route.config.name);
+      if (own?.acquire(seat.key, now) === KeyedVerdict.Ok) seat.own = own;
+    }
+    for (const [name, own] of fresh) {
+      const route = limited.get(name);
+      if (route !== undefined) own.retune(this.ownLimits(route), now);
+      this.ownAddresses.set(name, own);
+    }
+  }
+
+  private acquire(key: string, own: KeyedLimits | null, now: number): KeyedVerdict {
+    const verdict = this.addresses.acquire(key, now);
+    if (verdict !== KeyedVerdict.Ok || own === null) return verdict;
+    const ownVerdict = own.acquire(key, now);
+    if (ownVerdict !== KeyedVerdict.Ok) this.addresses.release(key, now);
+    return ownVerdict;
+  }
+
+  private ownLimits(route: RouteConfig): KeyedLimitsOptions {
+    const rate = route.own_handshakes_per_second_per_ip;
+    return keyedLimits(route.own_max_sessions_per_ip, rate, this.addressesMax);
+  }
+}
+
+function globalLimits(limits: Limits, entriesMax: number): KeyedLimitsOptions {
+  return keyedLimits(limits.max_sessions_per_ip, limits.handshakes_per_second_per_ip, entriesMax);
+}
+
+/** Twice the rate may come at once, and one always. */
+function keyedLimits(sessionsMax: number, rate: number, entriesMax: number): KeyedLimitsOptions {
+  return { entriesMax, sessionsMax, handshakesPerSecond: rate, handshakeBurst: Math.max(1, 2 * rate) };
+}
+
+function hasOwnLimits(route: RouteConfig): boolean {
+  return route.own_max_sessions_per_ip < Infinity || route.own_handshakes_per_second_per_ip < Infinity;
+}
+
+function worseOf(a: KeyedVerdict, b: KeyedVerdict): KeyedVerdict {
+  return a === KeyedVerdict.Ok ? b : a;
+}

@@ -1,0 +1,182 @@
+// Takes on another config while everything runs, whole or not at all. One at a time; of those asked for meanwhile the
+// last state wins. Where a config is read from is its owner's affair.
+
+import { loadObject } from '../config/load.ts';
+import { ConfigError, type Problem } from '../config/problems.ts';
+import type { Config, ConfigInput } from '../config/schema.ts';
+import { Alarm } from '../limits/timer-wheel.ts';
+import { changedPaths, judgeOf, restartObstacles } from './config-changes.ts';
+import { Spread } from './drain.ts';
+import type { Edge } from './edge.ts';
+import { BindError, type Listeners, type Move } from './listeners.ts';
+import { sessionsCap } from './sessions-cap.ts';
+import { buildSnapshot } from './snapshot.ts';
+
+/** What reading the config anew gave. `unchanged`: not one byte of what it is made of is another. */
+export type ReadConfig =
+  | {
+      readonly config: Config;
+      /** Called once this config is in force. */
+      accepted?(): void;
+    }
+  | { readonly problems: readonly Problem[] }
+  | { readonly unchanged: true };
+
+/** Reads the config anew. */
+export type ConfigSource = () => ReadConfig | Promise<ReadConfig>;
+
+export type Reloaded =
+  | { readonly ok: true; readonly changed: readonly string[] }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+export interface ReloadOptions {
+  readonly edge: Edge;
+  readonly listeners: Listeners;
+  /** Null when there is nothing to read again. */
+  readonly source: ConfigSource | null;
+  /** Where relative paths of a config object start, and what its problems call it. */
+  readonly baseDir: string;
+  readonly name: string;
+  readonly openFiles: number;
+  /** The new config is in force. */
+  onApplied(config: Config): void;
+}
+
+export class Reloads {
+  /** When the last one ended, in milliseconds since 1970, and how; null before the first. */
+  last: { readonly at: number; readonly ok: boolean } | null = null;
+  private readonly options: ReloadOptions;
+  private tail: Promise<unknown> = Promise.resolve();
+  /** Asked for, and not begun: whoever asks now gets what it will read. */
+  private waiting: Promise<Reloaded> | null = null;
+  private spread: Spread | null = null;
+  private readonly secondLook = new Alarm(() => this.endLost());
+
+  constructor(options: ReloadOptions) {
+    this.options = options;
+  }
+
+  /** From `input`, or from the source. Never rejects: what is wrong is in the answer and in the log. */
+  reload(input?: ConfigInput): Promise<Reloaded> {
+    if (input === undefined && this.waiting !== null) return this.waiting;
+    const next = this.tail.then(() => {
+      if (this.waiting === next) this.waiting = null;
+      return this.run(input);
+    });
+    this.tail = next;
+    if (input === undefined) this.waiting = next;
+    return next;
+  }
+
+  private async run(input: ConfigInput | undefined): Promise<Reloaded> {
+    const { edge } = this.options;
+    const startedAt = edge.clock.now();
+    let result: Reloaded;
+    try {
+      result = await this.attempt(input);
+    } catch (error) {
+      const message = `a fault in framegate itself: ${error instanceof Error ? error.message : String(error)}`;
+      result = this.refused('', message);
+    }
+    const at = Date.now();
+    this.last = { at, ok: result.ok };
+    if (result.ok) {
+      edge.metrics.process.reloaded(at / 1000);
+      const ms = Math.round(edge.clock.now() - startedAt);
+      edge.log.event('info', 'config.loaded', { changed: result.changed, ms });
+    } else {
+      edge.metrics.process.reloadRejected();
+      edge.log.event('error', 'config.rejected', { problems: result.problems });
+    }
+    return result;
+  }
+
+  private async attempt(input: ConfigInput | undefined): Promise<Reloaded> {
+    const { edge, listeners } = this.options;
+    if (edge.draining) return this.refused('', 'framegate is draining');
+    const read = await this.read(input);
+    if ('problems' in read) return { ok: false, problems: read.problems };
+    if ('unchanged' in read) return { ok: true, changed: [] };
+    const before = edge.snapshot.config;
+    const { config } = read;
+    const obstacles = restartObstacles(before, config);
+    if (obstacles.length > 0) {
+      return { ok: false, problems: obstacles.map(({ path, message }) => this.problem(path, message)) };
+    }
+    const cap = sessionsCap(config, this.options.openFiles);
+    if (cap.isRefused) return this.refused('limits.max_sessions', cap.lowered ?? '');
+    let move: Move;
+    try {
+      move = await listeners.prepare(config.listeners);
+    } catch (error) {
+      if (!(error instanceof BindError)) throw error;
+      return this.refused(`listeners[${error.index}].address`, error.message);
+    }
+    if (edge.draining) {
+      move.abort();
+      return this.refused('', 'framegate is draining');
+    }
+    const changed = changedPaths(before, config);
+    this.apply(config, cap.sessionsMax);
+    read.accepted?.();
+    move.commit();
+    return { ok: true, changed };
+  }
+
+  private async read(input: ConfigInput | undefined): Promise<ReadConfig> {
+    const { source, baseDir, name } = this.options;
+    if (input === undefined) {
+      return source === null ? { problems: [this.problem('', `${name} cannot be read again`)] } : source();
+    }
+    try {
+      return { config: loadObject(input, { baseDir }).config };
+    } catch (error) {
+      if (error instanceof ConfigError) return { problems: error.problems };
+      throw error;
+    }
+  }
+
+  private apply(config: Config, sessionsMax: number): void {
+    const { edge, onApplied } = this.options;
+    const snapshot = buildSnapshot(config, edge.snapshot);
+    edge.apply(snapshot, sessionsMax);
+    edge.log.setLevel(config.log.level);
+    for (const { route, session } of edge.sessions) {
+      try {
+        session.retune(route.policy);
+      } catch (error) {
+        session.fail(error); // one session's fault must not leave half of a config in force
+      }
+    }
+    edge.metrics.keepOnly({
+      routes: new Set(snapshot.routes.keys()),
+      listeners: new Set(config.listeners.map((listener) => listener.name)),
+      hasTarget: (upstream, name) => config.upstreams[upstream]?.targets.some((one) => one.name === name) ?? false,
+    });
+    this.endLost();
+    // Handshakes that are on their way to what is gone become sessions until then.
+    const openMs = Math.max(0, ...config.routes.map((route) => route.timeouts.open));
+    edge.wheel.schedule(this.secondLook, edge.clock.now() + openMs);
+    onApplied(config);
+  }
+
+  /** Sessions whose route or target is gone, over `drain.spread`. Begins anew with every reload, by the state then. */
+  private endLost(): void {
+    const { edge } = this.options;
+    const causeOf = judgeOf(edge.snapshot);
+    const lost = [...edge.sessions].filter((record) => record.session.cause === null && causeOf(record) !== null);
+    this.spread?.cancel();
+    this.spread = new Spread(edge, lost, edge.snapshot.config.drain.spread, (record) => {
+      const cause = causeOf(record);
+      if (cause !== null) record.session.end(cause);
+    });
+  }
+
+  private refused(path: string, message: string): Reloaded {
+    return { ok: false, problems: [this.problem(path, message)] };
+  }
+
+  private problem(path: string, message: string): Problem {
+    return { severity: 'error', file: this.options.name, line: 0, column: 0, path, message };
+  }
+}

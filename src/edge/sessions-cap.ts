@@ -1,0 +1,28 @@
+// How many sessions there may be: what the config says, as far as the open-file limit allows. With more sessions than
+// descriptors libuv would drop clients that the kernel accepted, without a word.
+
+import { wasGiven } from '../config/build.ts';
+import type { Config } from '../config/schema.ts';
+import { openFilesNeededFor, sessionsMaxFor } from '../net/open-files.ts';
+
+export interface SessionsCap {
+  readonly sessionsMax: number;
+  /** Why it is less than the config says; null when it is not. */
+  readonly lowered: string | null;
+  /** True when the config asks for a number that cannot be had. */
+  readonly isRefused: boolean;
+}
+
+export function sessionsCap(config: Config, openFiles: number): SessionsCap {
+  const wanted = config.limits.max_sessions;
+  const sessionsMax = Math.min(wanted, sessionsMaxFor(openFiles));
+  if (wanted <= sessionsMax) return { sessionsMax, lowered: null, isRefused: false };
+  // `off` asks for no number, so it gets what there is.
+  if (!Number.isFinite(wanted)) {
+    const lowered = `limits.max_sessions off: as many as the open-file limit of ${openFiles} allows`;
+    return { sessionsMax, lowered, isRefused: false };
+  }
+  const needed = openFilesNeededFor(wanted);
+  const lowered = `limits.max_sessions ${wanted} needs an open-file limit of ${needed}, it is ${openFiles}`;
+  return { sessionsMax, lowered, isRefused: wasGiven(config, 'limits.max_sessions') };
+}

@@ -1,0 +1,133 @@
+// Advice as text for people: per route a table of what traffic looks like, then a sentence per limit and timeout.
+// It takes the facts as they come over the wire and adds none.
+
+import type { Advice, Candidate, DirectionAdvice, LimitAdvice, RouteAdvice, Unit, Verdict } from './advice.ts';
+import type { Summary } from './histogram.ts';
+import { countText, durationText, groupedText, shareText, sizeText } from './quantities.ts';
+
+const LABEL_WIDTH = 22;
+const NUMBER_WIDTH = 9;
+const MARK_WIDTH = 8;
+
+const marks: Readonly<Record<Verdict, string>> = {
+  tight: 'tight',
+  loose: 'loose',
+  fits: 'fits',
+  too_few: '-',
+  off: 'off',
+};
+
+/** Plain text with a line feed at its end. */
+export function renderAdvice(advice: Advice): string {
+  const lines = [`Traffic of ${durationText(advice.watched_ms)}, since the start of the process.`];
+  if (advice.routes.length === 0) lines.push('', 'No route to give advice on.');
+  for (const route of advice.routes) lines.push('', ...routeLines(route));
+  const hints = [
+    'tight: it refuses now, or nearly.  loose: 8 times the largest seen, or more.  -: too little seen to tell.',
+    'Quantiles are at most an eighth too high, largest values and powers of two are exact.',
+  ];
+  return `${[...lines, '', ...hints].join('\n')}\n`;
+}
+
+function routeLines(route: RouteAdvice): string[] {
+  const { session_duration_ms: duration } = route;
+  const lines = [
+    `route ${route.route}`,
+    `  ${groupedText(route.sessions_total)} sessions, ${groupedText(route.sessions_open)} of them open${
+      duration.count === 0
+        ? ''
+        : `; half of those that ended lasted ${durationText(duration.p50)} or less, ` +
+          `the longest ${durationText(duration.max)}`
+    }`,
+  ];
+  if (route.sessions_total === 0) return [...lines, '  nothing seen yet'];
+  for (const [name, direction] of [
+    ['from_client', route.from_client],
+    ['from_backend', route.from_backend],
+  ] as const) {
+    lines.push('', ...directionTable(name, direction), '', ...direction.limits.flatMap(limitLines));
+  }
+  return [...lines, '', '  timeouts', ...route.timeouts.flatMap(limitLines)];
+}
+
+function directionTable(name: string, direction: DirectionAdvice): string[] {
+  const heads = ['seen', 'p50', 'p99', 'p99.9', 'max'].map((head) => head.padStart(NUMBER_WIDTH)).join(' ');
+  return [
+    `  ${name.padEnd(LABEL_WIDTH)}${heads}`,
+    tableRow('message size', direction.message_size, sizeText),
+    tableRow('messages a second', direction.messages_per_second, countText),
+    tableRow('bytes a second', direction.bytes_per_second, sizeText),
+    tableRow('frames of a message', direction.fragments, countText),
+    tableRow('silence', direction.silence_ms, durationText),
+  ];
+}
+
+function tableRow(label: string, { count, p50, p99, p999, max }: Summary, text: (value: number) => string): string {
+  const values = count === 0 ? ['-', '-', '-', '-'] : [p50, p99, p999, max].map(text);
+  const cells = [compactCount(count), ...values].map((cell) => cell.padStart(NUMBER_WIDTH)).join(' ');
+  return `    ${label.padEnd(LABEL_WIDTH - 2)}${cells}`;
+}
+
+/** Fits a column: 1204311 is 1.2M. */
+function compactCount(count: number): string {
+  if (count < 100_000) return String(count);
+  if (count < 999_500_000)
+    return count < 999_500 ? `${Math.round(count / 1000)}k` : `${Number((count / 1e6).toPrecision(3))}M`;
+  return `${Number((count / 1e9).toPrecision(3))}G`;
+}
+
+function limitLines(limit: LimitAdvice): string[] {
+  const name = limit.key.slice(limit.key.lastIndexOf('.') + 1);
+  const mark = `    ${marks[limit.verdict].padEnd(MARK_WIDTH)}`;
+  const present = `${name} ${valueText(limit.unit, limit.value ?? Number.POSITIVE_INFINITY)}`;
+  const hits = limit.hits === 0 ? '' : `; refused ${groupedText(limit.hits)} so far`;
+  if (limit.seen === 0) return [`${mark}${present}: no ${limit.of} seen${hits}`];
+  const facts = [`largest seen ${valueText(limit.unit, limit.largest)}`];
+  const ping = limit.key.endsWith('_ping_interval');
+  if (ping && limit.value !== null) facts.push(`${limit.refused} of ${limit.seen} ${limit.of} were longer`);
+  else if (!ping) facts.push(...candidateFacts(limit));
+  const better = betterValue(limit);
+  if (better !== null) facts.push(`try ${valueText(limit.unit, better)}`);
+  return [`${mark}${present}: ${facts.join('; ')}${hits}`];
+}
+
+/** "32KiB would have refused 0 of 1204311, 16KiB 12 (0.001 %)": the smallest that refuses nothing, the next below. */
+function candidateFacts(limit: LimitAdvice): string[] {
+  const { candidates, seen, of, key, unit } = limit;
+  const passing = candidates.find(({ refused }) => refused === 0);
+  const refusing = candidates.findLast(({ refused }) => refused > 0 && refused < seen);
+  // Rates have a burst above them, so a second over the rate may have passed.
+  const most = key.endsWith('_per_second') ? 'at most ' : '';
+  const next = refusing === undefined ? '' : refusalText(refusing, limit, most);
+  if (passing === undefined) return next === '' ? [] : [next];
+  const text = `${valueText(unit, passing.value)} would have refused 0 of ${seen} ${of}`;
+  return [next === '' ? text : `${text}, ${next}`];
+}
+
+function refusalText({ value, refused }: Candidate, { unit, seen }: LimitAdvice, most: string): string {
+  return `${valueText(unit, value)} ${most}${refused} (${shareText(refused, seen)})`;
+}
+
+/** The suggestion, where it would change something for the better. */
+function betterValue({ verdict, value, suggested }: LimitAdvice): number | null {
+  if (suggested === null || value === null) return null;
+  if (verdict === 'tight') return suggested > value ? suggested : null;
+  return verdict === 'loose' && suggested < value ? suggested : null;
+}
+
+function valueText(unit: Unit, value: number): string {
+  switch (unit) {
+    case 'bytes':
+      return sizeText(value);
+    case 'ms':
+      return durationText(value);
+    case 'count':
+      return countText(value);
+    default:
+      return unreachable(unit);
+  }
+}
+
+function unreachable(value: never): never {
+  throw new Error(`not a unit: ${String(value)}`);
+}

@@ -1,0 +1,270 @@
+// Says what each limit and timeout of a route would have refused of the traffic that was seen, at its present value and
+// at others. Pure: distributions and settings in, facts out. It changes nothing and hides no uncertainty.
+
+import type { LogLinearHistogram, Summary } from './histogram.ts';
+import type { DirectionProfile, TrafficProfile } from './profile.ts';
+
+/** The limits of one direction that advice is about; the config's own type is a superset. Infinity is off. */
+export interface AdvisedDirection {
+  readonly max_message_size: number;
+  readonly max_fragments: number;
+  readonly messages_per_second: number;
+  readonly bytes_per_second: number;
+}
+
+/** Milliseconds; Infinity is off. */
+export interface AdvisedTimeouts {
+  readonly connect: number;
+  readonly upgrade: number;
+  readonly open: number;
+  readonly idle: number;
+  readonly message_stall: number;
+  readonly write_stall: number;
+  readonly slow_reader: number;
+  readonly client_ping_interval: number;
+  readonly backend_ping_interval: number;
+  readonly lifetime: number;
+}
+
+/** One route: what was seen, and what it may do now. */
+export interface AdviceInput {
+  readonly route: string;
+  readonly sessionsOpen: number;
+  readonly sessionsTotal: number;
+  readonly profile: TrafficProfile;
+  readonly limits: { readonly from_client: AdvisedDirection; readonly from_backend: AdvisedDirection };
+  readonly timeouts: AdvisedTimeouts;
+  /** Times that limit has refused something since the start, by its config key: `limit_hits_total`. */
+  hits(direction: Direction, key: string): number;
+}
+
+export type Direction = 'from_client' | 'from_backend';
+export type Unit = 'bytes' | 'ms' | 'count';
+
+/** A value that the limit could have, and how much of what was seen it would have refused. */
+export interface Candidate {
+  readonly value: number;
+  readonly refused: number;
+}
+
+/**
+ * `too_few`: not enough was seen to say anything. `tight`: it refuses now, or what is normal comes close to it.
+ * `loose`: far above everything seen. `fits`: neither. `off`: not in use.
+ */
+export type Verdict = 'too_few' | 'tight' | 'loose' | 'fits' | 'off';
+
+export interface LimitAdvice {
+  /** As in the config file: `limits.from_client.max_message_size`, `timeouts.idle`. */
+  readonly key: string;
+  readonly unit: Unit;
+  /** What was counted: messages, busy seconds, silences, ... */
+  readonly of: string;
+  /** Null when it is off. */
+  readonly value: number | null;
+  readonly seen: number;
+  readonly largest: number;
+  /** Times it refused since the start. */
+  readonly hits: number;
+  /** How much of what was seen is above the present value. */
+  readonly refused: number;
+  readonly candidates: readonly Candidate[];
+  readonly verdict: Verdict;
+  /** A round value: twice the largest seen or more, for a timeout 10 s or more; null when too little was seen. */
+  readonly suggested: number | null;
+}
+
+export interface DirectionAdvice {
+  readonly message_size: Summary;
+  readonly messages_per_second: Summary;
+  readonly bytes_per_second: Summary;
+  readonly fragments: Summary;
+  readonly silence_ms: Summary;
+  readonly limits: readonly LimitAdvice[];
+}
+
+export interface RouteAdvice {
+  readonly route: string;
+  readonly sessions_open: number;
+  readonly sessions_total: number;
+  readonly session_duration_ms: Summary;
+  readonly from_client: DirectionAdvice;
+  readonly from_backend: DirectionAdvice;
+  readonly timeouts: readonly LimitAdvice[];
+}
+
+export interface Advice {
+  /** How long it has been watched. */
+  readonly watched_ms: number;
+  readonly routes: readonly RouteAdvice[];
+}
+
+/** Below this many observations a largest value says little. */
+const SEEN_MIN = 100;
+/** A limit this many times the largest value seen protects less than it could. */
+const LOOSE_FACTOR = 8;
+/** Timeouts are for what is rare and perhaps was not seen: up to here none is too long, none is advised below 10 s. */
+const PATIENT_MS = 30_000;
+const SUGGESTED_MS_MIN = 10_000;
+/** The largest value seen is this share of the limit, or more: growth will hit it soon. */
+const TIGHT_SHARE = 0.8;
+/** Room that a suggestion leaves above the largest value seen. */
+const ROOM = 2;
+const CANDIDATES_BELOW = 2;
+const CANDIDATES_MAX = 5;
+
+export function advise(inputs: Iterable<AdviceInput>, watchedMs: number): Advice {
+  return { watched_ms: Math.round(watchedMs), routes: Array.from(inputs, adviseRoute) };
+}
+
+function adviseRoute(input: AdviceInput): RouteAdvice {
+  const { profile } = input;
+  return {
+    route: input.route,
+    sessions_open: input.sessionsOpen,
+    sessions_total: input.sessionsTotal,
+    session_duration_ms: profile.duration.summary(),
+    from_client: adviseDirection(input, 'from_client', profile.fromClient),
+    from_backend: adviseDirection(input, 'from_backend', profile.fromBackend),
+    timeouts: adviseTimeouts(input),
+  };
+}
+
+function adviseDirection(input: AdviceInput, direction: Direction, profile: DirectionProfile): DirectionAdvice {
+  const own = input.limits[direction];
+  const limit = (key: keyof AdvisedDirection, unit: Unit, of: string, seen: LogLinearHistogram): LimitAdvice =>
+    adviseLimit({
+      key: `limits.${direction}.${key}`,
+      unit,
+      of,
+      value: own[key],
+      histogram: seen,
+      hits: input.hits(direction, key),
+    });
+  return {
+    message_size: profile.messageSize.summary(),
+    messages_per_second: profile.messagesPerSecond.summary(),
+    bytes_per_second: profile.bytesPerSecond.summary(),
+    fragments: profile.fragments.summary(),
+    silence_ms: profile.silence.summary(),
+    limits: [
+      limit('max_message_size', 'bytes', 'messages', profile.messageSize),
+      limit('max_fragments', 'count', 'messages', profile.fragments),
+      // A bucket of twice the rate lets a session exceed the rate for a moment: seconds above the rate are the most
+      // that could have been refused, and no second at or below it ever is.
+      limit('messages_per_second', 'count', 'busy seconds', profile.messagesPerSecond),
+      limit('bytes_per_second', 'bytes', 'busy seconds', profile.bytesPerSecond),
+    ],
+  };
+}
+
+function adviseTimeouts(input: AdviceInput): LimitAdvice[] {
+  const { profile, timeouts } = input;
+  const { fromClient, fromBackend } = profile;
+  const timeout = (
+    key: keyof AdvisedTimeouts,
+    of: string,
+    histogram: LogLinearHistogram,
+    hits = input.hits('from_client', key) + input.hits('from_backend', key),
+  ) => adviseLimit({ key: `timeouts.${key}`, unit: 'ms', of, value: timeouts[key], histogram, hits });
+  return [
+    timeout('connect', 'dials', profile.connect),
+    timeout('upgrade', 'upgrades', profile.upgrade),
+    timeout('open', 'handshakes', profile.open),
+    timeout('idle', 'silences of both sides', profile.quiet),
+    timeout('message_stall', 'pauses inside messages', larger(fromClient.stall, fromBackend.stall)),
+    timeout('write_stall', 'waits for a write', larger(fromClient.writeStall, fromBackend.writeStall)),
+    timeout('slow_reader', 'waits of data', larger(fromClient.backlog, fromBackend.backlog)),
+    // A ping that is sent harms nobody: these two tell how many there would be.
+    timeout('client_ping_interval', 'silences of the client', fromClient.silence, 0),
+    timeout('backend_ping_interval', 'silences of the backend', fromBackend.silence, 0),
+    timeout('lifetime', 'sessions', profile.duration),
+  ];
+}
+
+/** One setting holds for both directions: it is judged by the one that comes closer to it. */
+function larger(a: LogLinearHistogram, b: LogLinearHistogram): LogLinearHistogram {
+  return b.max > a.max ? b : a;
+}
+
+interface Question {
+  readonly key: string;
+  readonly unit: Unit;
+  readonly of: string;
+  readonly value: number;
+  readonly histogram: LogLinearHistogram;
+  readonly hits: number;
+}
+
+function adviseLimit({ key, unit, of, value, histogram, hits }: Question): LimitAdvice {
+  const { count, max } = histogram;
+  const refused = histogram.countAbove(value);
+  const values = candidateValues(unit, histogram, value);
+  return {
+    key,
+    unit,
+    of,
+    value: value === Number.POSITIVE_INFINITY ? null : value,
+    seen: count,
+    largest: max,
+    hits,
+    refused,
+    candidates: values.map((candidate) => ({ value: candidate, refused: histogram.countAbove(candidate) })),
+    verdict: verdictOf({ key, unit, of, value, histogram, hits: hits + refused }),
+    suggested: count < SEEN_MIN || max === 0 ? null : suggestionFor(unit, max),
+  };
+}
+
+/** `hits` are refusals of any kind, those of the present value among what was seen included. */
+function verdictOf({ key, unit, value, histogram: { count, max }, hits }: Question): Verdict {
+  if (value === Number.POSITIVE_INFINITY) return 'off';
+  // An interval of pings is no limit: silences above it are what it is for.
+  if (key.endsWith('_ping_interval')) return count < SEEN_MIN ? 'too_few' : 'fits';
+  if (hits > 0) return 'tight';
+  if (count < SEEN_MIN) return 'too_few';
+  if (max >= value * TIGHT_SHARE) return 'tight';
+  const isPatient = unit === 'ms' && value <= PATIENT_MS;
+  return max * LOOSE_FACTOR <= value && !isPatient ? 'loose' : 'fits';
+}
+
+function suggestionFor(unit: Unit, max: number): number {
+  const roomy = roundUp(unit, max * ROOM);
+  return unit === 'ms' ? Math.max(SUGGESTED_MS_MIN, roomy) : roomy;
+}
+
+/** Round values around what was seen: some that would refuse, the first that would not, and one with room. */
+function candidateValues(unit: Unit, { count, max }: LogLinearHistogram, present: number): number[] {
+  if (count === 0 || max === 0) return [];
+  const enough = roundUp(unit, max);
+  const values = [enough];
+  let below = enough;
+  for (let step = 0; step < CANDIDATES_BELOW; step += 1) {
+    below = nextBelow(unit, below);
+    if (below >= 1) values.unshift(below);
+  }
+  values.push(roundUp(unit, max * ROOM));
+  const distinct = [...new Set(values)].filter((value) => value !== present);
+  return distinct.slice(0, CANDIDATES_MAX);
+}
+
+/** Durations that people write. */
+const DURATION_STEPS: readonly number[] = [
+  ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
+  ...[1, 2, 5, 10, 20, 30].map((seconds) => seconds * 1000),
+  ...[1, 2, 5, 10, 20, 30].map((minutes) => minutes * 60_000),
+  ...[1, 2, 4, 8, 12, 24, 48, 168, 720, 8760, 87_600].map((hours) => hours * 3_600_000),
+];
+
+/** Sizes grow by powers of two, which the buckets answer exactly; counts by 1, 2, 5; durations by what people write. */
+function roundUp(unit: Unit, value: number): number {
+  if (unit === 'bytes') return 2 ** Math.ceil(Math.log2(Math.max(1, value)));
+  if (unit === 'ms') return DURATION_STEPS.find((step) => step >= value) ?? value;
+  const power = 10 ** Math.floor(Math.log10(Math.max(1, value)));
+  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value) ?? value;
+}
+
+function nextBelow(unit: Unit, value: number): number {
+  if (unit === 'bytes') return value / 2;
+  if (unit === 'ms') return DURATION_STEPS.findLast((step) => step < value) ?? 0;
+  const power = 10 ** Math.floor(Math.log10(value));
+  return [0.5, 1, 2, 5].map((step) => step * power).findLast((step) => step < value) ?? 0;
+}

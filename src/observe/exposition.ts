@@ -1,0 +1,226 @@
+// The metrics that framegate shows: every name, type and label, read from the counters at scrape time. It counts
+// nothing itself, and no value of a label comes from a peer.
+
+import type { Histogram } from './histogram.ts';
+import {
+  type DirectionMetrics,
+  type ListenerMetrics,
+  NO_ROUTE,
+  type ProcessMetrics,
+  type RouteMetrics,
+  type TargetMetrics,
+} from './metrics.ts';
+import type { RuntimeReading } from './runtime-metrics.ts';
+import { type Labels, type MetricType, TextFormat } from './text-format.ts';
+
+export interface RouteReading {
+  readonly metrics: RouteMetrics;
+  /** The route's own cap; Infinity for none. */
+  readonly sessionsLimit: number;
+}
+
+export interface TargetReading {
+  readonly metrics: TargetMetrics;
+  readonly up: boolean;
+  readonly sessions: number;
+  /** Infinity for none. */
+  readonly sessionsLimit: number;
+}
+
+/** What one scrape reads. The data path hands out its live objects; nothing here writes to them. */
+export interface MetricsSource {
+  readonly version: string;
+  /** Node's version, such as v24.1.0. */
+  readonly node: string;
+  /** Monotonic milliseconds: the clock that `DirectionMetrics.pause` was told. */
+  readonly now: number;
+  readonly ready: boolean;
+  readonly draining: boolean;
+  /** The process-wide cap on sessions; Infinity for none. */
+  readonly sessionsLimit: number;
+  /** `limits.max_buffered_total`; Infinity for none. */
+  readonly bufferedBytesLimit: number;
+  readonly logLinesDropped: number;
+  readonly process: ProcessMetrics;
+  /** Handshakes without a route. */
+  readonly unrouted: RouteMetrics;
+  readonly routes: Iterable<RouteReading>;
+  readonly targets: Iterable<TargetReading>;
+  readonly listeners: Iterable<ListenerMetrics>;
+  /** Null leaves `process_*` and `nodejs_*` out. */
+  readonly runtime: RuntimeReading | null;
+}
+
+export function renderMetrics(source: MetricsSource): string {
+  const out = new Exposition();
+  const routes = [...source.routes];
+  writeProcess(out, source);
+  writeListeners(out, [...source.listeners]);
+  writeHandshakes(out, source, routes);
+  writeSessions(out, source, routes);
+  writeDirections(out, source, routes);
+  writeTargets(out, [...source.targets]);
+  writeConfig(out, source);
+  if (source.runtime !== null) source.runtime.write(out.format);
+  return out.format.toString();
+}
+
+/** Adds the prefix, and writes nothing for a family without samples but its head. */
+class Exposition {
+  readonly format = new TextFormat();
+
+  family(name: string, type: MetricType, help: string): void {
+    this.format.family(`framegate_${name}`, type, help);
+  }
+
+  sample(labels: Labels, value: number): void {
+    this.format.sample(labels, value);
+  }
+
+  histogram(labels: Labels, histogram: Histogram): void {
+    this.format.histogram(labels, histogram);
+  }
+
+  single(name: string, type: MetricType, help: string, value: number): void {
+    this.family(name, type, help);
+    this.sample({}, value);
+  }
+
+  /** One sample for each item. */
+  each<T>(family: Family, items: readonly T[], labels: (item: T) => Labels, value: (item: T) => number): void {
+    this.family(...family);
+    for (const item of items) this.sample(labels(item), value(item));
+  }
+}
+
+type Family = readonly [name: string, type: MetricType, help: string];
+
+function writeProcess(out: Exposition, source: MetricsSource): void {
+  out.family('build_info', 'gauge', 'Always 1; the labels tell what runs.');
+  out.sample({ version: source.version, node: source.node }, 1);
+  out.single('ready', 'gauge', 'Whether every listener is bound and no drain has begun.', Number(source.ready));
+  out.single('draining', 'gauge', 'Whether a drain of the process has begun.', Number(source.draining));
+}
+
+function writeListeners(out: Exposition, listeners: readonly ListenerMetrics[]): void {
+  const labels = ({ name }: ListenerMetrics) => ({ listener: name });
+  out.each(
+    ['connections_open', 'gauge', 'Client connections, from accept to destroy.'],
+    listeners,
+    labels,
+    (listener) => listener.connectionsOpen,
+  );
+  out.each(
+    ['connections_accepted_total', 'counter', 'Client connections accepted.'],
+    listeners,
+    labels,
+    (listener) => listener.connectionsAccepted,
+  );
+  out.family('connections_rejected_total', 'counter', 'Client connections closed before a handshake was judged.');
+  for (const { name, rejected } of listeners) {
+    for (const [reason, count] of rejected.entries()) out.sample({ listener: name, reason }, count);
+  }
+}
+
+function writeHandshakes(out: Exposition, source: MetricsSource, routes: readonly RouteReading[]): void {
+  const all = [source.unrouted, ...routes.map(({ metrics }) => metrics)];
+  const open = 'Complete request heads that wait for a target, its 101 or ours.';
+  out.single('handshakes_open', 'gauge', open, source.process.handshakesOpen);
+  out.family('handshakes_total', 'counter', 'Handshakes by their result: ok, client_gone or why they were refused.');
+  for (const { name, handshakes } of all) {
+    for (const [result, count] of handshakes.entries()) out.sample({ route: name, result }, count);
+  }
+  out.family('handshake_duration_seconds', 'histogram', 'From the complete request head to the answer.');
+  for (const { name, handshakeDuration } of all) out.histogram({ route: name }, handshakeDuration);
+}
+
+function writeSessions(out: Exposition, source: MetricsSource, routes: readonly RouteReading[]): void {
+  const labels = ({ metrics }: RouteReading) => ({ route: metrics.name });
+  out.each(['sessions_open', 'gauge', 'Open sessions.'], routes, labels, ({ metrics }) => metrics.sessionsOpen);
+  out.family('sessions_limit', 'gauge', `Largest number of open sessions; route="${NO_ROUTE}" is that of all.`);
+  out.sample({ route: NO_ROUTE }, source.sessionsLimit);
+  for (const { metrics, sessionsLimit } of routes) out.sample({ route: metrics.name }, sessionsLimit);
+  out.each(
+    ['sessions_total', 'counter', 'Sessions ever opened.'],
+    routes,
+    labels,
+    ({ metrics }) => metrics.sessionsTotal,
+  );
+  out.family('session_ends_total', 'counter', 'Sessions that ended: who caused it, why, and what the client was told.');
+  for (const { metrics } of routes) {
+    for (const { by, reason, code, count } of metrics.sessionEnds()) {
+      out.sample({ route: metrics.name, by, reason, code }, count);
+    }
+  }
+  out.family('session_duration_seconds', 'histogram', 'From the 101 to the end of a session.');
+  for (const { metrics } of routes) out.histogram({ route: metrics.name }, metrics.sessionDuration);
+  out.family('ping_rtt_seconds', 'histogram', 'From a ping of our own to its pong.');
+  for (const { metrics } of routes) out.histogram({ route: metrics.name }, metrics.pingRtt);
+}
+
+/** One direction of one route. */
+interface DirectionReading {
+  readonly labels: Labels;
+  readonly metrics: DirectionMetrics;
+}
+
+function writeDirections(out: Exposition, source: MetricsSource, routes: readonly RouteReading[]): void {
+  const directions = routes.flatMap(({ metrics: { name, fromClient, fromBackend } }): DirectionReading[] => [
+    { labels: { route: name, direction: 'from_client' }, metrics: fromClient },
+    { labels: { route: name, direction: 'from_backend' }, metrics: fromBackend },
+  ]);
+  const own = ({ labels }: DirectionReading) => labels;
+  out.family('messages_total', 'counter', 'Complete messages, by the opcode of their first frame.');
+  for (const { labels, metrics } of directions) {
+    out.sample({ ...labels, opcode: 'text' }, metrics.textMessages);
+    out.sample({ ...labels, opcode: 'binary' }, metrics.binaryMessages);
+  }
+  const bytes: Family = ['bytes_total', 'counter', 'Payload bytes of data frames, as they are on the wire.'];
+  out.each(bytes, directions, own, ({ metrics }) => metrics.bytes);
+  out.family('message_size_bytes', 'histogram', 'Payload bytes of one message, all its fragments together.');
+  for (const { labels, metrics } of directions) out.histogram(labels, metrics.messageSize);
+  out.family('limit_hits_total', 'counter', 'Times a limit was exceeded, by its config key.');
+  for (const { labels, metrics } of directions) {
+    for (const [limit, count] of metrics.limitHits.entries()) out.sample({ ...labels, limit }, count);
+  }
+  const paused: Family = ['sessions_paused', 'gauge', 'Sessions in which this side is not read right now.'];
+  out.each(paused, directions, own, ({ metrics }) => metrics.paused);
+  const waited: Family = ['backpressure_seconds_total', 'counter', 'Time in which this side was not read.'];
+  out.each(waited, directions, own, ({ metrics }) => metrics.backpressureSeconds(source.now));
+  const buffered: Family = ['buffered_bytes', 'gauge', 'Bytes of this side that the other has not taken yet.'];
+  out.each(buffered, directions, own, ({ metrics }) => metrics.buffered);
+  const limit = 'limits.max_buffered_total: bytes that may wait in all sessions together.';
+  out.single('buffered_bytes_limit', 'gauge', limit, source.bufferedBytesLimit);
+}
+
+function writeTargets(out: Exposition, targets: readonly TargetReading[]): void {
+  const labels = ({ metrics }: TargetReading) => ({ upstream: metrics.upstream, target: metrics.name });
+  const up: Family = ['target_up', 'gauge', 'Whether new sessions may go to this target.'];
+  out.each(up, targets, labels, (target) => Number(target.up));
+  const sessions: Family = ['target_sessions', 'gauge', 'Sessions on this target, dials in flight included.'];
+  out.each(sessions, targets, labels, (target) => target.sessions);
+  const limit: Family = ['target_sessions_limit', 'gauge', 'Largest number of sessions on this target.'];
+  out.each(limit, targets, labels, (target) => target.sessionsLimit);
+  out.family('target_dials_total', 'counter', 'Dials by their result: ok or what failed.');
+  for (const target of targets) {
+    for (const [result, count] of target.metrics.dials.entries()) out.sample({ ...labels(target), result }, count);
+  }
+  out.family('target_connect_duration_seconds', 'histogram', 'Dials that connected: look-up, TCP and TLS.');
+  for (const target of targets) out.histogram(labels(target), target.metrics.connectDuration);
+}
+
+function writeConfig(out: Exposition, source: MetricsSource): void {
+  const counted = source.process;
+  const successful = 'Whether the last reload worked; 1 when there was none.';
+  out.single('config_last_reload_successful', 'gauge', successful, Number(counted.lastReloadSuccessful));
+  const since = 'When the config in use was loaded, in seconds since 1970.';
+  out.single('config_last_reload_success_timestamp_seconds', 'gauge', since, counted.configLoadedAt);
+  out.family('config_reloads_total', 'counter', 'Reloads by their result: ok or rejected.');
+  for (const result of ['ok', 'rejected']) out.sample({ result }, counted.reloads.of(result));
+  out.single(
+    'log_lines_dropped_total',
+    'counter',
+    'Log lines that were to be written and are lost.',
+    source.logLinesDropped,
+  );
+}

@@ -1,0 +1,266 @@
+// What is counted: plain numeric fields that the data path increments, one object per route, direction, target and
+// listener. It reads no clock and writes no text; exposition.ts does the latter.
+
+import { Histogram } from './histogram.ts';
+import { TrafficProfile } from './profile.ts';
+
+/** `route` before a route is known. */
+export const NO_ROUTE = '-';
+
+const KIB = 1024;
+const MIB = KIB * KIB;
+
+const handshakeSeconds = Float64Array.of(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30);
+const sessionSeconds = Float64Array.of(1, 10, 60, 300, 1800, 3600, 21_600, 86_400, 604_800);
+const pingSeconds = Float64Array.of(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10);
+const connectSeconds = Float64Array.of(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5);
+const messageBytes = Float64Array.of(64, 256, KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, 4 * MIB, 16 * MIB);
+
+/** Events by a name of our own: a slug, a config key. The names are a closed set, so the map is bounded. */
+export class Tally {
+  private readonly counts = new Map<string, number>();
+
+  add(name: string): void {
+    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+  }
+
+  of(name: string): number {
+    return this.counts.get(name) ?? 0;
+  }
+
+  entries(): Iterable<[name: string, count: number]> {
+    return this.counts;
+  }
+}
+
+/** One direction of a route. The data path writes the fields itself. */
+export class DirectionMetrics {
+  /** Complete messages, by the opcode of their first frame. */
+  textMessages = 0;
+  binaryMessages = 0;
+  /** Payload bytes on the wire of data frames. */
+  bytes = 0;
+  /** Bytes read from this side that the other has not taken yet, over all sessions. */
+  buffered = 0;
+  /** Sessions whose source is not read right now. */
+  paused = 0;
+  readonly messageSize = new Histogram(messageBytes);
+  /** By config key. */
+  readonly limitHits = new Tally();
+  /** Milliseconds of ended pauses, less the time at which each open pause began: a scrape adds `paused * now`. */
+  private pauseMs = 0;
+
+  /** A complete message; `bytes` is its payload on the wire, all fragments together. */
+  message(isText: boolean, bytes: number): void {
+    if (isText) this.textMessages += 1;
+    else this.binaryMessages += 1;
+    this.messageSize.observe(bytes);
+  }
+
+  /** Its source is no longer read. Once per pause; `now` is the clock of the exposition. */
+  pause(now: number): void {
+    this.paused += 1;
+    this.pauseMs -= now;
+  }
+
+  /** The pause is over, or its session has ended in it. */
+  resume(now: number): void {
+    this.paused -= 1;
+    this.pauseMs += now;
+  }
+
+  /** Ended and open pauses together. */
+  backpressureSeconds(now: number): number {
+    return Math.max(0, this.pauseMs + this.paused * now) / 1000;
+  }
+}
+
+export type EndedBy = 'client' | 'backend' | 'proxy';
+
+/** One way in which sessions ended, and how many. */
+export interface EndCount {
+  readonly by: EndedBy;
+  readonly reason: string;
+  /** Class of the close code: see `codeLabel`. */
+  readonly code: string;
+  count: number;
+}
+
+export class RouteMetrics {
+  readonly name: string;
+  sessionsOpen = 0;
+  sessionsTotal = 0;
+  readonly handshakes = new Tally();
+  readonly handshakeDuration = new Histogram(handshakeSeconds);
+  readonly sessionDuration = new Histogram(sessionSeconds);
+  readonly pingRtt = new Histogram(pingSeconds);
+  readonly fromClient = new DirectionMetrics();
+  readonly fromBackend = new DirectionMetrics();
+  /** What the advice is made of. */
+  readonly profile = new TrafficProfile();
+  /** At most the causes of an end times the 19 classes of codes. */
+  private readonly ends = new Map<string, EndCount>();
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** `result`: `ok`, `client_gone` or the slug of a refusal. `seconds` from the complete head to the answer. */
+  handshake(result: string, seconds: number): void {
+    this.handshakes.add(result);
+    this.handshakeDuration.observe(seconds);
+  }
+
+  sessionBegan(): void {
+    this.sessionsOpen += 1;
+    this.sessionsTotal += 1;
+  }
+
+  /** `code`: what the client's Close said, null when it got none. */
+  sessionEnded(by: EndedBy, reason: string, code: number | null, seconds: number): void {
+    this.sessionsOpen -= 1;
+    this.sessionDuration.observe(seconds);
+    const label = codeLabel(code);
+    const key = `${by} ${reason} ${label}`;
+    const known = this.ends.get(key);
+    if (known === undefined) this.ends.set(key, { by, reason, code: label, count: 1 });
+    else known.count += 1;
+  }
+
+  sessionEnds(): Iterable<EndCount> {
+    return this.ends.values();
+  }
+}
+
+/** A peer chooses its code, so only classes become a label: 1000 to 1014 as they are, 3xxx, 4xxx, or none. */
+export function codeLabel(code: number | null): string {
+  if (code === null) return 'none';
+  if (code >= 1000 && code <= 1014) return String(code);
+  if (code >= 3000 && code <= 3999) return '3xxx';
+  return code >= 4000 && code <= 4999 ? '4xxx' : 'none';
+}
+
+export class TargetMetrics {
+  readonly upstream: string;
+  readonly name: string;
+  /** By result: `ok` or what failed. */
+  readonly dials = new Tally();
+  readonly connectDuration = new Histogram(connectSeconds);
+
+  constructor(upstream: string, name: string) {
+    this.upstream = upstream;
+    this.name = name;
+  }
+
+  /** One dial. `result`: `ok` or the code of the failure; only dials that connected have a duration. */
+  dial(result: string, seconds: number): void {
+    this.dials.add(result);
+    if (result === 'ok') this.connectDuration.observe(seconds);
+  }
+}
+
+export class ListenerMetrics {
+  readonly name: string;
+  connectionsOpen = 0;
+  connectionsAccepted = 0;
+  /** Connections closed before a handshake was judged, by reason. */
+  readonly rejected = new Tally();
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+/** What the process has one of. */
+export class ProcessMetrics {
+  /** Complete heads that wait for their target, its 101 or ours. */
+  handshakesOpen = 0;
+  /** Of the config in use: seconds since 1970. */
+  configLoadedAt = 0;
+  lastReloadSuccessful = true;
+  /** By result: `ok` or `rejected`. */
+  readonly reloads = new Tally();
+
+  /** The config of the start, or of a reload that worked. */
+  configLoaded(unixSeconds: number): void {
+    this.configLoadedAt = unixSeconds;
+    this.lastReloadSuccessful = true;
+  }
+
+  reloaded(unixSeconds: number): void {
+    this.reloads.add('ok');
+    this.configLoaded(unixSeconds);
+  }
+
+  reloadRejected(): void {
+    this.reloads.add('rejected');
+    this.lastReloadSuccessful = false;
+  }
+}
+
+/**
+ * Everything that is counted, by name. A name that a reload brings back goes on counting where it stopped; what a
+ * config no longer names and no session uses is dropped by `keepOnly`.
+ */
+export class MetricsRegistry {
+  readonly process = new ProcessMetrics();
+  /** Handshakes that ended before a route was known. */
+  readonly unrouted = new RouteMetrics(NO_ROUTE);
+  private readonly routesByName = new Map<string, RouteMetrics>();
+  private readonly listenersByName = new Map<string, ListenerMetrics>();
+  private readonly targetsByName = new Map<string, TargetMetrics>();
+
+  route(name: string): RouteMetrics {
+    return obtain(this.routesByName, name, () => new RouteMetrics(name));
+  }
+
+  listener(name: string): ListenerMetrics {
+    return obtain(this.listenersByName, name, () => new ListenerMetrics(name));
+  }
+
+  target(upstream: string, name: string): TargetMetrics {
+    return obtain(this.targetsByName, targetKey(upstream, name), () => new TargetMetrics(upstream, name));
+  }
+
+  routes(): Iterable<RouteMetrics> {
+    return this.routesByName.values();
+  }
+
+  listeners(): Iterable<ListenerMetrics> {
+    return this.listenersByName.values();
+  }
+
+  targets(): Iterable<TargetMetrics> {
+    return this.targetsByName.values();
+  }
+
+  /** After a reload: forget what is no longer there, so that names which come and go do not pile up. */
+  keepOnly(kept: {
+    readonly routes: ReadonlySet<string>;
+    readonly listeners: ReadonlySet<string>;
+    readonly hasTarget: (upstream: string, name: string) => boolean;
+  }): void {
+    for (const [name, route] of this.routesByName) {
+      if (!kept.routes.has(name) && route.sessionsOpen === 0) this.routesByName.delete(name);
+    }
+    for (const [name, listener] of this.listenersByName) {
+      if (!kept.listeners.has(name) && listener.connectionsOpen === 0) this.listenersByName.delete(name);
+    }
+    for (const [key, target] of this.targetsByName) {
+      if (!kept.hasTarget(target.upstream, target.name)) this.targetsByName.delete(key);
+    }
+  }
+}
+
+function targetKey(upstream: string, name: string): string {
+  // No name holds a line feed.
+  return `${upstream}\n${name}`;
+}
+
+function obtain<T>(map: Map<string, T>, key: string, make: () => T): T {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
+}

@@ -1,0 +1,57 @@
+// Whether one peer is read: not while the other one is too slow, nor until it has paid for what it sent too fast. The
+// only place that pauses a session's transports. Every pause has a deadline: write_stall, or the time of the debt.
+
+import type { Peer } from './peer.ts';
+import type { Traffic } from './traffic.ts';
+
+export class ReadGate {
+  /** How often it was closed. */
+  pauses = 0;
+  /** While not 0, the peer is not read until then. */
+  heldUntil = 0;
+  private readonly peer: Peer;
+  private readonly traffic: Traffic;
+
+  constructor(peer: Peer, traffic: Traffic) {
+    this.peer = peer;
+    this.traffic = traffic;
+  }
+
+  /** The other peer has as much waiting as it may. */
+  close(now: number): void {
+    if (this.peer.transport.paused) return;
+    this.peer.transport.pause();
+    this.pauses += 1;
+    this.traffic.notePause(now);
+  }
+
+  /** A debt is paid at `until`. */
+  holdUntil(until: number, now: number): void {
+    this.heldUntil = until;
+    this.peer.session.arm(until);
+    this.close(now);
+  }
+
+  /** Read again, if nothing else is in the way. The clocks that stood still go on from now. */
+  open(now: number): void {
+    const { peer } = this;
+    if (!peer.transport.paused || this.heldUntil > now) return;
+    if (this.heldUntil > 0) peer.lastByteAt = now;
+    this.heldUntil = 0;
+    if (peer.other.transport.pending > peer.session.policy.bufferedBytesMax / 2) return;
+    peer.messageAt = now; // a message cannot stall while it is not read
+    if (peer.lastByteAt >= peer.liveness.silentSince) peer.liveness.noteAlive();
+    else peer.liveness.noteResumed(now);
+    this.traffic.noteResume(now);
+    peer.transport.resume();
+    peer.session.watch(peer);
+  }
+
+  /** Read whatever comes, since nothing of it goes on any more. */
+  readOn(): void {
+    const { peer } = this;
+    this.heldUntil = 0;
+    if (peer.transport.paused) this.traffic.noteResume(peer.session.clock.now());
+    peer.transport.resume();
+  }
+}

@@ -1,0 +1,234 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { runAdminCommand, type Terminal } from '../../src/cli/admin-commands.ts';
+import { ExitCode, parseArguments } from '../../src/cli/arguments.ts';
+import { type AdminEndpoint, type AdminReply, endpointText, parseAdminAddress } from '../../src/cli/client.ts';
+import { startAdmin } from '../support/admin.ts';
+import { atTestEnd } from '../support/cleanup.ts';
+
+interface Ran {
+  readonly exit: ExitCode;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+async function run(line: string, change: Partial<Terminal> = {}): Promise<Ran> {
+  const verdict = parseArguments(line.split(' '));
+  if (!verdict.ok || !('at' in verdict.command)) throw new Error(`no such command: ${line}`);
+  let out = '';
+  let err = '';
+  const exit = await runAdminCommand(verdict.command, {
+    env: {},
+    stdin: nothing(),
+    print: (text) => {
+      out += text;
+    },
+    complain: (text) => {
+      err += text;
+    },
+    screen: null,
+    wait: () => Promise.resolve(),
+    ...change,
+  });
+  return { exit, out, err };
+}
+
+const silence = (why: string) => () => Promise.resolve<AdminReply>({ kind: 'silence', why });
+const answer = (status: number, value: unknown) => () =>
+  Promise.resolve<AdminReply>({
+    kind: 'answer',
+    status,
+    body: typeof value === 'string' ? value : JSON.stringify(value),
+  });
+
+describe('asked of a real admin listener', () => {
+  test('status and sessions print tables, or the JSON as it came', async () => {
+    const admin = await startAdmin();
+    const at = `--admin 127.0.0.1:${admin.port}`;
+    const status = await run(`status ${at}`);
+    expect(status).toMatchObject({ exit: ExitCode.Stopped, err: '' });
+    expect(status.out).toMatch(/^framegate 1\.2\.3 {2}READY/);
+    expect(JSON.parse((await run(`status ${at} --format json`)).out)).toMatchObject({ version: '1.2.3' });
+    expect((await run(`sessions ${at} --route chat --limit 5`)).out).toContain('cafe-1  paused');
+    expect(admin.backend.calls.at(-1)).toEqual(['sessions', { route: 'chat', limit: 5 }]);
+    expect((await run(`sessions cafe-1 ${at}`)).out).toMatch(/^session {7}cafe-1\n/);
+  });
+
+  test('close, drain, undrain and reload do what they say, with names escaped', async () => {
+    const admin = await startAdmin();
+    const at = `--admin 127.0.0.1:${admin.port}`;
+    expect((await run(`close cafe-1 --code 4001 --reason bye ${at}`)).out).toBe('closing 1 session\n');
+    expect((await run(`close --target a ${at}`)).out).toBe('closing 3 sessions\n');
+    expect((await run(`drain ${at}`)).out).toBe('draining, then the process ends\n');
+    expect((await run(`drain route /chat/* ${at}`)).out).toBe('draining route /chat/*\n');
+    expect((await run(`undrain target chat a ${at}`)).out).toBe('open for new sessions again: target a of chat\n');
+    expect((await run(`reload ${at}`)).out).toBe('changed:\n  limits.max_sessions\n');
+    admin.backend.reloadResult = { ok: true, changed: [] };
+    expect((await run(`reload ${at}`)).out).toBe('nothing changed\n');
+    expect(admin.backend.calls.map(([name]) => name)).toEqual([
+      ...['closeSession', 'closeSessions', 'drain', 'drainRoute', 'undrainTarget', 'reload', 'reload'],
+    ]);
+  });
+
+  test('a refusal is exit code 1 and says why', async () => {
+    const admin = await startAdmin({ token: 'secret' });
+    const at = `--admin 127.0.0.1:${admin.port}`;
+    const refused = await run(`status ${at}`);
+    expect(refused.exit).toBe(ExitCode.Failed);
+    expect(refused.err).toMatch(/^framegate: refused with 401: a token is needed.*FRAMEGATE_ADMIN_TOKEN/);
+    const env = { FRAMEGATE_ADMIN_TOKEN: 'secret' };
+    expect((await run(`status ${at}`, { env })).exit).toBe(ExitCode.Stopped);
+    const unknown = await run(`close other ${at}`, { env });
+    expect(unknown).toMatchObject({ exit: ExitCode.Failed, out: '' });
+    expect(unknown.err).toBe('framegate: refused with 404: no such session, or it is ending\n');
+  });
+
+  test('a rejected reload lists the problems and is exit code 1', async () => {
+    const admin = await startAdmin();
+    const problem = { severity: 'error', file: 'a.yaml', line: 3, column: 1, path: 'limts', message: 'unknown key' };
+    admin.backend.reloadResult = { ok: false, problems: [problem] };
+    const rejected = await run(`reload --admin 127.0.0.1:${admin.port}`);
+    expect(rejected.exit).toBe(ExitCode.Failed);
+    expect(rejected.err).toContain('a.yaml:3:1: error: limts: unknown key');
+    expect(rejected.err).toContain('the old config stays');
+  });
+
+  test.each([
+    ['ready', ExitCode.Stopped],
+    ['starting', ExitCode.Failed],
+    ['draining', ExitCode.Failed],
+  ] as const)('healthcheck while %s is exit code %i', async (state, exit) => {
+    const admin = await startAdmin({ token: 'secret' });
+    admin.backend.state = state;
+    expect(await run(`healthcheck --admin 127.0.0.1:${admin.port}`)).toEqual({ exit, out: `${state}\n`, err: '' });
+  });
+
+  test('over a unix socket', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'framegate-cli-'));
+    atTestEnd(() => rmSync(folder, { recursive: true }));
+    await startAdmin({ address: { kind: 'unix', path: `${folder}/a.sock`, mode: null } });
+    expect((await run(`healthcheck --admin unix:${folder}/a.sock`)).exit).toBe(ExitCode.Stopped);
+    expect((await run(`healthcheck --admin unix:${folder}/b.sock`)).exit).toBe(ExitCode.NoAnswer);
+  });
+
+  test('nobody there is exit code 69', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    await new Promise((resolve) => server.close(resolve));
+    for (const line of ['status', 'drain', 'healthcheck', 'advise']) {
+      const ran = await run(`${line} --admin 127.0.0.1:${port}`);
+      expect(ran.exit).toBe(ExitCode.NoAnswer);
+      expect(ran.err).toBe(`framegate: no answer from the admin listener on 127.0.0.1:${port} (ECONNREFUSED)\n`);
+    }
+  });
+});
+
+describe('where to ask', () => {
+  test('a bad --admin is exit code 2', async () => {
+    expect(await run('status --admin 9464')).toMatchObject({ exit: ExitCode.Usage });
+    expect((await run('status --admin :0')).err).toBe('framegate: --admin: port 0 cannot be asked\n');
+  });
+
+  test('without --admin the config says it; one with problems or no admin listener is exit code 78', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'framegate-cli-'));
+    atTestEnd(() => rmSync(folder, { recursive: true }));
+    writeFileSync(`${folder}/none.yaml`, 'routes: []\n');
+    writeFileSync(`${folder}/bad.yaml`, 'rutes: []\n');
+    const none = await run(`status -c ${folder}/none.yaml`);
+    expect(none).toMatchObject({
+      exit: ExitCode.BadConfig,
+      err: `framegate: ${folder}/none.yaml has no admin listener\n`,
+    });
+    const bad = await run(`status -c ${folder}/bad.yaml`);
+    expect(bad.exit).toBe(ExitCode.BadConfig);
+    expect(bad.err).toContain('unknown key (did you mean "routes"?)');
+  });
+
+  test('the config says where and with which token; the variable goes before it', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'framegate-cli-'));
+    atTestEnd(() => rmSync(folder, { recursive: true }));
+    const admin = await startAdmin({ token: 'secret' });
+    const file = `${folder}/a.yaml`;
+    writeFileSync(file, `routes: []\nadmin: { address: "127.0.0.1:${admin.port}", token: secret }\n`);
+    expect((await run(`reload -c ${file}`)).exit).toBe(ExitCode.Stopped);
+    const other = await run(`reload -c ${file}`, { env: { FRAMEGATE_ADMIN_TOKEN: 'other' } });
+    expect(other.err).toContain('refused with 401');
+  });
+
+  test('an address to bind becomes one to dial', () => {
+    const text = (address: string) => {
+      const parsed = parseAdminAddress(address);
+      if ('problem' in parsed) return parsed.problem;
+      const endpoint: AdminEndpoint = { address: parsed, token: null };
+      return endpointText(endpoint);
+    };
+    expect([':1', '0.0.0.0:1', '[::]:1', '[::1]:1', 'ops.example:1', 'unix:/a.sock'].map(text)).toEqual([
+      ...['127.0.0.1:1', '127.0.0.1:1', '[::1]:1', '[::1]:1', 'ops.example:1', 'unix:/a.sock'],
+    ]);
+  });
+});
+
+describe('answers that are none', () => {
+  test.each([
+    [answer(200, 'hello'), 'framegate: the answer is not one of an admin listener of framegate\n'],
+    [answer(200, 'null'), 'framegate: the answer is not one of an admin listener of framegate\n'],
+    [answer(502, '<html>'), 'framegate: refused with 502; is this an admin listener of framegate?\n'],
+    [answer(400, { message: '\x1b[2J' }), 'framegate: refused with 400: \\u001b[2J\n'],
+  ])('are exit code 1', async (ask, err) => {
+    expect(await run('advise --admin :1', { ask })).toEqual({ exit: ExitCode.Failed, out: '', err });
+  });
+});
+
+describe('--watch', () => {
+  test('needs a terminal', async () => {
+    const ran = await run('status --watch --admin :1', { ask: answer(200, {}) });
+    expect(ran).toEqual({ exit: ExitCode.Usage, out: '', err: 'framegate: --watch needs a terminal\n' });
+  });
+
+  test('draws over what is there, never more lines than fit, until nobody answers', async () => {
+    const admin = await startAdmin();
+    let looks = 0;
+    const wait = () => {
+      looks += 1;
+      return Promise.resolve();
+    };
+    const page = answer(200, { sessions: [], next: null });
+    const ask = () => (looks < 2 ? page() : silence('ECONNREFUSED')());
+    const ran = await run('sessions --watch --admin :1', { ask, wait, screen: { columns: 80, rows: 24 } });
+    expect(ran.exit).toBe(ExitCode.NoAnswer);
+    expect(ran.out).toBe('\x1b[Hno sessions\x1b[K\n\x1b[K\n\x1b[J'.repeat(2));
+    looks = 0;
+    const failing = () => Promise.reject(new Error('enough'));
+    let out = '';
+    const print = (text: string) => {
+      out += text;
+    };
+    const status = run(`status --watch --admin 127.0.0.1:${admin.port}`, {
+      print,
+      wait: failing,
+      screen: { columns: 80, rows: 4 },
+    });
+    await expect(status).rejects.toThrow('enough');
+    expect(out.match(/\n/g)).toHaveLength(3);
+  });
+});
+
+test('advise prints the text, or one route of the JSON', async () => {
+  const ask = answer(200, { watched_ms: 1000, routes: [] });
+  expect((await run('advise --admin :1', { ask })).out).toMatch(/^Traffic of 1s, since the start/);
+  expect(await run('advise --admin :1 --route chat', { ask })).toMatchObject({
+    exit: ExitCode.Failed,
+    err: 'framegate: no route "chat"\n',
+  });
+  expect(JSON.parse((await run('advise --admin :1 --format json', { ask })).out)).toEqual({
+    watched_ms: 1000,
+    routes: [],
+  });
+});

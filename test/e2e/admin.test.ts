@@ -1,0 +1,228 @@
+// The admin listener over a real proxy: what it shows is what goes on, and what it is asked for is done.
+
+import { describe, expect, test } from 'vitest';
+import type { ConfigInput } from '../../src/proxy.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { oneRoute, startProxy } from '../support/harness.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { askAdmin, until } from './operating.ts';
+import { connectWs, type Inbox } from './ws-pair.ts';
+
+const config: ConfigInput = {
+  listeners: [{ name: 'test', address: '127.0.0.1:0' }],
+  routes: [
+    { name: 'chat', match: { path: '/chat' }, upstream: 'app', limits: { max_sessions: 50 } },
+    { name: 'news', match: { path: '/news' }, upstream: 'app' },
+  ],
+  upstreams: { app: { targets: [{ name: 'one', url: 'builtin:echo', max_sessions: 60 }] } },
+  drain: { spread: '0s' },
+  admin: { address: '127.0.0.1:0' },
+};
+
+async function opened(port: number, count: number, path = '/chat'): Promise<Inbox[]> {
+  const clients: Inbox[] = [];
+  while (clients.length < count) clients.push(await connectWs(port, { path, perMessageDeflate: false }));
+  return clients;
+}
+
+interface Page {
+  readonly sessions: readonly { readonly id: string }[];
+  readonly next: string | null;
+}
+
+describe('what it shows', () => {
+  test('status: counts, caps, addresses and the state of routes', async () => {
+    const running = await startProxy(config, {
+      about: { version: '1.2.3', node: 'v20.0.0', pid: 7, config: 'x.yaml' },
+    });
+    const [client] = await opened(running.port, 2);
+    await opened(running.port, 1, '/news');
+    client?.socket.send('12345');
+    await client?.next();
+    await expect(connectWs(running.port, { path: '/none' })).rejects.toThrow('404');
+    expect((await askAdmin(running, 'GET /api/v1/status')).json).toMatchObject({
+      version: '1.2.3',
+      node: 'v20.0.0',
+      pid: 7,
+      state: 'ready',
+      config: { name: 'x.yaml', loaded_at: expect.stringMatching(/^20.*Z$/), last_reload: null },
+      sessions: { open: 3, total: 3 },
+      handshakes_open: 0,
+      buffered_bytes: 0,
+      listeners: [{ name: 'test', address: `127.0.0.1:${running.port}` }],
+      routes: [
+        { name: 'chat', upstream: 'app', state: 'open', sessions: 2, sessions_limit: 50, sessions_total: 2, paused: 0 },
+        { name: 'news', sessions: 1, sessions_limit: null, handshakes_refused: 0 },
+      ],
+    });
+    expect((await askAdmin(running, 'GET /api/v1/upstreams')).json).toEqual({
+      upstreams: [
+        {
+          name: 'app',
+          balance: 'least_sessions',
+          targets: [
+            expect.objectContaining({ name: 'one', state: 'up', sessions: 3, sessions_limit: 60, sessions_total: 3 }),
+          ],
+        },
+      ],
+    });
+  });
+
+  test('sessions: pages in the order in which they began, whatever ended meanwhile', async () => {
+    const running = await startProxy(config);
+    const clients = await opened(running.port, 5);
+    const page = async (query: string) => (await askAdmin(running, `GET /api/v1/sessions${query}`)).json as Page;
+    const all = (await page('')).sessions.map(({ id }) => id);
+    expect(new Set(all).size).toBe(5);
+    const first = await page('?limit=2');
+    expect(first).toMatchObject({ sessions: [{ id: all[0] }, { id: all[1] }], next: all[1] });
+    clients[1]?.socket.close();
+    await running.waitForLog('session.end');
+    expect(await page(`?limit=2&after=${first.next}`)).toMatchObject({
+      sessions: [{ id: all[2] }, { id: all[3] }],
+      next: all[3],
+    });
+    expect(await page(`?limit=2&after=${all[3]}`)).toMatchObject({ sessions: [{ id: all[4] }], next: null });
+    expect(await page('?route=news')).toEqual({ sessions: [], next: null });
+    expect(await page('?state=closing')).toEqual({ sessions: [], next: null });
+  });
+
+  test('one session: who it is and what went each way', async () => {
+    const running = await startProxy(config);
+    const [client] = await opened(running.port, 1);
+    client?.socket.send('hello');
+    await client?.next();
+    const { json } = await askAdmin(running, 'GET /api/v1/sessions');
+    const id = (json as Page).sessions[0]?.id ?? '';
+    const side = { messages: 1, bytes: 5, largest_message: 5, paused: false, pauses: 0, buffered: 0 };
+    expect((await askAdmin(running, `GET /api/v1/sessions/${id}`)).json).toMatchObject({
+      id,
+      state: 'open',
+      route: 'chat',
+      upstream: 'app',
+      target: 'one',
+      listener: 'test',
+      client: '127.0.0.1',
+      peer: null,
+      path: '/chat',
+      reason: null,
+      from_client: side,
+      from_backend: side,
+    });
+    expect((await askAdmin(running, 'GET /api/v1/sessions/cafe-1')).status).toBe(404);
+    expect((await askAdmin(running, 'GET /application/websockets')).json).toEqual([
+      expect.objectContaining({
+        sessionId: id,
+        clientAddress: '127.0.0.1',
+        gatewayPath: '/chat',
+        serviceUrl: 'builtin:echo',
+      }),
+    ]);
+  });
+
+  test('a session whose reader is slow is paused, and found by that', async () => {
+    const limits = { max_buffered: '16KiB' } as const;
+    const running = await startProxy(oneRoute('builtin:echo', { limits }, { admin: { address: '127.0.0.1:0' } }));
+    const client = await RawClient.connect(running.port);
+    await client.upgrade();
+    client.pause();
+    const sent = Buffer.alloc(64 * 1024, 'x');
+    const isPaused = async () => {
+      client.sendFrame({ opcode: 2, payload: sent });
+      return ((await askAdmin(running, 'GET /api/v1/sessions?state=paused')).json as Page).sessions.length === 1;
+    };
+    await until('it is paused', isPaused);
+    const { body } = await askAdmin(running, 'GET /metrics');
+    expect(body).toMatch(/^framegate_sessions_paused\{route="test",direction="from_(client|backend)"\} 1$/m);
+  });
+
+  test('metrics: the process only when there is one to look at; readiness and drain as gauges', async () => {
+    const running = await startProxy(config, { process });
+    await opened(running.port, 2);
+    const { status, body } = await askAdmin(running, 'GET /metrics');
+    expect(status).toBe(200);
+    for (const line of [
+      'framegate_ready 1',
+      'framegate_draining 0',
+      'framegate_sessions_limit{route="chat"} 50',
+      'framegate_sessions_open{route="chat"} 2',
+      'framegate_handshakes_total{route="chat",result="ok"} 2',
+      'framegate_target_up{upstream="app",target="one"} 1',
+      'framegate_target_sessions{upstream="app",target="one"} 2',
+    ]) {
+      expect(body).toContain(`${line}\n`);
+    }
+    expect(body).toContain('process_resident_memory_bytes');
+    const without = await startProxy(config);
+    expect((await askAdmin(without, 'GET /metrics')).body).not.toContain('process_');
+  });
+
+  test('config and advice', async () => {
+    const token = 'secret-token';
+    const running = await startProxy({ ...config, admin: { address: '127.0.0.1:0' } });
+    const { body } = await askAdmin(running, 'GET /api/v1/config');
+    expect(body).toContain('name: chat');
+    expect(body).not.toContain(token);
+    expect((await askAdmin(running, 'GET /api/v1/advice')).json).toMatchObject({
+      routes: [{ route: 'chat', sessions_total: 0 }, { route: 'news' }],
+    });
+  });
+});
+
+describe('what it does', () => {
+  test('close one: the code and text asked for, once', async () => {
+    const running = await startProxy(config);
+    const client = await RawClient.connect(running.port);
+    await client.upgrade({ path: '/chat' });
+    const { json } = await askAdmin(running, 'GET /api/v1/sessions');
+    const id = (json as Page).sessions[0]?.id ?? '';
+    const line = `POST /api/v1/sessions/${id}/close?code=4001&reason=bye`;
+    expect(await askAdmin(running, line)).toMatchObject({ status: 200, json: { closing: 1 } });
+    expect(await client.nextClose()).toEqual({ code: 4001, reason: 'bye' });
+    expect((await askAdmin(running, line)).status).toBe(404);
+    expect((await askAdmin(running, `GET /api/v1/sessions/${id}`)).json).toMatchObject({
+      state: 'closing',
+      reason: 'admin',
+    });
+    client.destroy();
+    expect(await running.waitForLog('session.end')).toMatchObject({ reason: 'admin', by: 'proxy' });
+  });
+
+  test('close many: those that fit, spread over drain.spread', async () => {
+    const clock = new FakeClock();
+    const running = await startProxy({ ...config, drain: { spread: '4s' } }, { clock });
+    const chat = await opened(running.port, 4);
+    const [news] = await opened(running.port, 1, '/news');
+    expect(await askAdmin(running, 'POST /api/v1/sessions/close?route=chat')).toMatchObject({ json: { closing: 4 } });
+    expect(await chat[0]?.closed()).toEqual({ code: 1008, reason: 'closed by the operator' });
+    expect(running.logsOf('session.end').length).toBeLessThan(4);
+    clock.advance(4_000);
+    for (const client of chat) expect(await client.closed()).toMatchObject({ code: 1008 });
+    news?.socket.send('here');
+    expect(await news?.next()).toMatchObject({ kind: 'text' });
+  });
+
+  test('each change is in the log with who asked for it', async () => {
+    const running = await startProxy(config);
+    await askAdmin(running, 'POST /api/v1/routes/chat/drain');
+    expect(await running.waitForLog('admin.action')).toMatchObject({ action: 'routes.drain', client: '127.0.0.1' });
+    expect((await askAdmin(running, 'POST /api/v1/routes/none/drain')).status).toBe(404);
+    expect((await askAdmin(running, 'POST /api/v1/upstreams/app/targets/none/drain')).status).toBe(404);
+  });
+
+  test('drain: a proxy that nobody else stops stops by itself', async () => {
+    const running = await startProxy(config);
+    const [client] = await opened(running.port, 1);
+    expect((await askAdmin(running, 'POST /api/v1/drain')).status).toBe(202);
+    expect(await client?.closed()).toEqual({ code: 1012, reason: 'server restart' });
+    expect(await running.waitForLog('drain.end')).toMatchObject({ closed: 1, cut: 0 });
+  });
+
+  test('reload changes who may ask', async () => {
+    const running = await startProxy(config);
+    const admin = { address: '127.0.0.1:0', token: 'secret' };
+    expect(await running.proxy.reload({ ...config, admin })).toEqual({ ok: true, changed: ['admin.token'] });
+    expect((await askAdmin(running, 'GET /api/v1/status')).status).toBe(401);
+    expect((await askAdmin(running, 'GET /readyz')).status).toBe(200);
+  });
+});

@@ -1,0 +1,185 @@
+import { describe, expect, test } from 'vitest';
+import { loadObject } from '../../src/config/load.ts';
+import { type AdviceInput, advise, type LimitAdvice } from '../../src/observe/advice.ts';
+import { renderAdvice } from '../../src/observe/advice-text.ts';
+import { TrafficProfile } from '../../src/observe/profile.ts';
+import { countText, durationText, groupedText, shareText, sizeText } from '../../src/observe/quantities.ts';
+
+const KIB = 1024;
+const MIB = KIB * KIB;
+const OFF = Number.POSITIVE_INFINITY;
+
+function input(profile: TrafficProfile, change: Partial<AdviceInput> = {}): AdviceInput {
+  const direction = { max_message_size: MIB, max_fragments: 1024, messages_per_second: OFF, bytes_per_second: OFF };
+  return {
+    route: 'chat',
+    sessionsOpen: 34,
+    sessionsTotal: 546,
+    profile,
+    limits: { from_client: direction, from_backend: { ...direction, max_message_size: 16 * MIB } },
+    timeouts: {
+      connect: 5_000,
+      upgrade: 10_000,
+      open: 15_000,
+      idle: 3_600_000,
+      message_stall: 60_000,
+      write_stall: 60_000,
+      slow_reader: OFF,
+      client_ping_interval: 30_000,
+      backend_ping_interval: OFF,
+      lifetime: OFF,
+    },
+    hits: () => 0,
+    ...change,
+  };
+}
+
+/** Chat messages: mostly small, a few large ones, the largest 18 KiB. */
+function chatProfile(): TrafficProfile {
+  const profile = new TrafficProfile();
+  for (let index = 0; index < 1000; index += 1) {
+    profile.fromClient.recordMessage(index % 100 === 0 ? 18 * KIB : 100 + (index % 50), 1 + (index % 3));
+    profile.fromClient.recordSecond(1 + (index % 10), 1000);
+    profile.fromClient.recordSilence(index * 100);
+    profile.recordQuiet(index * 100);
+    profile.recordHandshake(3, 8, 12);
+    profile.recordSession(60_000 + index);
+  }
+  return profile;
+}
+
+function limitOf(name: string, given: AdviceInput): LimitAdvice {
+  const [route] = advise([given], 1000).routes;
+  const all = [...(route?.from_client.limits ?? []), ...(route?.from_backend.limits ?? []), ...(route?.timeouts ?? [])];
+  const found = all.find(({ key }) => key === name);
+  if (found === undefined) throw new Error(`no advice on ${name}`);
+  return found;
+}
+
+test('takes the limits and timeouts of a route of the config as they are', () => {
+  const [route] = loadObject({ routes: [{ upstream: 'ws://b' }] }, { baseDir: '.' }).config.routes;
+  if (route === undefined) throw new Error('one route was given');
+  const { limits, timeouts } = route;
+  const advice = advise([input(chatProfile(), { limits, timeouts })], 1000).routes[0];
+  expect(advice?.from_client.limits[0]).toMatchObject({ value: MIB, verdict: 'loose' });
+  for (const { key } of advice?.timeouts ?? []) expect(timeouts).toHaveProperty(key.slice('timeouts.'.length));
+  for (const { key } of advice?.from_client.limits ?? []) expect({ limits }).toHaveProperty(key);
+});
+
+describe('a limit', () => {
+  test('says what it would have refused at its present value and at round values around the largest seen', () => {
+    expect(limitOf('limits.from_client.max_message_size', input(chatProfile()))).toEqual({
+      key: 'limits.from_client.max_message_size',
+      unit: 'bytes',
+      of: 'messages',
+      value: MIB,
+      seen: 1000,
+      largest: 18 * KIB,
+      hits: 0,
+      refused: 0,
+      candidates: [
+        { value: 8 * KIB, refused: 10 },
+        { value: 16 * KIB, refused: 10 },
+        { value: 32 * KIB, refused: 0 },
+        { value: 64 * KIB, refused: 0 },
+      ],
+      verdict: 'loose',
+      suggested: 64 * KIB,
+    });
+  });
+
+  test.each([
+    [18 * KIB, 'tight'],
+    [22 * KIB, 'tight'],
+    [23 * KIB, 'fits'],
+    [143 * KIB, 'fits'],
+    [144 * KIB, 'loose'],
+    [OFF, 'off'],
+  ])('of %s bytes with 18 KiB as the largest seen is %s', (max_message_size, verdict) => {
+    const given = input(chatProfile());
+    const limits = { ...given.limits, from_client: { ...given.limits.from_client, max_message_size } };
+    expect(limitOf('limits.from_client.max_message_size', { ...given, limits }).verdict).toBe(verdict);
+  });
+
+  test('that refused something is tight, however little else was seen', () => {
+    const hits = (direction: string, key: string) => (direction === 'from_client' && key === 'max_fragments' ? 2 : 0);
+    const advice = limitOf('limits.from_client.max_fragments', input(new TrafficProfile(), { hits }));
+    expect(advice).toMatchObject({ seen: 0, hits: 2, verdict: 'tight', suggested: null, candidates: [] });
+  });
+
+  test('on which too little was seen gets no judgement: 99 values do not do, 100 do', () => {
+    const profile = new TrafficProfile();
+    for (let count = 0; count < 99; count += 1) profile.recordQuiet(10);
+    expect(limitOf('timeouts.idle', input(profile))).toMatchObject({ verdict: 'too_few', suggested: null });
+    profile.recordQuiet(10);
+    expect(limitOf('timeouts.idle', input(profile))).toMatchObject({ verdict: 'loose', suggested: 10_000 });
+  });
+
+  test('of both directions is judged by the direction that comes closer to it', () => {
+    const profile = new TrafficProfile();
+    for (let count = 0; count < 100; count += 1) profile.fromClient.recordStall(5);
+    for (let count = 0; count < 100; count += 1) profile.fromBackend.recordStall(50_000);
+    expect(limitOf('timeouts.message_stall', input(profile))).toMatchObject({ largest: 50_000, verdict: 'tight' });
+  });
+
+  test('is JSON all through: off is null', () => {
+    const advice = advise([input(chatProfile())], 1000);
+    expect(JSON.parse(JSON.stringify(advice))).toEqual(advice);
+    expect(limitOf('timeouts.lifetime', input(chatProfile())).value).toBeNull();
+  });
+});
+
+describe('as text', () => {
+  const text = renderAdvice(advise([input(chatProfile())], 7_200_000));
+
+  test('has a table and a sentence for each limit', () => {
+    expect(text).toContain('Traffic of 2h, since the start of the process.');
+    expect(text).toContain('  546 sessions, 34 of them open; half of those that ended lasted 1m or less');
+    expect(text).toMatch(/from_client +seen +p50 +p99 +p99\.9 +max\n/);
+    expect(text).toMatch(/message size +1000 +128B +160B +18KiB +18KiB\n/);
+    expect(text).toContain(
+      'loose   max_message_size 1MiB: largest seen 18KiB; 32KiB would have refused 0 of 1000 messages, ' +
+        '16KiB 10 (1 %); try 64KiB\n',
+    );
+    expect(text).toContain(
+      'messages_per_second off: largest seen 10; 10 would have refused 0 of 1000 busy seconds, 5 at most 500 (50 %)',
+    );
+    expect(text).toContain('-       message_stall 1m: no pauses inside messages seen');
+  });
+
+  test('is plain printable text', () => {
+    expect(text).toMatch(/^[\x20-\x7e\n]*$/);
+  });
+
+  test('says so when there is nothing to say', () => {
+    expect(renderAdvice(advise([], 0))).toContain('No route to give advice on.');
+    const quiet = renderAdvice(advise([input(new TrafficProfile(), { sessionsTotal: 0, sessionsOpen: 0 })], 0));
+    expect(quiet).toContain('nothing seen yet');
+  });
+});
+
+test.each([
+  [
+    sizeText,
+    [0, 1, 99, 512, 1023, 1024, 18 * KIB, 1.5 * KIB, 1023.6 * KIB, MIB, 5 * KIB * MIB, OFF],
+    '0B 1B 99B 512B 1023B 1KiB 18KiB 1.5KiB 1MiB 1MiB 5GiB off',
+  ],
+  [
+    durationText,
+    [0, 340, 999.7, 4_200, 59_960, 60_000, 2_580_000, 5_400_000, 86_400_000, 172_800_000, OFF],
+    '0ms 340ms 1s 4.2s 1m 1m 43m 1.5h 24h 2d off',
+  ],
+  [countText, [0, 0.2, 34, 1204, OFF], '0 0.2 34 1204 off'],
+  [groupedText, [0, 999, 1000], '0 999 1 000'],
+])('%o writes numbers as people do', (text, values, expected) => {
+  expect(values.map(text).join(' ')).toBe(expected);
+});
+
+test('shares are never rounded to nothing', () => {
+  expect([shareText(0, 5), shareText(0, 0), shareText(1, 3), shareText(1, 10_000_000)]).toEqual([
+    '0 %',
+    '0 %',
+    '33 %',
+    'under 0.001 %',
+  ]);
+});

@@ -1,0 +1,91 @@
+// An admin server on a free port in front of a fake backend, and a client that sends exactly the bytes it is given.
+
+import { connect, type Socket } from 'node:net';
+import type { AdminSettings } from '../../src/admin/guard.ts';
+import { AdminServer } from '../../src/admin/server.ts';
+import { atTestEnd } from './cleanup.ts';
+import { FakeAdminBackend } from './fake-admin-backend.ts';
+
+export interface AdminReplyHead {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: string;
+}
+
+export interface AdminHarness {
+  readonly backend: FakeAdminBackend;
+  readonly logs: { level: string; event: string; fields: Readonly<Record<string, unknown>> }[];
+  readonly port: number;
+  readonly time: { now: number };
+  /** A whole request, Host localhost and Connection: close added; each header line without its end. */
+  ask(line: string, ...headers: string[]): Promise<AdminReplyHead>;
+  /** Exactly these bytes; resolves with all that came until the end of the connection. */
+  raw(bytes: string): Promise<string>;
+  open(): Socket;
+}
+
+export const localSettings: AdminSettings = {
+  address: { kind: 'tcp', host: '127.0.0.1', port: 0 },
+  token: null,
+  hosts: [],
+  public: ['health'],
+};
+
+export async function startAdmin(
+  settings: Partial<AdminSettings> = {},
+  options: { timeoutMs?: number } = {},
+): Promise<AdminHarness> {
+  const backend = new FakeAdminBackend();
+  const logs: AdminHarness['logs'] = [];
+  const time = { now: 0 };
+  const server = new AdminServer({
+    settings: { ...localSettings, ...settings },
+    backend,
+    log: { event: (level, event, fields) => logs.push({ level, event, fields }) },
+    clock: { now: () => time.now },
+    ...options,
+  });
+  await server.start();
+  atTestEnd(() => server.stop());
+  const address = server.address();
+  const port = typeof address === 'string' ? 0 : address.port;
+  const open = () => {
+    const socket = typeof address === 'string' ? connect(address) : connect(port, '127.0.0.1');
+    socket.on('error', () => {});
+    atTestEnd(() => {
+      socket.destroy();
+    });
+    return socket;
+  };
+  const raw = async (bytes: string): Promise<string> => {
+    const socket = open();
+    socket.write(bytes);
+    return readAll(socket);
+  };
+  const ask = async (line: string, ...headers: string[]): Promise<AdminReplyHead> => {
+    const hasHost = headers.some((header) => /^host:/i.test(header));
+    const fields = [...(hasHost ? [] : ['Host: localhost']), ...headers, 'Connection: close'];
+    return parseReply(await raw(`${line} HTTP/1.1\r\n${fields.join('\r\n')}\r\n\r\n`));
+  };
+  return { backend, logs, port, time, ask, raw, open };
+}
+
+export function readAll(socket: Socket): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    socket.on('close', () => resolve(text));
+  });
+}
+
+export function parseReply(text: string): AdminReplyHead {
+  const end = text.indexOf('\r\n\r\n');
+  const [first = '', ...lines] = text.slice(0, end).split('\r\n');
+  const headers = lines.map((line): [string, string] => {
+    const colon = line.indexOf(':');
+    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+  });
+  return { status: Number(first.split(' ')[1]), headers: new Map(headers), body: text.slice(end + 4) };
+}

@@ -1,0 +1,186 @@
+// An admin backend that remembers what it was asked and answers with fixed views.
+
+import type {
+  AdminBackend,
+  Readiness,
+  ReloadResult,
+  SessionPage,
+  SessionView,
+  StatusView,
+  UpstreamView,
+} from '../../src/admin/backend.ts';
+import { advise } from '../../src/observe/advice.ts';
+
+export const sampleSession: SessionView = {
+  id: 'cafe-1',
+  state: 'paused',
+  route: 'chat',
+  upstream: 'chat',
+  target: 'a',
+  listener: 'public',
+  client: '192.0.2.7',
+  peer: null,
+  path: '/chat/a?token=***',
+  request_id: 'r1',
+  subprotocol: null,
+  age_ms: 90_000,
+  ping_rtt_ms: 12,
+  reason: null,
+  from_client: {
+    messages: 12,
+    bytes: 3400,
+    largest_message: 900,
+    paused: false,
+    pauses: 0,
+    buffered: 0,
+    silent_ms: 800,
+  },
+  from_backend: {
+    messages: 34567,
+    bytes: 9_000_000,
+    largest_message: 64_000,
+    paused: true,
+    pauses: 4,
+    buffered: 262_144,
+    silent_ms: 20,
+  },
+};
+
+export const sampleStatus: StatusView = {
+  version: '1.2.3',
+  node: 'v24.0.0',
+  pid: 42,
+  state: 'ready',
+  uptime_ms: 7_200_000,
+  config: { name: 'config.yaml', loaded_at: '2025-01-01T00:00:00.000Z', last_reload: null },
+  sessions: { open: 1234, limit: 10_000, total: 56_789 },
+  handshakes_open: 3,
+  buffered_bytes: 262_144,
+  memory_bytes: 104_857_600,
+  listeners: [{ name: 'public', address: '127.0.0.1:8080', connections: 1240 }],
+  routes: [
+    {
+      name: 'chat',
+      upstream: 'chat',
+      state: 'open',
+      sessions: 1234,
+      sessions_limit: null,
+      sessions_total: 56_789,
+      handshakes_refused: 7,
+      paused: 1,
+      from_client: { messages: 1_204_311, bytes: 90_000_000 },
+      from_backend: { messages: 2_000_000, bytes: 900_000_000 },
+    },
+  ],
+};
+
+export const sampleUpstreams: readonly UpstreamView[] = [
+  {
+    name: 'chat',
+    balance: 'least_sessions',
+    targets: [
+      {
+        name: 'a',
+        url: 'ws://127.0.0.1:9001',
+        state: 'draining',
+        weight: 1,
+        sessions: 1234,
+        sessions_limit: 5000,
+        sessions_total: 56_789,
+        dials_failed: 2,
+      },
+    ],
+  },
+];
+
+export class FakeAdminBackend implements AdminBackend {
+  readonly calls: (readonly [name: string, ...given: unknown[]])[] = [];
+  state: Readiness = 'ready';
+  reloadResult: ReloadResult = { ok: true, changed: ['limits.max_sessions'] };
+  metrics = 'framegate_ready 1\n';
+  config = 'log: {}\n';
+  fault: Error | null = null;
+
+  private note(name: string, ...given: unknown[]): void {
+    if (this.fault !== null) throw this.fault;
+    this.calls.push([name, ...given]);
+  }
+
+  status(): StatusView {
+    this.note('status');
+    return sampleStatus;
+  }
+
+  upstreams(): readonly UpstreamView[] {
+    return sampleUpstreams;
+  }
+
+  sessions(query: unknown): SessionPage {
+    this.note('sessions', query);
+    return { sessions: [sampleSession], next: 'cafe-1' };
+  }
+
+  session(id: string): SessionView | null {
+    return id === sampleSession.id ? sampleSession : null;
+  }
+
+  closeSession(id: string, code: number, reason: string): boolean {
+    this.note('closeSession', id, code, reason);
+    return id === sampleSession.id;
+  }
+
+  closeSessions(filter: unknown, code: number, reason: string): number {
+    this.note('closeSessions', filter, code, reason);
+    return 3;
+  }
+
+  configText(): string {
+    return this.config;
+  }
+
+  advice() {
+    return advise([], 1000);
+  }
+
+  metricsText(): Promise<string> {
+    return Promise.resolve(this.metrics);
+  }
+
+  readiness(route?: string): Readiness | null {
+    return route === undefined || route === 'chat' ? this.state : null;
+  }
+
+  applicationWebsockets() {
+    const { id, client, path } = sampleSession;
+    return [{ sessionId: id, clientAddress: client, gatewayPath: path, serviceUrl: 'ws://b', serviceSessionId: id }];
+  }
+
+  drain(): void {
+    this.note('drain');
+  }
+
+  drainRoute(route: string): boolean {
+    this.note('drainRoute', route);
+    return route === '/chat/*';
+  }
+
+  undrainRoute(route: string): boolean {
+    this.note('undrainRoute', route);
+    return route === '/chat/*';
+  }
+
+  drainTarget(upstream: string, target: string): boolean {
+    this.note('drainTarget', upstream, target);
+    return upstream === 'chat' && target === 'a';
+  }
+
+  undrainTarget(upstream: string, target: string): boolean {
+    this.note('undrainTarget', upstream, target);
+    return upstream === 'chat' && target === 'a';
+  }
+
+  reload(): Promise<ReloadResult> {
+    this.note('reload');
+    return Promise.resolve(this.reloadResult);
+  }
+}

@@ -1,0 +1,52 @@
+// A metrics source in which every metric has at least one series, for tests of the exposition and of what queries it.
+
+import type { MetricsSource } from '../../src/observe/exposition.ts';
+import { MetricsRegistry } from '../../src/observe/metrics.ts';
+import type { RuntimeReading } from '../../src/observe/runtime-metrics.ts';
+
+export function sampleRegistry(): MetricsRegistry {
+  const registry = new MetricsRegistry();
+  const chat = registry.route('chat');
+  chat.handshake('ok', 0.03);
+  chat.handshake('backend_timeout', 15);
+  registry.unrouted.handshake('no_route', 0.001);
+  for (let index = 0; index < 3; index += 1) chat.sessionBegan();
+  chat.sessionEnded('client', 'client_close', 1000, 12);
+  chat.sessionEnded('proxy', 'drain', 4321, 3601);
+  chat.pingRtt.observe(0.02);
+  for (const direction of [chat.fromClient, chat.fromBackend]) {
+    direction.message(true, 64);
+    direction.message(false, 65);
+    direction.bytes += 129;
+    direction.buffered += 10;
+    direction.limitHits.add('messages_per_second');
+    direction.pause(1_000);
+  }
+  const listener = registry.listener('public');
+  listener.connectionsOpen = 2;
+  listener.connectionsAccepted = 5;
+  listener.rejected.add('too_many_sessions');
+  registry.target('chat', 'a').dial('ok', 0.002);
+  registry.target('chat', 'a').dial('backend_unreachable', 0.1);
+  registry.process.configLoaded(1_700_000_000);
+  return registry;
+}
+
+export function sampleSource(registry: MetricsRegistry, runtime: RuntimeReading | null = null): MetricsSource {
+  return {
+    version: '1.2.3',
+    node: 'v24.0.0',
+    now: 3_500,
+    ready: true,
+    draining: false,
+    sessionsLimit: 10_000,
+    bufferedBytesLimit: Number.POSITIVE_INFINITY,
+    logLinesDropped: 0,
+    process: registry.process,
+    unrouted: registry.unrouted,
+    routes: Array.from(registry.routes(), (metrics) => ({ metrics, sessionsLimit: Number.POSITIVE_INFINITY })),
+    targets: Array.from(registry.targets(), (metrics) => ({ metrics, up: true, sessions: 1, sessionsLimit: 50 })),
+    listeners: registry.listeners(),
+    runtime,
+  };
+}
