@@ -65,11 +65,11 @@ describe('keyOf', () => {
         if (!/^[0-9.]+$/.test(keyOf(long))) expect(keyOf(other)).toBe(keyOf(long));
       },
     );
-    fc.assert(runs, { numRuns: 500 });
+    void fc.assert(runs, { numRuns: 500 });
   });
 
   test('whatever the text is, it never throws', () => {
-    fc.assert(
+    void fc.assert(
       fc.property(
         fc.string({ unit: fc.constantFrom(':', '.', '1', 'f', '%', '/', 'z'), maxLength: 40 }),
         (text) => typeof keyOf(text) === 'string',
@@ -249,7 +249,7 @@ test('whatever happens, each address has what it may have and the table never ou
       }
     },
   );
-  fc.assert(runs, { numRuns: 300 });
+  void fc.assert(runs, { numRuns: 300 });
 });
 
 test('a million addresses cost the same each: no operation looks at the whole table', () => {

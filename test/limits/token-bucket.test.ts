@@ -150,7 +150,7 @@ describe('over time', () => {
         }
       },
     );
-    fc.assert(runs, { numRuns: RUNS });
+    void fc.assert(runs, { numRuns: RUNS });
   });
 
   test('waiting as long as it says is enough, one millisecond less is not', () => {
@@ -171,7 +171,7 @@ describe('over time', () => {
         expect(bucket.tokenMs(whole)).toBe(0);
       },
     );
-    fc.assert(runs, { numRuns: RUNS });
+    void fc.assert(runs, { numRuns: RUNS });
   });
 
   test.each([0.2, 0.7, 3, 29])('after days of asking again and again at %d a second nothing has drifted', (rate) => {
