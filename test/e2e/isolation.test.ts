@@ -5,6 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { closeCleanly, openSession } from '../hostile/pair.ts';
 import { type CliProcess, startCli } from '../support/cli-process.ts';
 import { oneRoute, type RunningProxy, startProxy } from '../support/harness.ts';
+import { Random } from '../support/random.ts';
 import { type BackendConnection, RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import type { RawPeer } from '../support/raw-peer.ts';
@@ -15,18 +16,6 @@ const GIB = 2 ** 30;
 const deadlineMs = 40_000;
 /** A masking key that changes nothing: the payload stands on the wire as it is. */
 const clear = { mask: Buffer.alloc(4) };
-
-/** Numbers that look random and are the same in every run. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    // mulberry32
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** One direction of one session: everything sent in it holds one byte value that no other direction uses. */
 class Lane {
@@ -100,7 +89,7 @@ describe('sessions of one process', () => {
     const limits = { from_client: { max_message_size: '32MiB' }, from_backend: { max_message_size: '32MiB' } };
     const running = await startProxy(oneRoute(backend.url, { limits }), { deadlineMs });
     const lanes = await openLanes(running, backend);
-    const random = randomFrom(seed);
+    const random = new Random(seed);
     // The first four readers stall for the whole test, the next eight read in bits.
     const stalled = lanes.slice(0, 4);
     for (const lane of stalled) lane.to.pause();
@@ -108,10 +97,10 @@ describe('sessions of one process', () => {
     for (const lane of stalled) lane.send(24 * MIB);
     for (let round = 0; round < 40; round++) {
       for (const lane of lanes) {
-        const kind = random();
-        if (kind < 0.8) lane.send(Math.floor(random() * 200));
-        else if (kind < 0.97) lane.send(Math.floor(random() * 5000));
-        else lane.send(Math.floor(random() * 200_000));
+        const kind = random.fraction();
+        if (kind < 0.8) lane.send(random.between(0, 199));
+        else if (kind < 0.97) lane.send(random.between(0, 4_999));
+        else lane.send(random.between(0, 199_999));
       }
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
