@@ -150,6 +150,7 @@ export class ProxyBackend implements AdminBackend {
         timeouts: config.timeouts,
         hits: (direction: 'from_client' | 'from_backend', key: string) =>
           (direction === 'from_client' ? seen.fromClient : seen.fromBackend).limitHits.of(key),
+        ends: (key: string) => seen.limitEnds.of(key),
       };
     });
     return advise(inputs, clock.now() - startedAt);

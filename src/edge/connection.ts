@@ -143,6 +143,8 @@ export class Connection extends TimerEntry implements TransportReader {
     if (this.state.kind === 'lingering' || this.state.kind === 'over') return;
     const row = REFUSALS[slug];
     this.report.count(slug);
+    if (slug === 'backend_timeout')
+      this.report.metrics.limitEnds.add(cause === 'ETIMEDOUT' ? 'connect' : (cause ?? ''));
     this.report.write({ error: slug, status: row.status, cause, discarded: this.discardedEarlyBytes() });
     const retryAfter = String(1 + Math.floor(Math.random() * RETRY_AFTER_MAX_S));
     this.answer(buildRefusal(slug, this.report.requestId, 'retryAfter' in row ? [['Retry-After', retryAfter]] : []));

@@ -73,6 +73,7 @@ export class SessionRecord implements SessionOwner {
       (now - this.startedAt) / 1000,
     );
     this.metrics.profile.recordSession(now - this.startedAt);
+    if (session.limit !== null) this.metrics.limitEnds.add(session.limit);
     edge.log.eventOf('info', 'session.end', () => ({ ...this.facts, ...this.endOf(session) }));
     edge.removeSession(this);
   }

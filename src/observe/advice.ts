@@ -36,6 +36,8 @@ export interface AdviceInput {
   readonly timeouts: AdvisedTimeouts;
   /** Times that limit has refused something since the start, by its config key: `limit_hits_total`. */
   hits(direction: Direction, key: string): number;
+  /** Handshakes and sessions that this limit or timeout has ended since the start. */
+  ends(key: string): number;
 }
 
 export type Direction = 'from_client' | 'from_backend';
@@ -160,12 +162,8 @@ function adviseDirection(input: AdviceInput, direction: Direction, profile: Dire
 function adviseTimeouts(input: AdviceInput): LimitAdvice[] {
   const { profile, timeouts } = input;
   const { fromClient, fromBackend } = profile;
-  const timeout = (
-    key: keyof AdvisedTimeouts,
-    of: string,
-    histogram: LogLinearHistogram,
-    hits = input.hits('from_client', key) + input.hits('from_backend', key),
-  ) => adviseLimit({ key: `timeouts.${key}`, unit: 'ms', of, value: timeouts[key], histogram, hits });
+  const timeout = (key: keyof AdvisedTimeouts, of: string, histogram: LogLinearHistogram, hits = input.ends(key)) =>
+    adviseLimit({ key: `timeouts.${key}`, unit: 'ms', of, value: timeouts[key], histogram, hits });
   return [
     timeout('connect', 'dials', profile.connect),
     timeout('upgrade', 'upgrades', profile.upgrade),

@@ -54,23 +54,54 @@ export interface Summary {
  * is at most an eighth too high. 2.4 KB once the first value came.
  */
 export class LogLinearHistogram {
-  count = 0;
+  sum = 0;
   max = 0;
   private counts = NONE;
 
-  record(value: number): void {
+  /** `times`: how often it was seen. */
+  record(value: number, times = 1): void {
     // Allocated late: most routes and directions of a large config never carry anything.
     if (this.counts.length === 0) this.counts = new Float64Array(BUCKETS);
     const index = bucketOf(value);
-    this.counts[index] = this.counts[index]! + 1; // bucketOf stays below BUCKETS
-    this.count += 1;
+    this.counts[index] = this.counts[index]! + times; // bucketOf stays below BUCKETS
+    this.sum += value * times;
     if (value > this.max) this.max = value;
+  }
+
+  /** Added up when asked for, which is rare, so that recording need not. */
+  get count(): number {
+    return this.counts.reduce((total, count) => total + count, 0);
+  }
+
+  /** One with the same values in it, to be recorded into. */
+  copy(): LogLinearHistogram {
+    const copy = new LogLinearHistogram();
+    copy.sum = this.sum;
+    copy.max = this.max;
+    copy.counts = this.counts.slice();
+    return copy;
+  }
+
+  /** The same values in the buckets of `bounds`; exact where these are powers of two. */
+  inBounds(bounds: Float64Array): Histogram {
+    const found = new Histogram(bounds);
+    let above = this.count;
+    found.count = above;
+    found.sum = this.sum;
+    bounds.forEach((bound, index) => {
+      const left = this.countAbove(bound);
+      found.counts[index] = above - left;
+      above = left;
+    });
+    found.counts[bounds.length] = above;
+    return found;
   }
 
   /** The upper edge of the bucket in which the value of that rank is, never above `max`; 0 without values. */
   quantile(share: number): number {
-    if (this.count === 0) return 0;
-    const rank = Math.max(1, Math.ceil(this.count * share));
+    const { count } = this;
+    if (count === 0) return 0;
+    const rank = Math.max(1, Math.ceil(count * share));
     let seen = 0;
     for (let index = 0; index < this.counts.length; index += 1) {
       seen += this.counts[index] ?? 0;

@@ -2,7 +2,7 @@
 // listener. It reads no clock and writes no text; exposition.ts does the latter.
 
 import { Histogram } from './histogram.ts';
-import { TrafficProfile } from './profile.ts';
+import { type DirectionProfile, TrafficProfile } from './profile.ts';
 
 /** `route` before a route is known. */
 export const NO_ROUTE = '-';
@@ -44,17 +44,20 @@ export class DirectionMetrics {
   buffered = 0;
   /** Sessions whose source is not read right now. */
   paused = 0;
-  readonly messageSize = new Histogram(messageBytes);
   /** By config key. */
   readonly limitHits = new Tally();
+  private readonly profile: DirectionProfile;
   /** Milliseconds of ended pauses, less the time at which each open pause began: a scrape adds `paused * now`. */
   private pauseMs = 0;
 
-  /** A complete message; `bytes` is its payload on the wire, all fragments together. */
-  message(isText: boolean, bytes: number): void {
-    if (isText) this.textMessages += 1;
-    else this.binaryMessages += 1;
-    this.messageSize.observe(bytes);
+  /** `profile` counts the same traffic. */
+  constructor(profile: DirectionProfile) {
+    this.profile = profile;
+  }
+
+  /** Payload on the wire of complete messages, all fragments together. */
+  get messageSize(): Histogram {
+    return this.profile.messageSize.inBounds(messageBytes);
   }
 
   /** Its source is no longer read. Once per pause; `now` is the clock of the exposition. */
@@ -94,10 +97,12 @@ export class RouteMetrics {
   readonly handshakeDuration = new Histogram(handshakeSeconds);
   readonly sessionDuration = new Histogram(sessionSeconds);
   readonly pingRtt = new Histogram(pingSeconds);
-  readonly fromClient = new DirectionMetrics();
-  readonly fromBackend = new DirectionMetrics();
+  /** Handshakes and sessions that a limit or a timeout ended, by its config key. */
+  readonly limitEnds = new Tally();
   /** What the advice is made of. */
   readonly profile = new TrafficProfile();
+  readonly fromClient = new DirectionMetrics(this.profile.fromClient);
+  readonly fromBackend = new DirectionMetrics(this.profile.fromBackend);
   /** At most the causes of an end times the 19 classes of codes. */
   private readonly ends = new Map<string, EndCount>();
 

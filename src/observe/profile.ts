@@ -8,11 +8,11 @@ const WINDOW_MS = 1000;
 export class DirectionProfile {
   /** Payload bytes on the wire of one message, all fragments together. */
   readonly messageSize = new LogLinearHistogram();
-  /** Frames of one message. */
-  readonly fragments = new LogLinearHistogram();
+  /** Frames of one message, where there are more than one. */
+  private readonly fragmented = new LogLinearHistogram();
   /** Messages that one session began in a busy second: one in which it began any. */
   readonly messagesPerSecond = new LogLinearHistogram();
-  /** Payload bytes of those messages. */
+  /** Payload bytes that one session sent in a second in which it sent any. */
   readonly bytesPerSecond = new LogLinearHistogram();
   /** Milliseconds between two frames of this side in one session. */
   readonly silence = new LogLinearHistogram();
@@ -23,13 +23,25 @@ export class DirectionProfile {
   /** Milliseconds within such a wait from one write that finished to the next. */
   readonly writeStall = new LogLinearHistogram();
 
-  recordMessage(bytes: number, fragments: number): void {
-    this.messageSize.record(bytes);
-    this.fragments.record(fragments);
+  /** Frames of one message. */
+  get fragments(): LogLinearHistogram {
+    const all = this.fragmented.copy();
+    all.record(1, this.messageSize.count - all.count);
+    return all;
+  }
+
+  /** So many messages of that size. */
+  recordMessages(bytes: number, times: number): void {
+    this.messageSize.record(bytes, times);
+  }
+
+  /** One of these messages had more than one frame. */
+  recordFragments(frames: number): void {
+    this.fragmented.record(frames);
   }
 
   recordSecond(messages: number, bytes: number): void {
-    this.messagesPerSecond.record(messages);
+    if (messages > 0) this.messagesPerSecond.record(messages);
     this.bytesPerSecond.record(bytes);
   }
 
@@ -78,28 +90,33 @@ export class TrafficProfile {
 }
 
 /**
- * Counts what one direction of one session sends, second by second. A second begins with the first message after the
+ * Counts what one direction of one session sends, second by second. A second begins with the first data after the
  * last one was over, so that an idle session costs nothing.
  */
 export class RateWindow {
   private beganAt = Number.NEGATIVE_INFINITY;
+  /** What the session had sent when it began, and what it has by now. */
+  private messagesBefore = 0;
+  private bytesBefore = 0;
   private messages = 0;
   private bytes = 0;
 
-  /** A complete message. */
-  count(profile: DirectionProfile, bytes: number, now: number): void {
+  /** The session has begun so many messages so far and sent so many bytes of payload. */
+  note(profile: DirectionProfile, messages: number, bytes: number, now: number): void {
     if (now - this.beganAt >= WINDOW_MS) {
       this.flush(profile);
       this.beganAt = now;
     }
-    this.messages += 1;
-    this.bytes += bytes;
+    this.messages = messages;
+    this.bytes = bytes;
   }
 
   /** The session ends, or its second is over: what was counted is recorded. */
   flush(profile: DirectionProfile): void {
-    if (this.messages > 0) profile.recordSecond(this.messages, this.bytes);
-    this.messages = 0;
-    this.bytes = 0;
+    const messages = this.messages - this.messagesBefore;
+    const bytes = this.bytes - this.bytesBefore;
+    if (messages > 0 || bytes > 0) profile.recordSecond(messages, bytes);
+    this.messagesBefore = this.messages;
+    this.bytesBefore = this.bytes;
   }
 }

@@ -11,6 +11,11 @@ export class Charges {
     this.retune(limits, now);
   }
 
+  /** True when a data frame may cost something: asked inline, for most sessions have no rates. */
+  get active(): boolean {
+    return this.rates !== null;
+  }
+
   /** The rate behind the last verdict that was not Pass. */
   get exceeded(): RateKey {
     return this.rates?.exceeded ?? 'bytes_per_second';

@@ -82,9 +82,7 @@ export class Peer implements TransportReader {
     this.progressAt = now;
     this.charges = new Charges(rates, now);
     this.text = validateUtf8 ? new TextCheck(isClient) : null;
-    this.traffic = isClient
-      ? new Traffic(metrics.fromClient, metrics.profile.fromClient)
-      : new Traffic(metrics.fromBackend, metrics.profile.fromBackend);
+    this.traffic = new Traffic(metrics, isClient);
     this.liveness = new Liveness();
     this.gate = new ReadGate(this, this.traffic);
   }
@@ -122,7 +120,8 @@ export class Peer implements TransportReader {
 
   onBytes(bytes: Buffer, start: number, end: number): void {
     const now = this.session.clock.now();
-    this.traffic.noteSilence(now - this.lastByteAt);
+    this.traffic.noteRead(now - this.lastByteAt, now - Math.max(this.lastByteAt, this.other.lastByteAt));
+    if (this.isMidMessage) this.traffic.noteStall(now - this.messageAt);
     this.lastByteAt = now;
     if (this.flow === Flow.Discard) return;
     const wasMidFrame = this.relaysFrame;
@@ -159,10 +158,10 @@ export class Peer implements TransportReader {
 
   private noteTaken(now: number): void {
     const pending = this.transport.pending;
+    const source = this.other;
+    source.traffic.noteTaken(pending, now - this.progressAt, now - this.waitingSince);
     this.progressAt = now;
     this.liveness.takenAt = now;
-    const source = this.other;
-    source.traffic.noteBuffered(pending);
     if (pending <= this.session.policy.bufferedBytesMax / 2) source.gate.open(now);
     if (pending > 0) return;
     this.liveness.noteFlushed(now);
@@ -198,8 +197,8 @@ export class Peer implements TransportReader {
           return;
         case Step.Header:
           frameAt = scanner.frameStart;
-          this.traffic.noteFrame(scanner, now);
-          this.charge(bytes, start, stable, now);
+          this.traffic.noteFrame(scanner);
+          if (this.charges.active) this.charge(bytes, start, stable, now);
           break;
         case Step.Control:
           start = this.takeControl(bytes, start, stable, now);
@@ -333,11 +332,11 @@ export class Peer implements TransportReader {
   }
 
   private noteProgress(now: number): void {
-    this.traffic.noteBytes(this.scanner.dataBytes);
     const mark = this.scanner.dataBytes + this.scanner.dataFrames;
     if (mark === this.progressMark) return;
     this.progressMark = mark;
     this.messageAt = now;
+    this.traffic.noteData(this.scanner, now);
   }
 
   /** The peer's Close: relayed, or swallowed when it answers ours. What follows it is discarded (RFC 6455 5.5.1). */
@@ -430,7 +429,7 @@ export class Peer implements TransportReader {
     this.closeWaits = false;
     this.dueAt = Number.POSITIVE_INFINITY;
     if (this.other.isTorn || this.other.relaysFrame) this.session.midFrame = true;
-    this.traffic.noteGone(this.scanner.dataBytes, this.session.clock.now());
+    this.traffic.noteGone(this.scanner, this.session.clock.now());
     this.transport.destroy();
     if (this.other.flow <= Flow.Tail) this.other.flow = Flow.Watch;
     this.other.traffic.noteBuffered(0);

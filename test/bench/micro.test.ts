@@ -4,12 +4,13 @@ import { describe, expect, test } from 'vitest';
 import * as handshake from '../../bench/micro/handshake-cases.ts';
 import * as log from '../../bench/micro/log-cases.ts';
 import type { MicroModule } from '../../bench/micro/micro-case.ts';
+import * as relay from '../../bench/micro/relay-cases.ts';
 import * as router from '../../bench/micro/router-cases.ts';
 import { runCase } from '../../bench/micro/run-cases.ts';
 import * as scanner from '../../bench/micro/scanner-cases.ts';
 import * as wheel from '../../bench/micro/wheel-cases.ts';
 
-const modules: Readonly<Record<string, MicroModule>> = { handshake, log, router, scanner, wheel };
+const modules: Readonly<Record<string, MicroModule>> = { handshake, log, relay, router, scanner, wheel };
 
 describe.each(Object.entries(modules))('%s', (_, module) => {
   test.each(module.cases())('$name', (one) => {

@@ -30,6 +30,7 @@ function input(profile: TrafficProfile, change: Partial<AdviceInput> = {}): Advi
       lifetime: OFF,
     },
     hits: () => 0,
+    ends: () => 0,
     ...change,
   };
 }
@@ -38,7 +39,8 @@ function input(profile: TrafficProfile, change: Partial<AdviceInput> = {}): Advi
 function chatProfile(): TrafficProfile {
   const profile = new TrafficProfile();
   for (let index = 0; index < 1000; index += 1) {
-    profile.fromClient.recordMessage(index % 100 === 0 ? 18 * KIB : 100 + (index % 50), 1 + (index % 3));
+    profile.fromClient.recordMessages(index % 100 === 0 ? 18 * KIB : 100 + (index % 50), 1);
+    if (index % 3 > 0) profile.fromClient.recordFragments(1 + (index % 3));
     profile.fromClient.recordSecond(1 + (index % 10), 1000);
     profile.fromClient.recordSilence(index * 100);
     profile.recordQuiet(index * 100);

@@ -122,7 +122,7 @@ describe('prom-client', () => {
   test('cuts the same observations into the same buckets', async () => {
     const values = [0, 63, 64, 64.5, 65, 255, 256, 257, 1024, 1025, 2 ** 24, 2 ** 24 + 1];
     const registry = new MetricsRegistry();
-    for (const value of values) registry.route('r').fromClient.message(true, value);
+    for (const value of values) registry.route('r').profile.fromClient.recordMessages(value, 1);
     const name = 'framegate_message_size_bytes';
     const ours = parseMetrics(renderMetrics(sampleSource(registry))).get(name);
     const theirRegistry = new promClient.Registry();

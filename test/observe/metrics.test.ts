@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Histogram, LogLinearHistogram } from '../../src/observe/histogram.ts';
-import { codeLabel, DirectionMetrics, MetricsRegistry, RouteMetrics } from '../../src/observe/metrics.ts';
+import { codeLabel, MetricsRegistry, RouteMetrics } from '../../src/observe/metrics.ts';
 import { DirectionProfile, RateWindow } from '../../src/observe/profile.ts';
 
 describe('histograms with chosen bounds', () => {
@@ -68,7 +68,7 @@ test('a peer cannot choose a label: codes become classes', () => {
 });
 
 test('pauses count while they last, and once', () => {
-  const direction = new DirectionMetrics();
+  const direction = new RouteMetrics('r').fromClient;
   direction.pause(1_000);
   direction.pause(2_000);
   expect(direction.paused).toBe(2);
@@ -109,14 +109,20 @@ test('after a reload only what is configured or in use is kept', () => {
   expect(registry.route('kept')).toBe(registry.route('kept'));
 });
 
-test('a busy second begins with the first message after the last one was over', () => {
+test('a busy second begins with the first data after the last one was over', () => {
   const profile = new DirectionProfile();
   const rate = new RateWindow();
-  for (const now of [0, 500, 999, 1000, 5000, 5999]) rate.count(profile, 10, now);
+  [0, 500, 999, 1000, 5000, 5999].forEach((now, index) => {
+    rate.note(profile, index + 1, 10 * (index + 1), now);
+  });
   expect(profile.messagesPerSecond.count).toBe(2);
   expect(profile.messagesPerSecond.max).toBe(3);
   rate.flush(profile);
   rate.flush(profile);
   expect(profile.messagesPerSecond.count).toBe(3);
   expect(profile.bytesPerSecond.max).toBe(30);
+  rate.note(profile, 6, 160, 9000);
+  rate.flush(profile);
+  expect(profile.messagesPerSecond.count).toBe(3);
+  expect([profile.bytesPerSecond.count, profile.bytesPerSecond.max]).toEqual([4, 100]);
 });

@@ -722,6 +722,35 @@ describe.each(MODES)('what is counted, $mode', ({ stable }) => {
     rig.expectEnd({ cause: 'backend_lost', clean: false });
   });
 
+  test('silences: of each side, of both, and inside a message', () => {
+    const rig = new Rig({ stable });
+    const { profile } = rig.metrics;
+    rig.advance(3_000);
+    rig.fromClient(text('a', MASKED), text('b', { ...MASKED, fin: false }));
+    rig.advance(500);
+    rig.fromBackend(text('c'));
+    rig.advance(1_500);
+    rig.fromClient(continuation('d', MASKED));
+    const { fromClient, fromBackend, quiet } = profile;
+    expect([fromClient.silence.max, fromBackend.silence.max, quiet.max]).toEqual([3_000, 3_500, 3_000]);
+    expect([fromClient.silence.count, fromBackend.silence.count, quiet.count]).toEqual([3, 1, 4]);
+    expect([fromClient.stall.count, fromClient.stall.max, fromBackend.stall.count]).toEqual([1, 2_000, 0]);
+  });
+
+  test('how long data waits: from one write that finished to the next, and without a break', () => {
+    const rig = new Rig({ stable });
+    const { fromClient, fromBackend } = rig.metrics.profile;
+    rig.client.setRoom(10);
+    rig.fromBackend(binary(Buffer.alloc(100)), text('x'));
+    rig.advance(2_000);
+    rig.takeFrom(rig.client, rig.client.pending - 1);
+    rig.advance(1_000);
+    rig.takeFrom(rig.client);
+    expect([fromBackend.writeStall.count, fromBackend.writeStall.max]).toEqual([2, 2_000]);
+    expect([fromBackend.backlog.count, fromBackend.backlog.max]).toEqual([1, 3_000]);
+    expect([fromClient.writeStall.count, fromClient.backlog.count]).toEqual([0, 0]);
+  });
+
   test('a pause for a rate is a pause', () => {
     const slow = charged({ messagesPerSecond: 1, messageBurst: 1, onExceeded: 'pause' });
     const rig = new Rig({ stable, policy: { client: slow } });

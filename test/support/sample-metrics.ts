@@ -14,9 +14,13 @@ export function sampleRegistry(): MetricsRegistry {
   chat.sessionEnded('client', 'client_close', 1000, 12);
   chat.sessionEnded('proxy', 'drain', 4321, 3601);
   chat.pingRtt.observe(0.02);
+  for (const profile of [chat.profile.fromClient, chat.profile.fromBackend]) {
+    profile.recordMessages(64, 1);
+    profile.recordMessages(65, 1);
+  }
   for (const direction of [chat.fromClient, chat.fromBackend]) {
-    direction.message(true, 64);
-    direction.message(false, 65);
+    direction.textMessages += 1;
+    direction.binaryMessages += 1;
     direction.bytes += 129;
     direction.buffered += 10;
     direction.limitHits.add('messages_per_second');

@@ -1,0 +1,93 @@
+// What a session does with a read, with every default rule on: scan, judge, charge, count, and one write. No sockets:
+// both ends are transports that take everything at once.
+
+import { loadObject } from '../../src/config/load.ts';
+import { policyOf } from '../../src/edge/session-policy.ts';
+import { TimerWheel } from '../../src/limits/timer-wheel.ts';
+import { silentReader, type Transport, type TransportReader } from '../../src/net/transport.ts';
+import { RouteMetrics } from '../../src/observe/metrics.ts';
+import { Session } from '../../src/session/session.ts';
+import { maskedFrame, payloadOf, plainFrame } from '../load/frames.ts';
+import type { MicroCase } from './micro-case.ts';
+
+const HEADROOM = 144;
+const READS = 1_000;
+
+/** Counts what is written to it. */
+class Sink implements Transport {
+  readonly stable = false;
+  readonly headroom = HEADROOM;
+  readonly pending = 0;
+  readonly remoteAddress = '';
+  readonly remotePort = 0;
+  reader: TransportReader = silentReader;
+  paused = false;
+  destroyed = false;
+  written = 0;
+
+  write(_bytes: Buffer, start: number, end: number): void {
+    this.written += end - start;
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+  }
+
+  end(): void {}
+
+  destroy(): void {
+    this.destroyed = true;
+  }
+}
+
+export function cases(): readonly MicroCase[] {
+  return [
+    relayCase('64 B, one a read', 64, 1, true),
+    relayCase('64 B back, one a read', 64, 1, false),
+    relayCase('64 B, 16 a read', 64, 16, true),
+    relayCase('different sizes, 16 a read', null, 16, true),
+    relayCase('16 KiB, one a read', 16_384, 1, true),
+  ];
+}
+
+/** `size` null: the frames of a read differ in size, up to 125 bytes. */
+function relayCase(name: string, size: number | null, frames: number, isClient: boolean): MicroCase {
+  const sizes = Array.from({ length: frames }, (_, i) => size ?? (i * 37) % 126);
+  const read = Buffer.concat([Buffer.alloc(HEADROOM), ...sizes.map((bytes) => frameOf(bytes, isClient))]);
+  const [client, backend] = [new Sink(), new Sink()];
+  openSession(client, backend);
+  const [source, sink] = isClient ? [client, backend] : [backend, client];
+  const run = () => {
+    const before = sink.written;
+    for (let i = 0; i < READS; i++) source.reader.onBytes(read, HEADROOM, read.length);
+    return sink.written - before;
+  };
+  const bytes = READS * (read.length - HEADROOM);
+  return { name: `relay: ${name}`, unit: 'frame', operations: READS * frames, bytes, run, expected: bytes };
+}
+
+function frameOf(size: number, masked: boolean): Buffer {
+  const payload = payloadOf(size, size);
+  return masked ? maskedFrame(payload, 0x12345678) : plainFrame(payload);
+}
+
+function openSession(client: Transport, backend: Transport): void {
+  const clock = { now: () => performance.now() };
+  const [route] = loadObject({ routes: [{ upstream: 'builtin:echo' }] }, { baseDir: '.' }).config.routes;
+  if (route === undefined) throw new Error('the config has no route');
+  const session = new Session({
+    clock,
+    wheel: new TimerWheel(clock, 50),
+    policy: policyOf(route),
+    owner: { onSessionEnd() {}, onSessionFault() {}, onLimitHit() {} },
+    client,
+    backend,
+    deflate: false,
+    metrics: new RouteMetrics('bench'),
+  });
+  session.start(null, null);
+}
