@@ -14,7 +14,7 @@ import { binary, closeFrame, text, upgradeRequest } from '../support/wire.ts';
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 const deadlineMs = 40_000;
-/** Of a process on Node's streams: what it has to begin with, and garbage. The least that a leak would come to is 1 GiB. */
+/** Of a process on Node's streams: what it has to begin with, and garbage. A leak would come to 1 GiB at least. */
 const RESIDENT_MAX = 384 * MIB;
 const heldMemory = new URL('../support/held-memory.mjs', import.meta.url).href;
 /** A masking key that changes nothing: the payload stands on the wire as it is. */
@@ -151,8 +151,8 @@ async function startProcess(more: Readonly<Record<string, unknown>>): Promise<Pr
 
 /**
  * On handles a read makes no garbage, and all of the resident memory is what the proxy costs. Node's streams allocate
- * 64 KiB for every read, and how much of that waits to be collected is the choice of V8 (on Node 24 up to 150 MiB): there
- * what is held counts, and the garbage beside it has a cap of its own.
+ * 64 KiB for every read, and how much of that waits to be collected is the choice of V8 (on Node 24 up to 150 MiB):
+ * there what is held counts, and the garbage beside it has a cap of its own.
  */
 async function memoryOf(cli: CliProcess): Promise<number> {
   const resident = rssOf(cli.child.pid ?? 0);

@@ -1,4 +1,4 @@
-// Preloaded into a proxy (needs --expose-gc): on SIGWINCH it collects its garbage and says on stderr what it still holds.
+// Preloaded into a proxy (needs --expose-gc): on SIGWINCH it collects its garbage and says on stderr what it holds.
 
 let asked = 0;
 
