@@ -58,7 +58,7 @@ export class Peer implements TransportReader {
 
   readonly session: Session;
   private readonly charges: Charges;
-  private readonly text: TextCheck | null;
+  private text: TextCheck | null;
   private readonly traffic: Traffic;
   /** True while the payload of a dropped frame passes by. */
   private skipping = false;
@@ -99,15 +99,14 @@ export class Peer implements TransportReader {
     return this.flow <= Flow.Tail && this.scanner.remaining > 0 && !this.skipping;
   }
 
-  /** The policy of the session is another one: sizes count from the next message on, rates from now. */
+  /** The policy of the session is another one: sizes and UTF-8 count from the next message on, rates from now. */
   retune(now: number): void {
     const { policy } = this.session;
+    const { rates, validateUtf8 } = this.side;
     this.scanner.retune(this.isClient ? policy.fromClient : policy.fromBackend);
-    this.charges.retune(this.side.rates, now);
-  }
-
-  get pauses(): number {
-    return this.gate.pauses;
+    this.charges.retune(rates, now);
+    if (this.text !== null) this.text = this.text.retune(validateUtf8);
+    else if (validateUtf8) this.text = new TextCheck(this.isClient);
   }
 
   /** True while a message, or the header of one, has begun and is not complete. */

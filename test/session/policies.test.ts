@@ -726,7 +726,7 @@ describe.each(MODES)('what is counted, $mode', ({ stable }) => {
     const slow = charged({ messagesPerSecond: 1, messageBurst: 1, onExceeded: 'pause' });
     const rig = new Rig({ stable, policy: { client: slow } });
     rig.fromClient(text('a', MASKED), text('b', MASKED));
-    expect([rig.metrics.fromClient.paused, rig.session.client.pauses]).toEqual([1, 1]);
+    expect([rig.metrics.fromClient.paused, rig.session.client.gate.pauses]).toEqual([1, 1]);
     rig.advance(1_001);
     expect(rig.metrics.fromClient.paused).toBe(0);
     expect(rig.metrics.fromClient.backpressureSeconds(rig.clock.now())).toBeCloseTo(1.001);
