@@ -293,11 +293,11 @@ export class Peer implements TransportReader {
     this.session.onInvalidText(this);
   }
 
-  /** Pay for what was sent too fast by not being read; a debt longer than anybody waits for a write is never paid. */
+  /** Pay for what was sent too fast by not being read, unless it ends; a debt over write_stall is never paid. */
   private pauseForRate(now: number): void {
     this.mustPause = false;
     const pauseMs = this.charges.pauseMs(now);
-    if (this.flow !== Flow.Relay || pauseMs === 0) return;
+    if (this.session.cause !== null || this.flow !== Flow.Relay || pauseMs === 0) return;
     if (pauseMs > this.session.policy.writeStallMs) this.session.blameRate(this, this.charges.exceeded);
     else this.gate.holdUntil(now + pauseMs, now);
   }

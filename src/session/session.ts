@@ -22,11 +22,7 @@ const LAST_ANSWERS_MS = 200;
 const PING_RETRY_MS = 100;
 
 const RATE_RULE = { close: CloseCode.PolicyViolation } as const;
-const INVALID_TEXT_RULE = {
-  close: CloseCode.InvalidPayload,
-  text: 'text not UTF-8',
-  limit: null,
-} as const;
+const INVALID_TEXT_RULE = { close: CloseCode.InvalidPayload, text: 'text not UTF-8', limit: null } as const;
 
 /** Who is told of a session's end and of our own bugs, each at most once, and of every limit that was hit. */
 export interface SessionOwner {
@@ -312,6 +308,9 @@ export class Session extends TimerEntry {
   private begin(cause: EndCause, limit: string | null): void {
     this.cause = cause;
     this.limit = limit;
+    const now = this.clock.now();
+    this.client.gate.release(now);
+    this.backend.gate.release(now);
   }
 
   /** The end that what `peer` did means. */

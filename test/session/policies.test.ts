@@ -335,6 +335,71 @@ describe.each(MODES)('F29: rates, $mode', ({ stable }) => {
       expect(rig.atBackend).toHaveLength(3);
     });
 
+    test('an end meanwhile: what the client sent before its Close is relayed, however fast, and it is clean', () => {
+      const rig = paused();
+      rig.session.end('drain');
+      rig.pump();
+      expect(rig.atBackend).toHaveLength(3);
+      rig.fromClient(text('d', MASKED), text('e', MASKED), closeFrame(1012, '', MASKED), text('f', MASKED));
+      expect(rig.atBackend.slice(2)).toEqual([
+        'continuation fin masked "c"',
+        'text fin masked "d"',
+        'text fin masked "e"',
+        'close fin masked 1001 "server restart"',
+      ]);
+      rig.fromBackend(closeFrame(1001));
+      rig.finFrom(rig.backend);
+      rig.finFrom(rig.client);
+      rig.expectEnd({ cause: 'drain', clean: true });
+    });
+
+    test('once it ends nobody is held, nor blamed for a debt that is never paid', () => {
+      const client = charged({ bytesPerSecond: 1, byteBurst: 1, onExceeded: 'pause' });
+      const rig = new Rig({ stable, policy: { client } });
+      rig.session.end('drain');
+      rig.fromClient(binary(Buffer.alloc(1), MASKED), binary(Buffer.alloc(TIMES.writeStall / 1000 + 1), MASKED));
+      rig.fromClient(text('last', MASKED), closeFrame(1012, '', MASKED));
+      expect(rig.atBackend).toHaveLength(4);
+      expect(rig.session.isClean).toBe(false);
+      rig.fromBackend(closeFrame(1001));
+      expect([rig.session.cause, rig.session.limit, rig.session.isClean]).toEqual(['drain', null, true]);
+    });
+
+    test('an end meanwhile: the Close of the other side is answered by what stands behind the pause', () => {
+      const rig = new Rig({ stable, policy: { backend: charged(SLOW) } });
+      rig.fromBackend(text('a'), text('b'), text('c'));
+      expect(rig.backend.paused).toBe(true);
+      rig.fromClient(closeFrame(1000, 'bye', MASKED));
+      rig.fromBackend(closeFrame(1000, 'bye'));
+      expect(rig.atClient.slice(2)).toEqual(['text fin "c"', 'close fin 1000 "bye"']);
+      rig.finFrom(rig.backend);
+      rig.finFrom(rig.client);
+      rig.expectEnd({ cause: 'client_close', clean: true });
+    });
+
+    test('an end meanwhile, inside a frame: its rest is read, and the Close goes behind it', () => {
+      const rig = new Rig({ stable, policy: { backend: charged(SLOW) } });
+      const [whole, half] = [text('a'), text('half')];
+      rig.fromBackend(Buffer.concat([whole, half.subarray(0, 4)]), half.subarray(4));
+      expect(rig.backend.paused).toBe(true);
+      rig.session.end('drain');
+      rig.pump();
+      expect(rig.atClient).toEqual(['text fin "a"', 'text fin "half"', 'close fin 1012 "server restart"']);
+      expect(rig.session.midFrame).toBe(false);
+    });
+
+    test('an end meanwhile: what the backend has not taken still holds the client back', () => {
+      const rig = ofClient(SLOW);
+      rig.backend.setRoom(0);
+      const last = [text('b', MASKED), closeFrame(1012, '', MASKED)];
+      rig.fromClient(text('a', MASKED), binary(Buffer.alloc(BUFFERED_MAX), MASKED), ...last);
+      rig.session.end('drain');
+      rig.pump();
+      expect([rig.client.paused, rig.client.unread]).toEqual([true, Buffer.concat(last).length]);
+      rig.takeFrom(rig.backend);
+      expect(rig.atBackend.slice(2)).toEqual(['text fin masked "b"', 'close fin masked 1001 "server restart"']);
+    });
+
     test('an end meanwhile: the backend in a pause is read at once, so that its Close is seen', () => {
       const rig = new Rig({ stable, policy: { backend: charged(SLOW) } });
       rig.fromBackend(text('a'), text('b'));
