@@ -691,6 +691,33 @@ describe.each(MODES)('a reload, $mode', ({ stable }) => {
     expect(rig.atBackend).toEqual(['text fin masked "a"', 'text fin masked "b"']);
   });
 
+  test.each(['by a reload', 'from the start'])(
+    'a compressed session whose route, without compression now, drops and judges text, %s: paused, and not judged',
+    (when) => {
+      const client = charged({ messagesPerSecond: 1, messageBurst: 1, onExceeded: 'drop' });
+      const judging = { client: { ...client, validateUtf8: true }, backend: { ...SIDE, validateUtf8: true } };
+      const rig = new Rig({ stable, deflate: true, policy: when === 'from the start' ? judging : {} });
+      if (when === 'by a reload') rig.session.retune({ ...POLICY, ...judging });
+      const deflated = text(Buffer.from('ff', 'hex'), { ...MASKED, rsv: 4 });
+      rig.fromBackend(text(Buffer.from('ff', 'hex'), { rsv: 4 }));
+      rig.fromClient(deflated, deflated, deflated);
+      expect([rig.atBackend.length, rig.atClient.length, rig.client.paused]).toEqual([2, 1, true]);
+      rig.advance(1_001);
+      expect(rig.atBackend).toHaveLength(3);
+      rig.expectAlive();
+    },
+  );
+
+  test('one that is not compressed drops and judges', () => {
+    const client = charged({ messagesPerSecond: 1, messageBurst: 1, onExceeded: 'drop' });
+    const rig = new Rig({ stable });
+    rig.session.retune({ ...POLICY, client: { ...client, validateUtf8: true } });
+    rig.fromClient(text('a', MASKED), text('b', MASKED));
+    expect(rig.atBackend).toHaveLength(1);
+    rig.fromClient(text(Buffer.from('ff', 'hex'), MASKED));
+    expect(rig.session.cause).toBe('client_invalid_utf8');
+  });
+
   const TIMERS = [
     ['idle', { idleMs: 9_000 }, 'idle'],
     ['message_stall', { messageStallMs: 9_000 }, 'client_message_stall'],
