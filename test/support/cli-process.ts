@@ -18,6 +18,8 @@ export interface CliOptions {
   /** Added to the environment; undefined removes. */
   env?: Readonly<Record<string, string | undefined>>;
   deadlineMs?: number;
+  /** Flags of Node, besides those that the command's first line sets. */
+  flags?: readonly string[];
 }
 
 export interface CliExit {
@@ -39,7 +41,8 @@ export class CliProcess {
   constructor(args: readonly string[], options: CliOptions = {}) {
     this.deadlineMs = options.deadlineMs ?? 15_000;
     this.tap = new LogTap(this.deadlineMs);
-    this.child = spawn(process.execPath, ['--single-threaded', '--max-semi-space-size=2', cliPath, ...args], {
+    const flags = ['--single-threaded', '--max-semi-space-size=2', ...(options.flags ?? [])];
+    this.child = spawn(process.execPath, [...flags, cliPath, ...args], {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
