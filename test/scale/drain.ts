@@ -44,7 +44,7 @@ drain: { delay: 0s, grace: 0s, spread: ${spreadMs}ms, timeout: ${TIMEOUT_MS}ms }
 `;
   const subject = await Subject.start(task, config);
   await clients.ask({ kind: 'open', port: subject.port, path: '/numbers/', count: sessions, seed: task.seed });
-  await clients.ask({ kind: 'load', load: 'numbers', everyMs: EVERY_MS });
+  await clients.ask({ kind: 'load', load: 'numbers', everyMs: task.isFull ? EVERY_MS : EVERY_MS / 5 });
   const isSending = async () => (await subject.metrics()).sum('messages_total') >= 2 * sessions;
   await until('every session sends', 60_000, isSending);
   return { subject, backends, clients, sessions, spreadMs };

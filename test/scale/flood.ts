@@ -5,11 +5,13 @@ import type { FloodRequest } from './flood-process.ts';
 import { checkLevels } from './levels.ts';
 import { PeerSocket } from './peer-socket.ts';
 import { type Flood, startFlood } from './peers.ts';
-import type { Metrics, Subject } from './subject.ts';
+import { type Metrics, type Subject, until } from './subject.ts';
 
 /** Each address has its own ports, of which one waits a minute behind each connection that the server ended. */
 const SOURCES = Array.from({ length: 8 }, (_, index) => `127.0.0.${index + 2}`);
 const AT_ONCE = 64;
+/** Lines that were held back are told of once a second. */
+const LINES_MS = 5_000;
 const WARM_UP_SHARE = 0.25;
 
 export interface Flooding {
@@ -26,8 +28,11 @@ export interface Flooded {
   /** Counters before and after, the warm-up before both. */
   readonly before: Metrics;
   readonly after: Metrics;
-  /** Lines of the log of that event meanwhile. */
-  linesOf(event: string): number;
+  /**
+   * Checks that `each` lines of that event were logged for each round of the heads, those of the warm-up too; what was
+   * held back is told as a count, within a second.
+   */
+  checkLines(event: string, each: number): Promise<void>;
 }
 
 /** Heap and descriptors are as before, and the process serves on. */
@@ -37,10 +42,10 @@ export async function flood(task: Task, { subject, heads, count, goodPath }: Flo
   const send = (handshakes: number): ReturnType<Flood['ask']> =>
     process.ask({ port: subject.port, count: handshakes, atOnce: AT_ONCE, sources: SOURCES, heads });
   await serves(subject, goodPath);
-  await send(Math.round(count * WARM_UP_SHARE));
+  const warmUp = Math.ceil((count * WARM_UP_SHARE) / heads.length) * heads.length;
+  await send(warmUp);
   const levelBefore = await subject.settled();
   const before = await subject.metrics();
-  const logged = subject.cli.logs.length;
   const startedAt = performance.now();
   const { answers } = await send(count);
   const seconds = (performance.now() - startedAt) / 1000;
@@ -50,7 +55,12 @@ export async function flood(task: Task, { subject, heads, count, goodPath }: Flo
   checkLevels(findings, { before: levelBefore, after: levelAfter, isFull: task.isFull });
   findings.check('it serves on', await serves(subject, goodPath), 'a session opened');
   findings.equal('lines of the log that are none', subject.cli.faults.length, 0);
-  return { answers, before, after, linesOf: (event) => subject.linesOf(event, { from: logged }) };
+  const checkLines = async (event: string, each: number) => {
+    const wanted = ((warmUp + count) / heads.length) * each;
+    await until('all lines', LINES_MS, () => subject.linesOf(event) >= wanted).catch(() => {});
+    findings.equal(`lines ${event}, held back or not`, subject.linesOf(event), wanted);
+  };
+  return { answers, before, after, checkLines };
 }
 
 async function serves(subject: Subject, path: string): Promise<boolean> {

@@ -5,14 +5,9 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { endChildrenOnExit } from '../../bench/support/child-process.ts';
 import { type Demand, Findings } from './demand.ts';
-import { dials } from './dials.ts';
-import { drain } from './drain.ts';
-import { refusals } from './refusals.ts';
-import { reloads } from './reloads.ts';
+import { DEMANDS } from './demands.ts';
 import { runDemand } from './run.ts';
-import { sigstop } from './sigstop.ts';
 
-const DEMANDS: readonly Demand[] = [drain, reloads, dials, refusals, sigstop];
 const EXIT_USAGE = 2;
 
 const USAGE = `npm run scale -- [NAME...] [options]

@@ -61,11 +61,10 @@ ${timeouts}
     }
     const reasons = subject.cli.logs.filter(({ event }) => event === 'session.end').map(({ reason }) => reason);
     findings.equal('reasons', reasons, Array(2 * count).fill('client_pong_timeout'));
-    // It answered the pings meanwhile.
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, stoppedAt + deadlineMs - Date.now())));
+    // They were opened before the others were stopped, so that an unanswered ping would have ended the idle ones too.
     const others = await backendSessions(backends, 'living');
-    const open_ = others.filter((one) => one.ended === null).length;
-    findings.equal('sessions of the process that lives, still open', open_, 2 * count);
+    const left = others.filter((one) => one.ended === null).length;
+    findings.equal('sessions of the process that lives, still open', left, 2 * count);
   },
 };
 

@@ -35,14 +35,22 @@ export class Subject {
   readonly folder: string;
   readonly port: number;
   readonly adminPort: number;
+  private readonly looksMax: number;
   /** What the admin listener is asked with. */
   token: string | null = null;
 
-  private constructor(cli: CliProcess, folder: string, ports: { readonly data: number; readonly admin: number }) {
-    this.cli = cli;
-    this.folder = folder;
-    this.port = ports.data;
-    this.adminPort = ports.admin;
+  private constructor(options: {
+    readonly cli: CliProcess;
+    readonly folder: string;
+    readonly port: number;
+    readonly adminPort: number;
+    readonly looksMax: number;
+  }) {
+    this.cli = options.cli;
+    this.folder = options.folder;
+    this.port = options.port;
+    this.adminPort = options.adminPort;
+    this.looksMax = options.looksMax;
   }
 
   /** `config` has a listener named `test` and an admin listener; `files` stand beside it. */
@@ -62,7 +70,13 @@ export class Subject {
       const { address } = await cli.waitForLog('listening', (line) => line.listener === listener);
       return Number(/:(\d+)$/.exec(String(address))?.[1]);
     };
-    return new Subject(cli, folder, { data: await portOf('test'), admin: await portOf('admin') });
+    return new Subject({
+      cli,
+      folder,
+      port: await portOf('test'),
+      adminPort: await portOf('admin'),
+      looksMax: task.isFull ? SETTLE_LOOKS_MAX : 1,
+    });
   }
 
   get pid(): number {
@@ -81,10 +95,10 @@ export class Subject {
     return new Metrics((await this.ask('GET /metrics')).body);
   }
 
-  /** Lines of that event behind the first `from` lines, those that were held back and only counted among them. */
-  linesOf(event: string, { from }: { readonly from: number } = { from: 0 }): number {
+  /** Lines of that event so far, those that were held back and only counted among them. */
+  linesOf(event: string): number {
     let count = 0;
-    for (const line of this.cli.logs.slice(from)) {
+    for (const line of this.cli.logs) {
       if (line.event === event) count += 1;
       if (line.event === 'log.suppressed' && line.of === event) count += Number(line.count);
     }
@@ -102,7 +116,7 @@ export class Subject {
     const folder = `/proc/${this.pid}/fd`;
     let last: Level | null = null;
     let alike = 0;
-    for (let look = 0; look < SETTLE_LOOKS_MAX && alike < 2; look += 1) {
+    for (let look = 0; look < this.looksMax && alike < 2; look += 1) {
       await delay(SETTLE_PAUSE_MS);
       const { heapUsed, external, rss } = await collected(await this.inspectorUrl());
       const level = { heap: heapUsed, external, resident: rss, descriptors: readdirSync(folder).length };
