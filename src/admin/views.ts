@@ -81,7 +81,7 @@ function sideView(peer: Peer, now: number): SessionSideView {
     bytes: dataBytes,
     largest_message: largestMessage,
     paused: peer.transport.paused,
-    pauses: peer.pauses,
+    pauses: peer.gate.pauses,
     buffered: peer.other.transport.pending,
     silent_ms: Math.round(now - peer.lastByteAt),
   };

@@ -128,5 +128,5 @@ function byOf({ cause }: Session): EndedBy {
 
 function trafficOf(peer: Peer): Record<string, number> {
   const { messages, dataBytes, largestMessage } = peer.scanner;
-  return { messages, bytes: dataBytes, largest_message: largestMessage, pauses: peer.pauses };
+  return { messages, bytes: dataBytes, largest_message: largestMessage, pauses: peer.gate.pauses };
 }

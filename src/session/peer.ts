@@ -58,7 +58,7 @@ export class Peer implements TransportReader {
 
   readonly session: Session;
   private readonly charges: Charges;
-  private readonly text: TextCheck | null;
+  private text: TextCheck | null;
   private readonly traffic: Traffic;
   /** True while the payload of a dropped frame passes by. */
   private skipping = false;
@@ -97,15 +97,14 @@ export class Peer implements TransportReader {
     return this.flow <= Flow.Tail && this.scanner.remaining > 0 && !this.skipping;
   }
 
-  /** The policy of the session is another one: sizes count from the next message on, rates from now. */
+  /** The policy of the session is another one: sizes and UTF-8 count from the next message on, rates from now. */
   retune(now: number): void {
     const { policy } = this.session;
+    const { rates, validateUtf8 } = this.side;
     this.scanner.retune(this.isClient ? policy.fromClient : policy.fromBackend);
-    this.charges.retune(this.side.rates, now);
-  }
-
-  get pauses(): number {
-    return this.gate.pauses;
+    this.charges.retune(rates, now);
+    if (this.text !== null) this.text = this.text.retune(validateUtf8);
+    else if (validateUtf8) this.text = new TextCheck(this.isClient);
   }
 
   /** True while a message, or the header of one, has begun and is not complete. */
@@ -293,11 +292,11 @@ export class Peer implements TransportReader {
     this.session.onInvalidText(this);
   }
 
-  /** Pay for what was sent too fast by not being read; a debt longer than anybody waits for a write is never paid. */
+  /** Pay for what was sent too fast by not being read, unless it ends; a debt over write_stall is never paid. */
   private pauseForRate(now: number): void {
     this.mustPause = false;
     const pauseMs = this.charges.pauseMs(now);
-    if (this.flow !== Flow.Relay || pauseMs === 0) return;
+    if (this.session.cause !== null || this.flow !== Flow.Relay || pauseMs === 0) return;
     if (pauseMs > this.session.policy.writeStallMs) this.session.blameRate(this, this.charges.exceeded);
     else this.gate.holdUntil(now + pauseMs, now);
   }

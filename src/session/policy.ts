@@ -33,6 +33,25 @@ export interface SessionPolicy {
   readonly closeCodes: Readonly<Partial<Record<EndCause, number>>>;
 }
 
+/**
+ * RFC 7692 7.2.1: a compressed message is no text before it is inflated, and with context takeover one that is missing
+ * breaks all that follow. A route that was given such policies keeps the compression of its open sessions; they only
+ * slow down what should be dropped.
+ */
+export function policyForCompressed(policy: SessionPolicy): SessionPolicy {
+  const client = sideForCompressed(policy.client);
+  const backend = sideForCompressed(policy.backend);
+  const isSame = client === policy.client && backend === policy.backend;
+  return isSame ? policy : { ...policy, client, backend };
+}
+
+function sideForCompressed(side: SidePolicy): SidePolicy {
+  const { rates, validateUtf8 } = side;
+  const isDropping = rates.onExceeded === 'drop';
+  if (!isDropping && !validateUtf8) return side;
+  return { ...side, validateUtf8: false, rates: isDropping ? { ...rates, onExceeded: 'pause' } : rates };
+}
+
 /** The rate that a side went over. */
 export function rateOf(side: SidePolicy, key: RateKey): number {
   const { rates } = side;

@@ -32,6 +32,13 @@ export class ReadGate {
     this.close(now);
   }
 
+  /** Its session ends: no debt is paid any more, or what it still says, a Close at last, would not be heard in time. */
+  release(now: number): void {
+    if (this.heldUntil === 0) return;
+    this.heldUntil = now;
+    this.open(now);
+  }
+
   /** Read again, if nothing else is in the way. The clocks that stood still go on from now. */
   open(now: number): void {
     const { peer } = this;

@@ -11,7 +11,7 @@ import { type CloseNotice, END_CAUSES, type EndCause, type EndCauseRow } from '.
 import { VIOLATIONS, type ViolationRule } from '../protocol/violations.ts';
 import { Flow } from './flow.ts';
 import { Peer } from './peer.ts';
-import { rateOf, type SessionPolicy } from './policy.ts';
+import { policyForCompressed, rateOf, type SessionPolicy } from './policy.ts';
 
 /**
  * How long the side that caused an end waits for its Close while the other side, which has got its own at once, may
@@ -22,11 +22,7 @@ const LAST_ANSWERS_MS = 200;
 const PING_RETRY_MS = 100;
 
 const RATE_RULE = { close: CloseCode.PolicyViolation } as const;
-const INVALID_TEXT_RULE = {
-  close: CloseCode.InvalidPayload,
-  text: 'text not UTF-8',
-  limit: null,
-} as const;
+const INVALID_TEXT_RULE = { close: CloseCode.InvalidPayload, text: 'text not UTF-8', limit: null } as const;
 
 /** Who is told of a session's end and of our own bugs, each at most once, and of every limit that was hit. */
 export interface SessionOwner {
@@ -65,6 +61,7 @@ export class Session extends TimerEntry {
   midFrame = false;
   private readonly wheel: TimerWheel;
   private readonly owner: SessionOwner;
+  private readonly deflate: boolean;
   /** The violation behind `cause`, if one is. */
   private rule: Pick<ViolationRule, 'close' | 'text' | 'limit'> | null = null;
   /** When the side at fault gets its Close, though the other has not answered. */
@@ -82,11 +79,12 @@ export class Session extends TimerEntry {
     super();
     this.clock = options.clock;
     this.wheel = options.wheel;
-    this.policy = options.policy;
     this.owner = options.owner;
-    const { deflate, policy, metrics } = options;
+    const { deflate, metrics } = options;
+    this.deflate = deflate;
+    this.policy = deflate ? policyForCompressed(options.policy) : options.policy;
     this.metrics = metrics;
-    this.lifetimeAt = this.clock.now() + policy.lifetimeMs * this.lifetimeShare;
+    this.lifetimeAt = this.clock.now() + this.policy.lifetimeMs * this.lifetimeShare;
     this.client = new Peer({ session: this, transport: options.client, isClient: true, deflate });
     this.backend = new Peer({ session: this, transport: options.backend, isClient: false, deflate });
     this.client.other = this.backend;
@@ -148,8 +146,9 @@ export class Session extends TimerEntry {
   }
 
   /** New limits and timeouts: sizes and rates from the next frame, the rest from now. */
-  retune(policy: SessionPolicy): void {
+  retune(asked: SessionPolicy): void {
     if (this.finished) return;
+    const policy = this.deflate ? policyForCompressed(asked) : asked;
     const now = this.clock.now();
     if (policy.lifetimeMs !== this.policy.lifetimeMs) {
       this.lifetimeAt = now + policy.lifetimeMs * this.lifetimeShare;
@@ -312,6 +311,7 @@ export class Session extends TimerEntry {
   private begin(cause: EndCause, limit: string | null): void {
     this.cause = cause;
     this.limit = limit;
+    for (const peer of [this.client, this.backend]) peer.gate.release(this.clock.now());
   }
 
   /** The end that what `peer` did means. */

@@ -8,6 +8,7 @@ export class TextCheck {
   private readonly validator = new Utf8Validator();
   private readonly masked: boolean;
   private inText = false;
+  private isOn = true;
   private isLastFrame = false;
   private key = 0;
   /** Bytes of the current frame's payload that were judged, and that are still to come. */
@@ -18,6 +19,12 @@ export class TextCheck {
 
   constructor(masked: boolean) {
     this.masked = masked;
+  }
+
+  /** Whether the messages that begin from now on are judged. Gives what is needed for that: null when nothing is. */
+  retune(isOn: boolean): TextCheck | null {
+    this.isOn = isOn;
+    return isOn || this.inText ? this : null;
   }
 
   /** The next read begins at `start`. */
@@ -49,7 +56,7 @@ export class TextCheck {
 
   private beginFrame(bytes: Buffer, scanner: FrameScanner): void {
     if (scanner.opcode !== Opcode.Continuation) {
-      this.inText = scanner.opcode === Opcode.Text;
+      this.inText = this.isOn && scanner.opcode === Opcode.Text;
       this.validator.reset();
     }
     this.isLastFrame = !scanner.inMessage;

@@ -137,7 +137,7 @@ async function startProcess(more: Readonly<Record<string, unknown>>): Promise<Pr
     ...more,
   };
   writeFileSync(file, JSON.stringify(config));
-  const cli = startCli(['run', '-c', file], { deadlineMs, nodeFlags: ['--expose-gc', '--import', heldMemory] });
+  const cli = startCli(['run', '-c', file], { deadlineMs, flags: ['--expose-gc', '--import', heldMemory] });
   const port = await cli.port();
   const open = async () => {
     const client = await RawClient.connect(port, { deadlineMs });

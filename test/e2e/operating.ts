@@ -19,13 +19,15 @@ export function askAdmin(running: Pick<RunningProxy, 'proxy'>, line: string): Pr
   return askAdminAt(typeof address === 'string' ? 0 : address.port, line);
 }
 
-export async function askAdminAt(port: number, line: string): Promise<AdminAnswer> {
+/** `headers`: whole lines without their ends, besides Host and Connection. */
+export async function askAdminAt(port: number, line: string, ...headers: string[]): Promise<AdminAnswer> {
   const socket = net.connect(port, '127.0.0.1');
   socket.on('error', () => {});
   atTestEnd(() => {
     socket.destroy();
   });
-  socket.write(`${line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+  const fields = ['Host: localhost', ...headers, 'Connection: close'];
+  socket.write(`${line} HTTP/1.1\r\n${fields.join('\r\n')}\r\n\r\n`);
   const { status, body } = parseReply(await readAll(socket));
   return { status, body, json: body.startsWith('{') || body.startsWith('[') ? JSON.parse(body) : null };
 }

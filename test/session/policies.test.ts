@@ -335,6 +335,71 @@ describe.each(MODES)('F29: rates, $mode', ({ stable }) => {
       expect(rig.atBackend).toHaveLength(3);
     });
 
+    test('an end meanwhile: what the client sent before its Close is relayed, however fast, and it is clean', () => {
+      const rig = paused();
+      rig.session.end('drain');
+      rig.pump();
+      expect(rig.atBackend).toHaveLength(3);
+      rig.fromClient(text('d', MASKED), text('e', MASKED), closeFrame(1012, '', MASKED), text('f', MASKED));
+      expect(rig.atBackend.slice(2)).toEqual([
+        'continuation fin masked "c"',
+        'text fin masked "d"',
+        'text fin masked "e"',
+        'close fin masked 1001 "server restart"',
+      ]);
+      rig.fromBackend(closeFrame(1001));
+      rig.finFrom(rig.backend);
+      rig.finFrom(rig.client);
+      rig.expectEnd({ cause: 'drain', clean: true });
+    });
+
+    test('once it ends nobody is held, nor blamed for a debt that is never paid', () => {
+      const client = charged({ bytesPerSecond: 1, byteBurst: 1, onExceeded: 'pause' });
+      const rig = new Rig({ stable, policy: { client } });
+      rig.session.end('drain');
+      rig.fromClient(binary(Buffer.alloc(1), MASKED), binary(Buffer.alloc(TIMES.writeStall / 1000 + 1), MASKED));
+      rig.fromClient(text('last', MASKED), closeFrame(1012, '', MASKED));
+      expect(rig.atBackend).toHaveLength(4);
+      expect(rig.session.isClean).toBe(false);
+      rig.fromBackend(closeFrame(1001));
+      expect([rig.session.cause, rig.session.limit, rig.session.isClean]).toEqual(['drain', null, true]);
+    });
+
+    test('an end meanwhile: the Close of the other side is answered by what stands behind the pause', () => {
+      const rig = new Rig({ stable, policy: { backend: charged(SLOW) } });
+      rig.fromBackend(text('a'), text('b'), text('c'));
+      expect(rig.backend.paused).toBe(true);
+      rig.fromClient(closeFrame(1000, 'bye', MASKED));
+      rig.fromBackend(closeFrame(1000, 'bye'));
+      expect(rig.atClient.slice(2)).toEqual(['text fin "c"', 'close fin 1000 "bye"']);
+      rig.finFrom(rig.backend);
+      rig.finFrom(rig.client);
+      rig.expectEnd({ cause: 'client_close', clean: true });
+    });
+
+    test('an end meanwhile, inside a frame: its rest is read, and the Close goes behind it', () => {
+      const rig = new Rig({ stable, policy: { backend: charged(SLOW) } });
+      const [whole, half] = [text('a'), text('half')];
+      rig.fromBackend(Buffer.concat([whole, half.subarray(0, 4)]), half.subarray(4));
+      expect(rig.backend.paused).toBe(true);
+      rig.session.end('drain');
+      rig.pump();
+      expect(rig.atClient).toEqual(['text fin "a"', 'text fin "half"', 'close fin 1012 "server restart"']);
+      expect(rig.session.midFrame).toBe(false);
+    });
+
+    test('an end meanwhile: what the backend has not taken still holds the client back', () => {
+      const rig = ofClient(SLOW);
+      rig.backend.setRoom(0);
+      const last = [text('b', MASKED), closeFrame(1012, '', MASKED)];
+      rig.fromClient(text('a', MASKED), binary(Buffer.alloc(BUFFERED_MAX), MASKED), ...last);
+      rig.session.end('drain');
+      rig.pump();
+      expect([rig.client.paused, rig.client.unread]).toEqual([true, Buffer.concat(last).length]);
+      rig.takeFrom(rig.backend);
+      expect(rig.atBackend.slice(2)).toEqual(['text fin masked "b"', 'close fin masked 1001 "server restart"']);
+    });
+
     test('an end meanwhile: the backend in a pause is read at once, so that its Close is seen', () => {
       const rig = new Rig({ stable, policy: { backend: charged(SLOW) } });
       rig.fromBackend(text('a'), text('b'));
@@ -626,6 +691,33 @@ describe.each(MODES)('a reload, $mode', ({ stable }) => {
     expect(rig.atBackend).toEqual(['text fin masked "a"', 'text fin masked "b"']);
   });
 
+  test.each(['by a reload', 'from the start'])(
+    'a compressed session whose route, without compression now, drops and judges text, %s: paused, and not judged',
+    (when) => {
+      const client = charged({ messagesPerSecond: 1, messageBurst: 1, onExceeded: 'drop' });
+      const judging = { client: { ...client, validateUtf8: true }, backend: { ...SIDE, validateUtf8: true } };
+      const rig = new Rig({ stable, deflate: true, policy: when === 'from the start' ? judging : {} });
+      if (when === 'by a reload') rig.session.retune({ ...POLICY, ...judging });
+      const deflated = text(Buffer.from('ff', 'hex'), { ...MASKED, rsv: 4 });
+      rig.fromBackend(text(Buffer.from('ff', 'hex'), { rsv: 4 }));
+      rig.fromClient(deflated, deflated, deflated);
+      expect([rig.atBackend.length, rig.atClient.length, rig.client.paused]).toEqual([2, 1, true]);
+      rig.advance(1_001);
+      expect(rig.atBackend).toHaveLength(3);
+      rig.expectAlive();
+    },
+  );
+
+  test('one that is not compressed drops and judges', () => {
+    const client = charged({ messagesPerSecond: 1, messageBurst: 1, onExceeded: 'drop' });
+    const rig = new Rig({ stable });
+    rig.session.retune({ ...POLICY, client: { ...client, validateUtf8: true } });
+    rig.fromClient(text('a', MASKED), text('b', MASKED));
+    expect(rig.atBackend).toHaveLength(1);
+    rig.fromClient(text(Buffer.from('ff', 'hex'), MASKED));
+    expect(rig.session.cause).toBe('client_invalid_utf8');
+  });
+
   const TIMERS = [
     ['idle', { idleMs: 9_000 }, 'idle'],
     ['message_stall', { messageStallMs: 9_000 }, 'client_message_stall'],
@@ -755,7 +847,7 @@ describe.each(MODES)('what is counted, $mode', ({ stable }) => {
     const slow = charged({ messagesPerSecond: 1, messageBurst: 1, onExceeded: 'pause' });
     const rig = new Rig({ stable, policy: { client: slow } });
     rig.fromClient(text('a', MASKED), text('b', MASKED));
-    expect([rig.metrics.fromClient.paused, rig.session.client.pauses]).toEqual([1, 1]);
+    expect([rig.metrics.fromClient.paused, rig.session.client.gate.pauses]).toEqual([1, 1]);
     rig.advance(1_001);
     expect(rig.metrics.fromClient.paused).toBe(0);
     expect(rig.metrics.fromClient.backpressureSeconds(rig.clock.now())).toBeCloseTo(1.001);

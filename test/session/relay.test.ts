@@ -205,7 +205,7 @@ describe.each(MODES)('D5: a slow reader, $mode', ({ stable }) => {
     expect(rig.backend.unread).toBe(text('later').length);
     rig.fromClient(text('up', MASKED));
     expect(rig.atBackend).toEqual(['text fin masked "up"']);
-    expect([rig.session.backend.pauses, rig.session.client.pauses]).toEqual([1, 0]);
+    expect([rig.session.backend.gate.pauses, rig.session.client.gate.pauses]).toEqual([1, 0]);
     rig.expectAlive();
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { everySplit } from '../support/every-split.ts';
 import { binary, closeFrame, continuation, ping, pong, text } from '../support/wire.ts';
-import { MODES, Rig, SIDE } from './rig.ts';
+import { MODES, POLICY, Rig, SIDE } from './rig.ts';
 
 const SIDES = ['client', 'backend'] as const;
 const CASES = MODES.flatMap(({ mode, stable }) => SIDES.map((side) => ({ mode, stable, side })));
@@ -131,6 +131,64 @@ describe.each(CASES)('validate_utf8: text of the $side, $mode', ({ stable, side 
     const off = new Rig({ stable });
     from(off, text(bytes('ff'), { mask }));
     off.expectAlive();
+  });
+
+  describe('another policy while the session is open', () => {
+    const judging = { ...POLICY, [side]: { ...SIDE, validateUtf8: true } };
+    const bad = text(bytes('ff'), { mask });
+
+    test('switched on, at every cut: a message whose header has come is not judged, all others are', () => {
+      for (let cut = 0; cut <= bad.length; cut++) {
+        const rig = new Rig({ stable });
+        from(rig, binary(bytes('ff'), { mask }), bad.subarray(0, cut));
+        rig.session.retune(judging);
+        from(rig, bad.subarray(cut));
+        expect([cut, rig.session.cause]).toEqual([cut, cut < bad.length - 1 ? cause : null]);
+      }
+    });
+
+    test('switched on inside a message: its later fragments are not judged, nor is binary, but the next text', () => {
+      const rig = new Rig({ stable });
+      from(rig, text(bytes('c3'), { mask, fin: false }));
+      rig.session.retune(judging);
+      rig.session.retune(judging);
+      from(rig, ping('x', { mask }), continuation(bytes('ff'), { mask, fin: false }), continuation('', { mask }));
+      from(rig, binary(bytes('ff'), { mask }), text('é', { mask }));
+      rig.expectAlive();
+      from(rig, bad);
+      expect(rig.session.cause).toBe(cause);
+      expectTold(rig);
+    });
+
+    test('switched off: the message under way is judged to its end, the next is not', () => {
+      const rest = [continuation(bytes('a9'), { mask, fin: false }), continuation('z', { mask })];
+      const rig = make();
+      from(rig, text(bytes('c3'), { mask, fin: false }));
+      rig.session.retune(POLICY);
+      from(rig, ...rest, bad, bad);
+      rig.expectAlive();
+      rig.session.retune(judging);
+      from(rig, text('é', { mask }));
+      rig.expectAlive();
+      from(rig, bad);
+      expect(rig.session.cause).toBe(cause);
+      const late = make();
+      from(late, text(bytes('c3'), { mask, fin: false }));
+      late.session.retune(POLICY);
+      from(late, continuation(bytes('ff'), { mask }));
+      expect(late.session.cause).toBe(cause);
+    });
+
+    test('switched off between messages, and on again', () => {
+      const rig = make();
+      from(rig, text('é', { mask }));
+      rig.session.retune(POLICY);
+      from(rig, bad);
+      rig.expectAlive();
+      rig.session.retune(judging);
+      from(rig, bad);
+      expect(rig.session.cause).toBe(cause);
+    });
   });
 
   test('once the session ends, what still comes is not judged: the answer to our Close counts', () => {

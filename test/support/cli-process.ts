@@ -18,8 +18,8 @@ export interface CliOptions {
   /** Added to the environment; undefined removes. */
   env?: Readonly<Record<string, string | undefined>>;
   deadlineMs?: number;
-  /** Behind those of its bin. */
-  nodeFlags?: readonly string[];
+  /** Flags of Node, besides those that the command's first line sets. */
+  flags?: readonly string[];
 }
 
 export interface CliExit {
@@ -41,7 +41,7 @@ export class CliProcess {
   constructor(args: readonly string[], options: CliOptions = {}) {
     this.deadlineMs = options.deadlineMs ?? 15_000;
     this.tap = new LogTap(this.deadlineMs);
-    const flags = ['--single-threaded', '--max-semi-space-size=2', ...(options.nodeFlags ?? [])];
+    const flags = ['--single-threaded', '--max-semi-space-size=2', ...(options.flags ?? [])];
     this.child = spawn(process.execPath, [...flags, cliPath, ...args], {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },

@@ -1,0 +1,10 @@
+// All demands, in the order in which they run.
+
+import type { Demand } from './demand.ts';
+import { dials } from './dials.ts';
+import { drain } from './drain.ts';
+import { refusals } from './refusals.ts';
+import { reloads } from './reloads.ts';
+import { sigstop } from './sigstop.ts';
+
+export const DEMANDS: readonly Demand[] = [drain, reloads, dials, refusals, sigstop];

@@ -1,0 +1,102 @@
+// `npm run scale`: what framegate must show in full size. One demand after the other; plain lines, a summary, and exit
+// code 1 when one is not met.
+
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { endChildrenOnExit } from '../../bench/support/child-process.ts';
+import { type Demand, Findings } from './demand.ts';
+import { DEMANDS } from './demands.ts';
+import { runDemand } from './run.ts';
+
+const EXIT_USAGE = 2;
+
+const USAGE = `npm run scale -- [NAME...] [options]
+
+  NAME, --only NAME   only these (default: all, about five minutes)
+  --seed N            what random choices begin with (default: another one each time)
+  --share S           less than the full size, such as 0.05: for a quick look; heaps are told, not judged
+
+${DEMANDS.map(({ name, title }) => `  ${name.padEnd(10)} ${title}`).join('\n')}
+`;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: string[]): Promise<number> {
+  let chosen: readonly Demand[];
+  let seed: number;
+  let share: number;
+  try {
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        only: { type: 'string', multiple: true, default: [] },
+        seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
+        share: { type: 'string', default: '1' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    if (values.help) {
+      process.stdout.write(USAGE);
+      return 0;
+    }
+    chosen = choose([...positionals, ...values.only]);
+    seed = numberIn('--seed', values.seed, 2 ** 32);
+    share = numberIn('--share', values.share, 1);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    return EXIT_USAGE;
+  }
+  endChildrenOnExit();
+  return runAll(chosen, seed, share);
+}
+
+async function runAll(chosen: readonly Demand[], seed: number, share: number): Promise<number> {
+  const limit = openFiles();
+  say(
+    `seed ${seed}, ${share === 1 ? 'full size' : `${share} of the full size`}, node ${process.version}, ${limit} open files`,
+  );
+  const summary: string[] = [];
+  let isMet = true;
+  for (const demand of chosen) {
+    const { name, title } = demand;
+    say(`\n${name}: ${title}`);
+    const startedAt = performance.now();
+    const findings = new Findings(say);
+    // Node raises its soft limit to the hard one when it starts, so what is left is the hard one.
+    if (limit < demand.openFiles * share) {
+      const needs = `needs ${Math.ceil(demand.openFiles * share)} open files, ${limit} are allowed (ulimit -Hn)`;
+      findings.check('enough open files', false, needs);
+    } else await runDemand(demand, { seed, share, findings });
+    const seconds = Math.round((performance.now() - startedAt) / 1000);
+    const { unmet } = findings;
+    isMet = isMet && unmet.length === 0;
+    summary.push(
+      `${unmet.length === 0 ? 'met    ' : 'NOT MET'}  ${name}, ${seconds} s${unmet.map((one) => `\n         ${one}`).join('')}`,
+    );
+  }
+  say(`\nsummary, seed ${seed}\n${summary.join('\n')}`);
+  return isMet ? 0 : 1;
+}
+
+function choose(names: readonly string[]): readonly Demand[] {
+  for (const name of names) {
+    if (!DEMANDS.some((one) => one.name === name)) throw new Error(`no demand ${name}`);
+  }
+  return names.length === 0 ? DEMANDS : DEMANDS.filter(({ name }) => names.includes(name));
+}
+
+function numberIn(option: string, text: string, max: number): number {
+  const number = Number(text);
+  if (text === '' || !(number >= 0 && number <= max)) throw new Error(`${option} ${text}: a number up to ${max}`);
+  return number;
+}
+
+function openFiles(): number {
+  const limit = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
+  return limit === 'unlimited' ? Number.POSITIVE_INFINITY : Number(limit);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
