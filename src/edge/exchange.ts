@@ -136,6 +136,8 @@ class Exchange implements TransportReader {
     // An interim answer that dresses up as the switch is neither (RFC 9110 15.2, RFC 6455 4.1).
     const isDisguised = head.fields.some((field) => field.lower === 'sec-websocket-accept');
     if (isDisguised) this.fail('backend_handshake', `status ${head.status}`);
+    // RFC 9110 15.2: HTTP/1.0 defines no 1xx; who mixes the versions is not understood.
+    else if (head.version !== '1.1') this.fail('backend_handshake', `status ${head.status} in HTTP/1.0`);
     else if (this.interim > INTERIM_MAX) this.fail('backend_handshake', 'too many interim answers');
     this.parser = new ResponseHeadParser();
   }

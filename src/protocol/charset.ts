@@ -62,6 +62,13 @@ export function isToken(text: string): boolean {
   return TOKEN_TEXT.test(text);
 }
 
+const PROTOCOL_TEXT = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:\/[!#$%&'*+\-.^_`|~0-9A-Za-z]+)?$/;
+
+/** RFC 9110 7.8: protocol-name ["/" protocol-version], both tokens. */
+export function isProtocol(text: string): boolean {
+  return PROTOCOL_TEXT.test(text);
+}
+
 const VISIBLE_TEXT = /^[\x21-\x7e]*$/;
 
 /** Only visible ASCII: no space, no control byte, nothing that latin1 encoding could turn into one. */

@@ -41,6 +41,12 @@ export function lowerElements(values: readonly string[]): string[] {
   return elements;
 }
 
+/** As `lowerElements`, or null when one of them is not what the list consists of: then nobody knows what was meant. */
+export function strictElements(values: readonly string[], isElement: (text: string) => boolean): string[] | null {
+  const elements = lowerElements(values);
+  return elements.every(isElement) ? elements : null;
+}
+
 /**
  * Lists of RFC 6455: every element is a token, none is empty or stands twice, at most `max` of them in all lines
  * together. Null when the lines break one of these rules.

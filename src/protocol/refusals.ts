@@ -34,7 +34,11 @@ export const REFUSALS = {
   },
   host: { status: 400, text: 'Host is missing, stands twice or is malformed.', rule: 'RFC 9112 3.2' },
   dup_field: { status: 400, text: 'A field that may stand once stands twice.', rule: 'RFC 6455 11.3, RFC 9110 5.3' },
-  connection_token: { status: 400, text: 'Connection has no token "upgrade".', rule: 'RFC 6455 4.2.1' },
+  connection_token: {
+    status: 400,
+    text: 'Connection is not a list of tokens with "upgrade" in it.',
+    rule: 'RFC 6455 4.2.1, RFC 9110 7.6.1',
+  },
   connection_option: { status: 400, text: 'Connection names Authorization as hop-by-hop.', rule: 'RFC 9110 7.6.1' },
   key: { status: 400, text: 'Sec-WebSocket-Key is missing or not 16 bytes in base64.', rule: 'RFC 6455 4.2.1' },
   content_length: { status: 400, text: 'Content-Length is not one decimal number.', rule: 'RFC 9110 8.6' },
@@ -62,8 +66,8 @@ export const REFUSALS = {
   expect: { status: 417, text: 'The request has an Expect field.', rule: 'RFC 9110 10.1.1' },
   upgrade_required: {
     status: 426,
-    text: 'Upgrade has no token "websocket".',
-    rule: 'RFC 6455 4.2.1',
+    text: 'Upgrade is not a list of protocols with "websocket" in it.',
+    rule: 'RFC 6455 4.2.1, RFC 9110 7.8',
     fields: [['Upgrade', 'websocket']],
   },
   version: {

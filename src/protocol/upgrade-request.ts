@@ -1,10 +1,11 @@
 // The judge of a complete request head: method, version, target form, Host, then the upgrade fields, in this order.
 // What passes is a WebSocket handshake in parsed parts; routes, addresses and credentials are not its business.
 
+import { isProtocol, isToken } from './charset.ts';
 import { PERMESSAGE_DEFLATE, parseExtensions } from './extensions.ts';
 import { type HostParts, parseHost } from './host.ts';
 import type { HeadField, RequestHead } from './http-head.ts';
-import { lowerElements, strictTokens, valuesOf } from './lists.ts';
+import { strictElements, strictTokens, valuesOf } from './lists.ts';
 import { judgePath } from './path.ts';
 import type { RefusalSlug } from './refusals.ts';
 
@@ -126,13 +127,15 @@ function sameAuthority(authority: NonNullable<Target['authority']>, host: HostPa
 type UpgradeFields = Pick<UpgradeRequest, 'key' | 'protocols' | 'deflateOffers' | 'nominated'>;
 
 function judgeUpgradeFields(fields: readonly HeadField[]): UpgradeFields | RefusalSlug {
-  // RFC 6455 4.2.1(3), (4), (6): tokens, not substrings, in any case, over all lines.
-  if (!lowerElements(valuesOf(fields, 'upgrade')).includes('websocket')) return 'upgrade_required';
+  // RFC 6455 4.2.1(3), (4), (6): tokens, not substrings, in any case, over all lines. RFC 9110 7.6.1, 7.8: a list with
+  // anything else in it is none; another reader might cut `upgrade, authorization;x` elsewhere.
+  const upgrade = strictElements(valuesOf(fields, 'upgrade'), isProtocol);
+  if (upgrade === null || !upgrade.includes('websocket')) return 'upgrade_required';
   // RFC 6455 4.4: another version is answered with the one we speak, and no backend hears of it.
   const [version] = valuesOf(fields, 'sec-websocket-version');
   if (version !== '13') return 'version';
-  const connection = lowerElements(valuesOf(fields, 'connection'));
-  if (!connection.includes('upgrade')) return 'connection_token';
+  const connection = strictElements(valuesOf(fields, 'connection'), isToken);
+  if (connection === null || !connection.includes('upgrade')) return 'connection_token';
   // RFC 9110 7.6.1: Authorization is no hop-by-hop field; without it the backend would see an anonymous request.
   if (connection.includes('authorization')) return 'connection_option';
   const [key] = valuesOf(fields, 'sec-websocket-key');

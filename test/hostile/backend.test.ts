@@ -415,6 +415,11 @@ describe('the head of the answer in pieces and out of bounds', () => {
     await expectSpoilt((k) => headOf('HTTP/1.1 100 Continue').repeat(1000) + withLines()(k), many);
   });
 
+  test('B12: 9110 15.2: HTTP/1.0 knows no interim answers, so one in it is 502', async () => {
+    await expectSpoilt((k) => headOf('HTTP/1.0 100 Continue') + withLines()(k), 'status 100 in HTTP/1.0');
+    await expectSpoilt((k) => headOf('HTTP/1.0 103 canary') + withLines()(k), 'status 103 in HTTP/1.0');
+  });
+
   test.each([
     ['an empty line', crlf],
     ['a space', ' '],

@@ -235,6 +235,25 @@ describe('upgrade fields (RFC 6455 4.2.1)', () => {
     },
   );
 
+  const notTokens = ['foo bar', '@', '"x"', 'a;b', 'a=b', '(x)', 'a:b', 'authorization;x', 'authorization x'];
+
+  test.each([...notTokens, 'a/b'])('RFC 9110 7.6.1: Connection with the option %j is no list of tokens', (option) => {
+    for (const value of [`upgrade, ${option}`, `${option},upgrade`]) {
+      expect(instead('Connection', `Connection: ${value}`)).toBe('connection_token');
+    }
+    expect(instead('Connection', 'Connection: upgrade', `Connection: ${option}`)).toBe('connection_token');
+  });
+
+  test.each([...notTokens, 'a/b/c', '/a', 'a/', 'a /1'])('RFC 9110 7.8: Upgrade with %j is no list', (protocol) => {
+    for (const value of [`websocket, ${protocol}`, `${protocol},websocket`]) {
+      expect(instead('Upgrade', `Upgrade: ${value}`)).toBe('upgrade_required');
+    }
+  });
+
+  test('RFC 9110 7.8: protocols with a version may stand next to websocket', () => {
+    expect(instead('Upgrade', 'Upgrade: TLS/1.2, websocket, IRC/6.9,')).toBe('ok');
+  });
+
   test('U2: no Connection at all; a token in any case and on any line counts', () => {
     expect(instead('Connection')).toBe('connection_token');
     for (const value of ['Upgrade', 'upgrade', 'UPGRADE', 'keep-alive, Upgrade', ',,upgrade ,\t', 'close,upgrade']) {
