@@ -15,6 +15,12 @@ const PING_RETRY_MS = 100;
 const OWN_FRAMES_BYTES = 512;
 const TOKEN_BYTES = 8;
 
+/** What is counted of one direction while the session lives. */
+export interface Gauges {
+  readonly paused: number;
+  readonly buffered: number;
+}
+
 /** What is seen of the session itself. */
 export interface Subject {
   readonly cause: string | null;
@@ -27,6 +33,7 @@ export interface ModelOptions {
   readonly deflate: boolean;
   readonly client: Wire;
   readonly backend: Wire;
+  readonly gauges: { readonly client: Gauges; readonly backend: Gauges };
   readonly now: number;
   /** The part of `lifetime` after which this session ends. */
   readonly lifetimeShare: number;
@@ -125,9 +132,10 @@ export class SessionModel {
       other.closeCode = stream.closeCode;
       other.closedAt = now;
     }
+    if (stream.relayedPongs > 0) side.owesPong = false;
     for (const payload of stream.pings) {
       other.unanswered.push(payload);
-      other.pingedAt = now;
+      other.owesPong = true;
     }
     this.judgeOwnFrames(other, relayed, now);
     this.judgeWrites(side, now);
@@ -200,8 +208,10 @@ export class SessionModel {
     this.observeCause(null, now);
     this.judgeAllWrites(now);
     this.settle(now);
-    this.judgeDeadlines(this.client, now);
-    this.judgeDeadlines(this.backend, now);
+    for (const side of [this.client, this.backend]) {
+      if (!side.gone) this.judgeDeadlines(side, now);
+      else if (this.isUnanswered(side, now) && !side.other.gone) broken(`${side.other.name} outlives its Close`);
+    }
   }
 
   /** Bytes were written to `side`; looked at when the event at hand is over. */
@@ -253,17 +263,25 @@ export class SessionModel {
   }
 
   private isTimedCauseDue(cause: string, now: number): boolean {
-    if (cause === 'idle') return now >= Math.max(this.client.lastByteAt, this.backend.lastByteAt) + this.policy.idleMs;
+    if (cause === 'idle') return now >= this.idleAt();
     if (cause === 'lifetime') return now >= this.lifetimeAt;
     for (const side of [this.client, this.backend]) {
       if (cause === `${side.name}_message_stall`) return now >= this.messageStallAt(side);
       if (cause === `${side.name}_stalled`) return now >= this.writeStallAt(side);
       if (cause === `${side.name}_slow`) return now >= this.slowAt(side);
-      if (cause === `${side.name}_pong_timeout`) {
-        return side.pingedAt !== null && now >= Math.max(side.lastByteAt, side.takenAt) + this.policy.pongMs;
-      }
+      if (cause === `${side.name}_pong_timeout`) return this.isPongDue(side, now);
     }
     return false;
+  }
+
+  private idleAt(): number {
+    return Math.max(this.client.lastByteAt, this.backend.lastByteAt, this.idleFrom) + this.policy.idleMs;
+  }
+
+  private isPongDue(side: ReferenceSide, now: number): boolean {
+    // Our ping counts from when it was taken; one that was relayed, until any pong comes.
+    const isPinged = side.lastByteAt < Math.max(side.pingedAt, side.takenAt) || side.owesPong;
+    return isPinged && now >= Math.max(side.lastByteAt, side.takenAt) + this.policy.pongMs;
   }
 
   private messageStallAt(side: ReferenceSide): number {
@@ -397,6 +415,8 @@ export class SessionModel {
     this.judgeGone(this.backend, now);
     this.noteState(this.client, now);
     this.noteState(this.backend, now);
+    this.judgeGauges(this.client);
+    this.judgeGauges(this.backend);
     if (!this.client.gone) this.judgeState(this.client, now);
     if (!this.backend.gone) this.judgeState(this.backend, now);
   }
@@ -423,13 +443,22 @@ export class SessionModel {
     if (side.finRead && (cause === `${side.name}_lost` || side.isFlushed)) return true;
     if (side.deadline !== null && now >= side.deadline) return true;
     if (now >= this.writeStallAt(side)) return true;
-    const isUnanswered = row.kind === 'relayed' && other.stream.spent !== 'close';
-    if (isUnanswered && other.deadline !== null && now >= other.deadline) return true;
+    if (this.isUnanswered(other, now)) return true;
     if (!side.goneInside) return false;
     // No Close can stand inside a frame.
-    const isSlow = (row.kind === 'slow' && row.by === side.name) || (row.kind === 'shed' && side.isClient);
-    if (other.isFinished || isSlow) return true;
-    return now >= side.boundaryBy;
+    return other.isFinished || this.isTooSlow(side) || now >= side.boundaryBy;
+  }
+
+  /** Nobody waits for the end of a frame that this side takes too slowly. */
+  private isTooSlow(side: ReferenceSide): boolean {
+    if (this.row?.kind === 'slow') return this.row.by === side.name;
+    return this.row?.kind === 'shed' && side.isClient;
+  }
+
+  /** A relayed Close came back from nobody: there is no answer to relay either. */
+  private isUnanswered(side: ReferenceSide, now: number): boolean {
+    if (this.row?.kind !== 'relayed' || side.stream.spent === 'close' || side.finRead) return false;
+    return side.deadline !== null && now >= side.deadline;
   }
 
   private noteState(side: ReferenceSide, now: number): void {
@@ -458,6 +487,14 @@ export class SessionModel {
     }
   }
 
+  private judgeGauges(side: ReferenceSide): void {
+    const { paused, buffered } = this.options.gauges[side.name];
+    const isPaused = side.wire.paused && !side.gone;
+    if (paused !== Number(isPaused)) broken(`sessions_paused is ${paused} for ${side.name}`);
+    const isEmpty = side.other.gone || side.other.wire.pending === 0;
+    if (buffered < 0 || (isEmpty && buffered > 0)) broken(`buffered_bytes is ${buffered} for ${side.name}`);
+  }
+
   private judgeState(side: ReferenceSide, now: number): void {
     const { wire, name } = side;
     const cap = this.bufferedCap + this.options.readBytesMax + OWN_FRAMES_BYTES;
@@ -465,8 +502,15 @@ export class SessionModel {
     if (wire.paused && now >= side.heldUntil && side.other.knownPending <= this.bufferedFloor / 2) {
       broken(`${name} is not read, with nothing in the way`);
     }
-    if (side.closed === null && !side.isInside && this.isDue(side, now)) {
-      broken(`${name} has got no Close at a frame boundary`);
+    if (this.cause === null && !wire.paused && side.other.knownPending >= this.bufferedCap) {
+      broken(`${name} is read although ${side.other.knownPending} bytes wait for ${side.other.name}`);
+    }
+    if (wire.paused && (side.other.closed === 'ours' || side.other.gone)) {
+      broken(`${name} is not read, though nothing of it goes on`);
+    }
+    if (side.closed === null && this.isDue(side, now)) {
+      if (!side.isInside) broken(`${name} has got no Close at a frame boundary`);
+      if (this.isTooSlow(side)) broken(`${name} is too slow and inside a frame, and not cut off`);
     }
     // RFC 6455 7.1.1: we close first towards a client; the backend does so towards us.
     const isFinDue = side.isDone && (side.isClient || side.stream.spent !== 'close');
@@ -476,7 +520,6 @@ export class SessionModel {
   /** Nothing is left undone whose time has come. */
   private judgeDeadlines(side: ReferenceSide, now: number): void {
     const { name } = side;
-    if (side.gone) return;
     if (side.deadline !== null && now >= side.deadline) broken(`${name} is not cut off at its deadline`);
     if (side.closed === null && now >= side.boundaryBy) broken(`${name} still waits for the end of a frame`);
     if (now >= this.writeStallAt(side)) broken(`${name} is not cut off, though it takes nothing`);
@@ -486,8 +529,7 @@ export class SessionModel {
     const silence = this.policyOf(side).pingIntervalMs + PING_RETRY_MS + this.policy.pongMs;
     if (now > side.busyAt + silence) broken(`it lives, though ${name} gives no sign of life`);
     if (now >= this.lifetimeAt) broken('it lives, though its lifetime is over');
-    const heardAt = Math.max(side.lastByteAt, side.other.lastByteAt, this.idleFrom);
-    if (now >= heardAt + this.policy.idleMs) broken('it lives, though it is idle');
+    if (now >= this.idleAt()) broken('it lives, though it is idle');
   }
 
   /** What `side` has taken is what was written to it, and all of that unless it was cut off. */

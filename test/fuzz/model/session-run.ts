@@ -159,7 +159,18 @@ export class SessionRun {
     const { deflate } = setup;
     const subject = this.session;
     const readBytesMax = 65_536;
-    this.model = new SessionModel({ subject, policy, deflate, client, backend, now, lifetimeShare, readBytesMax });
+    const gauges = { client: metrics.fromClient, backend: metrics.fromBackend };
+    this.model = new SessionModel({
+      gauges,
+      subject,
+      policy,
+      deflate,
+      client,
+      backend,
+      now,
+      lifetimeShare,
+      readBytesMax,
+    });
     this.tell?.(`setup ${JSON.stringify({ ...setup, policy })}`);
     const script = (masked: boolean) => new PeerScript(random, { masked, ...setup });
     this.client = new Player(client, this.model.client, script(true), random.chance(0.7));
@@ -209,7 +220,10 @@ export class SessionRun {
     const dice = random.between(0, 99);
     if (dice < 46) this.send(player, this.frames(player));
     else if (dice < 50) this.send(player, player.script.illegal(this.limitsOf(player)));
-    else if (dice < 53) this.send(player, player.script.close());
+    else if (dice < 51 && player.side.stream.token !== null) {
+      // Once more, or after it was answered by other bytes.
+      this.send(player, player.script.pong(player.side.stream.token));
+    } else if (dice < 53) this.send(player, player.script.close());
     else if (dice < 56) this.fin(player);
     else if (dice < 57) this.rst(player);
     else if (dice < 68) this.changeReading(player);
@@ -283,7 +297,7 @@ export class SessionRun {
     if (transport.destroyed || player.rstSent) return;
     this.actedAt = this.now;
     const dice = random.between(0, 3);
-    const bytes = random.pick([0, 1, 10, 100, 1000]);
+    const bytes = random.chance(0.5) ? random.between(0, transport.pending) : random.pick([1, 10, 100, 1000]);
     this.note(`${side.name} ${['has room for', 'takes', 'takes', 'takes all, not'][dice]} ${bytes}`);
     if (dice === 0) transport.setRoom(bytes);
     else if (dice < 3) transport.take(bytes);

@@ -32,7 +32,7 @@ const closeCodes = [
 /** Limits, rates and timeouts. `validateUtf8` is settled by the handshake: a reload leaves it as it is. */
 export function makePolicy(random: Random, validateUtf8: boolean): SessionPolicy {
   const rated = random.chance(0.25);
-  const pinged = random.chance(0.2);
+  const pinged = random.chance(0.3);
   return {
     fromClient: random.pick(limits),
     fromBackend: random.pick(limits),
@@ -65,6 +65,6 @@ function makeSide(random: Random, rated: boolean, pinged: boolean, validateUtf8:
       onExceeded: random.pick(['close', 'pause', 'drop']),
     },
     validateUtf8,
-    pingIntervalMs: pinged ? random.pick([off, 350, 3100]) : off,
+    pingIntervalMs: pinged ? random.pick([off, 350, 350, 3100]) : off,
   };
 }

@@ -51,7 +51,10 @@ export class ReferenceSide {
   isDone = false;
   /** When it was last seen in a state in which its silence does not count. */
   busyAt: number;
-  pingedAt: number | null = null;
+  /** When it got a ping of our own. */
+  pingedAt = 0;
+  /** It got a ping of the other side, and no pong has come since. */
+  owesPong = false;
   /** What waited for it when a write to it was made or finished last: more than that nobody was told. */
   knownPending = 0;
   knownWrites = 0;
