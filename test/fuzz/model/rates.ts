@@ -53,25 +53,33 @@ export class ReferenceRates {
   /** The config key of the rate that was exceeded last. */
   exceeded = '';
   /** Pings relayed to this side that it has not answered: their pongs are free. */
-  pongsOwed = 0;
+  private pongsOwed = 0;
   private rates: Rates;
-  private messages: Bucket | null;
-  private bytes: Bucket | null;
-  private controls: Bucket | null;
+  private messages: Bucket | null = null;
+  private bytes: Bucket | null = null;
+  private controls: Bucket | null = null;
   private dropping = false;
+  /** Nothing was counted yet: a reload begins with a full bucket for control frames. */
+  private isUnused = true;
 
   constructor(rates: Rates, now: number) {
     this.rates = rates;
-    this.messages = retuned(null, rates.messagesPerSecond, rates.messageBurst, now);
-    this.bytes = retuned(null, rates.bytesPerSecond, rates.byteBurst, now);
-    this.controls = retuned(null, rates.controlFramesPerSecond, rates.controlFrameBurst, now);
+    this.retune(rates, now);
   }
 
   retune(rates: Rates, now: number): void {
     this.rates = rates;
+    if (this.isUnused) this.controls = null;
     this.messages = retuned(this.messages, rates.messagesPerSecond, rates.messageBurst, now);
     this.bytes = retuned(this.bytes, rates.bytesPerSecond, rates.byteBurst, now);
     this.controls = retuned(this.controls, rates.controlFramesPerSecond, rates.controlFrameBurst, now);
+    // What is to be counted for data frames is counted from now on.
+    if (this.messages !== null || this.bytes !== null) this.isUnused = false;
+  }
+
+  owePong(): void {
+    this.isUnused = false;
+    this.pongsOwed += 1;
   }
 
   dataFrame(begins: boolean, payloadBytes: number, now: number): 'pass' | 'close' | 'pause' | 'drop' {
@@ -94,6 +102,7 @@ export class ReferenceRates {
 
   /** False: it is one too many. */
   controlFrame(isPing: boolean, now: number): boolean {
+    this.isUnused = false;
     if (!isPing && this.pongsOwed > 0) {
       this.pongsOwed -= 1;
       return true;

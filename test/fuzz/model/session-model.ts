@@ -14,6 +14,7 @@ const PING_RETRY_MS = 100;
 /** Frames of our own and a held control frame, on top of the cap and one read. */
 const OWN_FRAMES_BYTES = 512;
 const TOKEN_BYTES = 8;
+const OWN_PING_BYTES = 6 + TOKEN_BYTES;
 
 /** What is counted of one direction while the session lives. */
 export interface Gauges {
@@ -110,7 +111,7 @@ export class SessionModel {
     stream.read(chunk, outlet, side.closed !== 'ours', now);
     side.lastByteAt = now;
     if (stream.progressed) side.messageAt = now;
-    other.stream.rates.pongsOwed += stream.pings.length;
+    for (let owed = stream.pings.length; owed > 0; owed--) other.stream.rates.owePong();
     if (!stream.mustPause || stream.spent !== null || stream.refused || outlet !== 'open') {
       this.wasRefused = wasRefused;
       return;
@@ -278,10 +279,13 @@ export class SessionModel {
     return Math.max(this.client.lastByteAt, this.backend.lastByteAt, this.idleFrom) + this.policy.idleMs;
   }
 
+  /** Our own ping counts from when it was taken; one that was relayed, until any pong comes. */
+  private isPinged(side: ReferenceSide): boolean {
+    return side.owesPong || side.lastByteAt < Math.max(side.pingedAt, side.takenAt);
+  }
+
   private isPongDue(side: ReferenceSide, now: number): boolean {
-    // Our ping counts from when it was taken; one that was relayed, until any pong comes.
-    const isPinged = side.lastByteAt < Math.max(side.pingedAt, side.takenAt) || side.owesPong;
-    return isPinged && now >= Math.max(side.lastByteAt, side.takenAt) + this.policy.pongMs;
+    return this.isPinged(side) && now >= Math.max(side.lastByteAt, side.takenAt) + this.policy.pongMs;
   }
 
   private messageStallAt(side: ReferenceSide): number {
@@ -502,7 +506,7 @@ export class SessionModel {
     if (wire.paused && now >= side.heldUntil && side.other.knownPending <= this.bufferedFloor / 2) {
       broken(`${name} is not read, with nothing in the way`);
     }
-    if (this.cause === null && !wire.paused && side.other.knownPending >= this.bufferedCap) {
+    if (this.cause === null && !wire.paused && side.other.knownPending >= this.bufferedCap + OWN_PING_BYTES) {
       broken(`${name} is read although ${side.other.knownPending} bytes wait for ${side.other.name}`);
     }
     if (wire.paused && (side.other.closed === 'ours' || side.other.gone)) {
@@ -526,8 +530,9 @@ export class SessionModel {
     if (this.cause !== null) return;
     if (now >= this.messageStallAt(side)) broken(`it lives, though a message of ${name} has stalled`);
     if (now >= this.slowAt(side)) broken(`it lives, though ${name} is slow`);
-    const silence = this.policyOf(side).pingIntervalMs + PING_RETRY_MS + this.policy.pongMs;
-    if (now > side.busyAt + silence) broken(`it lives, though ${name} gives no sign of life`);
+    const pingBy = side.busyAt + this.policyOf(side).pingIntervalMs + PING_RETRY_MS;
+    if (now > pingBy + this.policy.pongMs) broken(`it lives, though ${name} gives no sign of life`);
+    if (now > pingBy && !this.isPinged(side)) broken(`${name} is silent and was not pinged`);
     if (now >= this.lifetimeAt) broken('it lives, though its lifetime is over');
     if (now >= this.idleAt()) broken('it lives, though it is idle');
   }
