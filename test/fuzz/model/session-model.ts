@@ -402,6 +402,7 @@ export class SessionModel {
     const { pingIntervalMs } = this.policyOf(side);
     if (silentMs < pingIntervalMs) broken(`${side.name} was pinged after ${silentMs} ms of silence`);
     if (side.pending !== 0) broken(`${side.name} was pinged behind ${side.pending} bytes that wait`);
+    if (side.owesPong || side.lastByteAt < side.pingedAt) broken(`${side.name} was pinged though it owes a pong`);
     stream.token = payload;
     stream.openPings += 1;
     side.unanswered.push(payload);

@@ -34,6 +34,7 @@ export interface RunOptions {
   readonly tell?: (what: string) => void;
 }
 
+const noPayload = Buffer.alloc(0);
 const ends: readonly EndCause[] = ['drain', 'admin', 'route_removed', 'target_removed', 'target_drain'];
 /** More wake-ups than any session needs to end once its peers are silent. */
 const WAKE_UPS_MAX = 2000;
@@ -361,11 +362,16 @@ export class SessionRun {
     if (!player.canSend) return false;
     const gotClose = side.isFlushed;
     if (gotClose && !script.closeSent) this.send(player, script.close());
-    else if (side.unanswered.length > 0)
-      this.send(player, script.pong(side.unanswered.pop() as Buffer)); // has one
+    else if (side.unanswered.length > 0) this.answer(player, side.unanswered.pop() ?? noPayload);
     else if (transport.finSent || (gotClose && !side.isClient)) this.fin(player);
     else return false;
     return true;
+  }
+
+  private answer(player: Player, payload: Buffer): void {
+    const pong = player.script.pong(payload);
+    const isAlone = this.random.chance(0.7);
+    this.send(player, isAlone ? pong : Buffer.concat([this.frames(player), pong, this.frames(player)]));
   }
 
   private pump(): void {
