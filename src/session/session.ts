@@ -431,9 +431,8 @@ export class Session extends TimerEntry {
       if (peer.gate.heldUntil > 0) at = Math.min(at, peer.gate.heldUntil);
       if (this.cause !== null) continue;
       at = Math.min(at, this.messageStallAt(peer), this.slowAt(peer), this.pongAt(peer));
-      // Answered meanwhile, which nothing wakes us for, it is pinged again on time.
-      const againAt = peer.liveness.silentSince + peer.side.pingIntervalMs;
-      if (againAt > now) at = Math.min(at, againAt);
+      // An answer wakes nobody; one that comes after this look makes no ping due before the next.
+      if (peer.liveness.silentSince < Number.POSITIVE_INFINITY) at = Math.min(at, now + peer.side.pingIntervalMs);
       // A ping that could not go out yet is tried again soon.
       at = Math.min(at, Math.max(this.pingAt(peer), now + PING_RETRY_MS));
     }

@@ -217,6 +217,21 @@ describe.each(CASES)('our pings to the $side, $mode', ({ stable, side }) => {
     expectTimeoutIn(rig, TIMES.pong);
   });
 
+  test('after a late answer the next one is on time, though a pong may take much longer', () => {
+    const interval = TIMES.pong / 10;
+    const rig = new Rig({ stable, policy: { [side]: { ...SIDE, pingIntervalMs: interval } } });
+    rig.advance(interval);
+    for (let count = 1; count < 4; count++) {
+      expect(pings(rig)).toBe(count);
+      rig.advance(count * interval + interval / 2);
+      from(rig, pong(lastToken(rig), { mask }));
+      rig.advance(interval - 1);
+      expect(pings(rig)).toBe(count);
+      rig.advance(1);
+    }
+    expect(pings(rig)).toBe(4);
+  });
+
   test('with the stalls off too', () => {
     const policy = { [side]: PINGED, messageStallMs: Infinity, writeStallMs: Infinity };
     const rig = new Rig({ stable, policy });
