@@ -1,0 +1,10 @@
+// Every fuzz target, in the order they run in.
+
+import type { FuzzTarget } from './fuzz-target.ts';
+import { canary } from './targets/canary.ts';
+import { utf8 } from './targets/utf8.ts';
+
+export const TARGETS: readonly FuzzTarget[] = [utf8];
+
+/** Runs only by name: it shows that a failure is seen. */
+export const CANARIES: readonly FuzzTarget[] = [canary];
