@@ -3,7 +3,8 @@
 
 import { Random } from '../support/random.ts';
 
-const SINGLES_MAX = 2_048;
+/** Pieces that one cut of an input may have: a long input is cut into longer ones. */
+const PIECES_MAX = 2_048;
 const EVERY_CUT_MAX = 160;
 /** CPU time that no single input may take. */
 export const CPU_MILLIS_MAX = 50;
@@ -20,8 +21,9 @@ export function randomOf(input: Buffer): Random {
 /** Whole, byte by byte, and at some random places; one short input in eight at each of its places. */
 export function cutsOf(bytes: Buffer): Buffer[][] {
   const random = randomOf(bytes);
-  const all = [[bytes], pieces(bytes, random, bytes.length > SINGLES_MAX ? 64 : 1)];
-  for (const longest of [3, 16, 128]) all.push(pieces(bytes, random, longest));
+  const shortest = Math.ceil(bytes.length / PIECES_MAX);
+  const all = [[bytes]];
+  for (const longest of [1, 3, 16, 128]) all.push(pieces(bytes, random, longest * shortest));
   const twice = (at: number) => all.push([bytes.subarray(0, at), bytes.subarray(at)]);
   if (bytes.length < EVERY_CUT_MAX && random.chance(1 / 8)) for (let at = 1; at < bytes.length; at += 1) twice(at);
   else for (let i = 0; i < 4; i += 1) twice(random.between(0, bytes.length));

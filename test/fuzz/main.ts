@@ -5,6 +5,9 @@ import { type FuzzOptions, parseOptions, USAGE } from './options.ts';
 import { type Failure, runCase, runTarget } from './runner.ts';
 import { CANARIES, TARGETS } from './targets.ts';
 
+/** Of an input; the case makes all of it again. */
+const INPUT_SHOWN_MAX = 2_000;
+
 /** The case at hand, for faults that arrive outside of it: a late rejection, an exception in a callback. */
 let current = 'before the first case';
 
@@ -52,7 +55,8 @@ async function runOne({ targets }: FuzzOptions, caseSeed: number): Promise<numbe
 function sayFailure(name: string, { caseSeed, input, message }: Failure): void {
   say(`FAILED ${name}, case ${caseSeed}: run it again with ${again(name, caseSeed)}`);
   // In the form that the table of crashes takes.
-  if (input !== null) say(`input, ${input.length} bytes: ${JSON.stringify(input.toString('latin1'))}`);
+  if (input !== null)
+    say(`input, ${input.length} bytes: ${JSON.stringify(input.toString('latin1', 0, INPUT_SHOWN_MAX))}`);
   say(message);
 }
 
