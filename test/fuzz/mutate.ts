@@ -20,7 +20,7 @@ function mutateOnce(random: Random, bytes: Buffer, tokens: readonly string[]): B
   const put = (from: number, to: number, middle: Buffer) =>
     Buffer.concat([bytes.subarray(0, from), middle, bytes.subarray(to)]);
   const token = () => Buffer.from(random.pick(tokens), 'latin1');
-  switch (random.between(0, 10)) {
+  switch (random.between(0, 14)) {
     case 0:
       return put(at, at + 1, Buffer.of((bytes[at] ?? 0) ^ (1 << random.between(0, 7))));
     case 1:
@@ -36,10 +36,14 @@ function mutateOnce(random: Random, bytes: Buffer, tokens: readonly string[]): B
     case 6:
       return put(at, end, token());
     case 7:
-      return mutateLines(random, bytes);
     case 8:
+    case 9:
+    case 10:
+    case 11:
+      return mutateLines(random, bytes, token().toString('latin1'));
+    case 12:
       return put(at, at, Buffer.alloc(longLength(random), random.chance(0.5) ? 0x61 : random.pick(INTERESTING)));
-    case 9: {
+    case 13: {
       const source = random.between(0, bytes.length);
       return put(at, end, bytes.subarray(source, source + random.between(0, 60)));
     }
@@ -52,13 +56,13 @@ function longLength(random: Random): number {
   return random.chance(0.3) ? random.between(1, LONG_MAX) : random.between(1, 300);
 }
 
-/** Twice the same line, one less, two in another order, or one with another end. */
-function mutateLines(random: Random, bytes: Buffer): Buffer {
+/** Twice the same line, one less or more, two in another order, one with another end, or a token where it tells. */
+function mutateLines(random: Random, bytes: Buffer, token: string): Buffer {
   const lines = bytes.toString('latin1').split('\r\n');
   const from = random.between(0, lines.length - 1);
   const to = random.between(0, lines.length - 1);
   const line = lines[from] ?? '';
-  switch (random.between(0, 4)) {
+  switch (random.between(0, 9)) {
     case 0:
       lines.splice(to, 0, line);
       break;
@@ -71,8 +75,22 @@ function mutateLines(random: Random, bytes: Buffer): Buffer {
     case 3:
       lines[from] = `${line}${random.pick(['\n', '\r', ' \r\n ', '\0', '\r\r'])}`;
       break;
-    default:
+    case 4:
       lines[from] = ` ${line}`;
+      break;
+    case 5:
+    case 6:
+      lines.splice(to, 0, token.replace(/\r\n$/, ''));
+      break;
+    case 7:
+      // Behind its name, a value of another line or none.
+      lines[from] = line.replace(/:.*/s, `:${token.replace(/^[^:]*:|\r\n$/g, '')}`);
+      break;
+    default: {
+      const first = lines[0] ?? '';
+      const at = random.between(0, first.length);
+      lines[0] = `${first.slice(0, at)}${token.replace(/\r\n$/, '')}${first.slice(at)}`;
+    }
   }
   return Buffer.from(lines.join('\r\n'), 'latin1');
 }
