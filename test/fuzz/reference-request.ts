@@ -2,6 +2,7 @@
 // knows of addresses. It says yes or no and what was asked for, and shares no code with the parsers it is compared to.
 
 import { isIPv6 } from 'node:net';
+import { referenceExtensions } from './reference-extensions.ts';
 
 export interface ReferenceLimits {
   readonly headBytesMax: number;
@@ -26,9 +27,6 @@ const REQUEST_LINE = /^GET ([!$-;=?-[\]^_a-z|~]+(?:\?[!$-;=?-~]*)?) HTTP\/1\.1$/
 const PLAIN_ONLY = /^(host|upgrade|connection|content-length|transfer-encoding|authorization|origin|sec-websocket-.*)$/;
 const ONCE = ['host', 'sec-websocket-key', 'sec-websocket-version', 'authorization', 'origin', 'content-length'];
 
-const QUOTED = `"(?:\\\\?${TCHAR})+"`;
-const PARAM = `${TCHAR}+(?:=(?:${TCHAR}+|${QUOTED}))?`;
-const EXTENSION = new RegExp(`^${TCHAR}+(?:[\\t ]*;[\\t ]*${PARAM})*$`);
 const SUBPROTOCOL = new RegExp(`^${TCHAR}+$`);
 const LISTED_MAX = 32;
 
@@ -74,8 +72,8 @@ function judged(
   if (key.length !== 24 || Buffer.from(key, 'base64').length !== 16 || !/^[^-_=]+==$/.test(key)) return null;
   if (values('transfer-encoding').length > 0 || values('expect').length > 0) return null;
   if ((values('content-length')[0] ?? '0') !== '0') return null;
-  const extensions = elementsOf(values('sec-websocket-extensions'));
-  if (extensions.length > LISTED_MAX || extensions.some((each) => !EXTENSION.test(each))) return null;
+  const extensions = referenceExtensions(values('sec-websocket-extensions'));
+  if (extensions === null) return null;
   const protocols = elementsOf(values('sec-websocket-protocol'));
   if (protocols.length > LISTED_MAX || new Set(protocols).size < protocols.length) return null;
   if (protocols.some((each) => !SUBPROTOCOL.test(each))) return null;
@@ -83,7 +81,6 @@ function judged(
   return { ...place, protocols, deflateOffers };
 }
 
-/** No comma stands in a token or in a legal quoted string, so every comma divides. */
 function elementsOf(values: readonly string[]): string[] {
   return values.flatMap((value) => value.split(',').map((each) => each.replace(/^[\t ]+|[\t ]+$/g, '')));
 }
