@@ -35,6 +35,15 @@ export function referenceAnswer(values: readonly string[], offers: readonly stri
   });
 }
 
+/** Of permessage-deflate: known parameters, each once, with values as they have to be. */
+export function isLegalOffer(offer: string): boolean {
+  const params = paramsOf(offer);
+  if (new Set(params.map(([name]) => name)).size < params.length) return false;
+  return params.every(
+    ([name, value]) => isAgreeable(name, value) || (name === 'client_max_window_bits' && value === null),
+  );
+}
+
 function isAgreeable(name: string, value: string | null): boolean {
   if (/^(server|client)_no_context_takeover$/.test(name)) return value === null;
   if (/^(server|client)_max_window_bits$/.test(name)) return /^(8|9|10|11|12|13|14|15)$/.test(value ?? '');
