@@ -20,6 +20,7 @@ const httpHead = inFile('src/protocol/http-head.ts');
 const lists = inFile('src/protocol/lists.ts');
 const pathFile = inFile('src/protocol/path.ts');
 const refusals = inFile('src/protocol/refusals.ts');
+const refusalReport = inFile('src/edge/refusal-report.ts');
 const router = inFile('src/edge/router.ts');
 const upgrade = inFile('src/protocol/upgrade-request.ts');
 
@@ -170,6 +171,8 @@ const handshake: readonly Mutant[] = [
   connection('U12', 'record.session.start(state.early.take(), answer.leftover);', 'record.session.start(null, null);'),
   connection('U13', 'if (early.isFull || this.edge.buffers.isOver)', 'if (this.edge.buffers.isOver)'),
   connection('U13', 'edge.clock.now() + timeouts.open)', 'edge.clock.now() + timeouts.open + timeouts.upgrade)'),
+  connection('U13', 'connectMs: timeouts.connect', 'connectMs: timeouts.open'),
+  connection('U13', 'upgradeMs: timeouts.upgrade', 'upgradeMs: timeouts.open + 1'),
   earlyBytes('U13', 'return this.size >= this.bytesMax;', 'return this.size >= 2 * this.bytesMax;'),
   upgrade('U14', 'const PROTOCOLS_MAX = 32;', 'const PROTOCOLS_MAX = 33;'),
   upgrade('U14', 'const PROTOCOLS_MAX = 32;', 'const PROTOCOLS_MAX = 31;', '32 are legal'),
@@ -220,6 +223,8 @@ const forwarded: readonly Mutant[] = [
   forward('X1', 'const chain = peerTrusted && !request.nominated', 'const chain = !request.nominated'),
   forward('X1', ' || !SAFE_NAME.test(lower)', '', 'with another dash'),
   clientAddress('X1', '    if (!this.trusts(peer)) return client;\n', ''),
+  refusalReport('X1', 'if (peerTrusted && requestId !== undefined', 'if (requestId !== undefined', 'the request id'),
+  refusalReport('X2', '{1,128}$', '{1,129}$', 'the longest request id'),
   clientAddress('X2', 'const ENTRIES_MAX = 32;', 'const ENTRIES_MAX = 33;'),
   clientAddress('X2', 'if (address === null) return client;', 'if (address === null) continue;'),
   clientAddress('X2', '        if (!this.trusts(address)) return client;\n', ''),
@@ -232,5 +237,3 @@ const forwarded: readonly Mutant[] = [
 ];
 
 export const REQUEST_MUTANTS: readonly Mutant[] = [...syntax, ...handshake, ...paths, ...forwarded];
-
-export const REQUEST_OPEN: readonly string[] = [];
