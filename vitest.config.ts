@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /** Everything that moves bytes over real sockets: it runs once on each transport. */
 const SOCKET_TESTS = ['test/{conformance,e2e,hostile,net}/**/*.test.ts'];
+/** Among them, but about the tests themselves. */
+const SOCKETLESS_TESTS = ['test/hostile/{rows,mutants}.test.ts'];
 
 export default defineConfig({
   test: {
@@ -12,7 +14,15 @@ export default defineConfig({
     coverage: { provider: 'v8', include: ['src/**'], reporter: ['text-summary', 'text'] },
     projects: [
       { extends: true, test: { name: 'handle', include: ['test/**/*.test.ts'] } },
-      { extends: true, test: { name: 'stream', include: SOCKET_TESTS, env: { FRAMEGATE_TRANSPORT: 'stream' } } },
+      {
+        extends: true,
+        test: {
+          name: 'stream',
+          include: SOCKET_TESTS,
+          exclude: SOCKETLESS_TESTS,
+          env: { FRAMEGATE_TRANSPORT: 'stream' },
+        },
+      },
     ],
   },
 });

@@ -1,40 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { parse, type SourceFile, sourceFiles, walk } from '../support/source.ts';
-
-const folder = 'test/hostile';
-
-/** The ids in the first column of the tables. */
-function listedRows(readme: string): string[] {
-  return [...readme.matchAll(/^\| ([A-Z]\d+) \|/gm)].map((match) => match[1] ?? '');
-}
-
-/** The ids that names of tests begin with, `F10: `, in a call or a table; or that are put into a name, `F10`. */
-function testedRows(file: SourceFile): Set<string> {
-  const ids = new Set<string>();
-  walk(parse(file), (node, parent) => {
-    const text = textOf(node);
-    const named = /^([A-Z]\d+): /.exec(text)?.[1];
-    const isName = node.type === 'TemplateElement' || /^(Call|Array)Expression$/.test(parent?.type ?? '');
-    if (named !== undefined && isName) ids.add(named);
-    if (/^[A-Z]\d+$/.test(text)) ids.add(text);
-  });
-  return ids;
-}
-
-function textOf(node: { readonly type: string; readonly [field: string]: unknown }): string {
-  if (node.type === 'Literal') return typeof node.value === 'string' ? node.value : '';
-  if (node.type !== 'TemplateElement') return '';
-  const value: unknown = node.value;
-  return typeof value === 'object' && value !== null ? String(Reflect.get(value, 'cooked')) : '';
-}
+import type { SourceFile } from '../support/source.ts';
+import { hostileReadme, hostileTests, listedRows, testedRows } from './rows.ts';
 
 function untested(readme: string, files: readonly SourceFile[]): string[] {
   const tested = new Set(files.flatMap((file) => [...testedRows(file)]));
   return listedRows(readme).filter((id) => !tested.has(id));
 }
 
-const readme = sourceFiles(folder, /^README\.md$/)[0]?.text ?? '';
-const files = sourceFiles(folder, /\.test\.ts$/).filter((file) => !file.path.endsWith('/rows.test.ts'));
+const readme = hostileReadme();
+const files = hostileTests();
 
 test('every row of the README has a test whose name begins with its id', () => {
   expect(untested(readme, files)).toEqual([]);

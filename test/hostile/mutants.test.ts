@@ -1,0 +1,130 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { projectRoot, sourceFiles } from '../support/source.ts';
+import { judge, ProjectCopy, type RunResult, readReport, type Selection, type TestBed } from './mutant-runner.ts';
+import { editFault, tableFaults } from './mutant-table.ts';
+import { MUTANTS, type Mutant, OPEN_ROWS } from './mutants.ts';
+import { hostileReadme, listedRows } from './rows.ts';
+
+const src = new Map(sourceFiles('src', /\.ts$/).map(({ path, text }) => [path, text]));
+
+test('every row has a mutant, every mutant a row, and each edit fits the source', () => {
+  const textOf = (file: string): string | null => src.get(file) ?? null;
+  const rows = listedRows(hostileReadme());
+  expect(tableFaults({ mutants: MUTANTS, rows, open: OPEN_ROWS, textOf })).toEqual([]);
+});
+
+const made: Mutant = { row: 'Z1', file: 'src/a.ts', search: 'n > 0', replace: 'n > 1' };
+const source = 'export const isMore = (n: number): boolean => n > 0;\n';
+
+describe('these checks can fail', () => {
+  test('rows without mutants and mutants without rows are found', () => {
+    const faultsOf = (rows: readonly string[], open: readonly string[] = []): string[] =>
+      tableFaults({ mutants: [made], rows, open, textOf: () => source });
+    expect(faultsOf(['Z1'])).toEqual([]);
+    expect(faultsOf(['Z1', 'Z2'])).toEqual(['Z2: no mutant']);
+    expect(faultsOf(['Z1', 'Z2'], ['Z2'])).toEqual([]);
+    expect(faultsOf(['Z1'], ['Z1'])).toEqual(['Z1: has a mutant and is listed as open']);
+    expect(faultsOf(['Z2'])).toEqual(['Z2: no mutant', 'Z1: no such row']);
+  });
+
+  test('an edit that cannot be made is found', () => {
+    const faultOf = (change: Partial<Mutant>, text: string | null = source): string | null =>
+      editFault({ ...made, ...change }, text);
+    expect(faultOf({})).toBeNull();
+    expect(faultOf({}, null)).toBe('no file src/a.ts in src/');
+    expect(faultOf({ file: 'test/a.ts' })).toBe('no file test/a.ts in src/');
+    expect(faultOf({ search: 'gone' })).toBe('the search text stands 0 times in src/a.ts');
+    expect(faultOf({ search: '' })).toBe('the search text stands 0 times in src/a.ts');
+    expect(faultOf({ search: 'n' })).toMatch(/^the search text stands \d times/);
+    expect(faultOf({ replace: 'n > 0' })).toBe('the replacement is the same text');
+  });
+
+  test('an edit that would fail by its syntax or by an unknown name is found', () => {
+    const faultOf = (replace: string): string | null => editFault({ ...made, replace }, source);
+    expect(faultOf('n >')).toMatch(/^the replacement is not valid in src\/a\.ts: ./);
+    expect(faultOf('m > 0')).toBe('the replacement is not valid in src/a.ts: m');
+    expect(faultOf('isMore(n - Infinity)')).toBeNull();
+    expect(faultOf('n.constructor({ m: n })')).toBeNull();
+    expect(faultOf('n[m]')).toMatch(/: m$/);
+    expect(faultOf('n({ m })')).toMatch(/: m$/);
+  });
+});
+
+describe('the verdict on a mutant', () => {
+  const selection: Selection = { rows: ['Z1'], files: ['a.test.ts'], built: false, deadlineMs: 60_000 };
+
+  async function verdictOn(mutant: Mutant, result: Partial<RunResult>): Promise<unknown> {
+    let text = source;
+    const seen: string[] = [];
+    const bed: TestBed = {
+      read: () => text,
+      write: (_, changed) => {
+        text = changed;
+      },
+      run: async () => {
+        seen.push(text);
+        return { passed: [], failed: [], fault: null, ...result };
+      },
+    };
+    const verdict = await judge(mutant, selection, bed);
+    expect(text, 'taken back').toBe(source);
+    expect(seen).toEqual(verdict.kind === 'broken' && seen.length === 0 ? [] : [source.replace('n > 0', 'n > 1')]);
+    return verdict;
+  }
+
+  test('a failed test kills it, and nothing else does', async () => {
+    expect(await verdictOn(made, { failed: ['x'], passed: ['y'], fault: 'z' })).toEqual({ kind: 'killed' });
+    expect(await verdictOn(made, { passed: ['y'] })).toEqual({ kind: 'survived' });
+    expect(await verdictOn(made, {})).toEqual({ kind: 'broken', why: 'no test ran' });
+    expect(await verdictOn(made, { passed: ['y'], fault: 'z' })).toEqual({ kind: 'broken', why: 'z' });
+  });
+
+  test('a search text that is gone is reported, and nothing is run', async () => {
+    const why = 'the search text stands 0 times in src/a.ts';
+    expect(await verdictOn({ ...made, search: 'gone' }, { failed: ['x'] })).toEqual({ kind: 'broken', why });
+  });
+
+  test('without a report there is no verdict', () => {
+    expect(readReport(null, '\nError: x\nat y')).toEqual({ passed: [], failed: [], fault: 'no report: Error: x' });
+  });
+
+  test('a real run tells which mutant survived, was killed, and did not load', async () => {
+    const tiny = tinyProject();
+    const copies = [1, 2, 3].map(() => new ProjectCopy(tiny));
+    try {
+      const mutants: Mutant[] = [made, { ...made, replace: 'n > 0.5' }, { ...made, replace: 'isMore(n)' }];
+      const files = ['test/a.test.ts'];
+      const verdicts = mutants.map((mutant, i) =>
+        judge(mutant, { ...selection, files }, copies[i] ?? new ProjectCopy(tiny)),
+      );
+      expect((await Promise.all(verdicts)).map(({ kind }) => kind)).toEqual(['killed', 'survived', 'broken']);
+      expect(readFileSync(path.join(tiny, 'src/a.ts'), 'utf8')).toBe(source);
+    } finally {
+      for (const copy of copies) copy.remove();
+      rmSync(tiny, { recursive: true });
+    }
+  });
+});
+
+/** One row, one test of it, and one that fails and belongs to no row. */
+function tinyProject(): string {
+  const root = mkdtempSync(path.join(tmpdir(), 'framegate-tiny-'));
+  for (const folder of ['src', 'test']) mkdirSync(path.join(root, folder));
+  symlinkSync(path.join(projectRoot, 'node_modules'), path.join(root, 'node_modules'));
+  writeFileSync(path.join(root, 'package.json'), '{ "type": "module" }');
+  writeFileSync(path.join(root, 'src/a.ts'), source);
+  const config = "export default { test: { projects: [{ test: { name: 'handle' } }] } };";
+  writeFileSync(path.join(root, 'vitest.config.ts'), config);
+  const tests = [
+    "import { describe, expect, test } from 'vitest';",
+    "import { isMore } from '../src/a.ts';",
+    "if (isMore(7) !== true) throw new Error('does not load');",
+    "describe('in a group', () => test('Z1: one is more', () => expect(isMore(1)).toBe(true)));",
+    "test('Z11: another row', () => expect(1).toBe(2));",
+  ];
+  writeFileSync(path.join(root, 'test/a.test.ts'), tests.join('\n'));
+  return root;
+}

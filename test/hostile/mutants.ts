@@ -1,0 +1,21 @@
+// For each row of the README the smallest edit of the source that removes its rule. `npm run mutants` applies each
+// alone and expects the tests of its row to fail: a rule that can be removed unseen is not tested.
+
+import { REQUEST_MUTANTS } from './mutants-request.ts';
+import { SESSION_MUTANTS, SESSION_OPEN } from './mutants-session.ts';
+
+export interface Mutant {
+  readonly row: string;
+  /** From the project's root, below src/. */
+  readonly file: string;
+  /** Stands exactly once in the file. */
+  readonly search: string;
+  readonly replace: string;
+  /** What the edit takes away, where it does not show. */
+  readonly why?: string;
+}
+
+export const MUTANTS: readonly Mutant[] = [...REQUEST_MUTANTS, ...SESSION_MUTANTS];
+
+/** Rows whose mutant is not written yet. */
+export const OPEN_ROWS: readonly string[] = SESSION_OPEN;
