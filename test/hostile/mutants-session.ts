@@ -11,6 +11,13 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     why: 'a 2xx counts as a refusal and is relayed',
   },
   {
+    row: 'B1',
+    file: 'src/edge/exchange.ts',
+    search: "const isDisguised = head.fields.some((field) => field.lower === 'sec-websocket-accept');",
+    replace: 'const isDisguised = false;',
+    why: 'an interim answer with the fields of a 101 is skipped',
+  },
+  {
     row: 'B2',
     file: 'src/edge/exchange.ts',
     search: 'if (head.status < 300) {',
@@ -34,6 +41,13 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     file: 'src/protocol/upgrade-response.ts',
     search: '(moreProtocols.length > 0 || !expected.protocols.includes(protocol))',
     replace: 'moreProtocols.length > 0',
+  },
+  {
+    row: 'B5',
+    file: 'src/protocol/extensions.ts',
+    search: 'answer.name !== PERMESSAGE_DEFLATE || offers.length === 0',
+    replace: 'offers.length === 0',
+    why: 'an extension that was removed from the offer is accepted',
   },
   {
     row: 'B6',
@@ -62,10 +76,22 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     why: 'a value ends at a CR and nowhere else',
   },
   {
+    row: 'B9',
+    file: 'src/protocol/upgrade-response.ts',
+    search: "if (head.version !== '1.1') return refuse('101 in HTTP/1.0');",
+    replace: '',
+  },
+  {
     row: 'B10',
     file: 'src/protocol/refusal-body.ts',
     search: 'if (codings.length > 0 && lengths.length > 0) {',
     replace: 'if (codings.length > 1 && lengths.length > 0) {',
+  },
+  {
+    row: 'B10',
+    file: 'src/protocol/refusal-body.ts',
+    search: "if (lengths.length > 1) return { kind: 'invalid', cause: 'two Content-Length fields' };",
+    replace: '',
   },
   {
     row: 'B11',
@@ -122,6 +148,13 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     file: 'src/net/dial.ts',
     search: 'rejectUnauthorized: tls?.verify ?? true,',
     replace: 'rejectUnauthorized: false,',
+  },
+  {
+    row: 'B18',
+    file: 'src/net/dial.ts',
+    search: 'checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),',
+    replace: 'checkServerIdentity: () => undefined,',
+    why: 'any name will do',
   },
   {
     row: 'B19',
@@ -224,6 +257,12 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     replace: 'return Number.POSITIVE_INFINITY;',
   },
   {
+    row: 'F14',
+    file: 'src/protocol/frame-scanner.ts',
+    search: "else if (fragments >= this.limits.fragmentsMax) this.violate('too_many_fragments', fragments + 1);",
+    replace: '',
+  },
+  {
     row: 'F15',
     file: 'src/limits/rates.ts',
     search: 'if (this.controls === null || this.controls.takeOne(now)) return RateVerdict.Pass;',
@@ -277,6 +316,12 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     why: 'checked where nobody asked for it',
   },
   {
+    row: 'F22',
+    file: 'src/session/peer.ts',
+    search: 'this.text = validateUtf8 ? new TextCheck(isClient) : null;',
+    replace: 'this.text = null;',
+  },
+  {
     row: 'F23',
     file: 'src/session/peer.ts',
     search: 'if (scanner.position < end) this.keepSpill(bytes, scanner.position, end, now);',
@@ -303,10 +348,23 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     why: 'every key is the same',
   },
   {
+    row: 'F26',
+    file: 'src/session/peer.ts',
+    search: 'masked: !this.isClient });',
+    replace: 'masked: true });',
+    why: 'clients get masked frames',
+  },
+  {
     row: 'F27',
     file: 'src/protocol/frame-scanner.ts',
     search: '!(rsv === RSV1 && this.rsv1Allowed && opcode !== Opcode.Continuation)',
     replace: '!(rsv === RSV1 && this.rsv1Allowed)',
+  },
+  {
+    row: 'F27',
+    file: 'src/protocol/frame-scanner.ts',
+    search: 'this.rsv1Allowed = options.deflate;',
+    replace: 'this.rsv1Allowed = false;',
   },
   {
     row: 'F28',
@@ -321,6 +379,13 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
+    row: 'F29',
+    file: 'src/session/peer.ts',
+    search: 'if (this.mustPause) this.pauseForRate(now);',
+    replace: '',
+    why: 'a debt is never paid',
+  },
+  {
     row: 'F30',
     file: 'src/session/peer.ts',
     search: 'this.closeFlushed = true;\n    this.dueAt = now + this.session.policy.closeMs;',
@@ -333,10 +398,24 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
+    row: 'D1',
+    file: 'src/edge/edge.ts',
+    search: 'if (this.open - this.turnedAway < this.sessionsMax) {',
+    replace: 'if (this.open - this.turnedAway < Infinity) {',
+    why: 'no cap on all sessions',
+  },
+  {
     row: 'D5',
     file: 'src/session/peer.ts',
     search: 'if (pending >= this.session.policy.bufferedBytesMax) this.gate.close(now);',
     replace: '',
+  },
+  {
+    row: 'D5',
+    file: 'src/session/session.ts',
+    search:
+      'return peer.transport.pending > 0 ? peer.progressAt + this.policy.writeStallMs : Number.POSITIVE_INFINITY;',
+    replace: 'return Number.POSITIVE_INFINITY;',
   },
   {
     row: 'D6',
@@ -356,6 +435,12 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     file: 'src/edge/buffer-watch.ts',
     search: 'return this.held + this.early > this.bytesMax;',
     replace: 'return this.held > this.bytesMax;',
+  },
+  {
+    row: 'D8',
+    file: 'src/edge/buffer-watch.ts',
+    search: 'if (excess > 0) this.shed(excess);',
+    replace: '',
   },
   {
     row: 'D9',
@@ -389,6 +474,13 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     search: 'return answer;',
     replace: "return answer.kind === 'failed' ? { kind: 'retry', failure: answer, ms: 0 } : answer;",
     why: 'the request is sent to another target',
+  },
+  {
+    row: 'E4',
+    file: 'src/edge/opening.ts',
+    search: "const isFinal = signal.aborted || error.code === 'aborted' || error.code === 'no_descriptor';",
+    replace: 'const isFinal = true;',
+    why: 'no other target is dialed',
   },
   {
     row: 'E8',
@@ -430,6 +522,13 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
+    row: 'E13',
+    file: 'src/edge/reload.ts',
+    search: '    this.endLost();\n    // Handshakes',
+    replace: '    // Handshakes',
+    why: 'what is gone stays',
+  },
+  {
     row: 'E14',
     file: 'src/cli/watch.ts',
     search: 'if (fingerprint(now) !== fingerprint(before)) this.noteChange();',
@@ -443,11 +542,23 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     replace: 'this.stepMs = 0;',
   },
   {
+    row: 'E15',
+    file: 'src/cli.ts',
+    search: "return outcome === 'again' ? ExitCode.Forced : ExitCode.Stopped;",
+    replace: 'return ExitCode.Stopped;',
+  },
+  {
     row: 'E16',
     file: 'src/cli.ts',
     search: "process.on('SIGUSR1', ignore);",
     replace: '',
     why: 'Node opens its inspector',
+  },
+  {
+    row: 'E16',
+    file: 'src/cli.ts',
+    search: "['SIGHUP', 'SIGUSR2'] as const",
+    replace: "['SIGHUP'] as const",
   },
   {
     row: 'E30',
