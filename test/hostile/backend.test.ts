@@ -155,8 +155,13 @@ describe('answers that are no 101', () => {
   });
 
   test.each([
-    ['Transfer-Encoding with Content-Length', ['Transfer-Encoding: chunked', 'Content-Length: 4'], 'nope'],
+    [
+      'Transfer-Encoding with Content-Length',
+      ['Transfer-Encoding: chunked', 'Content-Length: 14'],
+      `4${crlf}nope${crlf}0${crlf}${crlf}`,
+    ],
     ['two Content-Length fields', ['Content-Length: 4', 'Content-Length: 4'], 'nope'],
+    ['two Content-Length fields', ['Content-Length: 4', 'Content-Length: 2'], 'nope'],
     ['bad Content-Length', ['Content-Length: +4'], 'nope'],
     ['bad Content-Length', ['Content-Length: 4, 4'], 'nope'],
     ['unknown Transfer-Encoding', ['Transfer-Encoding: gzip'], 'nope'],

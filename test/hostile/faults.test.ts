@@ -128,12 +128,19 @@ describe('peers that hang', () => {
   const limits = { from_client: { max_message_size: '32MiB' }, from_backend: { max_message_size: '32MiB' } };
 
   test('E3: a backend that reads nothing after its 101: the client is held, then gets 1012', async () => {
-    const pair = await openPair({ route: { limits, timeouts: { write_stall: '300ms' } } });
+    const pair = await openPair({ route: { limits, timeouts: { write_stall: '400ms' } } });
     const { client, server, running } = pair;
     server.pause();
     client.send(binary(Buffer.alloc(big, 1), { mask: Buffer.alloc(4) }));
-    expect(await client.nextClose()).toEqual({ code: 1012, reason: 'write_stall' });
-    // Until the stall was noticed the proxy had stopped reading: most of the message was still here.
+    const told = client.nextClose();
+    const neighbour = await openSession(running, pair.backend);
+    for (let i = 0; i < 20; i++) {
+      neighbour.client.send(text(`${i}`, { mask: true }));
+      expect((await neighbour.server.nextFrame()).payload.toString()).toBe(`${i}`);
+    }
+    // Kernel buffers and 256 KiB took their part; the rest never left the client.
+    expect(client.socket.writableLength).toBeGreaterThan(2 ** 20);
+    expect(await told).toEqual({ code: 1012, reason: 'write_stall' });
     client.send(closeFrame(1012, '', { mask: true }));
     await client.ended;
     client.end();

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { closeFrame as ownCloseFrame } from '../../src/protocol/frame-writer.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import {
   binary,
   closeFrame,
@@ -454,6 +455,28 @@ describe('frames of our own', () => {
     expect(keys.size).toBe(5);
   });
 
+  test('F26: 5.3: so are our pings: masked anew for each one to a backend, not to a client', async () => {
+    const clock = new FakeClock();
+    const timeouts = { client_ping_interval: '10s', backend_ping_interval: '10s' };
+    const { client, server } = await openPair({ clock, route: { timeouts } });
+    const keys = new Set<string>();
+    for (let i = 0; i < 5; i++) {
+      clock.advance(10_000);
+      const [toClient, toBackend] = await Promise.all([client.nextFrame(), server.nextFrame()]);
+      expect([toClient.opcode, toClient.masked]).toEqual([Opcode.Ping, false]);
+      expect([toBackend.opcode, toBackend.masked]).toEqual([Opcode.Ping, true]);
+      keys.add(toBackend.maskKey?.toString('hex') ?? '');
+      client.send(pong(toClient.payload, { mask: true }));
+      server.send(pong(toBackend.payload));
+      // What is relayed behind the pong shows that it was read.
+      client.send(text('x', { mask: true }));
+      server.send(text('y'));
+      expect((await server.nextFrame()).payload.toString()).toBe('x');
+      expect((await client.nextFrame()).payload.toString()).toBe('y');
+    }
+    expect(keys.size).toBe(5);
+  });
+
   test("F26: 5.3: what a client sends goes on with the client's own masking key", async () => {
     const pair = await openPair();
     const keys = ['00000000', 'ffffffff', '01020304'].map((hex) => Buffer.from(hex, 'hex'));
@@ -481,6 +504,52 @@ describe.each(bothSides)('frames from the %s that pass', (side) => {
     expect(await other.readBytes(bytes.length)).toEqual(bytes);
     await closeCleanly(pair);
     expect(await endLine(pair.running)).toMatchObject({ [`from_${side}`]: traffic(12, 26, 4), clean: true });
+  });
+
+  test.each([
+    ['ff', 'a byte that never stands in UTF-8'],
+    ['c080', 'an overlong form'],
+    ['eda080', 'a surrogate'],
+    ['f4908080', 'a code point above 10FFFF'],
+  ])('F22: 8.1: with validate_utf8 %s, %s, gets 1007', async (hex) => {
+    const odd = Buffer.from(hex, 'hex');
+    const told = {
+      told: { code: 1007, reason: 'text not UTF-8' },
+      otherTold: { code: side === 'client' ? 1001 : 1011, reason: notUtf8[side] },
+      reason: `${side}_invalid_utf8`,
+    };
+    const good = text('\u03ba\u{1f600}', own);
+    const one = traffic(2, 6 + odd.length, 6);
+    await expectCulprit({ ...validated, culprit: side, good, bad: text(odd, own), ...told, counted: one });
+    // The fragment before it was legal and has gone on.
+    const begun = text(Buffer.from('61f0', 'hex'), { ...own, fin: false });
+    const two = traffic(2, 8 + odd.length, Math.max(6, 2 + odd.length));
+    const bad = continuation(odd, own);
+    const split = Buffer.concat([good, begun]);
+    await expectCulprit({ ...validated, culprit: side, good: split, bad, ...told, counted: two });
+  });
+
+  test('F22: 8.1: with validate_utf8 the first impossible byte decides, and a character may be cut anywhere', async () => {
+    const pair = await openPair(validated);
+    const { culprit, other } = endsOf(pair, side);
+    const legal = Buffer.concat([
+      text('\u00e9', { ...own, fin: false }),
+      continuation(Buffer.from('f09f', 'hex'), { ...own, fin: false }),
+      ping(Buffer.from('ff', 'hex'), own),
+      continuation(Buffer.from('9880', 'hex'), own),
+      binary(Buffer.from('ff', 'hex'), own),
+    ]);
+    culprit.send(legal);
+    expect(await other.readBytes(legal.length)).toEqual(legal);
+    const whole = text(Buffer.from('6162ff6364', 'hex'), own);
+    const upToFault = whole.length - 2;
+    culprit.send(whole.subarray(0, upToFault - 1));
+    expect(await other.readBytes(upToFault - 1)).toEqual(whole.subarray(0, upToFault - 1));
+    culprit.send(whole.subarray(upToFault - 1, upToFault));
+    expect(await culprit.nextClose()).toEqual({ code: 1007, reason: 'text not UTF-8' });
+    // Its frame can never be completed.
+    await other.closed;
+    expect(other.unread).toHaveLength(0);
   });
 
   test('F23: 5.4: every frame cut at every byte comes out as it would in one piece', async () => {
@@ -615,3 +684,7 @@ const deflate = {
   request: { 'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits' },
   answer: { 'Sec-WebSocket-Extensions': 'permessage-deflate' },
 };
+
+const utf8 = { validate_utf8: true } as const;
+const validated = { route: { compression: 'off', limits: { from_client: utf8, from_backend: utf8 } } } as const;
+const notUtf8 = { client: 'client protocol error', backend: 'upstream protocol error' } as const;

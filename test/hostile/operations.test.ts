@@ -166,6 +166,32 @@ test(
   PROCESS_MS,
 );
 
+test(
+  'E13: a reload ends the sessions whose route is gone, and the timeouts of the others hold from then on',
+  async () => {
+    const twoRoutes = (second: string, idle: string) =>
+      configText(idle, 'drain: { spread: 500ms }').replace(
+        'routes: [',
+        `routes: [{ name: ${second}, match: { path: /gone }, upstream: "builtin:echo" }, `,
+      );
+    const running = await start(twoRoutes('gone', '1h'));
+    const going = await crowd(running.port, 20, '/gone');
+    const staying = await crowd(running.port, 20);
+    writeFileSync(running.file, twoRoutes('other', '1h'));
+    running.cli.signal('SIGHUP');
+    for (const client of going) expect(await client.closed()).toEqual({ code: 1012, reason: 'route removed' });
+    await Promise.all(staying.map((client) => echoes(client, 'still here')));
+    writeFileSync(running.file, twoRoutes('other', '1s'));
+    running.cli.signal('SIGHUP');
+    for (const client of staying) expect(await client.closed()).toEqual({ code: 1001, reason: 'idle timeout' });
+    const ends = () => running.cli.logs.filter(({ event }) => event === 'session.end');
+    await until('all lines', () => ends().length === 40);
+    expect(ends().filter(({ reason, clean }) => reason === 'route_removed' && clean)).toHaveLength(20);
+    expect(ends().filter(({ reason, clean }) => reason === 'idle' && clean)).toHaveLength(20);
+  },
+  PROCESS_MS,
+);
+
 describe('E14: a file that changes in every way files do', () => {
   test(
     'E14: under --watch it is followed through renames, parts, deletion and floods; the last state wins',
@@ -314,9 +340,9 @@ describe('E16: signals', () => {
   );
 });
 
-async function crowd(port: number, count: number): Promise<Inbox[]> {
+async function crowd(port: number, count: number, path = '/'): Promise<Inbox[]> {
   const clients: Inbox[] = [];
-  while (clients.length < count) clients.push(await connectWs(port, { perMessageDeflate: false }));
+  while (clients.length < count) clients.push(await connectWs(port, { path, perMessageDeflate: false }));
   expect(clients.every(({ socket }) => socket.readyState === WebSocket.OPEN)).toBe(true);
   return clients;
 }
