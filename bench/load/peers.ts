@@ -41,6 +41,8 @@ export interface PeerContext {
   readonly sessionsMax: number;
   /** V8 flags of the peers that run on Node; framegate has those of its bin, as it is shipped. */
   readonly nodeFlags: readonly string[];
+  /** Besides those of its bin. */
+  readonly framegateFlags: readonly string[];
 }
 
 export interface RunningPeer {
@@ -156,7 +158,7 @@ async function launchOf(name: string, context: PeerContext): Promise<Launch> {
       const config = join(directory, 'framegate.yaml');
       writeFileSync(config, framegateConfig(port, context));
       const cli = framegateCli(name) ?? '';
-      const args = [...binFlags(cli), cli, 'run', '-c', config];
+      const args = [...binFlags(cli), ...context.framegateFlags, cli, 'run', '-c', config];
       return { program: process.execPath, args, port, floodPort: port, processes: 1 };
     }
   }

@@ -20,6 +20,8 @@ export interface RigOptions {
   readonly nodeFlags: readonly string[];
   /** A second backend and generator, for floods. */
   readonly withFlood: boolean;
+  /** V8 flags of framegate besides those of its bin: for profiles, never for figures. */
+  readonly framegateFlags?: readonly string[];
 }
 
 export class Rig {
@@ -77,6 +79,7 @@ export class Rig {
       floodBackendPort: this.floodBackendPort,
       sessionsMax,
       nodeFlags: this.options.nodeFlags,
+      framegateFlags: this.options.framegateFlags ?? [],
     });
   }
 

@@ -71,6 +71,18 @@ export const TRICKS: readonly Trick[] = [
     ],
   },
   {
+    // Never to be shipped: an unfinished write would send what other sessions read later. It shows what safety costs.
+    name: 'the copy itself (unsafe)',
+    edits: [
+      {
+        file: HANDLES,
+        search: 'const result = this.writeOwned(handle, scratch.view(end - start));',
+        replace: 'const result = this.writeOwned(handle, bytes.subarray(start, end));',
+      },
+      { file: HANDLES, search: 'bytes.copy(scratch.bytes, 0, start, end);', replace: '' },
+    ],
+  },
+  {
     name: 'views of the scratch kept by length',
     edits: [{ file: HANDLES, search: 'const VIEWS_MAX = 2_048;', replace: 'const VIEWS_MAX = 0;' }],
   },

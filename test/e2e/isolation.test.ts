@@ -253,7 +253,7 @@ const huge = { from_client: { max_message_size: '2GiB' }, from_backend: { max_me
 
 describe('memory of a proxy process', () => {
   test('a client that never reads while 1 GiB is pushed costs less than 2 MiB, and write_stall ends it', async () => {
-    const proxy = await startProcess({ limits: huge, timeouts: { write_stall: '2s' } });
+    const proxy = await startProcess({ limits: huge, timeouts: { write_stall: '2s', close: '30s' } });
     const before = await warmUp(proxy, 128 * MIB);
     const stuck = await proxy.open();
     const neighbour = await proxy.open();
