@@ -332,7 +332,7 @@ test('the program of the library section runs', async () => {
 });
 
 test('the open-file limits it names are those that are computed', () => {
-  const part = section('## Running it');
+  const part = section('## In production');
   const { max_sessions } = loaded('routes: [{ upstream: "builtin:echo" }]').limits;
   expect(part).toContain(`default of ${max_sessions} sessions needs a limit of ${openFilesNeededFor(max_sessions)}`);
   expect(part).toContain(`with 1024 it is lowered to ${sessionsMaxFor(1024)}`);
