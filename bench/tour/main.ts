@@ -36,9 +36,8 @@ async function main(argv: readonly string[]): Promise<number> {
   const backends = await startBackends();
   let proxy: ChildProcess | null = null;
   try {
-    const config = join(folder, 'config.yaml');
-    writeFileSync(config, JSON.stringify(configOf(backends)));
-    proxy = spawn(process.execPath, [...binFlags(CLI), CLI, 'run', '-c', config]);
+    writeFileSync(join(folder, 'config.yaml'), JSON.stringify(configOf(backends)));
+    proxy = spawn(process.execPath, [...binFlags(CLI), CLI, 'run', '-c', 'config.yaml'], { cwd: folder });
     const { port, admin } = await ready(proxy);
     const clients = await startClients(port);
     await delay(seconds * 1000);
@@ -55,7 +54,7 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 function configOf({ chat, ticks }: Backends): unknown {
-  const slow = { limits: { from_client: { messages_per_second: 10, on_rate_exceeded: 'drop' } } };
+  const slow = { compression: 'off', limits: { from_client: { messages_per_second: 10, on_rate_exceeded: 'drop' } } };
   return {
     listeners: [{ name: 'public', address: '127.0.0.1:0' }],
     routes: [
@@ -76,6 +75,9 @@ function ready(proxy: ChildProcess): Promise<{ port: number; admin: string }> {
   return new Promise((resolve, reject) => {
     const deadline = setTimeout(() => reject(new Error('framegate did not start')), READY_MS);
     let said = '';
+    proxy.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+      said += chunk;
+    });
     proxy.once('exit', () => reject(new Error(`framegate ended: ${said.slice(-2_000)}`)));
     proxy.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
       if (said.length > 10_000) return;

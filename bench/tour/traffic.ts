@@ -79,7 +79,7 @@ export async function startClients(port: number): Promise<{ stop(): void }> {
   );
   for (let i = 0; i < 5; i += 1) sockets.push(await open('/ticks'));
   const uploader = await open('/upload');
-  every(1_500, uploader, (turn) => payloadOf(64 * 1024 * (1 + (turn % 5)), turn));
+  every(1_500, uploader, (turn) => payloadOf(turn, 64 * 1024 * (1 + (turn % 5))));
   for (let i = 0; i < 3; i += 1) sockets.push(await open('/chat/lobby'));
   const stop = () => {
     for (const timer of timers) clearInterval(timer);
