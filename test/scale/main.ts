@@ -48,6 +48,7 @@ async function main(args: string[]): Promise<number> {
     return EXIT_USAGE;
   }
   endChildrenOnExit();
+  process.stdout.on('error', () => process.exit(1)); // nobody reads what is said
   return runAll(chosen, seed, share);
 }
 
