@@ -64,15 +64,19 @@ export class Subject {
     this.looksMax = options.looksMax;
   }
 
-  /** `config` has a listener named `test` and an admin listener; `files` stand beside it. */
-  static async start(task: Task, config: string, files: Readonly<Record<string, string>> = {}): Promise<Subject> {
+  /** `config` has a listener named `test` and an admin listener; `files` stand beside it; `flags` are Node's. */
+  static async start(
+    task: Task,
+    config: string,
+    { files = {}, flags = [] }: { files?: Readonly<Record<string, string>>; flags?: readonly string[] } = {},
+  ): Promise<Subject> {
     const folder = mkdtempSync(path.join(tmpdir(), 'framegate-scale-'));
     task.atEnd(() => rmSync(folder, { recursive: true, force: true }));
     for (const [name, text] of Object.entries(files)) writeFileSync(path.join(folder, name), text);
     const file = path.join(folder, 'config.yaml');
     writeFileSync(file, config);
     const env = { FRAMEGATE_TRANSPORT: process.env.FRAMEGATE_TRANSPORT };
-    const cli = new CliProcess(['run', '-c', file], { env, flags: FLAGS, deadlineMs: 60_000 });
+    const cli = new CliProcess(['run', '-c', file], { env, flags: [...FLAGS, ...flags], deadlineMs: 60_000 });
     // Nothing outlives this process, also when it is interrupted.
     const kill = () => {
       if (cli.isRunning) cli.signal('SIGKILL');
