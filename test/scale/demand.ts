@@ -46,3 +46,10 @@ export class Findings {
     this.say(`           ${what}: ${value}`);
   }
 }
+
+/** How often each value is there. */
+export function countsOf(values: readonly unknown[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const value of values) counts[String(value)] = (counts[String(value)] ?? 0) + 1;
+  return counts;
+}

@@ -2,7 +2,7 @@
 
 import type { BackendSession } from './backend-process.ts';
 import type { ClientSession } from './client-process.ts';
-import type { Demand, Findings, Task } from './demand.ts';
+import { countsOf, type Demand, type Findings, type Task } from './demand.ts';
 import { Backends, type Clients, startClients } from './peers.ts';
 import { Subject, until } from './subject.ts';
 
@@ -63,9 +63,13 @@ async function once(task: Task): Promise<void> {
     [reply.sessions.length, atBackend.size],
     [sessions, sessions],
   );
-  findings.equal('Close to each client', countsOf(reply.sessions, 'closeCode'), { 1012: sessions });
-  findings.equal('Close to each backend', countsOf([...atBackend.values()], 'closeCode'), { 1001: sessions });
-  findings.equal('end of each connection of a client', countsOf(reply.sessions, 'ended'), { FIN: sessions });
+  findings.equal('Close to each client', countsOf(reply.sessions.map((one) => one.closeCode)), { 1012: sessions });
+  findings.equal('Close to each backend', countsOf([...atBackend.values()].map((one) => one.closeCode)), {
+    1001: sessions,
+  });
+  findings.equal('end of each connection of a client', countsOf(reply.sessions.map((one) => one.ended)), {
+    FIN: sessions,
+  });
   checkSpread(findings, reply.sessions, { askedAt, spreadMs });
   checkMessages(findings, reply.sessions, atBackend);
   const { closed, cut, ms } = await subject.cli.waitForLog('drain.end');
@@ -142,10 +146,4 @@ function checkMessages(
     faults.length === 0 && sent > 0,
     faults.length === 0 ? `${sent} messages` : `${faults.length} sessions: ${faults.slice(0, 5).join('; ')}`,
   );
-}
-
-function countsOf<T>(items: readonly T[], key: keyof T): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const item of items) counts[String(item[key])] = (counts[String(item[key])] ?? 0) + 1;
-  return counts;
 }

@@ -27,6 +27,7 @@ export function checkLevels(
     findings.figure('resident memory', resident);
   }
   findings.figure('memory outside of the heap', outside);
+  findings.figure('compiled code', `${kib(before.code)} to ${kib(after.code)}`);
 }
 
 function kib(bytes: number): string {

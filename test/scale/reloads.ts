@@ -15,6 +15,11 @@ const EVERY_MS = 100;
 const WARM_UP_SHARE = 0.2;
 /** Each so many a signal asks for, not the admin listener. */
 const BY_SIGNAL_EACH = 10;
+/**
+ * Reading a config is much code that runs rarely: V8 learns about it and compiles it for thousands of reloads, which
+ * hides what a reload leaves behind. Without its optimiser it has learned all there is in the warm-up.
+ */
+const FLAGS = ['--no-opt', '--no-lazy-feedback-allocation'];
 
 export const reloads: Demand = {
   name: 'reloads',
@@ -90,7 +95,7 @@ async function startRig(task: Task): Promise<Rig> {
   const address = taken.address();
   const takenPort = address === null || typeof address === 'string' ? 0 : address.port;
   const files = { 'token.txt': 'first\n', 'ca.pem': certificates.ca };
-  const subject = await Subject.start(task, configText(ports, {}), files);
+  const subject = await Subject.start(task, configText(ports, {}), { files, flags: FLAGS });
   subject.token = 'first';
   const clients = startClients(task);
   const count = task.size(SESSIONS, 20);

@@ -16,6 +16,14 @@ import type { Task } from './demand.ts';
  * away, which would make the heap a matter of how often it was looked at.
  */
 const FLAGS = ['--inspect=127.0.0.1:0', '--no-flush-bytecode'];
+/** Evaluated in the process: a Level without its descriptors. */
+const LEVEL = `(() => {
+  const { heapUsed, external, rss } = process.memoryUsage();
+  const spaces = process.getBuiltinModule('v8').getHeapSpaceStatistics();
+  const codes = spaces.filter((one) => one.space_name.startsWith('code'));
+  const code = codes.reduce((sum, one) => sum + one.space_used_size, 0);
+  return { heap: heapUsed - code, code, external, resident: rss };
+})()`;
 const POLL_MS = 20;
 /** A heap has settled when three collections in a row leave it within this share. */
 const SETTLED_SHARE = 0.001;
@@ -24,7 +32,10 @@ const SETTLE_LOOKS_MAX = 40;
 
 /** Bytes after garbage collection, and open descriptors. */
 export interface Level {
+  /** Of the heap, all but `code`. */
   readonly heap: number;
+  /** What V8 has compiled. It goes on growing in a process that does nothing but be asked and collected. */
+  readonly code: number;
   readonly external: number;
   readonly resident: number;
   readonly descriptors: number;
@@ -53,18 +64,28 @@ export class Subject {
     this.looksMax = options.looksMax;
   }
 
-  /** `config` has a listener named `test` and an admin listener; `files` stand beside it. */
-  static async start(task: Task, config: string, files: Readonly<Record<string, string>> = {}): Promise<Subject> {
+  /** `config` has a listener named `test` and an admin listener; `files` stand beside it; `flags` are Node's. */
+  static async start(
+    task: Task,
+    config: string,
+    { files = {}, flags = [] }: { files?: Readonly<Record<string, string>>; flags?: readonly string[] } = {},
+  ): Promise<Subject> {
     const folder = mkdtempSync(path.join(tmpdir(), 'framegate-scale-'));
     task.atEnd(() => rmSync(folder, { recursive: true, force: true }));
     for (const [name, text] of Object.entries(files)) writeFileSync(path.join(folder, name), text);
     const file = path.join(folder, 'config.yaml');
     writeFileSync(file, config);
     const env = { FRAMEGATE_TRANSPORT: process.env.FRAMEGATE_TRANSPORT };
-    const cli = new CliProcess(['run', '-c', file], { env, flags: FLAGS, deadlineMs: 60_000 });
-    task.atEnd(async () => {
+    const cli = new CliProcess(['run', '-c', file], { env, flags: [...FLAGS, ...flags], deadlineMs: 60_000 });
+    // Nothing outlives this process, also when it is interrupted.
+    const kill = () => {
       if (cli.isRunning) cli.signal('SIGKILL');
+    };
+    process.on('exit', kill);
+    task.atEnd(async () => {
+      kill();
       await cli.exit();
+      process.off('exit', kill);
     });
     const portOf = async (listener: string) => {
       const { address } = await cli.waitForLog('listening', (line) => line.listener === listener);
@@ -118,8 +139,8 @@ export class Subject {
     let alike = 0;
     for (let look = 0; look < this.looksMax && alike < 2; look += 1) {
       await delay(SETTLE_PAUSE_MS);
-      const { heapUsed, external, rss } = await collected(await this.inspectorUrl());
-      const level = { heap: heapUsed, external, resident: rss, descriptors: readdirSync(folder).length };
+      const memory = await collected(await this.inspectorUrl());
+      const level = { ...memory, descriptors: readdirSync(folder).length };
       const isAlike = last !== null && Math.abs(level.heap - last.heap) <= last.heap * SETTLED_SHARE;
       alike = isAlike && level.descriptors === last?.descriptors ? alike + 1 : 0;
       last = level;
@@ -161,7 +182,7 @@ export async function until(what: string, deadlineMs: number, isSo: () => boolea
 }
 
 /** Two collections, since what the first one finalises only the second one frees, and what is left then. */
-async function collected(inspectorUrl: string): Promise<NodeJS.MemoryUsage> {
+async function collected(inspectorUrl: string): Promise<Omit<Level, 'descriptors'>> {
   const socket = new WebSocket(inspectorUrl, { perMessageDeflate: false });
   try {
     await new Promise<void>((resolve, reject) => {
@@ -179,8 +200,8 @@ async function collected(inspectorUrl: string): Promise<NodeJS.MemoryUsage> {
     };
     await call('HeapProfiler.collectGarbage');
     await call('HeapProfiler.collectGarbage');
-    const usage = await call('Runtime.evaluate', { expression: 'process.memoryUsage()', returnByValue: true });
-    return (usage as { result: { value: NodeJS.MemoryUsage } }).result.value; // what evaluate answers
+    const answer = await call('Runtime.evaluate', { expression: LEVEL, returnByValue: true });
+    return (answer as { result: { value: Omit<Level, 'descriptors'> } }).result.value; // what LEVEL gives
   } finally {
     const gone = new Promise((resolve) => socket.once('close', resolve));
     socket.close();
