@@ -43,6 +43,7 @@ export function frameStreams(side: Side, size: Size): CorpusCase[] {
   return [
     ...firstTwoBytes(size, mask),
     ...lengthForms(make),
+    ...sums(make),
     ...closes(size, make),
     ...orders(make),
     ...texts(make),
@@ -98,6 +99,32 @@ function lengthForms(make: (spec: FrameSpec) => Buffer): CorpusCase[] {
     }
   }
   return cases;
+}
+
+/** Fragments that fill a message to its cap on either side, and by one byte more. */
+function sums(make: (spec: FrameSpec) => Buffer): CorpusCase[] {
+  const pairs = [
+    ...[
+      [8_000, 2_000],
+      [8_000, 2_001],
+      [5_000, 5_000],
+      [5_000, 5_001],
+    ],
+    ...[
+      [16_000, 4_000],
+      [16_000, 4_001],
+      [10_000, 10_000],
+      [10_000, 10_001],
+    ],
+  ] as const;
+  return pairs.map(([first, second]) => ({
+    group: 'fragments of bytes',
+    variant: `${first}-${second}`,
+    bytes: Buffer.concat([
+      make({ opcode: Opcode.Binary, fin: false, payload: Buffer.alloc(first) }),
+      make({ opcode: Opcode.Continuation, payload: Buffer.alloc(second) }),
+    ]),
+  }));
 }
 
 function closes(size: Size, make: (spec: FrameSpec) => Buffer): CorpusCase[] {
