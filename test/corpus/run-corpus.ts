@@ -10,7 +10,7 @@ import { requestHeads } from './request-heads.ts';
 import { requestVerdict, verdictInCuts } from './request-verdict.ts';
 import { responseHeads } from './response-heads.ts';
 import { responseVerdict, responseVerdictInCuts, strictSwitchFault } from './response-verdict.ts';
-import { playWhole, type StreamOptions, streamVerdictInCuts } from './stream-verdict.ts';
+import { causeOf, type StreamOptions, streamVerdictInCuts } from './stream-verdict.ts';
 import { strictFault } from './strict-request.ts';
 
 export interface CorpusRun {
@@ -110,7 +110,7 @@ export async function runStreams(options: StreamOptions, size: Size, cutting: Cu
   for (const [index, one] of cases.entries()) {
     const { bytes } = one;
     const name = `${options.side}, ${nameOf(one)}`;
-    await recorder.cost(name, () => playWhole(bytes, options));
+    await recorder.cost(name, () => causeOf(bytes, options));
     // A session is dearer than a parser, and its verdicts in one cut differ less from those in another.
     const cuts = cutsOf(bytes.length, cutting, index).slice(0, cutting === 'few' ? 1 : undefined);
     recorder.attempt(name, () => streamVerdictInCuts(bytes, cuts, options));

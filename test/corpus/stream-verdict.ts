@@ -46,9 +46,9 @@ export function streamVerdictInCuts(bytes: Buffer, cuts: readonly number[], opti
   return whole.cause ?? '';
 }
 
-/** All of it in one read, and to the end of its session. */
-export function playWhole(bytes: Buffer, options: StreamOptions): void {
-  play([bytes], options);
+/** All of it in one read, and to the end of its session: the cause of that. */
+export function causeOf(bytes: Buffer, options: StreamOptions): string {
+  return play([bytes], options).cause ?? '';
 }
 
 function play(pieces: readonly Buffer[], options: StreamOptions): Outcome {
