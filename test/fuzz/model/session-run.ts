@@ -5,7 +5,7 @@ import { TimerWheel } from '../../../src/limits/timer-wheel.ts';
 import type { TransportReader } from '../../../src/net/transport.ts';
 import { RouteMetrics } from '../../../src/observe/metrics.ts';
 import type { EndCause } from '../../../src/protocol/end-causes.ts';
-import { Session } from '../../../src/session/session.ts';
+import { Session, type SessionOwner } from '../../../src/session/session.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { MemoryTransport } from '../../support/memory-transport.ts';
 import type { Random } from '../../support/random.ts';
@@ -24,7 +24,15 @@ export class World {
 }
 
 /** Breaks a session on purpose, before anything is done to it: what a check is for has to make it fail. */
-export type Sabotage = (parts: { session: Session; client: MemoryTransport; backend: MemoryTransport }) => void;
+export type Sabotage = (parts: SabotagedParts) => unknown;
+
+export interface SabotagedParts {
+  readonly world: World;
+  readonly session: Session;
+  readonly owner: SessionOwner;
+  readonly client: MemoryTransport;
+  readonly backend: MemoryTransport;
+}
 
 export interface RunOptions {
   readonly world: World;
@@ -138,18 +146,19 @@ export class SessionRun {
     const client = transport('client');
     const backend = transport('backend');
     const lifetimeShare = 0.9 + 0.1 * random.fraction();
+    const owner: SessionOwner = {
+      onSessionEnd: () => {
+        this.endCount += 1;
+      },
+      onSessionFault: (_, error) => this.faults.push(error),
+      onLimitHit() {},
+    };
     this.session = unrandomly((lifetimeShare - 0.9) / 0.1, () => {
       return new Session({
         clock,
         wheel,
         policy,
-        owner: {
-          onSessionEnd: () => {
-            this.endCount += 1;
-          },
-          onSessionFault: (_, error) => this.faults.push(error),
-          onLimitHit() {},
-        },
+        owner,
         client,
         backend,
         deflate: setup.deflate,
@@ -176,13 +185,13 @@ export class SessionRun {
     const script = (masked: boolean) => new PeerScript(random, { masked, ...setup });
     this.client = new Player(client, this.model.client, script(true), random.chance(0.7));
     this.backend = new Player(backend, this.model.backend, script(false), random.chance(0.7));
-    options.sabotage?.({ session: this.session, client, backend });
     this.actedAt = now;
     for (const direction of [metrics.fromClient, metrics.fromBackend]) {
       direction.bytes = 0;
       direction.textMessages = 0;
       direction.binaryMessages = 0;
     }
+    options.sabotage?.({ world, session: this.session, owner, client, backend });
   }
 
   /** All of it. Throws with what was wrong. */
