@@ -58,7 +58,9 @@ function longLength(random: Random): number {
 
 /** Twice the same line, one less or more, two in another order, one with another end, or a token where it tells. */
 function mutateLines(random: Random, bytes: Buffer, token: string): Buffer {
-  const lines = bytes.toString('latin1').split('\r\n');
+  const text = bytes.toString('latin1');
+  const end = text.includes('\r\n') ? '\r\n' : '\n';
+  const lines = text.split(end);
   const from = random.between(0, lines.length - 1);
   const to = random.between(0, lines.length - 1);
   const line = lines[from] ?? '';
@@ -80,17 +82,17 @@ function mutateLines(random: Random, bytes: Buffer, token: string): Buffer {
       break;
     case 5:
     case 6:
-      lines.splice(to, 0, token.replace(/\r\n$/, ''));
+      lines.splice(to, 0, token.replace(/\r?\n$/, ''));
       break;
     case 7:
       // Behind its name, a value of another line or none.
-      lines[from] = line.replace(/:.*/s, `:${token.replace(/^[^:]*:|\r\n$/g, '')}`);
+      lines[from] = line.replace(/:.*/s, `:${token.replace(/^[^:]*:|\r?\n$/g, '')}`);
       break;
     default: {
       const first = lines[0] ?? '';
       const at = random.between(0, first.length);
-      lines[0] = `${first.slice(0, at)}${token.replace(/\r\n$/, '')}${first.slice(at)}`;
+      lines[0] = `${first.slice(0, at)}${token.replace(/\r?\n$/, '')}${first.slice(at)}`;
     }
   }
-  return Buffer.from(lines.join('\r\n'), 'latin1');
+  return Buffer.from(lines.join(end), 'latin1');
 }
