@@ -10,7 +10,8 @@ import { type AcceptedRow, acceptanceTests, expectEnd, requestOf, sharedGate, wi
 
 const claims = [
   'X-Forwarded-For: 6.6.6.6',
-  'x-forwarded-for: 10.0.0.1, 127.0.0.1',
+  // Another address than the socket's at each end.
+  'x-forwarded-for: 10.0.0.1, 127.0.0.1, 10.0.0.2',
   'X-Real-IP: 6.6.6.6',
   'Forwarded: for=6.6.6.6;proto=https;host=evil',
   'X-Forwarded-Proto: https',
@@ -114,6 +115,8 @@ describe('a trusted proxy', () => {
     isClient('2001:db8::1', '[2001:DB8::1]:1234'),
     isClient('2001:db8::1', '2001:db8:0:0:0:0:0:1, fd00::1'),
     isClient('fe80::1', 'fe80::1%eth0'),
+    // No zone to Node, but a name of an interface.
+    isClient('fe80::1', 'fe80::1%br_lan'),
     isClient('9.9.9.9', '::ffff:9.9.9.9'),
     isClient('127.0.0.1', '[::1'),
     isClient('127.0.0.1', ':'.repeat(4000)),

@@ -1,6 +1,6 @@
 // What must hold of the table of mutants before any is run, and the edit itself. It runs nothing.
 
-import { isNode, parse, walk } from '../support/source.ts';
+import { parse, walk } from '../support/source.ts';
 import type { Mutant } from './mutants.ts';
 
 export interface MutantTable {
@@ -42,7 +42,7 @@ export function mutated({ search, replace }: Mutant, text: string): string {
   return text.replace(search, () => replace);
 }
 
-/** Names in `after` that are neither in `before` nor global, or why it cannot be parsed. */
+/** Names in `after` that are neither in `before` nor global, or why it cannot be parsed. Members of values are free. */
 function newNames(file: string, before: string, after: string): string[] {
   const known = namesIn(file, before);
   try {
@@ -54,8 +54,10 @@ function newNames(file: string, before: string, after: string): string[] {
 
 function namesIn(path: string, text: string): Set<string> {
   const names = new Set<string>();
-  walk(parse({ path, text }), (node) => {
-    if (isNode(node) && node.type === 'Identifier') names.add(String(node.name));
+  walk(parse({ path, text }), (node, parent) => {
+    const isMember = parent?.type === 'MemberExpression' && parent.property === node && parent.computed !== true;
+    const isKey = parent?.type === 'Property' && parent.key === node && parent.shorthand !== true;
+    if (node.type === 'Identifier' && !isMember && !isKey) names.add(String(node.name));
   });
   return names;
 }

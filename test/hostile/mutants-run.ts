@@ -17,7 +17,8 @@ const ALL_DEADLINE_MS = 600_000;
 const { values } = parseArgs({ options: { only: { type: 'string' }, jobs: { type: 'string' } } });
 const rows = listedRows(hostileReadme());
 const only = values.only?.split(',') ?? rows;
-const jobs = Number(values.jobs ?? Math.min(2, availableParallelism()));
+// Most of what a run does is waiting for an answer that the mutant holds back.
+const jobs = Number(values.jobs ?? 2 * availableParallelism());
 const tests = hostileTests().map((file) => ({
   file: file.path,
   rows: testedRows(file),

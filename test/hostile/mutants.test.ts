@@ -47,6 +47,9 @@ describe('these checks can fail', () => {
     expect(faultOf('n >')).toMatch(/^the replacement is not valid in src\/a\.ts: ./);
     expect(faultOf('m > 0')).toBe('the replacement is not valid in src/a.ts: m');
     expect(faultOf('isMore(n - Infinity)')).toBeNull();
+    expect(faultOf('n.constructor({ m: n })')).toBeNull();
+    expect(faultOf('n[m]')).toMatch(/: m$/);
+    expect(faultOf('n({ m })')).toMatch(/: m$/);
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { HeadStep, RequestHeadParser } from '../../src/protocol/http-head.ts';
 import {
   type AcceptedRow,
   acceptanceTests,
@@ -396,6 +397,19 @@ describe('time and size', () => {
     const room = HEAD_BYTES_MAX - withFields('X: ').length;
     const value = 'a'.repeat(room);
     await gate.accepts(withFields(`X: ${value}`), { passed: [`X: ${value}`] }, 'bytewise');
+  });
+
+  test('H23: a head of 512 KiB in one-byte segments takes a time that grows with it, not with its square', () => {
+    const bytes = Buffer.from(withFields(`X: ${'a'.repeat(2 ** 19)}`));
+    const parser = new RequestHeadParser({ headBytesMax: 2 ** 20, targetBytesMax: TARGET_BYTES_MAX, fieldsMax: 100 });
+    const startedAt = performance.now();
+    let step: HeadStep = HeadStep.NeedData;
+    for (let i = 0; i < bytes.length; i += 1) {
+      step = parser.feed(bytes, i, i + 1);
+      // A fiftieth of it is usual; with a square it is ten seconds at least.
+      if (i % 4096 === 0) expect(performance.now() - startedAt, `ms after ${i} bytes`).toBeLessThan(5_000);
+    }
+    expect(step).toBe(HeadStep.Done);
   });
 
   test('H24: a target over 8 KiB gets 414 on the byte that crosses the cap, before its line ends', async () => {

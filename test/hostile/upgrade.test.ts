@@ -277,6 +277,20 @@ describe('early bytes over the cap', () => {
     client.destroy();
   });
 
+  test('U13: connect still runs while the client is not read', async () => {
+    // The backend takes the connection and is silent where TLS begins.
+    const own = await startGate((url) => ({ routes: [{ name: 'test', upstream: url.replace('ws:', 'wss:') }] }));
+    own.dials += 1;
+    const client = await own.connect();
+    client.send(plain, Buffer.alloc(200 * 1024));
+    const server = await own.backend.nextConnection();
+    await own.settled();
+    own.clock.advance(5_100);
+    expect(await own.expectRefused(client, '504 backend_timeout')).toMatchObject({ cause: 'ETIMEDOUT' });
+    expect((await server.closed).fin).toBe(true);
+    expect(server.received.toString('latin1'), 'no early byte').not.toContain('\0'.repeat(1024));
+  });
+
   test('U13: upgrade still runs while the client is not read', async () => {
     const { client, server } = await gate.reaches(plain);
     client.send(Buffer.alloc(200 * 1024));
