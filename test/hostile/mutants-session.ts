@@ -63,6 +63,13 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     why: 'a head has to come in one piece',
   },
   {
+    row: 'B7',
+    file: 'src/protocol/head-parser.ts',
+    search: 'const members = this.valueClass;\n    let i = from;',
+    replace: 'const members = this.valueClass;\n    let i = this.base + this.mark;',
+    why: 'each piece is read from the start of its field again',
+  },
+  {
     row: 'B8',
     file: 'src/protocol/http-head.ts',
     search: 'headBytesMax: 16 * 1024,',
