@@ -171,7 +171,7 @@ class ProxyProcess implements Proxy {
     }
     await this.carrier.probe();
     this.drivenAt = this.clock.now();
-    this.driver = setInterval(() => this.drive(), WHEEL_DRIVE_MS);
+    this.driver = setInterval(() => setImmediate(() => this.drive()), WHEEL_DRIVE_MS);
     this.log.event('info', 'start', {
       ...this.options.about,
       workers: 1,
@@ -380,10 +380,12 @@ class ProxyProcess implements Proxy {
   }
 
   /**
-   * After a pause of the whole process what peers sent meanwhile is unread yet: deadlines are looked at one turn later,
-   * so that nobody is cut off for a silence of our own.
+   * Comes as an immediate: libuv runs timers before it reads, immediates after, so what peers sent while the event loop
+   * was busy has been read. After a pause of the whole process deadlines are looked at one turn later still: what was
+   * on its way to us has arrived then. Nobody is cut off for a silence of our own.
    */
   private drive(): void {
+    if (this.driver === null) return;
     const now = this.clock.now();
     const wasAsleep = now - this.drivenAt > ASLEEP_MS;
     this.drivenAt = now;

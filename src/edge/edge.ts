@@ -14,8 +14,11 @@ import { Gates, type GatesOptions, type Seat } from './gates.ts';
 import type { SessionRecord } from './session-record.ts';
 import type { Snapshot } from './snapshot.ts';
 
-/** Connections over `max_sessions` that are told so: half of the smallest descriptor reserve. More are cut off. */
-const TURNED_AWAY_MAX = 16;
+/**
+ * Connections over `max_sessions` that are told so; more are cut off. They live on the descriptors kept in reserve: at
+ * least 32, of which Node and the listeners take about twenty.
+ */
+const TURNED_AWAY_MAX = 8;
 
 /** Where a connection came in. */
 export interface EdgeListener {

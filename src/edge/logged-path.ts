@@ -1,4 +1,5 @@
 // How a request's path stands in the log: tokens travel in paths and queries, so the config says how much is shown.
+// And how whatever may hold user information does: without it.
 
 import type { LogConfig } from '../config/schema.ts';
 
@@ -24,4 +25,16 @@ export function loggedPath(options: PathToLog): string {
       return equalsAt < 0 ? '***' : `${pair.slice(0, equalsAt)}=***`;
     });
   return `${path}?${names.join('&')}`;
+}
+
+/**
+ * Without what may be a password (RFC 3986 3.2.1): all up to the last @ behind the scheme. A Host or a target with one
+ * is refused, and its line would tell it. In a path, which begins with a single slash, @ is a byte like any other.
+ */
+export function withoutUserinfo(text: string): string {
+  const at = text.lastIndexOf('@');
+  if (at < 0 || /^\/(?!\/)/.test(text)) return text;
+  const slashesAt = text.indexOf('//');
+  const start = slashesAt < 0 || slashesAt > at ? 0 : slashesAt + 2;
+  return `${text.slice(0, start)}***${text.slice(at)}`;
 }

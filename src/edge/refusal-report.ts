@@ -5,7 +5,7 @@ import type { RouteMetrics } from '../observe/metrics.ts';
 import type { RequestHead } from '../protocol/http-head.ts';
 import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
 import type { Edge } from './edge.ts';
-import { loggedPath } from './logged-path.ts';
+import { loggedPath, withoutUserinfo } from './logged-path.ts';
 import type { Opened, OpeningProgress } from './opening.ts';
 import type { SessionFacts } from './session-record.ts';
 import type { Route } from './snapshot.ts';
@@ -146,9 +146,9 @@ export class RefusalReport {
       listener: this.listener,
       client: this.client,
       peer: this.peer === this.client ? undefined : this.peer,
-      host: cut(this.host),
+      host: shown(this.host),
       path: this.shownPath(),
-      origin: cut(this.origin),
+      origin: shown(this.origin),
       user_agent: cut(this.userAgent),
       route: route?.config.name,
       upstream: route?.upstream.name,
@@ -162,12 +162,16 @@ export class RefusalReport {
     if (this.path === undefined) return undefined;
     const { log } = this.edge.snapshot.config;
     const pattern = this.route?.config.match.path ?? null;
-    return cut(loggedPath({ path: this.path, query: this.query, pattern, log }));
+    return cut(loggedPath({ path: withoutUserinfo(this.path), query: this.query, pattern, log }));
   }
 }
 
 function fieldOf(head: Pick<RequestHead, 'fields'>, name: string): string | undefined {
   return head.fields.find((field) => field.lower === name)?.value;
+}
+
+function shown(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : cut(withoutUserinfo(text));
 }
 
 /** Heads are latin1, so a character is a byte. */

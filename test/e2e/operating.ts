@@ -8,6 +8,7 @@ import { defaultDeadlineMs } from '../support/raw-peer.ts';
 
 export interface AdminAnswer {
   readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
   readonly body: string;
   /** The body parsed; null when it is no JSON. */
   readonly json: unknown;
@@ -19,15 +20,17 @@ export function askAdmin(running: Pick<RunningProxy, 'proxy'>, line: string): Pr
   return askAdminAt(typeof address === 'string' ? 0 : address.port, line);
 }
 
-export async function askAdminAt(port: number, line: string): Promise<AdminAnswer> {
-  const socket = net.connect(port, '127.0.0.1');
+/** A port of this machine or the path of a unix socket; each of the `fields` is a line. */
+export async function askAdminAt(where: number | string, line: string, ...fields: string[]): Promise<AdminAnswer> {
+  const socket = typeof where === 'string' ? net.connect(where) : net.connect(where, '127.0.0.1');
   socket.on('error', () => {});
   atTestEnd(() => {
     socket.destroy();
   });
-  socket.write(`${line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
-  const { status, body } = parseReply(await readAll(socket));
-  return { status, body, json: body.startsWith('{') || body.startsWith('[') ? JSON.parse(body) : null };
+  const named = fields.some((field) => /^host:/i.test(field)) ? [] : ['Host: localhost'];
+  socket.write(`${[`${line} HTTP/1.1`, ...named, ...fields, 'Connection: close'].join('\r\n')}\r\n\r\n`);
+  const { status, headers, body } = parseReply(await readAll(socket));
+  return { status, headers, body, json: body.startsWith('{') || body.startsWith('[') ? JSON.parse(body) : null };
 }
 
 /** Whether somebody accepts connections there. */

@@ -165,9 +165,9 @@ describe('connections', () => {
     const client = await rig.open();
     expect(rig.listener).toEqual([1, 1, {}]);
     const more = Array.from({ length: 20 }, () => rig.connect());
-    // Sixteen are told, the others are cut off.
-    expect(rig.listener).toEqual([21, 17, { too_many_sessions: 20 }]);
-    expect(rig.handshakes).toEqual([{ ok: 1 }, { too_many_sessions: 16 }]);
+    // Eight are told, the others are cut off.
+    expect(rig.listener).toEqual([21, 9, { too_many_sessions: 20 }]);
+    expect(rig.handshakes).toEqual([{ ok: 1 }, { too_many_sessions: 8 }]);
     for (const one of more) {
       one.fin();
       one.pump();

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { askAdmin } from '../e2e/operating.ts';
 import { deadUrl } from '../support/dead.ts';
 import { oneRoute, startProxy } from '../support/harness.ts';
+import { parseMetrics } from '../support/metrics-text.ts';
 import { RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import type { RawPeer } from '../support/raw-peer.ts';
@@ -8,6 +10,7 @@ import { binary, closeFrame, continuation, ping, text, upgradeRequest } from '..
 import {
   as,
   bothSides,
+  closeCleanly,
   endLine,
   endsOf,
   noTraffic,
@@ -131,7 +134,9 @@ describe('peers that hang', () => {
     const pair = await openPair({ route: { limits, timeouts: { write_stall: '400ms' } } });
     const { client, server, running } = pair;
     server.pause();
-    client.send(binary(Buffer.alloc(big, 1), { mask: Buffer.alloc(4) }));
+    const message = binary(Buffer.alloc(big, 1), { mask: Buffer.alloc(4) });
+    const held = process.memoryUsage().arrayBuffers;
+    client.send(message);
     const told = client.nextClose();
     const neighbour = await openSession(running, pair.backend);
     for (let i = 0; i < 20; i++) {
@@ -141,6 +146,7 @@ describe('peers that hang', () => {
     // Kernel buffers and 256 KiB took their part; the rest never left the client.
     expect(client.socket.writableLength).toBeGreaterThan(2 ** 20);
     expect(await told).toEqual({ code: 1012, reason: 'write_stall' });
+    expect(process.memoryUsage().arrayBuffers - held).toBeLessThan(4 * 2 ** 20);
     client.send(closeFrame(1012, '', { mask: true }));
     await client.ended;
     client.end();
@@ -173,6 +179,33 @@ describe('peers that hang', () => {
     expect(backends.map(({ connections }) => connections)).toEqual([1, 0]);
     const spoilt = { status: 504, error: 'backend_timeout', cause: 'upgrade' };
     await expectRefusedLine(running, spoilt, { target: 't0', upstream: 'pool' });
+  });
+
+  test('E19: no local port is 503, and no fault of the target; the next source address has its turn', async () => {
+    const backend = await RawBackend.listen();
+    // RFC 5737: an address that no machine has; the system says EADDRNOTAVAIL, as when all ports are taken.
+    const pool = { targets: [{ name: 'one', url: backend.url }], local_addresses: ['192.0.2.1', '127.0.0.1'] };
+    const running = await startProxy({
+      routes: [{ name: 'test', upstream: 'pool' }],
+      upstreams: { pool },
+      admin: { address: '127.0.0.1:0' },
+    });
+    const refused = await RawClient.connect(running.port);
+    refused.send(Buffer.concat([upgradeRequest({ path: '/chat' }), earlyFrame]));
+    await takeRefusal(refused, 503, 'no_local_port');
+    expect(backend.connections).toBe(0);
+    const spoilt = { status: 503, error: 'no_local_port', cause: 'EADDRNOTAVAIL' };
+    await expectRefusedLine(running, spoilt, { target: 'one', upstream: 'pool' });
+    await closeCleanly(await openSession(running, backend));
+    const metrics = parseMetrics((await askAdmin(running, 'GET /metrics')).body);
+    expect(metrics.get('framegate_target_up')?.samples).toMatchObject([{ value: 1 }]);
+    const dials = metrics
+      .get('framegate_target_dials_total')
+      ?.samples.map((one) => [one.labels.get('result'), one.value]);
+    expect(dials?.sort()).toEqual([
+      ['no_local_port', 1],
+      ['ok', 1],
+    ]);
   });
 
   test('E4: a dial that fails before a byte was sent goes to the next target', async () => {

@@ -224,6 +224,31 @@ describe.each(bothSides)('frames from the %s that break RFC 6455', (side) => {
     });
   });
 
+  test('F14: 10.4: 100,000 allowed fragments, empty or of one byte, are held by nobody', async () => {
+    const pair = await openPair(limited({ max_fragments: 1_000_000 }));
+    const { culprit, other } = endsOf(pair, side);
+    const parts = ['', 'b'].map((payload) => continuation(payload, { ...own, fin: false }));
+    const flood = Buffer.concat(Array.from({ length: 100_000 }, (_, i) => parts[i % 2] ?? Buffer.alloc(0)));
+    other.keep(false);
+    const before = other.bytesReceived;
+    const held = process.memoryUsage().arrayBuffers;
+    const first = text('a', { ...own, fin: false });
+    culprit.send(first, flood);
+    await other.receivedBytes(before + first.length + flood.length);
+    expect(process.memoryUsage().arrayBuffers - held).toBeLessThan(4 * 2 ** 20);
+    culprit.send(continuation('', own));
+    await other.receivedBytes(before + first.length + flood.length + continuation('', own).length);
+  });
+
+  test('F10: 10.4: a header that announces a GiB which is allowed costs nothing until its bytes come', async () => {
+    const pair = await openPair(limited({ max_message_size: '1GiB' }));
+    const held = process.memoryUsage().arrayBuffers;
+    const header = headerOnly(side, Opcode.Binary, 2 ** 30);
+    endsOf(pair, side).culprit.send(header);
+    expect(await endsOf(pair, side).other.readBytes(header.length)).toEqual(header);
+    expect(process.memoryUsage().arrayBuffers - held).toBeLessThan(4 * 2 ** 20);
+  });
+
   test('F14: 10.4: endless fragments of one byte get 1008 at max_fragments', async () => {
     const more = Array.from({ length: 49 }, () => continuation('b', { ...own, fin: false }));
     await expectLimit(side, continuation('c', own), tooManyFragments, {
@@ -529,7 +554,7 @@ describe.each(bothSides)('frames from the %s that pass', (side) => {
     await expectCulprit({ ...validated, culprit: side, good: split, bad, ...told, counted: two });
   });
 
-  test('F22: 8.1: with validate_utf8 the first impossible byte decides, and a character may be cut anywhere', async () => {
+  test('F22: 8.1: with validate_utf8 the first impossible byte decides; a character may be cut anywhere', async () => {
     const pair = await openPair(validated);
     const { culprit, other } = endsOf(pair, side);
     const legal = Buffer.concat([

@@ -2,40 +2,17 @@
 // The process is a real one, started as its users start it.
 
 import { once } from 'node:events';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import * as net from 'node:net';
-import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { askAdminAt, until } from '../e2e/operating.ts';
+import { askAdminAt, isOpen, until } from '../e2e/operating.ts';
 import { connectWs, type Inbox } from '../e2e/ws-pair.ts';
 import { atTestEnd } from '../support/cleanup.ts';
-import { type CliProcess, startCli } from '../support/cli-process.ts';
 import { RawClient } from '../support/raw-client.ts';
-
-const PROCESS_MS = 60_000;
-
-interface Running {
-  readonly cli: CliProcess;
-  readonly file: string;
-  readonly port: number;
-}
-
-function folder(): string {
-  const made = mkdtempSync(path.join(tmpdir(), 'framegate-operations-'));
-  atTestEnd(() => rmSync(made, { recursive: true, force: true }));
-  return made;
-}
+import { upgradeRequest } from '../support/wire.ts';
+import { folder, PROCESS_MS, portOf, type Running, startRunning } from './command.ts';
 
 function configText(idle: string, more = ''): string {
   return [
@@ -47,21 +24,8 @@ function configText(idle: string, more = ''): string {
   ].join('\n');
 }
 
-async function start(
-  text = configText('1h'),
-  args: readonly string[] = [],
-  file = path.join(folder(), 'a.yaml'),
-): Promise<Running> {
-  writeFileSync(file, text);
-  const transport = process.env.FRAMEGATE_TRANSPORT;
-  const cli = startCli(['run', '-c', file, ...args], { env: { FRAMEGATE_TRANSPORT: transport }, deadlineMs: 30_000 });
-  const { address } = await cli.waitForLog('listening', (line) => line.listener === 'test');
-  return { cli, file, port: portIn(address) };
-}
-
-function portIn(address: unknown): number {
-  return Number(/:(\d+)$/.exec(String(address))?.[1]);
-}
+const start = (text = configText('1h'), args: readonly string[] = [], file?: string): Promise<Running> =>
+  startRunning(text, args, file);
 
 async function echoes(client: Inbox, message: string): Promise<void> {
   client.socket.send(message);
@@ -121,9 +85,7 @@ describe('E12: a reload of a config that cannot be used', () => {
       const takenPort = address === null || typeof address === 'string' ? 0 : address.port;
       const admin = 'admin: { address: "127.0.0.1:0" }';
       const running = await start(configText('1h', admin));
-      const adminPort = portIn(
-        (await running.cli.waitForLog('listening', (line) => line.listener === 'admin')).address,
-      );
+      const adminPort = await portOf(running.cli, 'admin');
       const both = configText('2h', admin).replace(
         '"127.0.0.1:0" }]',
         `"127.0.0.1:0" }, { address: "127.0.0.1:${takenPort}" }]`,
@@ -256,7 +218,7 @@ describe('E14: a file that changes in every way files do', () => {
 });
 
 describe('E15: a signal to end with sessions open', () => {
-  const drain = 'drain: { delay: 0s, grace: 0s, spread: 1s, timeout: 20s }';
+  const drain = 'drain: { delay: 0s, grace: 0s, spread: 3s, timeout: 20s }';
 
   test(
     'E15: every client of 200 gets 1012, spread, and what was sent to it before; exit code 0',
@@ -278,9 +240,38 @@ describe('E15: a signal to end with sessions open', () => {
       // Evenly: each quarter of the time has its share, whatever the jitter.
       const first = closedAt[0] ?? 0;
       const quarters = [0, 1, 2, 3].map(
-        (at) => closedAt.filter((time) => Math.floor(Math.min(999, time - first) / 250) === at).length,
+        (at) => closedAt.filter((time) => Math.floor(Math.min(2999, time - first) / 750) === at).length,
       );
       for (const count of quarters) expect(count).toBeGreaterThan(10);
+    },
+    PROCESS_MS,
+  );
+
+  test(
+    'E15: delay, grace, spread and timeout: not ready but accepting, then refusing, then Closes, then the cut; exit 0',
+    async () => {
+      const times = 'drain: { delay: 1s, grace: 1s, spread: 500ms, timeout: 4s }';
+      const running = await start(configText('1h', `${times}\nadmin: { address: "127.0.0.1:0" }`));
+      const adminPort = await portOf(running.cli, 'admin');
+      const client = await connectWs(running.port);
+      // Answers no Close, and so is there at the end.
+      const deaf = await RawClient.connect(running.port, { deadlineMs: 20_000 });
+      await deaf.upgrade();
+      const inFlight = await RawClient.connect(running.port, { deadlineMs: 20_000 });
+      inFlight.send('GET / HTTP/1.1\r\n');
+      running.cli.signal('SIGTERM');
+      await running.cli.waitForLog('drain.begin');
+      expect(await askAdminAt(adminPort, 'GET /readyz')).toMatchObject({ status: 503, json: { status: 'draining' } });
+      await echoes(await connectWs(running.port), 'delay: still accepting');
+      await until('grace: nobody is accepted', async () => !(await isOpen(running.port)));
+      inFlight.send(upgradeRequest().subarray('GET / HTTP/1.1\r\n'.length));
+      expect((await inFlight.readResponse()).json()).toMatchObject({ status: 503, error: 'draining' });
+      await echoes(client, 'grace: sessions go on');
+      expect(await client.closed()).toEqual({ code: 1012, reason: 'server restart' });
+      expect(await deaf.nextClose()).toEqual({ code: 1012, reason: 'server restart' });
+      expect(await running.cli.exit()).toMatchObject({ code: 0, stderr: '' });
+      expect(await running.cli.waitForLog('drain.end')).toMatchObject({ level: 'warn', closed: 2, cut: 1 });
+      await deaf.closed;
     },
     PROCESS_MS,
   );
@@ -304,9 +295,7 @@ describe('E15: a signal to end with sessions open', () => {
     'E15: POST /api/v1/drain ends the process as TERM does; a TERM then cuts nothing short twice',
     async () => {
       const running = await start(configText('1h', 'drain: { spread: 0s }\nadmin: { address: "127.0.0.1:0" }'));
-      const adminPort = portIn(
-        (await running.cli.waitForLog('listening', (line) => line.listener === 'admin')).address,
-      );
+      const adminPort = await portOf(running.cli, 'admin');
       const client = await connectWs(running.port);
       expect(await askAdminAt(adminPort, 'POST /api/v1/drain')).toMatchObject({ status: 202 });
       expect(await client.closed()).toEqual({ code: 1012, reason: 'server restart' });
@@ -339,6 +328,26 @@ describe('E16: signals', () => {
     PROCESS_MS,
   );
 });
+
+test(
+  "E30: a fault in nobody's session: the process says why, tells every client to come back, and ends with 1",
+  async () => {
+    const code = "process.on('SIGWINCH', () => { throw new Error('made up'); })";
+    const env = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(code)}` };
+    const text = configText('1h', 'drain: { spread: 0s }');
+    const running = await startRunning(text, [], undefined, { env });
+    const clients = await crowd(running.port, 5);
+    running.cli.signal('SIGWINCH');
+    for (const client of clients) expect(await client.closed()).toEqual({ code: 1012, reason: 'server restart' });
+    const exit = await running.cli.exit();
+    expect(exit).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('framegate: internal error, ending: Error: made up'),
+    });
+    expect(await running.cli.waitForLog('drain.begin')).toMatchObject({ why: 'internal error', sessions: 5 });
+  },
+  PROCESS_MS,
+);
 
 async function crowd(port: number, count: number, path = '/'): Promise<Inbox[]> {
   const clients: Inbox[] = [];

@@ -3,11 +3,21 @@
 
 import { expect } from 'vitest';
 import type { ConfigInput, ProxyOptions } from '../../src/proxy.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { oneRoute, type RunningProxy, startProxy } from '../support/harness.ts';
 import { type BackendConnection, RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import type { RawPeer } from '../support/raw-peer.ts';
-import { type CloseStatus, closeFrame, closeOf, type FrameOptions, frame, Opcode, text } from '../support/wire.ts';
+import {
+  type CloseStatus,
+  closeFrame,
+  closeOf,
+  type FrameOptions,
+  frame,
+  Opcode,
+  text,
+  upgradeRequest,
+} from '../support/wire.ts';
 
 export type Side = 'client' | 'backend';
 export const bothSides: readonly Side[] = ['client', 'backend'];
@@ -52,6 +62,38 @@ export async function openSession(
   const server = await backend.nextSession(options.answer ?? {});
   expect((await opened).status).toBe(101);
   return { client, server };
+}
+
+export interface Timed {
+  readonly pair: Pair;
+  readonly clock: FakeClock;
+  readonly pass: (ms: number) => Promise<void>;
+}
+
+/** A session through a proxy whose clock moves by `pass` only; that comes back when the timers have seen it. */
+export async function openTimed(route: NonNullable<PairOptions['route']>): Promise<Timed> {
+  const clock = new FakeClock();
+  const backend = await RawBackend.listen();
+  const ticks = await RawBackend.listen();
+  const running = await startProxy(
+    {
+      routes: [
+        { name: 'test', upstream: backend.url, ...route },
+        { name: 'tick', match: { path: '/tick' }, upstream: ticks.url, timeouts: { open: '1ms' } },
+      ],
+    },
+    { clock },
+  );
+  const pass = async (ms: number) => {
+    // A handshake that is due at once, as soon as time goes on.
+    const tick = await RawClient.connect(running.port);
+    tick.send(upgradeRequest({ path: '/tick' }));
+    await ticks.nextConnection();
+    clock.advance(ms);
+    await tick.ended;
+    tick.destroy();
+  };
+  return { pair: { running, backend, ...(await openSession(running, backend)) }, clock, pass };
 }
 
 export function endsOf(pair: Pick<Pair, 'client' | 'server'>, culprit: Side): { culprit: RawPeer; other: RawPeer } {

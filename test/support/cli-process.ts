@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { atTestEnd } from './cleanup.ts';
 import { type LogLine, LogTap } from './log-tap.ts';
@@ -18,6 +19,12 @@ export interface CliOptions {
   /** Added to the environment; undefined removes. */
   env?: Readonly<Record<string, string | undefined>>;
   deadlineMs?: number;
+  /** The limit on open files that it runs under. */
+  openFiles?: number;
+  /** Descriptors that it is started with and has no use for. */
+  idleDescriptors?: number;
+  /** A descriptor to write to instead of a pipe that is read here: then there are no `logs`. */
+  stdout?: number;
 }
 
 export interface CliExit {
@@ -39,11 +46,17 @@ export class CliProcess {
   constructor(args: readonly string[], options: CliOptions = {}) {
     this.deadlineMs = options.deadlineMs ?? 15_000;
     this.tap = new LogTap(this.deadlineMs);
-    this.child = spawn(process.execPath, ['--single-threaded', '--max-semi-space-size=2', cliPath, ...args], {
+    const node = [process.execPath, '--single-threaded', '--max-semi-space-size=2', cliPath, ...args];
+    // The shell becomes the program: the process id stays the same.
+    const limited = ['sh', '-c', `ulimit -n ${options.openFiles}; exec "$0" "$@"`, ...node];
+    const [program = '', ...rest] = options.openFiles === undefined ? node : limited;
+    const nowhere = openSync('/dev/null', 'r');
+    this.child = spawn(program, rest, {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: ['pipe', options.stdout ?? 'pipe', 'pipe', ...Array<number>(options.idleDescriptors ?? 0).fill(nowhere)],
     });
+    closeSync(nowhere);
     this.child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
       this.stdout += chunk;
       this.tap.write(chunk);
@@ -96,6 +109,19 @@ export class CliProcess {
   async waitForStderr(text: string): Promise<void> {
     const signal = AbortSignal.timeout(this.deadlineMs);
     while (!this.stderr.includes(text)) await once(this.child, 'told', { signal });
+  }
+
+  /** How many descriptors it has open (Linux). */
+  openDescriptors(): number {
+    return readdirSync(`/proc/${this.child.pid}/fd`).length;
+  }
+
+  /** Milliseconds of processor time that it has used (Linux). */
+  cpuMs(): number {
+    const stat = readFileSync(`/proc/${this.child.pid}/stat`, 'latin1');
+    // proc(5): the name in parentheses may hold blanks; utime and stime are fields 14 and 15, in ticks of 10 ms.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return 10 * (Number(fields[11]) + Number(fields[12]));
   }
 
   signal(name: NodeJS.Signals): void {
