@@ -189,7 +189,8 @@ const handshake: readonly Mutant[] = [
   connection(
     'U17',
     'state.discarded += end - start;',
-    'this.readHead(new RequestHeadParser({ headBytesMax: 16384, targetBytesMax: 8192, fieldsMax: 100 }), bytes, start, end);',
+    'this.readHead(new RequestHeadParser({ headBytesMax: 16384, targetBytesMax: 8192, fieldsMax: 100 }), ' +
+      'bytes, start, end);',
   ),
 ];
 
