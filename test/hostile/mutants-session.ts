@@ -735,6 +735,13 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     replace: 'throw error;',
   },
   {
+    row: 'E31',
+    file: 'src/session/peer.ts',
+    search: 'spill.copy(bytes, from);',
+    replace: '',
+    why: 'what one read left over is lost',
+  },
+  {
     row: 'E33',
     file: 'src/admin/server.ts',
     search: 'if (this.left < 1) return false;',
