@@ -43,7 +43,11 @@ describe.each(bothSides)('a %s that is gone without a FIN', (side) => {
     await pass(1);
     const asked = await gone.nextFrame();
     expect([asked.opcode, asked.payload.length]).toEqual([Opcode.Ping, 8]);
-    await pass(4_900);
+    await pass(2_000);
+    // That the kernel takes what is sent to it shows nothing.
+    other.send(text('is it there?', as(otherOf(side))));
+    expect((await gone.nextFrame()).payload.toString()).toBe('is it there?');
+    await pass(2_900);
     expect([other.unread.length, gone.finSeen]).toEqual([0, false]);
     await pass(200);
     expect((await other.nextClose()).code).toBe(told[side].code);
