@@ -748,12 +748,6 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
-    row: 'E33',
-    file: 'src/admin/server.ts',
-    search: 'const late = setTimeout(() => response.destroy(), this.timeoutMs);',
-    replace: 'const late = undefined;',
-  },
-  {
     row: 'E34',
     file: 'src/edge/connection.ts',
     search: "if (namesInstance(head, edge.instanceId)) return 'loop';",
