@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { HeadStep, ResponseHeadParser } from '../../src/protocol/http-head.ts';
 import { oneRoute, startProxy } from '../support/harness.ts';
 import { RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -353,6 +354,18 @@ describe('the head of the answer in pieces and out of bounds', () => {
     const head = await client.readHead();
     expect([head.status, head.field('x-one'), head.field('x-two')]).toEqual([101, '1', '2']);
     expect((await client.nextFrame()).payload.toString()).toBe('one');
+  });
+
+  test('B7: 9112 2.2: a head of 512 KiB byte by byte takes a time that grows with it, not with its square', () => {
+    const bytes = Buffer.from(withLines(`X: ${'a'.repeat(2 ** 19)}`)(exampleKey));
+    const parser = new ResponseHeadParser({ headBytesMax: 2 ** 20, lineBytesMax: 2 ** 20, fieldsMax: 100 });
+    const startedAt = performance.now();
+    let step: HeadStep = HeadStep.NeedData;
+    for (let i = 0; i < bytes.length; i += 1) {
+      step = parser.feed(bytes, i, i + 1);
+      if (i % 4096 === 0) expect(performance.now() - startedAt, `ms after ${i} bytes`).toBeLessThan(5_000);
+    }
+    expect(step).toBe(HeadStep.Done);
   });
 
   const padded = (bytes: number) => (key: string) => {

@@ -134,7 +134,9 @@ describe('peers that hang', () => {
     const pair = await openPair({ route: { limits, timeouts: { write_stall: '400ms' } } });
     const { client, server, running } = pair;
     server.pause();
-    client.send(binary(Buffer.alloc(big, 1), { mask: Buffer.alloc(4) }));
+    const message = binary(Buffer.alloc(big, 1), { mask: Buffer.alloc(4) });
+    const held = process.memoryUsage().arrayBuffers;
+    client.send(message);
     const told = client.nextClose();
     const neighbour = await openSession(running, pair.backend);
     for (let i = 0; i < 20; i++) {
@@ -144,6 +146,7 @@ describe('peers that hang', () => {
     // Kernel buffers and 256 KiB took their part; the rest never left the client.
     expect(client.socket.writableLength).toBeGreaterThan(2 ** 20);
     expect(await told).toEqual({ code: 1012, reason: 'write_stall' });
+    expect(process.memoryUsage().arrayBuffers - held).toBeLessThan(4 * 2 ** 20);
     client.send(closeFrame(1012, '', { mask: true }));
     await client.ended;
     client.end();

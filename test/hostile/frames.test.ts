@@ -554,7 +554,7 @@ describe.each(bothSides)('frames from the %s that pass', (side) => {
     await expectCulprit({ ...validated, culprit: side, good: split, bad, ...told, counted: two });
   });
 
-  test('F22: 8.1: with validate_utf8 the first impossible byte decides, and a character may be cut anywhere', async () => {
+  test('F22: 8.1: with validate_utf8 the first impossible byte decides; a character may be cut anywhere', async () => {
     const pair = await openPair(validated);
     const { culprit, other } = endsOf(pair, side);
     const legal = Buffer.concat([

@@ -22,7 +22,7 @@ const jobs = Number(values.jobs ?? 2 * availableParallelism());
 const tests = hostileTests().map((file) => ({
   file: file.path,
   rows: testedRows(file),
-  built: file.text.includes('/cli-process.ts'),
+  built: /\/(?:cli-process|command)\.ts'/.test(file.text),
 }));
 const copies: ProjectCopy[] = [];
 process.on('exit', () => {

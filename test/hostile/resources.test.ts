@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { RawPeer } from '../support/raw-peer.ts';
-import { binary, closeFrame, Opcode, parseFrames, ping, pong, text } from '../support/wire.ts';
+import { binary, closeFrame, ping, pong, text } from '../support/wire.ts';
 import {
   as,
   bothSides,
@@ -174,58 +173,6 @@ describe('D6: silence', () => {
       close_code_client: 1001,
       close_code_backend: 1001,
       clean: false,
-    });
-  });
-});
-
-describe('peers that are gone without a word', () => {
-  /** What `gone` got: one ping of ours, and no Close. */
-  function expectPinged(gone: RawPeer, isMasked: boolean): void {
-    const ours = parseFrames(gone.unread).filter((one) => one.opcode >= Opcode.Close);
-    expect(ours.map((one) => [one.opcode, one.masked])).toEqual([[Opcode.Ping, isMasked]]);
-  }
-
-  test('E8: a client that vanished is noticed after 50 s at the default settings; the backend gets 1001', async () => {
-    const { pair, pass } = await openTimed({});
-    const { client, server, running } = pair;
-    client.pause();
-    for (const ms of [29_999, 1, 19_999]) await pass(ms);
-    expect([server.unread.length, running.logsOf('session.end').length]).toEqual([0, 0]);
-    await pass(1);
-    expect(await server.nextClose()).toEqual({ code: 1001, reason: 'pong' });
-    server.send(closeFrame(1001));
-    server.end();
-    client.resume();
-    await Promise.all([client.closed, server.closed]);
-    expectPinged(client, false);
-    expect(await endLine(running)).toMatchObject({ by: 'client', reason: 'client_pong_timeout', limit: 'pong' });
-  });
-
-  test.each(bothSides)('D7: a half-open %s is destroyed after timeouts.pong, whatever is sent to it', async (side) => {
-    const timeouts = { client_ping_interval: '10s', backend_ping_interval: '10s', pong: '5s', idle: '12s' };
-    const { pair, pass } = await openTimed({ timeouts });
-    const { culprit: gone, other } = endsOf(pair, side);
-    for (const ms of [5_000, 5_000, 3_000, 1_999]) {
-      await pass(ms);
-      other.send(text('to whom it may concern', as(otherOf(side))));
-    }
-    expect(pair.running.logsOf('session.end')).toEqual([]);
-    await pass(1);
-    const isClient = side === 'client';
-    const code = isClient ? 1001 : 1012;
-    expect(await other.nextClose()).toEqual({ code, reason: 'pong' });
-    await gone.closed;
-    expectPinged(gone, !isClient);
-    other.send(closeFrame(code, '', as(otherOf(side))));
-    other.end();
-    expect(await endLine(pair.running)).toMatchObject({
-      by: side,
-      reason: `${side}_pong_timeout`,
-      limit: 'pong',
-      close_code_client: isClient ? null : code,
-      close_code_backend: isClient ? code : null,
-      clean: false,
-      mid_frame: false,
     });
   });
 });

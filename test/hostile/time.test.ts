@@ -7,8 +7,19 @@ import { oneRoute, startProxy } from '../support/harness.ts';
 import { parseMetrics } from '../support/metrics-text.ts';
 import { RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { Opcode, pong, text, upgradeRequest } from '../support/wire.ts';
-import { bothSides, closeCleanly, endLine, endsOf, openPair, openSession, openTimed, type Pair } from './pair.ts';
+import { closeFrame, Opcode, pong, text, upgradeRequest } from '../support/wire.ts';
+import {
+  as,
+  bothSides,
+  closeCleanly,
+  endLine,
+  endsOf,
+  openPair,
+  openSession,
+  openTimed,
+  otherOf,
+  type Pair,
+} from './pair.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -20,7 +31,39 @@ async function expectAlive({ client, server }: Pick<Pair, 'client' | 'server'>):
   expect((await client.nextFrame()).payload.toString()).toBe('down');
 }
 
-describe.each(bothSides)('a silent %s', (side) => {
+describe.each(bothSides)('a %s that is gone without a FIN', (side) => {
+  const told = { client: { code: 1001, reason: 'pong' }, backend: { code: 1012, reason: 'backend lost' } } as const;
+
+  test('D7: our ping is unanswered for timeouts.pong: it is destroyed, the other side gets its Close', async () => {
+    const timeouts = { [`${side}_ping_interval`]: '10s', pong: '5s' };
+    const { pair, pass } = await openTimed({ timeouts });
+    const { culprit: gone, other } = endsOf(pair, side);
+    await pass(9_999);
+    expect(gone.unread).toHaveLength(0);
+    await pass(1);
+    const asked = await gone.nextFrame();
+    expect([asked.opcode, asked.payload.length]).toEqual([Opcode.Ping, 8]);
+    await pass(2_000);
+    // That the kernel takes what is sent to it shows nothing.
+    other.send(text('is it there?', as(otherOf(side))));
+    expect((await gone.nextFrame()).payload.toString()).toBe('is it there?');
+    await pass(2_900);
+    expect([other.unread.length, gone.finSeen]).toEqual([0, false]);
+    await pass(200);
+    expect((await other.nextClose()).code).toBe(told[side].code);
+    other.send(closeFrame(told[side].code, '', as(otherOf(side))));
+    other.end();
+    await Promise.all([gone.closed, other.closed]);
+    expect(gone.unread).toHaveLength(0);
+    expect(await endLine(pair.running)).toMatchObject({
+      by: side,
+      reason: `${side}_pong_timeout`,
+      limit: 'pong',
+      clean: false,
+      [`close_code_${side}`]: null,
+    });
+  });
+
   test('D7: a ping of ours is no traffic: idle ends the session when it is due', async () => {
     const timeouts = { [`${side}_ping_interval`]: '10s', pong: '20s', idle: '15s' };
     const { pair, pass } = await openTimed({ timeouts });
@@ -30,6 +73,27 @@ describe.each(bothSides)('a silent %s', (side) => {
     expect(pair.client.unread).toHaveLength(0);
     await pass(1);
     expect(await pair.client.nextClose()).toEqual({ code: 1001, reason: 'idle timeout' });
+  });
+});
+
+test('E8: with the defaults a client that vanished is noticed after 50 s, not before', async () => {
+  const { pair, pass } = await openTimed({});
+  const { client, server, running } = pair;
+  await pass(29_999);
+  expect(client.unread).toHaveLength(0);
+  await pass(1);
+  expect((await client.nextFrame()).opcode).toBe(Opcode.Ping);
+  await pass(19_900);
+  expect([server.unread.length, running.logsOf('session.end').length]).toEqual([0, 0]);
+  await pass(200);
+  expect(await server.nextClose()).toEqual({ code: 1001, reason: 'pong' });
+  server.send(closeFrame(1001));
+  server.end();
+  await Promise.all([client.closed, server.closed]);
+  expect(await endLine(running)).toMatchObject({
+    by: 'client',
+    reason: 'client_pong_timeout',
+    close_code_backend: 1001,
   });
 });
 
