@@ -137,18 +137,18 @@ const syntax: readonly Mutant[] = [
   httpHead('H28', "if ((this.#seenOnce & rule.onceBit) !== 0) return 'dup_field';\n", '\n'),
   upgrade(
     'H28',
-    "lowerElements(valuesOf(fields, 'upgrade'))",
-    "lowerElements(valuesOf(fields, 'upgrade').slice(0, 1))",
+    "strictElements(valuesOf(fields, 'upgrade'), isProtocol)",
+    "strictElements(valuesOf(fields, 'upgrade').slice(0, 1), isProtocol)",
     'several lines are one list',
   ),
 ];
 
 const handshake: readonly Mutant[] = [
-  upgrade('U1', "'upgrade')).includes('websocket')", "'upgrade')).join().includes('websocket')"),
+  upgrade('U1', "upgrade.includes('websocket')", "upgrade.join().includes('websocket')"),
   lists('U1', 'elements.push(element.toLowerCase())', 'elements.push(element)', 'in any case'),
   refusals('U1', "slug === 'upgrade_required' ? 'Upgrade, close' : 'close'", "'close'"),
   upgrade('U2', "connection.includes('upgrade')", "connection.join().includes('upgrade')"),
-  upgrade('U3', ".includes('websocket')) return", ".some((name) => name === 'websocket' || name === 'h2c')) return"),
+  upgrade('U3', "upgrade.includes('websocket')", "upgrade.some((name) => name === 'websocket' || name === 'h2c')"),
   lists('U3', "  'http2-settings',\n", ''),
   upgrade('U4', "if (version !== '13')", "if (version !== undefined && version !== '13')"),
   upgrade('U4', "if (version !== '13')", 'if (Number(version) !== 13)'),

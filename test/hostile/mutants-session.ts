@@ -304,7 +304,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'F20',
     file: 'src/protocol/utf8.ts',
-    search: 'while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;',
+    search: 'while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end -= 1;',
     replace: '',
     why: 'cut at a byte, inside a code point too',
   },
