@@ -10,6 +10,8 @@ const SESSIONS = 5000;
 /** How often each session sends: all of them together 10 000 messages a second. */
 const EVERY_MS = 500;
 const SPREAD_SHARE = 0.1;
+/** In small the spread is a second, and a busy machine late by a good part of it. */
+const SPREAD_SHARE_IN_SMALL = 0.5;
 const TIMEOUT_MS = 25_000;
 
 export const drain: Demand = {
@@ -70,7 +72,7 @@ async function once(task: Task): Promise<void> {
   findings.equal('end of each connection of a client', countsOf(reply.sessions.map((one) => one.ended)), {
     FIN: sessions,
   });
-  checkSpread(findings, reply.sessions, { askedAt, spreadMs });
+  checkSpread(findings, reply.sessions, { askedAt, spreadMs, isFull: task.isFull });
   checkMessages(findings, reply.sessions, atBackend);
   const { closed, cut, ms } = await subject.cli.waitForLog('drain.end');
   findings.equal('drain.end', { closed, cut }, { closed: sessions, cut: 0 });
@@ -106,21 +108,26 @@ async function twice(task: Task): Promise<void> {
 function checkSpread(
   findings: Findings,
   sessions: readonly ClientSession[],
-  { askedAt, spreadMs }: { readonly askedAt: number; readonly spreadMs: number },
+  { askedAt, spreadMs, isFull }: { readonly askedAt: number; readonly spreadMs: number; readonly isFull: boolean },
 ): void {
+  const share = isFull ? SPREAD_SHARE : SPREAD_SHARE_IN_SMALL;
   const times = sessions.map((one) => one.closeAt ?? Number.NaN).sort((a, b) => a - b);
-  const at = (share: number) => times[Math.ceil(share * times.length) - 1] ?? Number.NaN;
+  const at = (part: number) => times[Math.ceil(part * times.length) - 1] ?? Number.NaN;
   const first = times[0] ?? Number.NaN;
   findings.figure('the first Close arrived', `${Math.round(first - askedAt)} ms after the signal`);
   const whole = at(1) - first;
-  const isWhole = Math.abs(whole - spreadMs) <= SPREAD_SHARE * spreadMs;
-  findings.check(`from the first Close to the last ${spreadMs} ms, within 10 %`, isWhole, `${Math.round(whole)} ms`);
+  const isWhole = Math.abs(whole - spreadMs) <= share * spreadMs;
+  findings.check(
+    `from the first Close to the last ${spreadMs} ms, within ${100 * share} %`,
+    isWhole,
+    `${Math.round(whole)} ms`,
+  );
   const deciles = Array.from({ length: 10 }, (_, index) => (index + 1) / 10);
-  const off = deciles.map((share) => at(share) - first - share * spreadMs);
+  const off = deciles.map((part) => at(part) - first - part * spreadMs);
   const largest = Math.max(...off.map(Math.abs));
   findings.check(
-    'each tenth of the Closes on time, within 10 % of the spread',
-    largest <= SPREAD_SHARE * spreadMs,
+    `each tenth of the Closes on time, within ${100 * share} % of the spread`,
+    largest <= share * spreadMs,
     `at most ${Math.round(largest)} ms off (${off.map((ms) => Math.round(ms)).join(' ')})`,
   );
 }
