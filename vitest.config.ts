@@ -9,7 +9,12 @@ export default defineConfig({
     hookTimeout: 20_000,
     // Most of what they do is waiting for sockets; two cores carry more than two of them.
     maxWorkers: 3,
-    coverage: { provider: 'v8', include: ['src/**'], reporter: ['text-summary', 'text'] },
+    coverage: {
+      provider: 'v8',
+      include: ['src/**'],
+      reporter: ['text-summary', 'text'],
+      thresholds: { perFile: true, 'src/protocol/**': { branches: 95 } },
+    },
     projects: [
       { extends: true, test: { name: 'handle', include: ['test/**/*.test.ts'] } },
       { extends: true, test: { name: 'stream', include: SOCKET_TESTS, env: { FRAMEGATE_TRANSPORT: 'stream' } } },

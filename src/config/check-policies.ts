@@ -100,7 +100,8 @@ function ownJudging(route: ParsedRoute, side: Side, key: 'validate_utf8' | 'on_r
 }
 
 function checkBuffers({ limits, routes }: ParsedConfig, report: CrossReport): void {
-  const one = Math.max(limits.max_buffered, ...routes.map((route) => route.limits.max_buffered ?? 0));
+  // No spread: routes can be more than a call takes arguments.
+  const one = routes.reduce((most, route) => Math.max(most, route.limits.max_buffered ?? 0), limits.max_buffered);
   if (limits.max_buffered_total < one) {
     report(
       'warning',

@@ -10,7 +10,8 @@ import { didYouMean } from './suggest.ts';
 export interface Finding {
   readonly path: PathSegments;
   readonly at: 'key' | 'value';
-  readonly message: string;
+  /** Found when it is asked for: looking for what was meant costs more than telling that something is wrong. */
+  readonly message: () => string;
   /** The key wants text and got a number or a boolean. */
   readonly wantsText: boolean;
 }
@@ -30,7 +31,7 @@ export const NO_MESSAGE = '';
 
 export function explain(issue: Issue, around: PathSegments = []): readonly Finding[] {
   const path = [...around, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))];
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key));
+  if (issue.code === 'unrecognized_keys') return unknownKeys(path, issue.keys);
   if (issue.code === 'invalid_key') {
     return [finding(path, 'key', issue.issues[0]?.message ?? 'this name is not allowed')];
   }
@@ -39,7 +40,7 @@ export function explain(issue: Issue, around: PathSegments = []): readonly Findi
     return [{ ...finding(path, 'value', issue.message), wantsText: takesText(issue) }];
   }
   const wantsText = issue.expected === 'string' && /^(number|boolean)$/.test(typeof issue.input);
-  return [{ path, at: 'value', message: wrongType(issue.expected, issue.input, wantsText), wantsText }];
+  return [{ ...finding(path, 'value', wrongType(issue.expected, issue.input, wantsText)), wantsText }];
 }
 
 /** One of some kinds of values, text of any kind among them, and none of the others. */
@@ -56,9 +57,14 @@ function inUnion(issue: Issue & { readonly code: 'invalid_union' }, path: PathSe
   return meant.flatMap((inner) => explain(inner, path));
 }
 
-function unknownKey(path: PathSegments, key: string): Finding {
+function unknownKeys(path: PathSegments, unknown: readonly string[]): readonly Finding[] {
   const { block, keys } = blockAt(path);
-  return finding([...path, key], 'key', misplacedKey(block, key) ?? `unknown key${didYouMean(key, keys)}`);
+  return unknown.map((key) => ({
+    path: [...path, key],
+    at: 'key',
+    message: () => misplacedKey(block, key) ?? `unknown key${didYouMean(key, keys)}`,
+    wantsText: false,
+  }));
 }
 
 function wrongType(expected: string, input: unknown, wantsText: boolean): string {
@@ -76,5 +82,5 @@ function nounOf(input: unknown): string {
 }
 
 function finding(path: PathSegments, at: 'key' | 'value', message: string): Finding {
-  return { path, at, message, wantsText: false };
+  return { path, at, message: () => message, wantsText: false };
 }

@@ -36,6 +36,9 @@ export interface ObjectOptions {
   readonly readFile?: ReadFile;
 }
 
+/** Problems listed; of those beyond, one line says how many there are. */
+const PROBLEMS_MAX = 500;
+
 /** What stands where the name of the file would in problems of an object. */
 const OBJECT_NAME = 'config';
 
@@ -66,12 +69,27 @@ export function loadObject(
   return result;
 }
 
+/** A problem whose words are looked for when it is listed: a hostile file can have more than anybody reads. */
+type Pending = Omit<Problem, 'message'> & { readonly message: () => string };
+
+function inOrder(a: Pending, b: Pending): number {
+  return a.line - b.line || a.column - b.column || (a.path < b.path ? -1 : 1);
+}
+
+/** No warning takes the place of an error. */
+function listed(problems: readonly Pending[]): { shown: readonly Pending[]; left: readonly Pending[] } {
+  if (problems.length <= PROBLEMS_MAX) return { shown: problems, left: [] };
+  const errors = problems.filter(({ severity }) => severity === 'error');
+  const ranked = [...errors, ...problems.filter(({ severity }) => severity === 'warning')];
+  return { shown: ranked.slice(0, PROBLEMS_MAX).sort(inOrder), left: ranked.slice(PROBLEMS_MAX) };
+}
+
 class Loader {
   readonly baseDir: string;
   readonly #file: string;
   readonly #source: SourceText | null;
   readonly #readFile: ReadFile;
-  readonly #problems: Problem[] = [];
+  readonly #problems: Pending[] = [];
   /** Lines whose syntax was at fault: what the schema says about them is an echo. */
   #quietLines: ReadonlySet<number> = new Set();
 
@@ -83,21 +101,20 @@ class Loader {
   }
 
   problem(severity: Problem['severity'], start: number, path: PathSegments, message: string): void {
-    const { line, column } = this.#source === null ? { line: 0, column: 0 } : this.#source.position(Math.max(0, start));
-    this.#problems.push({ severity, file: this.#file, line, column, path: pathText(path), message });
+    this.#add(severity, start, path, () => message);
   }
 
   load(tree: Tree): LoadResult {
     this.#quietLines = new Set(this.#problems.filter(({ path }) => path === '').map(({ line }) => line));
     const value = withoutEmptyBlocks(plainValue(tree));
-    const parsed = parseRepairing(value, tree, (finding) =>
-      this.#found('error', tree, finding.path, finding.message, finding.at),
+    const parsed = parseRepairing(value, tree, ({ path, message, at }) =>
+      this.#found('error', tree, path, message, at),
     );
     if (parsed === null) return { problems: this.sorted() };
     const isFaulty = faultyPaths(this.#problems);
     checkConfig(parsed, { ...writtenNames(parsed, tree), isFaulty }, (severity, path, message) => {
       // What was built on a faulty part would only say the same again.
-      if (!isFaulty(path)) this.#found(severity, tree, path, message, 'value');
+      if (!isFaulty(path)) this.#found(severity, tree, path, () => message, 'value');
     });
     const files = new Map<string, string>();
     const tls = this.#tls(parsed, tree, files);
@@ -107,20 +124,37 @@ class Loader {
     return { config: buildConfig(parsed, { baseDir: this.baseDir, origin, tls }), warnings: this.sorted() };
   }
 
-  /** By position, which is how a person works through them. */
+  /** By position, which is how a person works through them: all, or the first of too many and how many more. */
   sorted(): readonly Problem[] {
-    return [...this.#problems].sort((a, b) => a.line - b.line || a.column - b.column || (a.path < b.path ? -1 : 1));
+    const { shown, left } = listed([...this.#problems].sort(inOrder));
+    const problems = shown.map(({ message, ...place }) => ({ ...place, message: message() }));
+    const last = problems.at(-1);
+    if (left.length === 0 || last === undefined) return problems;
+    const severity = left.some((problem) => problem.severity === 'error') ? 'error' : 'warning';
+    const message = `and ${left.length} more problem${left.length === 1 ? '' : 's'}, not listed`;
+    return [...problems, { ...last, severity, path: '', message }];
   }
 
-  #found(severity: Problem['severity'], tree: Tree, path: PathSegments, message: string, at: 'key' | 'value'): void {
+  #add(severity: Problem['severity'], start: number, path: PathSegments, message: () => string): void {
+    const { line, column } = this.#source === null ? { line: 0, column: 0 } : this.#source.position(Math.max(0, start));
+    this.#problems.push({ severity, file: this.#file, line, column, path: pathText(path), message });
+  }
+
+  #found(
+    severity: Problem['severity'],
+    tree: Tree,
+    path: PathSegments,
+    message: () => string,
+    at: 'key' | 'value',
+  ): void {
     if (isBroken(tree, path)) return;
     const node = nodeAt(tree, path);
     let told = message;
-    if (node?.kind === 'scalar' && node.secret) told = 'the text of this file is not what this key takes';
-    if (node?.kind === 'scalar' && node.value === null) told = this.#emptyMessage(node.start);
+    if (node?.kind === 'scalar' && node.secret) told = () => 'the text of this file is not what this key takes';
+    if (node?.kind === 'scalar' && node.value === null) told = () => this.#emptyMessage(node.start);
     const start = offsetOf(tree, path, at);
     if (this.#source !== null && this.#quietLines.has(this.#source.position(start).line)) return;
-    this.problem(severity, start, path, told);
+    this.#add(severity, start, path, told);
   }
 
   #emptyMessage(start: number): string {
@@ -140,7 +174,8 @@ class Loader {
         const text = tls[key];
         if (text !== undefined && !isPemText(text)) files.set(pathText([...path, key]), text);
       }
-      const report = (key: string, message: string) => this.#found('error', tree, [...path, key], message, 'value');
+      const report = (key: string, message: string) =>
+        this.#found('error', tree, [...path, key], () => message, 'value');
       loaded.set(name, loadTls(tls, { baseDir: this.baseDir, readFile: this.#readFile, report }));
     }
     return loaded;
@@ -148,7 +183,7 @@ class Loader {
 }
 
 /** Tells whether something at, in or around a path has been reported; in one look-up for each of its parts. */
-function faultyPaths(problems: readonly Problem[]): (path: PathSegments) => boolean {
+function faultyPaths(problems: readonly Pending[]): (path: PathSegments) => boolean {
   const faults = new Set<string>();
   const around = new Set<string>();
   for (const { path } of problems) {

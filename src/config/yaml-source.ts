@@ -35,6 +35,11 @@ const TAG_LENGTH_MAX = 200;
 
 /** Faults of syntax after which the rest of the text is not read. */
 const FAULTS_MAX = 100;
+/**
+ * Marks of YAML in one text: a value has at most four, its key, a colon, itself and a dash or comma. The library makes
+ * nodes, and errors, of each, and takes minutes for what one MiB of them can come to.
+ */
+const MARKS_MAX = 4 * NODES_MAX;
 /** Characters that all replacements of one config may come to. */
 const REPLACED_MAX = 4 * 1024 * 1024;
 
@@ -48,7 +53,9 @@ export function yamlTree(source: SourceText, context: YamlContext): Tree | null 
   const { contents } = document;
   if (contents === null || (isScalar(contents) && contents.value === null))
     return { kind: 'map', start: 0, entries: new Map() };
-  return new YamlReader(context, source.text).read(contents, [], 1);
+  const reader = new YamlReader(context, source.text);
+  const tree = reader.read(contents, [], 1);
+  return reader.isOver ? null : tree;
 }
 
 function compose(source: SourceText, report: Report): Document | null {
@@ -74,9 +81,10 @@ function compose(source: SourceText, report: Report): Document | null {
 
 /** True when the text is too broken for its tree to mean anything. */
 function reportFaults(document: Document, source: SourceText, report: Report): boolean {
-  let lost = false;
+  // Each fault looks for its place in its line, and all can stand in one.
+  let lost = document.errors.length > FAULTS_MAX;
   let lastLine = -1;
-  for (const [index, error] of document.errors.entries()) {
+  for (const [index, error] of document.errors.slice(0, FAULTS_MAX).entries()) {
     const fault = yamlFault(error, source);
     lost ||= !fault.unquoted;
     const { line } = source.position(fault.offset);
@@ -93,6 +101,7 @@ function parse(text: string, report: Report): CST.Token[] | null {
   const parser = new Parser();
   const tokens: CST.Token[] = [];
   let faults = 0;
+  let marks = 0;
   for (const lexeme of new Lexer().lex(text)) {
     for (const token of parser.next(lexeme)) {
       tokens.push(token);
@@ -100,6 +109,11 @@ function parse(text: string, report: Report): CST.Token[] | null {
     }
     // Text that is no YAML at all: the first faults say so.
     if (faults > FAULTS_MAX) return tokens;
+    if (isMark(lexeme)) marks += 1;
+    if (marks > MARKS_MAX) {
+      report(parser.offset - lexeme.length, [], `more than ${NODES_MAX} values`);
+      return null;
+    }
     if (parser.stack.length <= DEPTH_MAX) continue;
     const collections = parser.stack.filter((token) => COLLECTIONS.has(token.type));
     const last = collections[DEPTH_MAX];
@@ -110,6 +124,11 @@ function parse(text: string, report: Report): CST.Token[] | null {
   }
   for (const token of parser.end()) tokens.push(token);
   return tokens;
+}
+
+/** No blanks, line ends and comments, and none of the control characters that the lexer puts between lexemes. */
+function isMark(lexeme: string): boolean {
+  return lexeme.charCodeAt(0) > 0x20 && !lexeme.startsWith('#');
 }
 
 class YamlReader {
@@ -125,6 +144,11 @@ class YamlReader {
   constructor(context: YamlContext, source: string) {
     this.#context = context;
     this.#source = source;
+  }
+
+  /** There were more values than a config may have: what was read is not all of it. */
+  get isOver(): boolean {
+    return this.#nodes > NODES_MAX;
   }
 
   read(node: unknown, path: PathSegments, depth: number, aliasStart = -1): Tree {

@@ -13,6 +13,6 @@ export function utf8Truncate(text: string, bytesMax: number): Buffer {
   if (bytes.length <= bytesMax) return bytes;
   let end = bytesMax;
   // A byte 10xxxxxx continues a code point: step back to where one begins.
-  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end -= 1; // more than bytesMax bytes are here
   return bytes.subarray(0, end);
 }

@@ -139,6 +139,55 @@ describe('L7: names, nesting, documents, tags', () => {
   });
 });
 
+describe('text that is wide instead of deep', () => {
+  const wide = (unit: string, before = '', after = '') => {
+    const times = Math.floor((MIB - before.length - after.length) / unit.length);
+    return `${before}${unit.repeat(times)}${after}`;
+  };
+  const listed = (from: number, to: number, itemOf: (index: number) => string) =>
+    Array.from({ length: to - from }, (_, index) => itemOf(from + index)).join('');
+
+  test.each([
+    ['commas', wide(',', '['), '1:400001 '],
+    ['quotes', wide('"'), '1:800001 '],
+    ['items', wide('- a\n'), '200001:1 '],
+    ['empty items', '-\n'.repeat(100_000), '100000:2 '],
+  ])('text of %s is refused where it crosses the cap', (_, text, position) => {
+    const errors = errorsOf(text).filter((error) => error.includes('more than 100000 values'));
+    expect(errors).toEqual([expect.stringContaining(position)]);
+  });
+
+  test('comments and blanks are no values', () => {
+    expect(errorsOf('#\n'.repeat(400_001))).toEqual([]);
+  });
+
+  test('500 problems are listed in their order, and how many more there are', () => {
+    const text = (count: number) => `${MINIMAL}${listed(0, count, (i) => `k${i}: 1\n`)}`;
+    expect(errorsOf(text(500))).toHaveLength(500);
+    const errors = errorsOf(text(502));
+    expect(errors).toHaveLength(501);
+    expect(errors[0]).toBe('2:1 k0: unknown key');
+    expect(errors.slice(-2)).toEqual(['501:1 k499: unknown key', '501:1 and 2 more problems, not listed']);
+    expect(errorsOf(text(501)).at(-1)).toBe('501:1 and 1 more problem, not listed');
+  });
+
+  test('no warning takes the place of an error', () => {
+    const unused = listed(0, 550, (i) => `  u${i}: { targets: [{ url: "builtin:echo" }] }\n`);
+    const problems = problemsOf(`${MINIMAL}upstreams:\n${unused}log: { levl: info }\n`);
+    expect(problems).toHaveLength(501);
+    expect(problems.filter(({ severity }) => severity === 'error').map(({ path }) => path)).toEqual(['log.levl']);
+    expect(problems.at(-1)).toMatchObject({ severity: 'warning', message: 'and 51 more problems, not listed' });
+  });
+
+  test('a long line of faults takes no longer than many lines of them', () => {
+    const before = process.cpuUsage();
+    expect(errorsOf(`{${listed(100_000, 150_000, (i) => `k${i}, `)}}`)).toHaveLength(501);
+    expect(errorsOf(`log: ${'"" '.repeat(50_000)}`)[0]).toMatch(/^1:6 .*quote this value$/);
+    const { user } = process.cpuUsage(before);
+    expect(user / 1_000_000).toBeLessThan(20);
+  });
+});
+
 describe('L8: numbers', () => {
   test.each(['-1', '.nan', '.inf', '1e3', '0x10', '010', '"10"', '2147483648', '1.5', '+1'])(
     'limits.max_header_fields: %s is refused',

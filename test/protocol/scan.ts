@@ -1,7 +1,7 @@
 // Drives a FrameScanner over pieces of a stream as a relay does: carries over what NeedData leaves, lets pass what it
 // allows. Every piece lies in a buffer of its own that is destroyed after use.
 
-import { expect } from 'vitest';
+import assert from 'node:assert/strict';
 import {
   FrameScanner,
   Opcode,
@@ -35,8 +35,15 @@ export interface Scan {
   readonly spill: number;
 }
 
-/** Scan until the end of the pieces, a Close, or a violation. */
-export function scan(setup: ScannerOptions, pieces: readonly Buffer[]): Scan {
+/**
+ * Scan until the end of the pieces, a Close, or a violation. `retunes`: new limits, by how many headers have passed
+ * when they come.
+ */
+export function scan(
+  setup: ScannerOptions,
+  pieces: readonly Buffer[],
+  retunes: ReadonlyMap<number, ScannerLimits> = new Map(),
+): Scan {
   const scanner = new FrameScanner(setup);
   const events: string[] = [];
   const allowed: Buffer[] = [];
@@ -44,12 +51,12 @@ export function scan(setup: ScannerOptions, pieces: readonly Buffer[]): Scan {
   for (const piece of pieces) {
     const { bytes, start, end } = placed(Buffer.concat([spill, piece]));
     scanner.feed(bytes, start, end);
-    const last = readAll(scanner, bytes, events);
+    const last = readAll(scanner, bytes, events, retunes);
     const passed = last === Step.Violation ? scanner.frameStart : scanner.position;
-    if (passed < start) expect.fail(`took back ${start - passed} bytes`);
+    if (passed < start) assert.fail(`took back ${start - passed} bytes`);
     allowed.push(Buffer.from(bytes.subarray(start, passed)));
     spill = last === Step.NeedData ? Buffer.from(bytes.subarray(passed, end)) : Buffer.alloc(0);
-    if (spill.length > SPILL_BYTES_MAX) expect.fail(`left ${spill.length} bytes over`);
+    if (spill.length > SPILL_BYTES_MAX) assert.fail(`left ${spill.length} bytes over`);
     bytes.fill(0x5a);
     scanner.release();
     if (last !== Step.NeedData) break;
@@ -67,14 +74,23 @@ export function scan(setup: ScannerOptions, pieces: readonly Buffer[]): Scan {
 }
 
 /** Steps until NeedData, Close or Violation, which it returns. */
-function readAll(scanner: FrameScanner, bytes: Buffer, events: string[]): Step {
+function readAll(
+  scanner: FrameScanner,
+  bytes: Buffer,
+  events: string[],
+  retunes: ReadonlyMap<number, ScannerLimits>,
+): Step {
   for (;;) {
     const step = scanner.next();
     const wire = () => bytes.toString('hex', scanner.frameStart, scanner.position);
-    if (step === Step.Header) events.push(`header ${scanner.opcode} +${scanner.remaining}`);
+    if (step === Step.Header) {
+      events.push(`header ${scanner.opcode} +${scanner.remaining}`);
+      const limits = retunes.get(scanner.dataFrames);
+      if (limits !== undefined) scanner.retune(limits);
+    }
     if (step === Step.Control) events.push(`control ${scanner.opcode} ${wire()}`);
     if (step === Step.Close) {
-      if (scanner.opcode !== Opcode.Close) expect.fail(`a Close of opcode ${scanner.opcode}`);
+      if (scanner.opcode !== Opcode.Close) assert.fail(`a Close of opcode ${scanner.opcode}`);
       events.push(`close ${scanner.closeCode} ${wire()}`);
       return step;
     }
@@ -96,6 +112,6 @@ function expectDead(scanner: FrameScanner, bytes: Buffer): void {
   steps.push(scanner.next());
   scanner.feed(bytes, frameStart, frameStart);
   steps.push(scanner.next());
-  if (steps.some((step) => step !== Step.Violation)) expect.fail(`alive after ${violation}: ${steps}`);
-  if (scanner.violation !== violation || scanner.frameStart !== frameStart) expect.fail('the verdict has changed');
+  if (steps.some((step) => step !== Step.Violation)) assert.fail(`alive after ${violation}: ${steps}`);
+  if (scanner.violation !== violation || scanner.frameStart !== frameStart) assert.fail('the verdict has changed');
 }

@@ -1,0 +1,17 @@
+// Every fuzz target, in the order they run in.
+
+import type { FuzzTarget } from './fuzz-target.ts';
+import { canary } from './targets/canary.ts';
+import { config } from './targets/config.ts';
+import { forwarded } from './targets/forwarded.ts';
+import { frames } from './targets/frames.ts';
+import { lists } from './targets/lists.ts';
+import { paths } from './targets/paths.ts';
+import { requestHead } from './targets/request-head.ts';
+import { response } from './targets/response.ts';
+import { utf8 } from './targets/utf8.ts';
+
+export const TARGETS: readonly FuzzTarget[] = [requestHead, response, lists, forwarded, paths, config, frames, utf8];
+
+/** Runs only by name: it shows that a failure is seen. */
+export const CANARIES: readonly FuzzTarget[] = [canary];
