@@ -9,6 +9,8 @@ export class ReadGate {
   pauses = 0;
   /** While not 0, the peer is not read until then. */
   heldUntil = 0;
+  /** Not the same as a paused transport: that is one before the session starts, too. */
+  isClosed = false;
   private readonly peer: Peer;
   private readonly traffic: Traffic;
 
@@ -19,7 +21,8 @@ export class ReadGate {
 
   /** The other peer has as much waiting as it may. */
   close(now: number): void {
-    if (this.peer.transport.paused) return;
+    if (this.isClosed) return;
+    this.isClosed = true;
     this.peer.transport.pause();
     this.pauses += 1;
     this.traffic.notePause(now);
@@ -42,10 +45,11 @@ export class ReadGate {
   /** Read again, if nothing else is in the way. The clocks that stood still go on from now. */
   open(now: number): void {
     const { peer } = this;
-    if (!peer.transport.paused || this.heldUntil > now) return;
+    if (!this.isClosed || this.heldUntil > now) return;
     if (this.heldUntil > 0) peer.lastByteAt = now;
     this.heldUntil = 0;
     if (peer.other.transport.pending > peer.session.policy.bufferedBytesMax / 2) return;
+    this.isClosed = false;
     peer.messageAt = now; // a message cannot stall while it is not read
     if (peer.lastByteAt >= peer.liveness.silentSince) peer.liveness.noteAlive();
     else peer.liveness.noteResumed(now);
@@ -58,7 +62,8 @@ export class ReadGate {
   readOn(): void {
     const { peer } = this;
     this.heldUntil = 0;
-    if (peer.transport.paused) this.traffic.noteResume(peer.session.clock.now());
+    if (this.isClosed) this.traffic.noteResume(peer.session.clock.now());
+    this.isClosed = false;
     peer.transport.resume();
   }
 }

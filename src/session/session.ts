@@ -106,7 +106,7 @@ export class Session extends TimerEntry {
 
   private beginReading(peer: Peer): void {
     // What was kept may have filled the other side already, or cost more than this one has.
-    if (peer.gate.heldUntil > 0 || peer.other.transport.pending >= this.policy.bufferedBytesMax) return;
+    if (peer.gate.isClosed) return;
     peer.transport.resume();
     this.watch(peer);
   }

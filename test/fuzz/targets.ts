@@ -9,9 +9,22 @@ import { lists } from './targets/lists.ts';
 import { paths } from './targets/paths.ts';
 import { requestHead } from './targets/request-head.ts';
 import { response } from './targets/response.ts';
+import { session } from './targets/session.ts';
+import { sockets } from './targets/sockets.ts';
 import { utf8 } from './targets/utf8.ts';
 
-export const TARGETS: readonly FuzzTarget[] = [requestHead, response, lists, forwarded, paths, config, frames, utf8];
+export const TARGETS: readonly FuzzTarget[] = [
+  requestHead,
+  response,
+  lists,
+  forwarded,
+  paths,
+  config,
+  frames,
+  utf8,
+  session,
+  sockets,
+];
 
 /** Runs only by name: it shows that a failure is seen. */
 export const CANARIES: readonly FuzzTarget[] = [canary];

@@ -213,6 +213,9 @@ export class SessionRun {
   /** Sometimes with bytes of one side that came before the 101. */
   private start(): void {
     const { random, session, model } = this;
+    // As they are when they come out of the handshake.
+    this.client.transport.pause();
+    this.backend.transport.pause();
     const player = random.chance(0.5) ? this.client : this.backend;
     const early = random.chance(0.1) ? this.frames(player) : null;
     if (early !== null) this.note(`early ${player.side.name} ${early.toString('hex')}`);

@@ -1,0 +1,15 @@
+// Whole sessions on real sockets, a crowd of them at once through one proxy: what both sides received, the log and the
+// counters are held against the same reference as sessions in memory, as far as the order of events is known from outside.
+
+import type { FuzzTarget } from '../fuzz-target.ts';
+import { runCrowd } from '../model/socket-crowd.ts';
+
+/** Four descriptors each. */
+const SESSIONS = 100;
+
+export const sockets: FuzzTarget = {
+  name: 'sockets',
+  run: async (random) => {
+    await runCrowd(random, SESSIONS);
+  },
+};
