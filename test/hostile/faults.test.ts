@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { askAdmin } from '../e2e/operating.ts';
 import { deadUrl } from '../support/dead.ts';
 import { oneRoute, startProxy } from '../support/harness.ts';
+import { heldBytes } from '../support/held.ts';
 import { parseMetrics } from '../support/metrics-text.ts';
 import { RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -135,10 +136,10 @@ describe('peers that hang', () => {
     const { client, server, running } = pair;
     server.pause();
     const message = binary(Buffer.alloc(big, 1), { mask: Buffer.alloc(4) });
-    const held = process.memoryUsage().arrayBuffers;
+    const held = heldBytes();
     client.send(message);
     expect(await client.nextClose()).toEqual({ code: 1012, reason: 'write_stall' });
-    expect(process.memoryUsage().arrayBuffers - held).toBeLessThan(4 * 2 ** 20);
+    expect(heldBytes() - held).toBeLessThan(4 * 2 ** 20);
     // Until the stall was noticed the proxy had stopped reading: most of the message was still here.
     client.send(closeFrame(1012, '', { mask: true }));
     await client.ended;
