@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { askAdmin } from '../e2e/operating.ts';
 import { deadUrl } from '../support/dead.ts';
 import { oneRoute, startProxy } from '../support/harness.ts';
+import { heldBytes } from '../support/held.ts';
 import { parseMetrics } from '../support/metrics-text.ts';
 import { RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -135,7 +136,7 @@ describe('peers that hang', () => {
     const { client, server, running } = pair;
     server.pause();
     const message = binary(Buffer.alloc(big, 1), { mask: Buffer.alloc(4) });
-    const held = process.memoryUsage().arrayBuffers;
+    const held = heldBytes();
     client.send(message);
     const told = client.nextClose();
     const neighbour = await openSession(running, pair.backend);
@@ -146,7 +147,7 @@ describe('peers that hang', () => {
     // Kernel buffers and 256 KiB took their part; the rest never left the client.
     expect(client.socket.writableLength).toBeGreaterThan(2 ** 20);
     expect(await told).toEqual({ code: 1012, reason: 'write_stall' });
-    expect(process.memoryUsage().arrayBuffers - held).toBeLessThan(4 * 2 ** 20);
+    expect(heldBytes() - held).toBeLessThan(4 * 2 ** 20);
     client.send(closeFrame(1012, '', { mask: true }));
     await client.ended;
     client.end();
