@@ -52,6 +52,10 @@ export class SessionModel {
   private readonly options: ModelOptions;
   private lifetimeAt: number;
   private idleFrom: number;
+  /** Both sides were cut off at once, by the proxy. */
+  private isForced = false;
+  /** A frame of the side that is read had been refused before. */
+  private wasRefused = false;
   /** Cut off in the event at hand. */
   private readonly newlyGone: ReferenceSide[] = [];
   /** What an operator's Close says. */
@@ -107,22 +111,20 @@ export class SessionModel {
     const isShut = other.closed !== null || other.gone;
     if (now < side.heldUntil && !isShut) broken(`${side.name} is read before its debt is paid`);
     const outlet: Outlet = isShut ? 'shut' : this.isDue(other, now) ? 'tail' : 'open';
-    const wasRefused = stream.refused;
+    this.wasRefused = stream.refused;
     stream.read(chunk, outlet, side.closed !== 'ours', now);
     side.lastByteAt = now;
     if (stream.progressed) side.messageAt = now;
     for (let owed = stream.pings.length; owed > 0; owed--) other.stream.rates.owePong();
-    if (!stream.mustPause || stream.spent !== null || stream.refused || outlet !== 'open') {
-      this.wasRefused = wasRefused;
-      return;
-    }
-    const debt = stream.rates.debtMs(now);
-    if (debt > this.policy.writeStallMs) stream.refused = true;
-    else if (debt > 0) side.heldUntil = now + debt;
-    this.wasRefused = wasRefused;
+    if (stream.mustPause && stream.spent === null && !stream.refused) this.noteDebt(side, now);
   }
 
-  private wasRefused = false;
+  /** `side` has gone over a rate under `pause`. A debt that takes longer than anybody waits is never paid. */
+  private noteDebt(side: ReferenceSide, now: number): void {
+    const debt = side.stream.rates.debtMs(now);
+    if (debt > this.policy.writeStallMs) side.stream.refused = true;
+    else if (debt > 0) side.heldUntil = now + debt;
+  }
 
   afterRead(side: ReferenceSide, now: number): void {
     const { stream, other } = side;
@@ -131,7 +133,6 @@ export class SessionModel {
     if (stream.relayedClose) {
       other.closed = 'relayed';
       other.closeCode = stream.closeCode;
-      other.closedAt = now;
     }
     if (stream.relayedPongs > 0) side.owesPong = false;
     for (const payload of stream.pings) {
@@ -141,11 +142,11 @@ export class SessionModel {
     this.judgeOwnFrames(other, relayed, now);
     this.judgeWrites(side, now);
     const mayPause = !other.wire.destroyed && other.closed === null && this.cause === null;
-    if (mayPause && relayed > 0 && other.wire.pending >= this.policy.bufferedBytesMax) {
-      if (!side.wire.paused) broken(`${side.name} is read although ${other.wire.pending} bytes wait for ${other.name}`);
+    if (mayPause && !side.wire.paused) {
+      const isFull = relayed > 0 && other.wire.pending >= this.policy.bufferedBytesMax;
+      if (isFull) broken(`${side.name} is read although ${other.wire.pending} bytes wait for ${other.name}`);
+      if (side.heldUntil > now) broken(`${side.name} is read although it owes for its rate`);
     }
-    if (mayPause && side.heldUntil > now)
-      if (!side.wire.paused) broken(`${side.name} is read although it owes for its rate`);
     this.settle(now);
   }
 
@@ -178,17 +179,12 @@ export class SessionModel {
   /** An operator or the proxy itself ended it. */
   afterCall(cause: string, now: number, code: number | null = null): void {
     if (this.cause === null) this.askedCode = code;
-    if (cause === 'forced' && this.cause === 'drain') this.begin('forced', now);
+    this.isForced ||= cause === 'forced';
+    if (this.isForced && this.cause === 'drain') this.begin('forced', now);
     this.observeCause(cause, now);
     this.judgeAllWrites(now);
     this.settle(now);
   }
-
-  beforeCut(): void {
-    this.isForced = true;
-  }
-
-  private isForced = false;
 
   afterRetune(policy: SessionPolicy, now: number): void {
     if (policy.lifetimeMs !== this.policy.lifetimeMs) {
@@ -260,7 +256,7 @@ export class SessionModel {
       : stream.spent === 'broken'
         ? stream.brokenLimit
         : null;
-    if (limit !== null) if (this.subject.limit !== limit) broken(`the limit is ${limit}, not ${this.subject.limit}`);
+    if (limit !== null && this.subject.limit !== limit) broken(`the limit is ${limit}, not ${this.subject.limit}`);
   }
 
   private isTimedCauseDue(cause: string, now: number): boolean {
@@ -383,7 +379,6 @@ export class SessionModel {
     }
     side.closed = 'ours';
     side.closeCode = code;
-    side.closedAt = now;
   }
 
   private codeFor(side: ReferenceSide, row: CauseRow, cause: string): number | null {

@@ -355,7 +355,6 @@ export class SessionRun {
       model.afterCall('overload', this.now);
     } else {
       this.note('the proxy cuts it');
-      model.beforeCut();
       session.cut();
       model.afterCall('forced', this.now);
     }
@@ -402,7 +401,7 @@ export class SessionRun {
     this.pump();
     if (this.endCount === 0 && random.chance(0.6)) {
       session.end('drain');
-      this.model.afterCall(session.cause ?? '', this.now);
+      this.model.afterCall('drain', this.now);
     }
     for (let wakeUps = 0; this.endCount === 0; wakeUps++) {
       for (const player of players) if (player.polite) while (this.react(player)) this.pump();

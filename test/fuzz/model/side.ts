@@ -27,7 +27,6 @@ export class ReferenceSide {
   /** Who its Close came from; nothing may follow one. */
   closed: 'ours' | 'relayed' | null = null;
   closeCode: number | null = null;
-  closedAt = 0;
   finRead = false;
   lostRead = false;
   gone = false;

@@ -44,7 +44,6 @@ export class ReferenceStream {
   mustPause = false;
   progressed = false;
   relayedClose = false;
-  answers = 0;
   relayedPongs = 0;
   /** Payload that the sinks of pings of our own must bring back: null as long as none was sent. */
   token: Buffer | null = null;
@@ -99,7 +98,6 @@ export class ReferenceStream {
     this.mustPause = false;
     this.progressed = false;
     this.relayedClose = false;
-    this.answers = 0;
     this.relayedPongs = 0;
     this.outlet = outlet;
     if (this.spent !== null) return;
@@ -219,7 +217,6 @@ export class ReferenceStream {
     const payload = clearPayload(bytes, at, head.headBytes, head.payloadBytes, this.masked);
     if (!isPing && this.openPings > 0 && this.token?.equals(payload)) {
       this.openPings -= 1;
-      this.answers += 1;
       return end;
     }
     if (!this.rates.controlFrame(isPing, now)) {

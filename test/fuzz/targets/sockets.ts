@@ -7,6 +7,7 @@ import { runCrowd } from '../model/socket-crowd.ts';
 /** Four descriptors each. */
 const SESSIONS = 100;
 
+/** A seed says what is sent, and not when it arrives: a case that failed may need to be run more than once again. */
 export const sockets: FuzzTarget = {
   name: 'sockets',
   run: async (random) => {
