@@ -34,7 +34,7 @@ export function startWatchdog(secondsMax: number = SECONDS_MAX): Watchdog {
   const shared = new SharedArrayBuffer(4 + 2 * TEXT_BYTES);
   const count = new Int32Array(shared, 0, 1);
   const text = new Uint16Array(shared, 4);
-  const worker = new Worker(SCRIPT, { eval: true, workerData: { shared, secondsMax } });
+  const worker = new Worker(SCRIPT, { eval: true, execArgv: [], workerData: { shared, secondsMax } });
   worker.unref();
   return {
     begin: (again) => {
