@@ -50,7 +50,7 @@ export function formatProblems(problems: readonly Problem[], source: string | nu
 function headline(problem: Problem): string {
   const position = problem.line === 0 ? '' : `:${problem.line}:${problem.column}`;
   const path = problem.path === '' ? '' : `${problem.path}: `;
-  return `${problem.file}${position}: ${problem.severity}: ${path}${problem.message}`;
+  return `${problem.file}${position}: ${problem.severity}: ${path}${harmless(problem.message)}`;
 }
 
 function excerpt(problem: Problem, lines: readonly string[]): string {

@@ -11,6 +11,8 @@ const UNQUOTED_MESSAGES = /at node end|^Missing , .*between flow|^Block scalar h
 /** What stands before the value on its line: indentation, dashes, a key. */
 const BEFORE_VALUE = /^\s*(?:- +)*(?:[^\s:#"'[\]{},]+:\s+)?(?:- +)*/;
 
+const MESSAGE_LENGTH_MAX = 200;
+
 /** With `unquoted` the fault stays in its value, and the rest of the text still means what it says. */
 export interface YamlFault extends TextFault {
   readonly unquoted: boolean;
@@ -18,7 +20,8 @@ export interface YamlFault extends TextFault {
 
 export function yamlFault(error: YAMLParseError | YAMLWarning, source: SourceText): YamlFault {
   const offset = Math.min(error.pos[0], Math.max(0, source.text.length));
-  const message = lowerFirst(error.message.split('\n')[0] ?? '');
+  // It may repeat a tag or a key of any length.
+  const message = lowerFirst(error.message.split('\n')[0] ?? '').slice(0, MESSAGE_LENGTH_MAX);
   const before = source.text[offset - 1] ?? '\n';
   // A comma that is missing behind a space is just that; without a space, one value was meant.
   const isSyntax =

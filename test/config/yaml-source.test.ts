@@ -1,6 +1,7 @@
 // Hostile and mistaken YAML: each ends as a problem at its place, none as an exception, none takes long.
 
 import { describe, expect, test } from 'vitest';
+import { formatProblems } from '../../src/config/problems.ts';
 import { errorsOf, loaded, MINIMAL, problemsOf } from './loading.ts';
 
 const MIB = 1024 * 1024;
@@ -69,6 +70,20 @@ describe('L6: aliases', () => {
 
   test('an alias never refers to an anchor that comes later', () => {
     expect(errorsOf('routes: *r\nx: &r []')).toContainEqual(expect.stringMatching(/^1:9 routes: .*quote this value$/));
+  });
+});
+
+describe('text that a fault repeats', () => {
+  test.each(['>\r', 'a: |\u202e', 'a: |\u2028', '!\u202e!x y'])('%j is shown without what a terminal obeys', (text) => {
+    const problems = problemsOf(text);
+    expect(problems.length).toBeGreaterThan(0);
+    expect(formatProblems(problems, text)).not.toMatch(/[\r\u202e\u2028]/);
+  });
+
+  test('is cut', () => {
+    for (const message of problemsOf('!'.repeat(10_000)).map((problem) => problem.message)) {
+      expect(message.length).toBeLessThanOrEqual(300);
+    }
   });
 });
 

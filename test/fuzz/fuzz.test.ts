@@ -13,6 +13,8 @@ const SEED = 20_260_101;
 /** The short run that belongs to all tests: whichever comes first. */
 const CASES_MAX = 2_000;
 const MILLIS_MAX = 500;
+/** For what takes a second or two where nothing else runs. */
+const PATIENT = 60_000;
 
 const ENDLESS = { seed: 1, casesMax: Number.POSITIVE_INFINITY, millisMax: 10_000 };
 
@@ -104,25 +106,49 @@ describe('the command line', () => {
     expect(() => parse('--only', 'canary,fails', '--case', '5')).toThrow('--case needs one target');
   });
 
-  test('prints the seed, the failed case and how to run it again, and exits 1', async () => {
-    const run = promisify(execFile)(process.execPath, [
-      '--import',
-      'tsx',
-      'test/fuzz/main.ts',
-      '--only',
-      'canary',
-      '--seed',
-      '9',
-    ]);
-    const failed = await run.then(
-      () => null,
-      (error: { code: number; stdout: string }) => error,
-    );
-    expect(failed?.code).toBe(1);
-    expect(failed?.stdout).toContain('seed 9, ');
-    expect(failed?.stdout).toContain(`--only canary --case ${Random.caseSeed(9, 0)}\ninput, 0 bytes: `);
-  });
+  test(
+    'prints the seed, the failed case and how to run it again, and exits 1',
+    async () => {
+      const run = promisify(execFile)(process.execPath, [
+        '--import',
+        'tsx',
+        'test/fuzz/main.ts',
+        '--only',
+        'canary',
+        '--seed',
+        '9',
+      ]);
+      const failed = await run.then(
+        () => null,
+        (error: { code: number; stdout: string }) => error,
+      );
+      expect(failed?.code).toBe(1);
+      expect(failed?.stdout).toContain('seed 9, ');
+      expect(failed?.stdout).toContain(`--only canary --case ${Random.caseSeed(9, 0)}\ninput, 0 bytes: `);
+    },
+    PATIENT,
+  );
 });
+
+test(
+  'a case that never ends is named before the process is killed',
+  async () => {
+    const script = `
+    const { startWatchdog } = await import('./test/fuzz/watchdog.ts');
+    startWatchdog(1).begin('npm run fuzz -- --only x --case 7');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    for (;;);
+  `;
+    const args = ['--import', 'tsx', '--input-type=module', '-e', script];
+    const killed = await promisify(execFile)(process.execPath, args).then(
+      () => null,
+      (error: { signal: string; stdout: string }) => error,
+    );
+    expect(killed?.signal).toBe('SIGKILL');
+    expect(killed?.stdout).toBe('FAILED: no end after 1 s: run it again with npm run fuzz -- --only x --case 7\n');
+  },
+  PATIENT,
+);
 
 describe(`a short run with seed ${SEED}`, () => {
   test.each(TARGETS)('of $name finds nothing', async (target) => {
@@ -131,8 +157,12 @@ describe(`a short run with seed ${SEED}`, () => {
   });
 });
 
-test.each(CRASHES)('what broke $target stays mended: $title', ({ target: name, input }) => {
-  const target = TARGETS.find((each) => each.name === name);
-  if (target === undefined || !isBytesTarget(target)) throw new Error(`no target ${name} that takes bytes`);
-  target.check(Buffer.from(input, 'latin1'));
-});
+test.each(CRASHES)(
+  'what broke $target stays mended: $title',
+  ({ target: name, input }) => {
+    const target = TARGETS.find((each) => each.name === name);
+    if (target === undefined || !isBytesTarget(target)) throw new Error(`no target ${name} that takes bytes`);
+    target.check(Buffer.from(input, 'latin1'));
+  },
+  PATIENT,
+);

@@ -4,6 +4,7 @@
 import { type FuzzOptions, parseOptions, USAGE } from './options.ts';
 import { type Failure, runCase, runTarget } from './runner.ts';
 import { CANARIES, TARGETS } from './targets.ts';
+import { startWatchdog } from './watchdog.ts';
 
 /** Of an input; the case makes all of it again. */
 const INPUT_SHOWN_MAX = 2_000;
@@ -19,15 +20,14 @@ for (const event of ['uncaughtException', 'unhandledRejection']) {
 }
 
 const options = optionsOrExit();
+const watchdog = startWatchdog();
 process.exitCode = options.caseSeed === null ? await runAll(options) : await runOne(options, options.caseSeed);
 
 async function runAll({ seed, minutes, targets }: FuzzOptions): Promise<number> {
   say(`seed ${seed}, ${minutes} min, ${targets.length} targets`);
   const millisMax = (minutes * 60_000) / targets.length;
   for (const target of targets) {
-    const onCase = (caseSeed: number) => {
-      current = again(target.name, caseSeed);
-    };
+    const onCase = (caseSeed: number) => begin(target.name, caseSeed);
     const report = await runTarget(target, { seed, casesMax: Number.POSITIVE_INFINITY, millisMax, onCase });
     const perSecond = Math.round((report.cases * 1000) / report.millis);
     say(`${target.name.padEnd(16)} ${String(report.cases).padStart(9)} cases ${String(perSecond).padStart(8)} cases/s`);
@@ -41,7 +41,7 @@ async function runAll({ seed, minutes, targets }: FuzzOptions): Promise<number> 
 
 async function runOne({ targets }: FuzzOptions, caseSeed: number): Promise<number> {
   for (const target of targets) {
-    current = again(target.name, caseSeed);
+    begin(target.name, caseSeed);
     const failure = await runCase(target, caseSeed);
     if (failure !== null) {
       sayFailure(target.name, failure);
@@ -50,6 +50,11 @@ async function runOne({ targets }: FuzzOptions, caseSeed: number): Promise<numbe
     say(`${target.name}: case ${caseSeed} is in order`);
   }
   return 0;
+}
+
+function begin(name: string, caseSeed: number): void {
+  current = again(name, caseSeed);
+  watchdog.begin(current);
 }
 
 function sayFailure(name: string, { caseSeed, input, message }: Failure): void {

@@ -42,6 +42,12 @@ const OTHERS = [
   'X-Request-ID: 123',
   'Content-Length: 0',
   'Via: 1.1 other',
+  'X_Forwarded_For: 127.0.0.1',
+  'X-Forwarded-Proto: https',
+  'X-Forwarded.Proto: https',
+  'X-Real-IP: 127.0.0.1',
+  'X-Original-URL: /admin',
+  'Forwarded: for=127.0.0.1',
   'Pragma: no-cache',
   'Keep-Alive: timeout=5',
   'X-Latin: \xa0\xff\t\xa0',
@@ -58,7 +64,7 @@ export function upgradeRequest(random: Random): Buffer {
   ];
   if (random.chance(0.3)) lines.push(`Sec-WebSocket-Extensions: ${random.pick(EXTENSIONS)}`);
   if (random.chance(0.3)) lines.push(`Sec-WebSocket-Protocol: ${random.pick(PROTOCOLS)}`);
-  for (const other of OTHERS) if (random.chance(0.2)) lines.push(other);
+  for (const other of OTHERS) if (random.chance(0.15)) lines.push(other);
   if (random.chance(0.05)) for (let i = random.between(1, 100); i > 0; i -= 1) lines.push(`X-Field-${i}: ${i}`);
   const head = [requestLine(random, host), ...shuffled(random, lines).map((line) => restyled(random, line))];
   return Buffer.from(`${random.chance(0.05) ? '\r\n' : ''}${head.join('\r\n')}\r\n\r\n`, 'latin1');
