@@ -1,10 +1,10 @@
 // Owns the schema of close_codes: one key per cause that framegate sends a Close of its own for.
 // It must not know what the causes mean.
 
-import * as z from 'zod';
 import { isCloseCodeConfigurable } from '../protocol/close-codes.ts';
 import { END_CAUSES, MAPPABLE_CAUSES } from '../protocol/end-causes.ts';
 import { documented } from './scalars.ts';
+import { z } from './zod.ts';
 
 const causeNotes = (cause: (typeof MAPPABLE_CAUSES)[number]) => ({
   type: 'close code',

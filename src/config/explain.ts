@@ -1,7 +1,7 @@
 // Owns the sentences for what the schema found: one finding per problem, at the key or value that is wrong.
 // It must not validate and must not know positions.
 
-import type * as z from 'zod';
+import type * as zod from 'zod';
 import { misplacedKey } from './later-keys.ts';
 import type { PathSegments } from './problems.ts';
 import { blockAt } from './schema-walk.ts';
@@ -16,7 +16,7 @@ export interface Finding {
   readonly wantsText: boolean;
 }
 
-type Issue = z.core.$ZodIssue;
+type Issue = zod.core.$ZodIssue;
 
 const EXPECTED: Readonly<Record<string, string>> = {
   string: 'text',

@@ -1,10 +1,10 @@
 // Owns the schema of limits and timeouts: the blocks that routes override key by key. Every key says what an attacker
 // does without it. It must not merge anything.
 
-import * as z from 'zod';
 import { burst, directionOverrides, directions, rate } from './rate-keys.ts';
 import { count, countOr, documented, duration, size } from './scalars.ts';
 import { DURATION_MAX } from './units.ts';
+import { z } from './zod.ts';
 
 const KIB = 1024;
 const MIB = KIB * KIB;

@@ -1,11 +1,11 @@
 // Owns the schema of what the process does besides proxying: how it stops, its health, and its admin listener.
 // It must not open or read anything.
 
-import * as z from 'zod';
 import { parsePattern } from '../protocol/path.ts';
 import { parseHostPattern, parseListenAddress } from './addresses.ts';
 import { choice, documented, duration, parsedText, textOff } from './scalars.ts';
 import type { Parsed } from './units.ts';
+import { z } from './zod.ts';
 
 const DAY = 24 * 3_600_000;
 const WAIT = { min: 0, max: DAY, off: false };

@@ -1,8 +1,8 @@
 // Owns the schema of the limits of one direction: sizes, rates, and what is judged in messages. Every key says what an
 // attacker does without it. It must not merge anything.
 
-import * as z from 'zod';
 import { choice, countOr, decimal, decimalOff, documented, onOff, size } from './scalars.ts';
+import { z } from './zod.ts';
 
 const KIB = 1024;
 const GIB = KIB ** 3;

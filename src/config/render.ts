@@ -2,7 +2,6 @@
 // It must not print a secret.
 
 import { stringify } from 'yaml';
-import * as z from 'zod';
 import { originOf } from './build.ts';
 import { pathText } from './problems.ts';
 import { DEFAULT_NOTE, MAP_KEY, TYPE_NOTE } from './scalars.ts';
@@ -19,6 +18,7 @@ import { configSchema } from './schema.ts';
 import { describeKeys, type KeyDescription } from './schema-walk.ts';
 import { isPemText } from './tls-files.ts';
 import { formatDuration, formatSize } from './units.ts';
+import { z } from './zod.ts';
 
 export { describeKeys, type KeyDescription };
 

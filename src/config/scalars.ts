@@ -1,7 +1,7 @@
 // Owns the kinds of values a config key can take, as zod schemas whose messages say what is expected.
 // It must not know any key by name.
 
-import * as z from 'zod';
+import type * as zod from 'zod';
 import { printable } from './addresses.ts';
 import { didYouMean } from './suggest.ts';
 import {
@@ -14,6 +14,7 @@ import {
   sizeRange,
   type UnitRange,
 } from './units.ts';
+import { z } from './zod.ts';
 
 /** What the reference says about a key besides its description; removed from JSON Schema. */
 export const TYPE_NOTE = 'x-type';
@@ -27,7 +28,7 @@ export interface KeyNotes {
 }
 
 /** Describe a key. The description is what editors, `framegate schema` and the reference show. */
-export function documented<T extends z.ZodType>(schema: T, description: string, notes: KeyNotes): T {
+export function documented<T extends zod.ZodType>(schema: T, description: string, notes: KeyNotes): T {
   const fallback = notes.default === undefined ? {} : { [DEFAULT_NOTE]: notes.default };
   return schema.meta({ description, [TYPE_NOTE]: notes.type, ...fallback });
 }
@@ -187,7 +188,7 @@ function problemOf(parsed: Parsed<unknown>): string {
   return 'problem' in parsed ? parsed.problem : 'not understood';
 }
 
-function take<T>(parsed: Parsed<T>, input: unknown, ctx: z.core.$RefinementCtx): T {
+function take<T>(parsed: Parsed<T>, input: unknown, ctx: zod.core.$RefinementCtx): T {
   if ('value' in parsed) return parsed.value;
   ctx.issues.push({ code: 'custom', message: parsed.problem, input });
   return z.NEVER;

@@ -1,10 +1,11 @@
 // Owns walking the schema beside a value or a path: which keys a block has, where blocks are, every key of all.
 // It must not validate.
 
-import * as z from 'zod';
+import type * as zod from 'zod';
 import type { PathSegments } from './problems.ts';
 import { DEFAULT_NOTE, TYPE_NOTE } from './scalars.ts';
 import { configSchema } from './schema.ts';
+import { z } from './zod.ts';
 
 /** What the reference tells about one key. */
 export interface KeyDescription {
@@ -17,7 +18,7 @@ export interface KeyDescription {
 }
 
 /** The schema below optional, prefault and transform: an object, a record, an array, or a kind of value. */
-export function coreOf(schema: z.core.$ZodType): z.core.$ZodType {
+export function coreOf(schema: zod.core.$ZodType): zod.core.$ZodType {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodPrefault) return coreOf(schema.unwrap());
   return schema instanceof z.ZodPipe ? coreOf(schema.in) : schema;
 }
@@ -42,7 +43,7 @@ export function blockAt(path: PathSegments): { readonly block: string; readonly 
 }
 
 /** Blocks and lists without content (`limits:` with only comments below it) come as null: they count as absent. */
-export function withoutEmptyBlocks(value: unknown, schema: z.core.$ZodType = configSchema): unknown {
+export function withoutEmptyBlocks(value: unknown, schema: zod.core.$ZodType = configSchema): unknown {
   const core = coreOf(schema);
   if (core instanceof z.ZodArray && Array.isArray(value)) {
     return value.map((item: unknown) => withoutEmptyBlocks(item, core.element));
@@ -62,19 +63,19 @@ export function describeKeys(): readonly KeyDescription[] {
   return [...keysOf(configSchema, '')];
 }
 
-function* keysOf(schema: z.core.$ZodType, path: string): Generator<KeyDescription> {
+function* keysOf(schema: zod.core.$ZodType, path: string): Generator<KeyDescription> {
   const core = coreOf(schema);
   if (core instanceof z.ZodArray && isBlock(coreOf(core.element))) yield* keysOf(core.element, `${path}[]`);
   if (core instanceof z.ZodRecord) yield* keysOf(core.valueType, `${path}.*`);
   if (!(core instanceof z.ZodObject)) return;
-  for (const [key, child] of Object.entries<z.core.$ZodType>(core.shape)) {
+  for (const [key, child] of Object.entries<zod.core.$ZodType>(core.shape)) {
     const at = path === '' ? key : `${path}.${key}`;
     yield describe(at, child);
     yield* keysOf(child, at);
   }
 }
 
-function describe(path: string, schema: z.core.$ZodType): KeyDescription {
+function describe(path: string, schema: zod.core.$ZodType): KeyDescription {
   const notes = notesOf(schema);
   const words = text(notes[DEFAULT_NOTE]);
   const literal = defaultOf(schema);
@@ -85,24 +86,24 @@ function describe(path: string, schema: z.core.$ZodType): KeyDescription {
 }
 
 /** Notes stand on the outermost schema that has any: `.optional()` and `.prefault()` wrap what was described. */
-function notesOf(schema: z.core.$ZodType): Readonly<Record<string, unknown>> {
+function notesOf(schema: zod.core.$ZodType): Readonly<Record<string, unknown>> {
   const notes = z.globalRegistry.get(schema);
   if (notes !== undefined && 'description' in notes) return notes;
   return schema instanceof z.ZodOptional || schema instanceof z.ZodPrefault ? notesOf(schema.unwrap()) : {};
 }
 
-function defaultOf(schema: z.core.$ZodType): unknown {
+function defaultOf(schema: zod.core.$ZodType): unknown {
   if (schema instanceof z.ZodPrefault) return schema.def.defaultValue;
   return schema instanceof z.ZodOptional ? defaultOf(schema.unwrap()) : undefined;
 }
 
-function childOf(core: z.core.$ZodType, key: string): z.core.$ZodType | null {
+function childOf(core: zod.core.$ZodType, key: string): zod.core.$ZodType | null {
   if (core instanceof z.ZodRecord) return core.valueType;
   if (!(core instanceof z.ZodObject) || !Object.hasOwn(core.shape, key)) return null;
   return core.shape[key] ?? null;
 }
 
-function isBlock(core: z.core.$ZodType): boolean {
+function isBlock(core: zod.core.$ZodType): boolean {
   return core instanceof z.ZodObject || core instanceof z.ZodRecord || core instanceof z.ZodArray;
 }
 

@@ -2,7 +2,7 @@
 // It must not read files, environment or clock.
 
 import { isIP } from 'node:net';
-import * as z from 'zod';
+import type * as zod from 'zod';
 import { parsePattern } from '../protocol/path.ts';
 import {
   isHostname,
@@ -16,6 +16,7 @@ import { closeCodes } from './close-code-keys.ts';
 import { limitOverrides, limits, timeoutOverrides, timeouts } from './limit-keys.ts';
 import { admin, drain, healthPath } from './process-keys.ts';
 import { choice, choiceOff, count, countOr, documented, MAP_KEY, nameText, parsedText, tokenText } from './scalars.ts';
+import { z } from './zod.ts';
 
 /** What a session's backend is reached by. `base` goes before the request's path and never ends in a slash. */
 export type Endpoint =
@@ -386,7 +387,7 @@ const log = documented(
   { type: 'map' },
 ).prefault({});
 
-/** The config file. `z.input` of it is what people write, `z.output` is what `build.ts` completes. */
+/** The config file. `zod.input` of it is what people write, `zod.output` is what `build.ts` completes. */
 export const configSchema = z.strictObject({
   listeners: documented(z.array(listener).min(1, { error: 'needs at least one listener' }), 'Where clients connect.', {
     type: 'list',
@@ -417,6 +418,6 @@ export const configSchema = z.strictObject({
 });
 
 /** A config in the form of the file, for `createProxy`. */
-export type ConfigInput = z.input<typeof configSchema>;
+export type ConfigInput = zod.input<typeof configSchema>;
 /** What the schema makes of it: values parsed, defaults in place, nothing merged yet. */
-export type ParsedConfig = z.output<typeof configSchema>;
+export type ParsedConfig = zod.output<typeof configSchema>;

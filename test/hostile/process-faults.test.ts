@@ -65,10 +65,10 @@ async function descriptorsAre(cli: CliProcess, count: number): Promise<void> {
   await until(`${count} descriptors again: ${cli.openDescriptors()}`, () => cli.openDescriptors() <= count);
 }
 
-/** Node itself needs about a hundred while it loads modules. */
-const OPEN_FILES = 128;
-/** floor((128 - 32) / 2) */
-const SESSIONS_MAX = 48;
+/** Node and the modules that it loads at once take about thirty. */
+const OPEN_FILES = 60;
+/** floor((60 - 32) / 2) */
+const SESSIONS_MAX = 14;
 
 describe.runIf(process.platform === 'linux')('descriptors run out', () => {
   const limits = { openFiles: OPEN_FILES } as const;

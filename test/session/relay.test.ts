@@ -168,10 +168,10 @@ describe.each(MODES)('bytes from before the start, $mode', ({ stable }) => {
     rig.session.start(null, sized(BUFFERED_MAX));
     expect(rig.backend.paused).toBe(true);
     expect(rig.client.paused).toBe(false);
-    expect([rig.session.backend.pauses, rig.metrics.fromBackend.paused]).toEqual([1, 1]);
+    expect([rig.session.backend.gate.pauses, rig.metrics.fromBackend.paused]).toEqual([1, 1]);
     rig.takeFrom(rig.client);
     expect(rig.backend.paused).toBe(false);
-    expect([rig.session.backend.pauses, rig.metrics.fromBackend.paused]).toEqual([1, 0]);
+    expect([rig.session.backend.gate.pauses, rig.metrics.fromBackend.paused]).toEqual([1, 0]);
     rig.expectAlive();
   });
 
@@ -181,10 +181,10 @@ describe.each(MODES)('bytes from before the start, $mode', ({ stable }) => {
     rig.client.paused = true;
     rig.session.start(binary(Buffer.alloc(BUFFERED_MAX), MASKED), null);
     expect([rig.client.paused, rig.backend.paused]).toEqual([true, false]);
-    expect([rig.session.client.pauses, rig.metrics.fromClient.paused]).toEqual([1, 1]);
+    expect([rig.session.client.gate.pauses, rig.metrics.fromClient.paused]).toEqual([1, 1]);
     rig.takeFrom(rig.backend);
     expect(rig.client.paused).toBe(false);
-    expect([rig.session.client.pauses, rig.metrics.fromClient.paused]).toEqual([1, 0]);
+    expect([rig.session.client.gate.pauses, rig.metrics.fromClient.paused]).toEqual([1, 0]);
     rig.expectAlive();
   });
 
