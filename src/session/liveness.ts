@@ -5,6 +5,12 @@ import { randomBytes } from 'node:crypto';
 import { pingFrame } from '../protocol/frame-writer.ts';
 
 const TOKEN_BYTES = 8;
+/** The slowest line that has to be borne: 25 KiB/s, as for `write_stall`. */
+const SLOW_BYTES_PER_MS = 25.6;
+/** What a kernel holds for one socket at most: on Linux tcp_wmem goes up to 4 MiB. */
+const HELD_BYTES_MAX = 4_194_304;
+/** So little is on any line; it needs no time of its own. */
+const HELD_BYTES_FREE = 65_536;
 
 export class Liveness {
   /** From when on silence counts: a ping was written, all of it. Infinity while none is out. */
@@ -22,6 +28,12 @@ export class Liveness {
   private isWriting = false;
   /** Pings of ours without a pong of their own. */
   private open = 0;
+  /** How much longer than `timeouts.pong` the last ping may take, for what stands before it. */
+  private allowanceMs = 0;
+  /** Bytes that the kernel may still hold for the peer, as of `heldAt`, when `relayed` bytes had been written to it. */
+  private held = 0;
+  private heldAt = 0;
+  private relayed = 0;
 
   /** A ping to be written now. */
   frame(now: number, masked: boolean): Buffer {
@@ -29,6 +41,7 @@ export class Liveness {
     this.sentAt = now;
     this.isWriting = true;
     this.open += 1;
+    this.allowWhatIsHeld();
     return pingFrame(this.token, masked);
   }
 
@@ -41,8 +54,32 @@ export class Liveness {
 
   /** A ping that was relayed to the peer and is not answered serves as ours from now on. False: there is none. */
   relayedServes(now: number): boolean {
-    if (this.owesPong) this.silentSince = now;
+    if (this.owesPong) {
+      this.silentSince = now;
+      this.allowWhatIsHeld();
+    }
     return this.owesPong;
+  }
+
+  /** When its silence after a ping is too long; what waited for it and was taken is a sign of life too. */
+  deadline(pongMs: number): number {
+    return Math.max(this.silentSince, this.takenAt) + pongMs + this.allowanceMs;
+  }
+
+  /**
+   * Now and then, and before a ping. `relayed` payload bytes have been written to the peer so far: a kernel takes
+   * megabytes at once and says nothing of when it is rid of them, so what it holds is reckoned, for a slow line.
+   */
+  look(lastByteAt: number, relayed: number, now: number): void {
+    if (lastByteAt >= this.silentSince) this.noteAlive();
+    const drained = Math.floor((now - this.heldAt) * SLOW_BYTES_PER_MS);
+    this.held = Math.min(HELD_BYTES_MAX, Math.max(0, this.held - drained) + relayed - this.relayed);
+    this.heldAt = Math.floor(now);
+    this.relayed = relayed;
+  }
+
+  private allowWhatIsHeld(): void {
+    this.allowanceMs = Math.round(Math.max(0, this.held - HELD_BYTES_FREE) / SLOW_BYTES_PER_MS);
   }
 
   /** The peer was not read until now: its silence begins anew. */

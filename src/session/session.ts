@@ -372,7 +372,7 @@ export class Session extends TimerEntry {
     if (peer.gate.heldUntil > 0 && now >= peer.gate.heldUntil) peer.gate.open(now);
     if (this.cause !== null) return;
     const { liveness } = peer;
-    if (peer.lastByteAt >= liveness.silentSince) liveness.noteAlive();
+    liveness.look(peer.lastByteAt, peer.other.scanner.dataBytes, now);
     if (now >= this.pongAt(peer)) {
       this.begin(peer.isClient ? 'client_pong_timeout' : 'backend_pong_timeout', 'pong');
       peer.cutOff();
@@ -381,10 +381,10 @@ export class Session extends TimerEntry {
     }
   }
 
-  /** When the silence of `peer` after a ping is too long; what waited for it and was taken is a sign of life too. */
+  /** When the silence of `peer` after a ping is too long. */
   private pongAt(peer: Peer): number {
     if (peer.transport.paused) return Number.POSITIVE_INFINITY;
-    return Math.max(peer.liveness.silentSince, peer.liveness.takenAt) + this.policy.pongMs;
+    return peer.liveness.deadline(this.policy.pongMs);
   }
 
   /** When `peer` has been silent for so long that it is pinged. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { closeFrame, continuation, frame, ping, pong, text } from '../support/wire.ts';
+import { binary, closeFrame, continuation, frame, ping, pong, text } from '../support/wire.ts';
 import { BUFFERED_MAX, MODES, Rig, SIDE, TIMES } from './rig.ts';
 
 const SIDES = ['client', 'backend'] as const;
@@ -131,6 +131,48 @@ describe.each(CASES)('our pings to the $side, $mode', ({ stable, side }) => {
     rig.finFrom(rig[other(side)]);
     rig.advance(TIMES.close);
     rig.expectEnd({ cause: timeout, limit: 'pong', clean: false });
+  });
+
+  /** What the kernel may hold of it, and the slowest line that has to be borne with empties in this time. */
+  const drainMs = (bytes: number) => Math.round((bytes - 65_536) / 25.6);
+  const block = binary(Buffer.alloc(4096), { mask: otherMask });
+
+  function sendBlocks(rig: Rig, count: number): void {
+    for (let sent = 0; sent < count; sent++) fromOther(rig, block);
+  }
+
+  test.each([
+    ['64 KiB: none', 16, 0],
+    ['1 MiB', 256, drainMs(2 ** 20)],
+    ['no more than a kernel holds', 1200, drainMs(4 * 2 ** 20)],
+  ])('what was sent to it stands before the ping on a slow line, which gets time for it: %s', (_, blocks, moreMs) => {
+    const rig = make();
+    rig.advance(TIMES.ping - 1);
+    sendBlocks(rig, blocks);
+    rig.advance(1);
+    expect(pings(rig)).toBe(1);
+    expectTimeoutIn(rig, TIMES.pong + moreMs);
+  });
+
+  test('a relayed ping that serves as ours gets that time too', () => {
+    const rig = make();
+    rig.advance(TIMES.ping - 1);
+    sendBlocks(rig, 256);
+    fromOther(rig, ping('', { mask: otherMask }));
+    rig.advance(1);
+    expect(pings(rig)).toBe(1);
+    expectTimeoutIn(rig, TIMES.pong + drainMs(2 ** 20));
+  });
+
+  test('what was sent to it long ago has arrived', () => {
+    const rig = make();
+    sendBlocks(rig, 256);
+    for (let waited = 0; waited < 100_000; waited += 20_000) {
+      rig.advance(20_000);
+      from(rig, text('x', { mask }));
+    }
+    rig.advance(TIMES.ping);
+    expectTimeoutIn(rig, TIMES.pong);
   });
 
   test('part of a frame is a sign of life; the next ping comes an interval after it', () => {
