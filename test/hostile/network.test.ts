@@ -12,7 +12,7 @@ const deadlineMs = 60_000;
 /** What TCP makes of a line that loses one segment in 20 and swaps others: order stays, and everything waits. */
 const badLine: LinkRules = { latencyMs: 100, slice: 1, loss: { rate: 0.05, delayMs: 200 } };
 
-test('E31: losses, delays and segments of one byte: every byte arrives, in order, within the default timeouts', async () => {
+test('E31: losses, delays, segments of one byte: all bytes in order, no timeout at defaults', async () => {
   const seed = 31;
   const backend = await RawBackend.listen({ deadlineMs });
   const lines = { up: badLine, down: badLine, seed, deadlineMs };

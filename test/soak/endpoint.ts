@@ -38,14 +38,15 @@ export interface Ended {
 export class Endpoint {
   readonly socket: net.Socket;
   readonly payloads: Payloads;
-  /** Whole data frames, from the moment they are assigned. */
-  onData: (received: Frame) => void = () => {};
   onPong: (received: Frame) => void = () => {};
   /** A frame that its sender may not send, or that nobody may relay. */
   onIllegal: (received: Frame) => void = () => {};
   pingsSeen = 0;
   readonly over: Promise<Ended>;
   private readonly mask: Buffer | false;
+  private handler: ((received: Frame) => void) | null = null;
+  /** Data that came behind the head, before there was a handler. */
+  private early: Frame[] = [];
   private readonly reader = new FrameReader();
   private code: number | null | undefined = undefined;
   private closeSent = false;
@@ -64,6 +65,12 @@ export class Endpoint {
       this.fin = true;
       socket.end();
     });
+  }
+
+  /** Gets every whole data frame. */
+  set onData(handler: (received: Frame) => void) {
+    this.handler = handler;
+    for (const received of this.early.splice(0)) handler(received);
   }
 
   get isOpen(): boolean {
@@ -122,7 +129,8 @@ export class Endpoint {
       if (this.mask === false) this.socket.end();
     } else {
       this.payloads.received += received.payload.length;
-      this.onData(received);
+      if (this.handler === null) this.early.push(received);
+      else this.handler(received);
     }
   }
 }
