@@ -94,7 +94,12 @@ export class SoakBackend {
   private async serve(socket: net.Socket): Promise<void> {
     const request = await readHead(socket);
     if (request === null) return;
-    const path = request.head.line.split(' ')[1] ?? '';
+    const path = /^GET (\/\S*) HTTP\/1\.1$/.exec(request.head.line)?.[1];
+    if (path === undefined) {
+      this.watch.fault(`not a request: ${JSON.stringify(request.head.line)}`);
+      socket.destroy();
+      return;
+    }
     const [, kind = '', lie = ''] = path.split('/');
     const answer = kind === 'lying' ? lies[lie] : undefined;
     if (answer !== undefined) {
