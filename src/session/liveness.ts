@@ -7,8 +7,9 @@ import { pingFrame } from '../protocol/frame-writer.ts';
 const TOKEN_BYTES = 8;
 /** The slowest line that has to be borne: 25 KiB/s, as for `write_stall`. */
 const SLOW_BYTES_PER_MS = 25.6;
-/** What a kernel holds for one socket at most (Linux: the largest of tcp_wmem, 4 MiB), and what it may always hold. */
+/** What a kernel holds for one socket at most: on Linux tcp_wmem goes up to 4 MiB. */
 const HELD_BYTES_MAX = 4_194_304;
+/** So little is on any line; it needs no time of its own. */
 const HELD_BYTES_FREE = 65_536;
 
 export class Liveness {

@@ -7,8 +7,8 @@ const MIB = 1_048_576;
 const WARM_UP_SHARE = 0.3;
 const COMPARED_SHARE = 0.2;
 /** What garbage and the course of the traffic come to. */
-const NOISE_BYTES = 16 * MIB;
-const NOISE_SHARE = 0.1;
+const NOISE_BYTES = 12 * MIB;
+const NOISE_SHARE = 0.05;
 /** Shorter runs are warm-up alone. */
 const JUDGED_SECONDS_MIN = 60;
 

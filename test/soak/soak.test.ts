@@ -28,9 +28,9 @@ describe('memory over a run', () => {
     expect(courseOf((second) => 200 - second).faults()).toEqual([]);
   });
 
-  test('a leak is a fault: more than 16 MiB and a tenth, from the warm-up to the end', () => {
-    expect(courseOf((second) => (second < 70 ? 100 : 126)).faults()).toEqual([]);
-    expect(courseOf((second) => (second < 70 ? 100 : 127)).faults()).toHaveLength(1);
+  test('a leak is a fault: more than 12 MiB and a twentieth, from the warm-up to the end', () => {
+    expect(courseOf((second) => (second < 70 ? 100 : 117)).faults()).toEqual([]);
+    expect(courseOf((second) => (second < 70 ? 100 : 118)).faults()).toHaveLength(1);
     expect(courseOf((second) => 60 + second).faults()).toHaveLength(1);
   });
 

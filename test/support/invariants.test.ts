@@ -182,6 +182,7 @@ describe('a run that is watched', () => {
     ['client', 'backend', 'log'],
     ['log', 'backend', 'client'],
     ['backend', 'log', 'client'],
+    ['client', 'log', 'backend'],
   ];
 
   test.each(orders)('settles a session when all three know: %s, %s, %s', (...order) => {
