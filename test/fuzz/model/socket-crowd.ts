@@ -1,5 +1,5 @@
-// Many sessions at once through a whole proxy on loopback sockets, and what is said of each when all are over: what both
-// sides received, the line in the log, and the counters.
+// Many sessions at once through a whole proxy on loopback sockets, and what is said of each when all are over: what
+// both sides received, the line in the log, and the counters.
 
 import { type ConfigInput, createProxy, type Proxy as Framegate } from '../../../src/proxy.ts';
 import { type LogLine, LogTap } from '../../support/log-tap.ts';
