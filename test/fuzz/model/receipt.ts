@@ -20,7 +20,7 @@ export interface Sent {
   /** What had to go on if all of it was read, and what may have gone on at most. */
   readonly must: Buffer;
   readonly may: Buffer;
-  /** The same if nobody judges text: when an end has begun, the rest of a frame that is half relayed goes on as it is. */
+  /** The same if nobody judges text: when an end has begun, the rest of a half relayed frame goes on as it is. */
   readonly unjudged: Buffer;
   /** Payload of data frames that may be counted; only with bad text not all that comes before an end of its own. */
   readonly payloadMax: number;
