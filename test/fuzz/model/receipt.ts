@@ -20,6 +20,8 @@ export interface Sent {
   /** What had to go on if all of it was read, and what may have gone on at most. */
   readonly must: Buffer;
   readonly may: Buffer;
+  /** The same if nobody judges text: when an end has begun, the rest of a half relayed frame goes on as it is. */
+  readonly unjudged: Buffer;
   /** Payload of data frames that may be counted; only with bad text not all that comes before an end of its own. */
   readonly payloadMax: number;
 }
@@ -29,10 +31,10 @@ export function judgeSent(bytes: Buffer, setup: Omit<StreamSetup, 'rates' | 'now
   const stream = new ReferenceStream({ ...setup, rates: noRates, now: 0 });
   stream.read(bytes, 'open', true, 0);
   const must = Buffer.concat(stream.out);
-  if (stream.spent !== 'text') return { stream, must, may: must, payloadMax: stream.payloadBytes };
+  if (stream.spent !== 'text') return { stream, must, may: must, unjudged: must, payloadMax: stream.payloadBytes };
   // Nobody looks at the text of what goes nowhere any more.
-  const unjudged = judgeSent(bytes, { ...setup, validateUtf8: false });
-  return { stream, must, may: byteWise(bytes, setup), payloadMax: unjudged.payloadMax };
+  const { must: unjudged, payloadMax } = judgeSent(bytes, { ...setup, validateUtf8: false });
+  return { stream, must, may: byteWise(bytes, setup), unjudged, payloadMax };
 }
 
 /** Of bad text more goes on when it comes in pieces: whatever stands before the first impossible byte. */
@@ -58,6 +60,8 @@ export interface Receipt {
 export interface ReceiptOptions {
   readonly received: Buffer;
   readonly sent: Sent;
+  /** What may have gone on at most. */
+  readonly may: Buffer;
   /** True for what a client sent, and for what a backend gets. */
   readonly masked: boolean;
   readonly deflate: boolean;
@@ -65,13 +69,13 @@ export interface ReceiptOptions {
 
 /** Throws when `received` is none of what it may be. */
 export function judgeReceipt(options: ReceiptOptions): Receipt {
-  const { received, sent, masked } = options;
-  const { may, stream } = sent;
+  const { received, sent, may, masked } = options;
+  const { stream } = sent;
   const same = commonBytes(received, may);
   const boundary = lastBoundary(may, same, options);
   if (same === received.length) {
     const isWhole = same === boundary;
-    const gotClose = isWhole && same === may.length && stream.spent === 'close';
+    const gotClose = isWhole && same === sent.must.length && stream.spent === 'close';
     return {
       relayed: same,
       isInside: !isWhole,

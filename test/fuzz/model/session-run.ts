@@ -46,6 +46,7 @@ const noPayload = Buffer.alloc(0);
 const ends: readonly EndCause[] = ['drain', 'admin', 'route_removed', 'target_removed', 'target_drain'];
 /** More wake-ups than any session needs to end once its peers are silent. */
 const WAKE_UPS_MAX = 2000;
+const ANSWERED_WAKE_UPS = 50;
 
 /** A peer, played: what it sends, and how it behaves when something comes. */
 class Player {
@@ -404,9 +405,12 @@ export class SessionRun {
       this.model.afterCall('drain', this.now);
     }
     for (let wakeUps = 0; this.endCount === 0; wakeUps++) {
-      for (const player of players) if (player.polite) while (this.react(player)) this.pump();
+      // Not for ever: a peer that answers every ping may live for ever.
+      const answers = wakeUps < ANSWERED_WAKE_UPS;
+      for (const player of players) if (answers && player.polite) while (this.react(player)) this.pump();
       if (this.endCount > 0) return;
-      const silentMs = this.now - this.actedAt;
+      const { client, backend } = this.model;
+      const silentMs = this.now - Math.max(this.actedAt, client.lastByteAt, backend.lastByteAt);
       if (silentMs > this.model.silenceMax || wakeUps > WAKE_UPS_MAX) {
         throw new Error(`no end after ${silentMs} ms of silence and ${wakeUps} timers`);
       }

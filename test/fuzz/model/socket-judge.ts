@@ -48,8 +48,18 @@ function judge({ route, deflate, client, backend, ends }: Transcript): void {
   if (end === undefined || ends.length > 1) throw new Error(`${ends.length} ends in the log`);
   const fromClient = judgeSent(client.sent, { masked: true, deflate, ...routes[route] });
   const fromBackend = judgeSent(backend.sent, { masked: false, deflate, ...routes[route] });
-  const atBackend = judgeReceipt({ received: backend.received, sent: fromClient, masked: true, deflate });
-  const atClient = judgeReceipt({ received: client.received, sent: fromBackend, masked: false, deflate });
+  const mayOf = (name: SideName, sent: Sent) => (end.reason === `${name}_invalid_utf8` ? sent.may : sent.unjudged);
+  const mayBackend = mayOf('client', fromClient);
+  const mayClient = mayOf('backend', fromBackend);
+  const { received } = backend;
+  const atBackend = judgeReceipt({ received, sent: fromClient, may: mayBackend, masked: true, deflate });
+  const atClient = judgeReceipt({
+    received: client.received,
+    sent: fromBackend,
+    may: mayClient,
+    masked: false,
+    deflate,
+  });
   if (end.clean === true) judgeClean([fromClient, fromBackend], [atClient, atBackend]);
   judgeSide(end, 'client', fromClient, atClient, atBackend);
   judgeSide(end, 'backend', fromBackend, atBackend, atClient);

@@ -12,7 +12,7 @@ import { type Sabotage, type SabotagedParts, SessionRun, World } from '../model/
 import { runSession } from './session.ts';
 
 const SEED = 20_260_101;
-const CASES = 3000;
+const CASES = 1500;
 /** A break that so many cases do not show is not found. */
 const BROKEN_CASES_MAX = 4000;
 /** So many failures of other checks are enough. */

@@ -7,7 +7,7 @@ import { runCrowd } from '../model/socket-crowd.ts';
 import { judgeGauges, judgeTranscript, type Transcript } from '../model/socket-judge.ts';
 
 const SEED = 20_260_103;
-const SESSIONS = 60;
+const SESSIONS = 40;
 
 let transcripts: readonly Transcript[] = [];
 

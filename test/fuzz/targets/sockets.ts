@@ -1,5 +1,5 @@
 // Whole sessions on real sockets, a crowd of them at once through one proxy: what both sides received, the log and the
-// counters are held against the same reference as sessions in memory, as far as the order of events is seen outside.
+// counters are held against the reference of sessions in memory, as far as the order of events shows from outside.
 
 import type { FuzzTarget } from '../fuzz-target.ts';
 import { runCrowd } from '../model/socket-crowd.ts';
