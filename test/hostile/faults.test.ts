@@ -146,7 +146,8 @@ describe('peers that hang', () => {
     // Kernel buffers and 256 KiB took their part; the rest never left the client.
     expect(client.socket.writableLength).toBeGreaterThan(2 ** 20);
     expect(await told).toEqual({ code: 1012, reason: 'write_stall' });
-    expect(process.memoryUsage().arrayBuffers - held).toBeLessThan(4 * 2 ** 20);
+    // What has passed through it and was not collected yet counts too.
+    expect(process.memoryUsage().arrayBuffers - held).toBeLessThan(big / 2);
     client.send(closeFrame(1012, '', { mask: true }));
     await client.ended;
     client.end();
