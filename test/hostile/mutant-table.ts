@@ -6,18 +6,15 @@ import type { Mutant } from './mutants.ts';
 export interface MutantTable {
   readonly mutants: readonly Mutant[];
   readonly rows: readonly string[];
-  /** Rows that need no mutant yet. */
-  readonly open: readonly string[];
   /** The text of a file by its path from the project's root; null if there is none. */
   readonly textOf: (file: string) => string | null;
 }
 
 /** Rows without a mutant, mutants without a row, and edits that cannot be made. */
-export function tableFaults({ mutants, rows, open, textOf }: MutantTable): string[] {
+export function tableFaults({ mutants, rows, textOf }: MutantTable): string[] {
   const written = new Set(mutants.map(({ row }) => row));
   return [
-    ...rows.filter((row) => !written.has(row) && !open.includes(row)).map((row) => `${row}: no mutant`),
-    ...open.filter((row) => written.has(row)).map((row) => `${row}: has a mutant and is listed as open`),
+    ...rows.filter((row) => !written.has(row)).map((row) => `${row}: no mutant`),
     ...mutants.flatMap((mutant) => {
       if (!rows.includes(mutant.row)) return [`${mutant.row}: no such row`];
       const fault = editFault(mutant, textOf(mutant.file));

@@ -37,7 +37,7 @@ async function main(): Promise<number> {
     say(strangers.length > 0 ? `no row ${strangers.join(', ')}` : '--jobs is a number from 1 on');
     return 2;
   }
-  const faults = tableFaults({ mutants: MUTANTS, rows, open: [], textOf: readSource });
+  const faults = tableFaults({ mutants: MUTANTS, rows, textOf: readSource });
   const counted =
     values.only === undefined ? faults : faults.filter((fault) => only.includes(fault.split(':')[0] ?? ''));
   for (const fault of counted) say(fault);

@@ -760,5 +760,3 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     replace: '',
   },
 ];
-
-export const SESSION_OPEN: readonly string[] = [];

@@ -2,7 +2,7 @@
 // alone and expects the tests of its row to fail: a rule that can be removed unseen is not tested.
 
 import { REQUEST_MUTANTS } from './mutants-request.ts';
-import { SESSION_MUTANTS, SESSION_OPEN } from './mutants-session.ts';
+import { SESSION_MUTANTS } from './mutants-session.ts';
 
 export interface Mutant {
   readonly row: string;
@@ -16,6 +16,3 @@ export interface Mutant {
 }
 
 export const MUTANTS: readonly Mutant[] = [...REQUEST_MUTANTS, ...SESSION_MUTANTS];
-
-/** Rows whose mutant is not written yet. */
-export const OPEN_ROWS: readonly string[] = SESSION_OPEN;
