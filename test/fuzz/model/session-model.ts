@@ -73,13 +73,13 @@ export class SessionModel {
     this.subject = options.subject;
     this.client = new ReferenceSide(
       'client',
-      new ReferenceStream({ masked: true, deflate, limits: policy.fromClient, now, ...policy.client }),
+      new ReferenceStream({ masked: true, deflate, limits: policy.fromClient, now, ...this.policyOf(true) }),
       options.client,
       now,
     );
     this.backend = new ReferenceSide(
       'backend',
-      new ReferenceStream({ masked: false, deflate, limits: policy.fromBackend, now, ...policy.backend }),
+      new ReferenceStream({ masked: false, deflate, limits: policy.fromBackend, now, ...this.policyOf(false) }),
       options.backend,
       now,
     );
@@ -121,6 +121,7 @@ export class SessionModel {
 
   /** `side` has gone over a rate under `pause`. A debt that takes longer than anybody waits is never paid. */
   private noteDebt(side: ReferenceSide, now: number): void {
+    if (this.cause !== null) return; // while it ends nobody pays any more
     const debt = side.stream.rates.debtMs(now);
     if (debt > this.policy.writeStallMs) side.stream.refused = true;
     else if (debt > 0) side.heldUntil = now + debt;
@@ -195,8 +196,8 @@ export class SessionModel {
     this.stallMsMax = Math.max(this.stallMsMax, policy.writeStallMs);
     this.bufferedCap = Math.max(this.bufferedCap, policy.bufferedBytesMax);
     this.bufferedFloor = Math.min(this.bufferedFloor, policy.bufferedBytesMax);
-    this.client.stream.retune(policy.fromClient, policy.client.rates, now);
-    this.backend.stream.retune(policy.fromBackend, policy.backend.rates, now);
+    this.client.stream.retune(policy.fromClient, this.policyOf(true).rates, now);
+    this.backend.stream.retune(policy.fromBackend, this.policyOf(false).rates, now);
     this.client.busyAt = now;
     this.backend.busyAt = now;
   }
@@ -246,6 +247,7 @@ export class SessionModel {
 
   private begin(cause: string, now: number): void {
     this.cause = cause;
+    for (const side of [this.client, this.backend]) side.heldUntil = Math.min(side.heldUntil, now);
     this.causeAt = now;
     this.row = causeRow(cause);
     const culprit = this.row.by === null ? null : this[this.row.by];
@@ -394,7 +396,7 @@ export class SessionModel {
     if (payload.length !== TOKEN_BYTES) broken(`${side.name} was pinged with ${payload.length} bytes`);
     if (stream.token?.equals(payload) === false) broken(`${side.name} was pinged with another token`);
     const silentMs = now - side.lastByteAt;
-    const { pingIntervalMs } = this.policyOf(side);
+    const { pingIntervalMs } = this.policyOf(side.isClient);
     if (silentMs < pingIntervalMs) broken(`${side.name} was pinged after ${silentMs} ms of silence`);
     if (side.pending !== 0) broken(`${side.name} was pinged behind ${side.pending} bytes that wait`);
     if (side.owesPong || side.lastByteAt < side.pingedAt) broken(`${side.name} was pinged though it owes a pong`);
@@ -404,8 +406,11 @@ export class SessionModel {
     side.pingedAt = now;
   }
 
-  private policyOf(side: ReferenceSide): SidePolicy {
-    return side.isClient ? this.policy.client : this.policy.backend;
+  /** RFC 7692: nothing can be left out of a compressed stream, so what should be dropped is slowed down. */
+  private policyOf(isClient: boolean): SidePolicy {
+    const side = isClient ? this.policy.client : this.policy.backend;
+    if (!this.options.deflate || side.rates.onExceeded !== 'drop') return side;
+    return { ...side, rates: { ...side.rates, onExceeded: 'pause' } };
   }
 
   // The state that an event has left.
@@ -526,7 +531,7 @@ export class SessionModel {
     if (this.cause !== null) return;
     if (now >= this.messageStallAt(side)) broken(`it lives, though a message of ${name} has stalled`);
     if (now >= this.slowAt(side)) broken(`it lives, though ${name} is slow`);
-    const pingBy = side.busyAt + this.policyOf(side).pingIntervalMs + PING_RETRY_MS;
+    const pingBy = side.busyAt + this.policyOf(side.isClient).pingIntervalMs + PING_RETRY_MS;
     if (now > pingBy + this.policy.pongMs) broken(`it lives, though ${name} gives no sign of life`);
     if (now > pingBy && !this.isPinged(side)) broken(`${name} is silent and was not pinged`);
     if (now >= this.lifetimeAt) broken('it lives, though its lifetime is over');
