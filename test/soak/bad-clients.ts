@@ -2,6 +2,7 @@
 // notice.
 
 import type * as net from 'node:net';
+import { resetSocket } from '../support/shim.ts';
 import {
   binary,
   closeFrame,
@@ -136,7 +137,7 @@ export async function deserter(visit: Visit): Promise<void> {
   const whole = binary(random.bytes(10_000), masked);
   endpoint.payloads.sent += 10_000;
   await endpoint.sendRaw(whole.subarray(0, random.between(1, 9000)));
-  endpoint.socket.resetAndDestroy();
+  resetSocket(endpoint.socket);
   world.count('deserters');
 }
 

@@ -4,6 +4,7 @@
 import { askAdminAt } from '../e2e/operating.ts';
 import { parseMetrics } from '../support/metrics-text.ts';
 import { Random } from '../support/random.ts';
+import { resetSocket } from '../support/shim.ts';
 import { Opcode } from '../support/wire.ts';
 import { soakConfig } from './config.ts';
 import type { Stage } from './soak.ts';
@@ -102,7 +103,7 @@ export class Faults {
       });
       await opened.send(Opcode.Text, visit.id);
       await Promise.race([answered, opened.over]);
-      leave.push(() => (index % 2 === 0 ? opened.close(1001) : opened.socket.resetAndDestroy()));
+      leave.push(() => (index % 2 === 0 ? opened.close(1001) : resetSocket(opened.socket)));
     };
     await Promise.all(Array.from({ length: size }, (_, index) => enter(index)));
     for (const one of leave) one();

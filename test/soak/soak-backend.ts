@@ -4,6 +4,7 @@
 import * as net from 'node:net';
 import type { RunWatch } from '../support/invariants.ts';
 import { Random } from '../support/random.ts';
+import { resetSocket } from '../support/shim.ts';
 import { acceptFor, binary, type Frame, frame, type Head, Opcode } from '../support/wire.ts';
 import { Endpoint, readHead, switchTo } from './endpoint.ts';
 
@@ -68,7 +69,7 @@ export class SoakBackend {
   /** As a process that is killed: every connection is reset, further dials are refused. */
   async kill(): Promise<void> {
     const closed = new Promise((resolve) => this.server.close(resolve));
-    for (const socket of this.sockets) socket.resetAndDestroy();
+    for (const socket of this.sockets) resetSocket(socket);
     await closed;
   }
 
@@ -145,7 +146,7 @@ export class SoakBackend {
         const whole = binary(random.bytes(DYING_FRAME_BYTES));
         endpoint.payloads.sent += DYING_FRAME_BYTES;
         void endpoint.sendRaw(whole.subarray(0, random.between(1, whole.length - 1)));
-        setImmediate(() => socket.resetAndDestroy());
+        setImmediate(() => resetSocket(socket));
       };
     } else if (kind === 'lying') {
       endpoint.onData = () => void endpoint.sendRaw(random.pick(badFrames));

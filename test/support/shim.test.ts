@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Random } from './random.ts';
 import { type BackendConnection, RawBackend } from './raw-backend.ts';
 import { RawClient } from './raw-client.ts';
-import { type Links, Shim, type ShimConnection } from './shim.ts';
+import { type Links, resetSocket, Shim, type ShimConnection } from './shim.ts';
 
 interface Ends {
   readonly client: RawClient;
@@ -256,6 +256,18 @@ describe('stalls, resets and silence', () => {
     from.reset();
     await expectSilence(to);
     expect([to.isClosed, to.received.toString()]).toEqual([false, 'abc']);
+  });
+
+  test('a reset while a FIN is on its way closes the socket, and loses no handle', async () => {
+    const { client, server, link } = await connected({});
+    const openSockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+    const before = openSockets();
+    client.end();
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    resetSocket(client.socket);
+    await server.closed;
+    await expect.poll(() => link.isClosed).toBe(true);
+    await expect.poll(openSockets).toBe(before - 4);
   });
 
   test('half open on request: what is on its way is lost, and nobody reads what is sent', async () => {

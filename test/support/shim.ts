@@ -163,8 +163,8 @@ export class ShimConnection {
   /** RST to both ends. What waits here is lost. */
   reset(): void {
     this.stop();
-    this.near.resetAndDestroy();
-    this.far.resetAndDestroy();
+    resetSocket(this.near);
+    resetSocket(this.far);
   }
 
   /** From now on nothing passes, FINs and resets neither, and both ends stay connected to nobody. */
@@ -349,7 +349,7 @@ export class ShimLink {
     this.queue.shift();
     if (end === 'reset') {
       this.stop();
-      this.sink.resetAndDestroy();
+      resetSocket(this.sink);
     } else {
       this.sink.end();
     }
@@ -365,4 +365,10 @@ export class ShimLink {
       Math.ceil(dueAt - now),
     );
   }
+}
+
+/** RST; only closed while a FIN is on its way, when libuv refuses to reset and Node would lose the handle. */
+export function resetSocket(socket: net.Socket): void {
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+  else socket.resetAndDestroy();
 }
