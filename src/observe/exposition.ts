@@ -170,7 +170,11 @@ function writeDirections(out: Exposition, source: MetricsSource, routes: readonl
     { labels: { route: name, direction: 'from_backend' }, metrics: fromBackend },
   ]);
   const own = ({ labels }: DirectionReading) => labels;
-  out.family('messages_total', 'counter', 'Complete messages, by the opcode of their first frame.');
+  out.family(
+    'messages_total',
+    'counter',
+    'Messages, by the opcode of their first frame; counted when the header of their last one has passed.',
+  );
   for (const { labels, metrics } of directions) {
     out.sample({ ...labels, opcode: 'text' }, metrics.textMessages);
     out.sample({ ...labels, opcode: 'binary' }, metrics.binaryMessages);

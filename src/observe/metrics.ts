@@ -35,7 +35,7 @@ export class Tally {
 
 /** One direction of a route. The data path writes the fields itself. */
 export class DirectionMetrics {
-  /** Complete messages, by the opcode of their first frame. */
+  /** Messages of which the last frame's header has passed, by the opcode of their first one. */
   textMessages = 0;
   binaryMessages = 0;
   /** Payload bytes on the wire of data frames. */
@@ -55,7 +55,7 @@ export class DirectionMetrics {
     this.profile = profile;
   }
 
-  /** Payload on the wire of complete messages, all fragments together. */
+  /** Payload of them on the wire, all fragments together. */
   get messageSize(): Histogram {
     return this.profile.messageSize.inBounds(messageBytes);
   }

@@ -176,6 +176,7 @@ export class Peer implements TransportReader {
     scanner.feed(bytes, start, end);
     this.text?.begin(start);
     if (this.flow === Flow.Tail) this.relayTail(bytes, start, end, stable, now);
+    if (this.isTorn) return;
     // Where the data frame at hand begins; before these bytes, as long as none has begun in them.
     let frameAt = -1;
     for (;;) {
@@ -230,8 +231,9 @@ export class Peer implements TransportReader {
   private relayTail(bytes: Buffer, start: number, end: number, stable: boolean, now: number): void {
     const tail = this.scanner.remaining;
     const tailEnd = Math.min(end, start + tail);
-    this.write(bytes, start, tailEnd, stable, now);
-    if (tailEnd - start < tail) return;
+    if (this.text?.tailPasses(bytes, start, tailEnd) === false) this.endText(true);
+    else this.write(bytes, start, tailEnd, stable, now);
+    if (this.isTorn || tailEnd - start < tail) return;
     this.flow = Flow.Watch;
     this.other.writeClose(now);
     this.session.settle(now); // the other peer may have nothing to answer any more

@@ -39,10 +39,19 @@ export class TextCheck {
     return true;
   }
 
+  /** The rest of a frame that was half relayed, as far as it is here: `[start, end)`. False: it is no UTF-8. */
+  tailPasses(bytes: Buffer, start: number, end: number): boolean {
+    this.payloadAt = start;
+    return !this.inText || this.rangePasses(bytes, end);
+  }
+
   private payloadPasses(bytes: Buffer, scanner: FrameScanner, step: Step): boolean {
     const passed = step === Step.NeedData ? scanner.position : scanner.frameStart;
     // What lies behind the frame's own payload is control frames.
-    const end = Math.min(passed, this.payloadAt + this.left);
+    return this.rangePasses(bytes, Math.min(passed, this.payloadAt + this.left));
+  }
+
+  private rangePasses(bytes: Buffer, end: number): boolean {
     if (end > this.payloadAt) {
       if (this.validator.feed(bytes, this.payloadAt, end, this.key, this.judged) >= 0) return false;
       this.judged += end - this.payloadAt;

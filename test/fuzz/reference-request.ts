@@ -67,6 +67,9 @@ function judged(
   if (place === null || !isHarmless(place.path)) return null;
   if (!lower('upgrade').includes('websocket') || !lower('connection').includes('upgrade')) return null;
   if (lower('connection').includes('authorization')) return null;
+  const word = "[!#$%&'*+.^_`|~0-9a-z-]+";
+  if (!lower('connection').every((element) => new RegExp(`^${word}$`).test(element))) return null;
+  if (!lower('upgrade').every((element) => new RegExp(`^${word}(/${word})?$`).test(element))) return null;
   if (values('sec-websocket-version')[0] !== '13') return null;
   const key = values('sec-websocket-key')[0] ?? '';
   if (key.length !== 24 || Buffer.from(key, 'base64').length !== 16 || !/^[^-_=]+==$/.test(key)) return null;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { everySplit } from '../support/every-split.ts';
 import { binary, closeFrame, continuation, ping, pong, text } from '../support/wire.ts';
-import { MODES, POLICY, Rig, SIDE } from './rig.ts';
+import { MODES, POLICY, Rig, SIDE, TIMES } from './rig.ts';
 
 const SIDES = ['client', 'backend'] as const;
 const CASES = MODES.flatMap(({ mode, stable }) => SIDES.map((side) => ({ mode, stable, side })));
@@ -200,5 +200,27 @@ describe.each(CASES)('validate_utf8: text of the $side, $mode', ({ stable, side 
     rig.finFrom(rig.backend);
     rig.finFrom(rig.client);
     rig.expectEnd({ cause: 'drain', clean: true });
+  });
+
+  test('8.1: text whose frame has to be ended before a Close is judged to its end', () => {
+    if (side === 'client') return; // an end begins with a Close to the client
+    for (const [rest, isText] of [
+      ['62', true],
+      ['ff', false],
+    ] as const) {
+      const rig = make();
+      rig.fromBackend(bytes('810261'));
+      rig.session.end('drain');
+      expect(rig.client.destroyed).toBe(false);
+      rig.fromBackend(bytes(rest));
+      // What is relayed of it cannot be made whole any more.
+      expect(rig.client.destroyed).toBe(!isText);
+      expect(rig.client.received.includes(0xff)).toBe(false);
+      expect(rig.atClient).toEqual(isText ? ['text fin "ab"', 'close fin 1012 "server restart"'] : []);
+      rig.finFrom(rig.client);
+      rig.finFrom(rig.backend);
+      rig.advance(TIMES.close);
+      expect(rig.session.midFrame).toBe(!isText);
+    }
   });
 });

@@ -20,8 +20,6 @@ export interface Sent {
   /** What had to go on if all of it was read, and what may have gone on at most. */
   readonly must: Buffer;
   readonly may: Buffer;
-  /** The same if nobody judges text: when an end has begun, the rest of a half relayed frame goes on as it is. */
-  readonly unjudged: Buffer;
   /** Payload of data frames that may be counted; only with bad text not all that comes before an end of its own. */
   readonly payloadMax: number;
 }
@@ -31,10 +29,10 @@ export function judgeSent(bytes: Buffer, setup: Omit<StreamSetup, 'rates' | 'now
   const stream = new ReferenceStream({ ...setup, rates: noRates, now: 0 });
   stream.read(bytes, 'open', true, 0);
   const must = Buffer.concat(stream.out);
-  if (stream.spent !== 'text') return { stream, must, may: must, unjudged: must, payloadMax: stream.payloadBytes };
+  if (stream.spent !== 'text') return { stream, must, may: must, payloadMax: stream.payloadBytes };
   // Nobody looks at the text of what goes nowhere any more.
-  const { must: unjudged, payloadMax } = judgeSent(bytes, { ...setup, validateUtf8: false });
-  return { stream, must, may: byteWise(bytes, setup), unjudged, payloadMax };
+  const { payloadMax } = judgeSent(bytes, { ...setup, validateUtf8: false });
+  return { stream, must, may: byteWise(bytes, setup), payloadMax };
 }
 
 /** Of bad text more goes on when it comes in pieces: whatever stands before the first impossible byte. */

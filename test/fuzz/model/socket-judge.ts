@@ -48,9 +48,8 @@ function judge({ route, deflate, client, backend, ends }: Transcript): void {
   if (end === undefined || ends.length > 1) throw new Error(`${ends.length} ends in the log`);
   const fromClient = judgeSent(client.sent, { masked: true, deflate, ...routes[route] });
   const fromBackend = judgeSent(backend.sent, { masked: false, deflate, ...routes[route] });
-  const mayOf = (name: SideName, sent: Sent) => (end.reason === `${name}_invalid_utf8` ? sent.may : sent.unjudged);
-  const mayBackend = mayOf('client', fromClient);
-  const mayClient = mayOf('backend', fromBackend);
+  const mayBackend = fromClient.may;
+  const mayClient = fromBackend.may;
   const { received } = backend;
   const atBackend = judgeReceipt({ received, sent: fromClient, may: mayBackend, masked: true, deflate });
   const atClient = judgeReceipt({

@@ -179,6 +179,8 @@ export class ReferenceStream {
     this.progressed = true;
     if (this.passes && this.outlet !== 'shut') this.out.push(bytes.subarray(at, end));
     this.checkText(bytes, at, end);
+    // Of what turns bad behind an end that has begun, nothing is looked at.
+    if (this.spent === 'text' && this.outlet === 'tail') this.payloadBytes -= end - at;
     if (this.left === 0) this.endOfFrame();
     return end;
   }
@@ -193,7 +195,7 @@ export class ReferenceStream {
    * goes on any more: not its head either, when that came with the same read.
    */
   private checkText(bytes: Buffer, start: number, end: number): void {
-    if (this.utf8 === null || this.outlet !== 'open' || this.utf8.push(bytes.subarray(start, end))) return;
+    if (this.utf8 === null || this.outlet === 'shut' || this.utf8.push(bytes.subarray(start, end))) return;
     this.spent = 'text';
     this.isTorn = this.passes && this.frameOut < 0;
     this.passes = false;
