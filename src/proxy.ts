@@ -23,6 +23,7 @@ import { openFileLimit } from './net/open-files.ts';
 import { Resolver } from './net/resolve.ts';
 import { Log, type LogDestination } from './observe/log.ts';
 import { type ProcessView, RuntimeMetrics } from './observe/runtime-metrics.ts';
+import { WallWatch } from './observe/wall-watch.ts';
 import type { CloseNotice, EndCause } from './protocol/end-causes.ts';
 
 export { ConfigError, type Problem } from './config/problems.ts';
@@ -119,6 +120,7 @@ class ProxyProcess implements Proxy {
   private runtime: RuntimeMetrics | null = null;
   private driver: NodeJS.Timeout | null = null;
   private drivenAt = 0;
+  private readonly wall = new WallWatch(performance.now(), Date.now());
   private drainer: Drain | null = null;
   private draining: Promise<DrainResult> | null = null;
   private started = false;
@@ -390,6 +392,8 @@ class ProxyProcess implements Proxy {
     const wasAsleep = now - this.drivenAt > ASLEEP_MS;
     this.drivenAt = now;
     if (!wasAsleep) this.wheel.advance();
+    const ms = this.wall.look(performance.now(), Date.now());
+    if (ms !== 0) this.log.event('warn', 'clock.jumped', { ms });
     this.log.tick(now);
   }
 }

@@ -133,6 +133,9 @@ describe.each([
     expect(end.reason).toBe('client_close');
     expect(end.duration_ms).toBeLessThan(60_000);
     expect(Math.abs(Date.parse(end.time) - before - jumpMs)).toBeLessThan(60_000);
+    const jumps = pair.running.logsOf('clock.jumped');
+    expect(jumps).toMatchObject([{ level: 'warn', ms: expect.any(Number) }]);
+    expect(Math.abs(Number(jumps[0]?.ms) - jumpMs)).toBeLessThan(60_000);
   });
 });
 
