@@ -23,10 +23,12 @@ const SECTION = 'bench:tricks';
 const SUBJECT = 'framegate';
 const PROXY_CORE = 0;
 const LOAD_CORE = 1;
+const HANDSHAKES = 'handshakes';
+const DEFAULT_GRID = `100x64Bx1,100x64Bx16,50x16KiBx1,20x256KiBx1,${HANDSHAKES}`;
 const EXIT_USAGE = 2;
 const USAGE = `npm run bench:tricks -- [options]
 
-  --grid LIST       cells (default: 100x64Bx1,100x64Bx16,50x16KiBx1,20x256KiBx1)
+  --grid LIST       cells, and ${HANDSHAKES} (default: ${DEFAULT_GRID})
   --only PATTERN    tricks whose name fits this regular expression (default: all)
   --rounds N        interleaved rounds of every cell (default: 5)
   --seconds N       length of one measurement (default: 1)
@@ -45,7 +47,7 @@ function parseOptions(argv: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...argv],
     options: {
-      grid: { type: 'string', default: '100x64Bx1,100x64Bx16,50x16KiBx1,20x256KiBx1' },
+      grid: { type: 'string', default: DEFAULT_GRID },
       only: { type: 'string', default: '' },
       rounds: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '1' },
@@ -72,7 +74,7 @@ async function main(argv: readonly string[]): Promise<number> {
   let options: Options;
   try {
     options = parseOptions(argv);
-    for (const cell of options.grid) parseCell(cell);
+    for (const name of options.grid) if (name !== HANDSHAKES) parseCell(name);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
     return EXIT_USAGE;
@@ -100,34 +102,42 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function measure(options: Options, folders: ReadonlyMap<string, string>, progress: Progress): Promise<string> {
-  const { rounds, seconds, grid } = options;
-  const peers = [SUBJECT, ...Array.from(folders.values(), (folder) => `${SUBJECT}:${folder}`)];
-  const timing: Timing = { rounds, warmupMs: 700, measureMs: seconds * 1000, rate: null };
+  const { rounds, grid } = options;
   const rig = await Rig.start({ proxyCore: PROXY_CORE, loadCore: LOAD_CORE, nodeFlags: [], withFlood: false });
   pinSelf(LOAD_CORE);
   try {
-    progress.expect(peers.length * rounds * (grid.length + 1));
+    progress.expect(2 * folders.size * rounds * grid.length);
     const columns = new Map<string, Column>();
     for (const name of grid) {
-      const { peers: found } = await measureCell(rig, parseCell(name), peers, timing, progress);
-      const costs = found.map((one) => one.rounds.map(({ cpuMicros }) => cpuMicros));
-      columns.set(name, columnOf(folders, costs));
+      const column = new Map<string, string>();
+      for (const [trick, folder] of folders) {
+        // Next to each other in time: a machine that others use drifts.
+        const [own = [], other = []] = await costsOf(rig, name, [SUBJECT, `${SUBJECT}:${folder}`], options, progress);
+        column.set(trick, ratioText(pairedRatios(other, own)));
+      }
+      columns.set(name, column);
     }
-    const found = await measureHandshakes(rig, peers, timing, progress);
-    // Per handshake, as the cells are per round trip.
-    const costs = found.map((one) => one.rounds.map(({ perCpuSecond }) => 1 / perCpuSecond));
-    columns.set('handshakes', columnOf(folders, costs));
     return tableOf(options, folders, columns);
   } finally {
     await rig.stop();
   }
 }
 
-/** `costs`: of framegate as it is, then of the builds, round by round. */
-function columnOf(folders: ReadonlyMap<string, string>, costs: readonly (readonly number[])[]): Column {
-  const [own = [], ...others] = costs;
-  const names = [...folders.keys()];
-  return new Map(others.map((other, index) => [names[index] ?? '', ratioText(pairedRatios(other, own))]));
+/** CPU per round trip, or per handshake, of each peer, round by round. */
+async function costsOf(
+  rig: Rig,
+  name: string,
+  peers: readonly string[],
+  { rounds, seconds }: Options,
+  progress: Progress,
+): Promise<number[][]> {
+  const timing: Timing = { rounds, warmupMs: 700, measureMs: seconds * 1000, rate: null };
+  if (name === HANDSHAKES) {
+    const found = await measureHandshakes(rig, peers, timing, progress);
+    return found.map((one) => one.rounds.map(({ perCpuSecond }) => 1 / perCpuSecond));
+  }
+  const found = await measureCell(rig, parseCell(name), peers, timing, progress);
+  return found.peers.map((one) => one.rounds.map(({ cpuMicros }) => cpuMicros));
 }
 
 function ratioText(ratios: readonly number[]): string {
