@@ -95,7 +95,7 @@ function placeOf(target: string, host: string): Pick<ReferenceRequest, 'path' | 
   if (!target.startsWith('/')) {
     const [, scheme = '', authority = '', behind = ''] = /^(https?|wss?):\/\/([^/?]*)(.*)$/i.exec(target) ?? [];
     const named = authorityOf(authority);
-    const usual = scheme.toLowerCase().endsWith('s') ? 443 : 80;
+    const usual = /^(https|wss)$/i.test(scheme) ? 443 : 80;
     if (named === null || named.name !== own.name || (named.port ?? usual) !== (own.port ?? usual)) return null;
     rest = behind.startsWith('/') ? behind : `/${behind}`;
   }
