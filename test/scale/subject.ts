@@ -15,6 +15,8 @@ import type { Task } from './demand.ts';
  * The inspector collects garbage when it is asked to. Bytecode that several collections in a row find unused is thrown
  * away, which would make the heap a matter of how often it was looked at.
  */
+const ASKED_MAX = 200;
+const ASKED_AGAIN_MS = 50;
 const FLAGS = ['--inspect=127.0.0.1:0', '--no-flush-bytecode'];
 /** Evaluated in the process: a Level without its descriptors. */
 const LEVEL = `(() => {
@@ -108,8 +110,14 @@ export class Subject {
     writeFileSync(path.join(this.folder, name), text);
   }
 
-  ask(line: string, token = this.token): Promise<AdminAnswer> {
-    return askAdminAt(this.adminPort, line, ...(token === null ? [] : [`Authorization: Bearer ${token}`]));
+  /** Again, when it is told that it asks too often: a fast machine goes through reloads faster than the admin likes. */
+  async ask(line: string, token = this.token): Promise<AdminAnswer> {
+    for (let tries = 1; ; tries += 1) {
+      const fields = token === null ? [] : [`Authorization: Bearer ${token}`];
+      const answer = await askAdminAt(this.adminPort, line, ...fields);
+      if (answer.status !== 429 || tries === ASKED_MAX) return answer;
+      await delay(ASKED_AGAIN_MS);
+    }
   }
 
   async metrics(): Promise<Metrics> {
