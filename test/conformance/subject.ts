@@ -34,7 +34,7 @@ async function startFramegate(upstream: string): Promise<RunningProxy> {
     {
       listeners: [{ address: '127.0.0.1:0' }],
       routes: [{ name: 'conformance', upstream }],
-      limits: { max_sessions: 1000, from_client: RAISED, from_backend: RAISED },
+      limits: { max_sessions: 400, from_client: RAISED, from_backend: RAISED },
     },
     { log: { write } },
   );

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { openFileLimit } from '../../src/net/open-files.ts';
 import { REFUSALS } from '../../src/protocol/refusals.ts';
 import { closeCleanly, type Pair } from '../hostile/pair.ts';
 import { deadUrl } from '../support/dead.ts';
@@ -19,10 +20,12 @@ type Ends = Pick<Pair, 'client' | 'server'>;
 
 const deadlineMs = 30_000;
 const masked = { mask: true };
-const perTarget = 200;
+/** Each session takes four descriptors of this process; with few of them the crowd is smaller. */
+const perTarget = openFileLimit() < 4_096 ? 30 : 200;
 const targets = 3;
 const good = perTarget * targets;
-const total = 1000;
+/** Two in five are refused. */
+const total = (good * 5) / 3;
 
 /** One kind of refusal: what a client of that kind sends, and the answer it must get. */
 interface Kind {
@@ -273,7 +276,7 @@ async function occupy({ running, others }: Stage): Promise<string> {
 }
 
 describe('a crowd', () => {
-  test('1000 handshakes at once, every kind of refusal among them, and faults in the midst of sessions', async () => {
+  test(`${total} handshakes at once, every kind of refusal among them, and faults amid the sessions`, async () => {
     const stage = await startStage();
     const { running, pool } = stage;
     const kinds = [...badRequests(await occupy(stage)), ...badRoutes];

@@ -23,7 +23,7 @@ export function soakConfig({ steady, mortal }: SoakTargets, change = 0): ConfigI
     admin: { address: '127.0.0.1:0' },
     log: { session_open: 'info' },
     limits: {
-      max_sessions: 2000,
+      max_sessions: 400,
       // What a reload changes; nobody meets it.
       max_buffered: change % 2 === 0 ? '256KiB' : '192KiB',
     },
