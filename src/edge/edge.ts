@@ -16,9 +16,9 @@ import type { Snapshot } from './snapshot.ts';
 
 /**
  * Connections over `max_sessions` that are told so; more are cut off. They live on the descriptors kept in reserve: at
- * least 32, of which Node and the listeners take about twenty.
+ * least 32, of which Node 24 and the listeners take up to twenty-eight.
  */
-const TURNED_AWAY_MAX = 8;
+const TURNED_AWAY_MAX = 4;
 
 /** Where a connection came in. */
 export interface EdgeListener {

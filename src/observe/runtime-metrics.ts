@@ -49,11 +49,13 @@ export class RuntimeMetrics {
   private readonly lag: IntervalHistogram;
   private readonly gc: ReadonlyMap<number, { readonly kind: string; readonly seconds: Histogram }>;
   private readonly observer: PerformanceObserver;
-  private maxDescriptors: number | null | undefined;
+  private maxDescriptors: number | null = null;
+  private memory: ReturnType<ProcessView['memoryUsage']>;
 
   /** Begins to watch the event loop and the collector; `stop` ends it. */
   constructor(view: ProcessView) {
     this.view = view;
+    this.memory = view.memoryUsage();
     this.lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
     this.lag.enable();
     const kind = (name: string) => ({ kind: name, seconds: new Histogram(gcSeconds) });
@@ -88,7 +90,7 @@ export class RuntimeMetrics {
     const folder = await stat('/proc/self/fd').catch(() => null);
     const status = await readFile('/proc/self/status', 'utf8').catch(() => '');
     const virtualKib = /^VmSize:\s+(\d+) kB$/m.exec(status)?.[1];
-    if (this.maxDescriptors === undefined) {
+    if (this.maxDescriptors === null) {
       const limits = await readFile('/proc/self/limits', 'utf8').catch(() => '');
       const max = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
       this.maxDescriptors = max === undefined ? null : Number(max);
@@ -112,6 +114,16 @@ export class RuntimeMetrics {
     for (const { kind, seconds } of this.gc.values()) out.histogram({ kind }, seconds);
   }
 
+  /** As last read: that takes a descriptor, and a process without one is to be seen all the same. */
+  private readMemory(): ReturnType<ProcessView['memoryUsage']> {
+    try {
+      this.memory = this.view.memoryUsage();
+    } catch {
+      // EMFILE
+    }
+    return this.memory;
+  }
+
   private writeProcess(out: TextFormat, { open, max, virtualBytes }: Descriptors): void {
     const { user, system } = this.view.cpuUsage();
     single(out, 'process_cpu_user_seconds_total', 'counter', 'User CPU time spent in seconds.', user / MICROS);
@@ -120,7 +132,7 @@ export class RuntimeMetrics {
     single(out, 'process_cpu_seconds_total', 'counter', both, (user + system) / MICROS);
     const start = 'Start time of the process since unix epoch in seconds.';
     single(out, 'process_start_time_seconds', 'gauge', start, this.startedAt);
-    const rss = this.view.memoryUsage().rss;
+    const { rss } = this.readMemory();
     single(out, 'process_resident_memory_bytes', 'gauge', 'Resident memory size in bytes.', rss);
     if (virtualBytes !== null) {
       single(out, 'process_virtual_memory_bytes', 'gauge', 'Virtual memory size in bytes.', virtualBytes);
@@ -164,7 +176,7 @@ export class RuntimeMetrics {
   }
 
   private writeMemory(out: TextFormat): void {
-    const { heapTotal, heapUsed, external } = this.view.memoryUsage();
+    const { heapTotal, heapUsed, external } = this.memory;
     single(out, 'nodejs_heap_size_total_bytes', 'gauge', 'Process heap size from Node.js in bytes.', heapTotal);
     single(out, 'nodejs_heap_size_used_bytes', 'gauge', 'Process heap size used from Node.js in bytes.', heapUsed);
     single(out, 'nodejs_external_memory_bytes', 'gauge', 'Node.js external memory size in bytes.', external);
