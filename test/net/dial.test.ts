@@ -243,7 +243,11 @@ function keepAliveSeconds(port: number): number {
   const remote = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const line = readFileSync('/proc/net/tcp', 'latin1')
     .split('\n')
-    .find((row) => row.trim().split(/\s+/)[2] === remote);
+    .find((row) => {
+      // Established: connections of other tests to a port of that number may still wait for their time to be over.
+      const [, , to, state] = row.trim().split(/\s+/);
+      return to === remote && state === '01';
+    });
   const [kind, jiffies] = (line?.trim().split(/\s+/)[5] ?? '').split(':');
   // Kind 2 is the keep-alive timer; the kernel shows 100 jiffies a second.
   return kind === '02' ? Number.parseInt(jiffies ?? '', 16) / 100 : Number.NaN;
