@@ -1,0 +1,6 @@
+// All attacks, in the order in which they run: one file for each, an entry here. An attack is a demand: peers that mean
+// harm in processes of their own, the command as its users start it, and a bound for what others may notice.
+
+import type { Demand } from '../scale/demand.ts';
+
+export const ATTACKS: readonly Demand[] = [];
