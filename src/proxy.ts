@@ -5,7 +5,7 @@ import type { ProxyState } from './admin/backend.ts';
 import { ProxyBackend } from './admin/proxy-backend.ts';
 import { AdminServer } from './admin/server.ts';
 import { loadObject } from './config/load.ts';
-import { renderConfig } from './config/render.ts';
+import { configPieces } from './config/render.ts';
 import type { Config, ConfigInput } from './config/schema.ts';
 import { Drain, Spread } from './edge/drain.ts';
 import { Edge } from './edge/edge.ts';
@@ -15,6 +15,7 @@ import type { SessionRecord } from './edge/session-record.ts';
 import { type SessionsCap, sessionsCap } from './edge/sessions-cap.ts';
 import { buildSnapshot } from './edge/snapshot.ts';
 import type { Clock } from './limits/clock.ts';
+import { Slices } from './limits/slices.ts';
 import { TimerWheel } from './limits/timer-wheel.ts';
 import { Carrier } from './net/carrier.ts';
 import { Dialer } from './net/dial.ts';
@@ -108,6 +109,7 @@ class ProxyProcess implements Proxy {
   private readonly options: ProxyOptions;
   private readonly clock: Clock;
   private readonly wheel: TimerWheel;
+  private readonly slices: Slices;
   private readonly log: Log;
   private readonly openFiles: number;
   private readonly cap: SessionsCap;
@@ -136,6 +138,7 @@ class ProxyProcess implements Proxy {
     this.name = String(options.about?.config ?? 'config');
     this.clock = options.clock ?? { now: () => performance.now() };
     this.wheel = new TimerWheel(this.clock);
+    this.slices = new Slices({ now: () => this.clock.now(), nextTurn: (run) => setImmediate(run) });
     this.log = new Log({ ...config.log, clock: this.clock, ...(options.log ? { destination: options.log } : {}) });
     this.openFiles = openFileLimit();
     this.cap = sessionsCap(config, this.openFiles);
@@ -242,9 +245,9 @@ class ProxyProcess implements Proxy {
   private async startAdmin(): Promise<void> {
     const settings = this.config.admin;
     if (settings === null) return;
-    const { log, clock } = this;
+    const { log, clock, slices } = this;
     if (this.options.process !== undefined) this.runtime = new RuntimeMetrics(this.options.process);
-    const server = new AdminServer({ settings, backend: new ProxyBackend(this.control()), log, clock });
+    const server = new AdminServer({ settings, backend: new ProxyBackend(this.control()), log, clock, slices });
     try {
       await server.start();
     } catch (error) {
@@ -307,7 +310,7 @@ class ProxyProcess implements Proxy {
           yield { name: config.name, address: addressText(address) };
         }
       },
-      configText: () => renderConfig(edge.snapshot.config),
+      configPieces: () => configPieces(edge.snapshot.config),
       closeSpread: (records, notice) => this.spreadEnd(records, 'admin', notice),
       drain: () => this.askDrain(),
       drainRoute: (route, draining) => this.drainRoute(route, draining),
@@ -349,7 +352,7 @@ class ProxyProcess implements Proxy {
   private spreadEnd(
     records: readonly SessionRecord[],
     cause: EndCause,
-    notice: CloseNotice | null,
+    notice: Partial<CloseNotice> | null,
     isWanted: () => boolean = () => true,
   ): void {
     const { spread } = this.config.drain;

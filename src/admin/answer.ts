@@ -1,20 +1,49 @@
 // What the admin listener answers: a status and a body in one of few types, never markup. It echoes no request.
 
+import { jsonPieces } from './json-pieces.ts';
+
 export interface Answer {
   readonly status: number;
   readonly type: string;
-  readonly body: string;
+  /** As it goes out; each chunk is far below a millisecond's work to write. */
+  readonly chunks: readonly Buffer[];
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 const JSON_TYPE = 'application/json';
+const CHUNK_CHARACTERS = 32 * 1024;
 
 export function jsonAnswer(value: unknown, status = 200): Answer {
-  return { status, type: JSON_TYPE, body: `${JSON.stringify(value)}\n` };
+  return { status, type: JSON_TYPE, chunks: [Buffer.from(`${JSON.stringify(value)}\n`)] };
 }
 
-export function textAnswer(body: string, type: string): Answer {
-  return { status: 200, type, body };
+/** An answer made in small steps, out of views whose lists are made while they are written. */
+export function* jsonAnswerSteps(value: unknown): Generator<void, Answer> {
+  return { status: 200, type: JSON_TYPE, chunks: yield* chunksOf(lineOf(jsonPieces(value))) };
+}
+
+export function* textAnswerSteps(pieces: Iterable<string>, type: string): Generator<void, Answer> {
+  return { status: 200, type, chunks: yield* chunksOf(pieces) };
+}
+
+function* lineOf(pieces: Iterable<string>): Generator<string> {
+  yield* pieces;
+  yield '\n';
+}
+
+function* chunksOf(pieces: Iterable<string>): Generator<void, Buffer[]> {
+  const chunks: Buffer[] = [];
+  let text = '';
+  for (const piece of pieces) {
+    text += piece;
+    if (text.length >= CHUNK_CHARACTERS) {
+      chunks.push(Buffer.from(text));
+      text = '';
+    }
+    yield;
+  }
+  if (text !== '') chunks.push(Buffer.from(text));
+  return chunks;
 }
 
 /** Every refusal, its status and one sentence. */
@@ -25,7 +54,7 @@ export const ADMIN_ERRORS = {
   bad_code: { status: 400, message: 'code is 1000, 1001, 1008, 1011 to 1014, or 3000 to 4999' },
   bad_reason: { status: 400, message: 'reason has at most 123 bytes and no control characters' },
   unauthorized: { status: 401, message: 'a token is needed: Authorization: Bearer TOKEN' },
-  cross_site: { status: 403, message: 'changes are not taken from pages of other origins' },
+  cross_site: { status: 403, message: 'pages of other origins get no answers here' },
   not_found: { status: 404, message: 'no such endpoint' },
   no_session: { status: 404, message: 'no such session, or it is ending' },
   no_route: { status: 404, message: 'no such route' },
@@ -35,6 +64,7 @@ export const ADMIN_ERRORS = {
   foreign_host: { status: 421, message: 'Host is neither an IP address nor localhost nor listed in admin.hosts' },
   config_rejected: { status: 422, message: 'the new config has problems, the old one stays' },
   too_many_requests: { status: 429, message: 'too many requests, try again in a second' },
+  too_many_connections: { status: 503, message: 'too many connections, only health is answered on this one' },
   internal_error: { status: 500, message: 'a fault in framegate itself' },
 } as const satisfies Record<string, { status: number; message: string }>;
 
@@ -46,6 +76,6 @@ export function errorAnswer(error: AdminError, extra: { allow?: string; problems
   const headers: Record<string, string> = {};
   if (extra.allow !== undefined) headers.Allow = extra.allow;
   if (error === 'unauthorized') headers['WWW-Authenticate'] = 'Bearer realm="framegate"';
-  if (error === 'too_many_requests') headers['Retry-After'] = '1';
+  if (error.startsWith('too_many_')) headers['Retry-After'] = '1';
   return { ...jsonAnswer({ status, error, message, ...problems }, status), headers };
 }

@@ -2,6 +2,8 @@
 // as JSON as they are, so they hold no secret. Sizes are in bytes, times in milliseconds.
 
 import type { Advice } from '../observe/advice.ts';
+import type { CloseNotice } from '../protocol/end-causes.ts';
+import type { Pulled } from './json-pieces.ts';
 
 export type ProxyState = 'starting' | 'ready' | 'draining';
 
@@ -139,24 +141,31 @@ export type ReloadResult =
 /** `no_target`: the route that was asked about has no target up. */
 export type Readiness = ProxyState | 'no_target';
 
-/** Each answers at once from memory, but for those that return a promise. Names that do not exist are null or false. */
+/** What a client shall be told; what is absent is as the config has it. */
+export type AskedClose = Partial<CloseNotice>;
+
+/**
+ * Each answers at once from memory, but for those that return a promise. Lists and texts of any length are made while
+ * they are read, which may take many turns of the event loop; what was there all the time is in them. Names that do not
+ * exist are null or false.
+ */
 export interface AdminBackend {
-  status(): StatusView;
-  upstreams(): readonly UpstreamView[];
-  /** At most `query.limit` sessions, in the order in which they began. */
-  sessions(query: SessionQuery): SessionPage;
+  status(): Pulled<StatusView>;
+  upstreams(): Pulled<readonly UpstreamView[]>;
+  /** At most `query.limit` sessions, in the order in which they began. `next` is known when they have been read. */
+  sessions(query: SessionQuery): Pulled<SessionPage>;
   session(id: string): SessionView | null;
   /** False: no such session, or it is ending already. */
-  closeSession(id: string, code: number, reason: string): boolean;
+  closeSession(id: string, close: AskedClose): boolean;
   /** Closes all that fit, spread over `drain.spread`; how many those are. */
-  closeSessions(filter: SessionFilter, code: number, reason: string): number;
+  closeSessions(filter: SessionFilter, close: AskedClose): number;
   /** The effective config as YAML, secrets masked. */
-  configText(): string;
-  advice(): Advice;
-  metricsText(): string | Promise<string>;
+  configPieces(): Iterable<string>;
+  advice(): Pulled<Advice>;
+  metricsPieces(): Promise<Iterable<string>>;
   /** Null for a route that does not exist. */
   readiness(route?: string): Readiness | null;
-  applicationWebsockets(): readonly ApplicationWebsocket[];
+  applicationWebsockets(): Pulled<readonly ApplicationWebsocket[]>;
   /** Begins the drain that ends in the end of the process; returns at once. */
   drain(): void;
   /** False: no such route or target. Doing it twice is no fault. */

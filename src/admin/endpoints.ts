@@ -2,8 +2,8 @@
 // parameters, but not who asks: guard.ts does that, server.ts first.
 
 import { METRICS_CONTENT_TYPE } from '../observe/text-format.ts';
-import { type AdminError, type Answer, errorAnswer, jsonAnswer, textAnswer } from './answer.ts';
-import type { AdminBackend, SessionFilter, SessionQuery, SessionState } from './backend.ts';
+import { type AdminError, type Answer, errorAnswer, jsonAnswer, jsonAnswerSteps, textAnswerSteps } from './answer.ts';
+import type { AdminBackend, AskedClose, SessionFilter, SessionQuery, SessionState } from './backend.ts';
 
 /** What an endpoint is given: names out of the path, in its order, and parameters it has listed. */
 interface Call {
@@ -12,43 +12,53 @@ interface Call {
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-interface Endpoint {
-  /** GET stands for HEAD too. */
-  readonly method: 'GET' | 'POST';
+interface Place {
   /** Segments; `*` takes any one. */
   readonly path: readonly string[];
   readonly parameters: readonly string[];
   /** What `admin.public` may open. */
   readonly group: 'health' | 'metrics' | null;
-  answer(call: Call): Answer | Promise<Answer>;
 }
+
+/** GET stands for HEAD too. */
+type Endpoint = Place & { readonly method: 'GET' | 'POST' } & (
+    | { readonly kind: 'at once'; answer(call: Call): Answer | Promise<Answer> }
+    /** Its work grows with what there is, so it is made in steps. */
+    | { readonly kind: 'in steps'; steps(call: Call): Steps | Promise<Steps> }
+  );
+
+type Steps = Iterator<void, Answer>;
+type Find = Extract<Endpoint, { kind: 'at once' }>['answer'];
+type Make = Extract<Endpoint, { kind: 'in steps' }>['steps'];
 
 const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 1000;
-const CODE_DEFAULT = 1008;
 /** RFC 6455 5.5: 125 bytes of a control frame, less two for the code. */
 const REASON_BYTES_MAX = 123;
-const REASON_DEFAULT = 'closed by the operator';
 
-const get = (path: string, parameters: readonly string[], answer: Endpoint['answer']): Endpoint => {
-  return { method: 'GET', path: segmentsOf(path), parameters, group: null, answer };
+const get = (path: string, parameters: readonly string[], answer: Find): Endpoint => {
+  return { kind: 'at once', method: 'GET', path: segmentsOf(path), parameters, group: null, answer };
 };
 
-const post = (path: string, parameters: readonly string[], answer: Endpoint['answer']): Endpoint => {
+const post = (path: string, parameters: readonly string[], answer: Find): Endpoint => {
   return { ...get(path, parameters, answer), method: 'POST' };
+};
+
+const view = (path: string, parameters: readonly string[], steps: Make): Endpoint => {
+  return { kind: 'in steps', method: 'GET', path: segmentsOf(path), parameters, group: null, steps };
 };
 
 const endpoints: readonly Endpoint[] = [
   { ...get('/healthz', [], () => jsonAnswer({ status: 'ok' })), group: 'health' },
   { ...get('/readyz', ['route'], readyz), group: 'health' },
-  { ...get('/metrics', [], metrics), group: 'metrics' },
-  get('/api/v1/status', [], ({ backend }) => jsonAnswer(backend.status())),
-  get('/api/v1/config', [], ({ backend }) => textAnswer(backend.configText(), 'application/yaml')),
-  get('/api/v1/upstreams', [], ({ backend }) => jsonAnswer({ upstreams: backend.upstreams() })),
-  get('/api/v1/advice', [], ({ backend }) => jsonAnswer(backend.advice())),
-  get('/api/v1/sessions', ['route', 'client', 'target', 'state', 'limit', 'after'], listSessions),
+  { ...view('/metrics', [], metrics), group: 'metrics' },
+  view('/api/v1/status', [], ({ backend }) => jsonAnswerSteps(backend.status())),
+  view('/api/v1/config', [], ({ backend }) => textAnswerSteps(backend.configPieces(), 'application/yaml')),
+  view('/api/v1/upstreams', [], ({ backend }) => jsonAnswerSteps({ upstreams: backend.upstreams() })),
+  view('/api/v1/advice', [], ({ backend }) => jsonAnswerSteps(backend.advice())),
+  view('/api/v1/sessions', ['route', 'client', 'target', 'state', 'limit', 'after'], listSessions),
   get('/api/v1/sessions/*', [], showSession),
-  get('/application/websockets', [], ({ backend }) => jsonAnswer(backend.applicationWebsockets())),
+  view('/application/websockets', [], ({ backend }) => jsonAnswerSteps(backend.applicationWebsockets())),
   post('/api/v1/reload', [], reload),
   post('/api/v1/drain', [], ({ backend }) => {
     backend.drain();
@@ -75,45 +85,63 @@ const endpoints: readonly Endpoint[] = [
 /** A request that names an endpoint, ready to run once it is known who asks. */
 export interface Matched {
   readonly group: Endpoint['group'];
+  /** It asks about something by its name, which is nobody's affair whose token is not right. */
+  readonly namesParts: boolean;
   /** What the log calls it, such as `sessions.close`; null when it changes nothing. */
   readonly action: string | null;
   /** What the log says of it. */
   readonly details: Readonly<Record<string, string>>;
-  run(backend: AdminBackend): Answer | Promise<Answer>;
+  readonly work: Work;
 }
 
-export type Match = Matched | { readonly group: Endpoint['group']; readonly refused: Answer };
+/** `in steps`: one of a `kind` at a time. */
+export type Work =
+  | { readonly how: 'at once'; run(backend: AdminBackend): Answer | Promise<Answer> }
+  | { readonly how: 'in steps'; readonly kind: string; begin(backend: AdminBackend): Promise<Steps> };
+
+export type Match = Matched | (Pick<Matched, 'group' | 'namesParts'> & { readonly refused: Answer });
 
 /** `target` is the request target as it came. */
 export function matchEndpoint(method: string, target: string): Match {
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
   const segments = decodedSegments(path);
-  if (segments === null) return { group: null, refused: errorAnswer('bad_path') };
+  if (segments === null) return { group: null, namesParts: false, refused: errorAnswer('bad_path') };
   const fitting = endpoints.filter((endpoint) => fits(endpoint.path, segments));
   const asked = method === 'HEAD' ? 'GET' : method;
   const endpoint = fitting.find((candidate) => candidate.method === asked);
   if (endpoint === undefined) {
     const [other] = fitting;
-    if (other === undefined) return { group: null, refused: errorAnswer('not_found') };
+    if (other === undefined) return { group: null, namesParts: false, refused: errorAnswer('not_found') };
     const allow = fitting.some((candidate) => candidate.method === 'GET') ? 'GET, HEAD' : 'POST';
-    return { group: other.group, refused: errorAnswer('method', { allow }) };
+    return { group: other.group, namesParts: false, refused: errorAnswer('method', { allow }) };
   }
+  const { group } = endpoint;
   const parameters = readParameters(endpoint.parameters, mark < 0 ? '' : target.slice(mark + 1));
-  if (parameters === null) return { group: endpoint.group, refused: errorAnswer('bad_parameter') };
+  if (parameters === null) return { group, namesParts: false, refused: errorAnswer('bad_parameter') };
   const names = segments.filter((_, index) => endpoint.path[index] === '*');
-  const isChange = endpoint.method === 'POST';
   return {
-    group: endpoint.group,
-    action: isChange
-      ? endpoint.path
-          .slice(2)
-          .filter((part) => part !== '*')
-          .join('.')
-      : null,
+    group,
+    namesParts: parameters.has('route'),
+    action: endpoint.method === 'POST' ? actionOf(endpoint) : null,
     details: { ...(names.length === 0 ? {} : { of: names.join('/') }), ...Object.fromEntries(parameters) },
-    run: (backend) => endpoint.answer({ backend, names, parameters }),
+    work: workOf(endpoint, names, parameters),
   };
+}
+
+function actionOf({ path }: Place): string {
+  return path
+    .slice(2)
+    .filter((part) => part !== '*')
+    .join('.');
+}
+
+function workOf(endpoint: Endpoint, names: Call['names'], parameters: Call['parameters']): Work {
+  if (endpoint.kind === 'at once') {
+    return { how: 'at once', run: (backend) => endpoint.answer({ backend, names, parameters }) };
+  }
+  const kind = endpoint.path.join('/');
+  return { how: 'in steps', kind, begin: async (backend) => endpoint.steps({ backend, names, parameters }) };
 }
 
 function segmentsOf(path: string): string[] {
@@ -152,11 +180,11 @@ function readyz({ backend, parameters }: Call): Answer {
   return jsonAnswer({ status }, status === 'ready' ? 200 : 503);
 }
 
-async function metrics({ backend }: Call): Promise<Answer> {
-  return textAnswer(await backend.metricsText(), METRICS_CONTENT_TYPE);
+async function metrics({ backend }: Call): Promise<Steps> {
+  return textAnswerSteps(await backend.metricsPieces(), METRICS_CONTENT_TYPE);
 }
 
-function listSessions({ backend, parameters }: Call): Answer {
+function* listSessions({ backend, parameters }: Call): Generator<void, Answer> {
   const state = parameters.get('state');
   const limit = parameters.get('limit') ?? String(LIMIT_DEFAULT);
   const after = parameters.get('after');
@@ -168,7 +196,7 @@ function listSessions({ backend, parameters }: Call): Answer {
     ...(after === undefined ? {} : { after }),
     limit: Number(limit),
   };
-  return jsonAnswer(backend.sessions(query));
+  return yield* jsonAnswerSteps(backend.sessions(query));
 }
 
 function isSessionState(text: string): text is SessionState {
@@ -183,7 +211,7 @@ function showSession({ backend, names: [id = ''] }: Call): Answer {
 function closeSession({ backend, names: [id = ''], parameters }: Call): Answer {
   const close = readClose(parameters);
   if (typeof close === 'string') return errorAnswer(close);
-  return backend.closeSession(id, close.code, close.reason) ? jsonAnswer({ closing: 1 }) : errorAnswer('no_session');
+  return backend.closeSession(id, close) ? jsonAnswer({ closing: 1 }) : errorAnswer('no_session');
 }
 
 function closeSessions({ backend, parameters }: Call): Answer {
@@ -191,7 +219,7 @@ function closeSessions({ backend, parameters }: Call): Answer {
   if (Object.keys(filter).length === 0) return errorAnswer('no_filter');
   const close = readClose(parameters);
   if (typeof close === 'string') return errorAnswer(close);
-  return jsonAnswer({ closing: backend.closeSessions(filter, close.code, close.reason) });
+  return jsonAnswer({ closing: backend.closeSessions(filter, close) });
 }
 
 function filterOf(parameters: ReadonlyMap<string, string>): SessionFilter {
@@ -203,14 +231,18 @@ function filterOf(parameters: ReadonlyMap<string, string>): SessionFilter {
   return filter;
 }
 
-function readClose(parameters: ReadonlyMap<string, string>): { code: number; reason: string } | AdminError {
-  const text = parameters.get('code') ?? String(CODE_DEFAULT);
-  const code = Number(text);
-  if (!/^[0-9]{4}$/.test(text) || !isCodeToSend(code)) return 'bad_code';
-  const reason = parameters.get('reason') ?? REASON_DEFAULT;
-  const isPlain = Array.from(reason).every((character) => !isControl(character.codePointAt(0) ?? 0));
-  if (!isPlain || Buffer.byteLength(reason) > REASON_BYTES_MAX) return 'bad_reason';
-  return { code, reason };
+/** What is left out is as `close_codes.admin` has it. */
+function readClose(parameters: ReadonlyMap<string, string>): AskedClose | AdminError {
+  const code = parameters.get('code');
+  if (code !== undefined && !(/^[0-9]{4}$/.test(code) && isCodeToSend(Number(code)))) return 'bad_code';
+  const reason = parameters.get('reason');
+  if (reason !== undefined && !isReason(reason)) return 'bad_reason';
+  return { ...(code === undefined ? {} : { code: Number(code) }), ...(reason === undefined ? {} : { text: reason }) };
+}
+
+function isReason(text: string): boolean {
+  const isPlain = Array.from(text).every((character) => !isControl(character.codePointAt(0) ?? 0));
+  return isPlain && Buffer.byteLength(text) <= REASON_BYTES_MAX;
 }
 
 /** Codes that an operator can truthfully send; the others blame the client for its bytes, or never go on the wire. */

@@ -15,8 +15,9 @@ export function isLocal(address: ListenAddress): boolean {
 }
 
 /**
- * A page in a browser can send a POST anywhere without asking. Browsers say where it came from in Origin and in
- * Sec-Fetch-Site; other clients send neither. `origin` of the listener itself is http or https with the Host asked for.
+ * A page in a browser can send requests anywhere without asking, and measure how long their answers take. Browsers say
+ * where they came from in Origin and in Sec-Fetch-Site; other clients send neither. `origin` of the listener itself is
+ * http or https with the Host asked for.
  */
 export function isCrossSite(headers: IncomingHttpHeaders): boolean {
   const site = headers['sec-fetch-site'];
@@ -25,6 +26,11 @@ export function isCrossSite(headers: IncomingHttpHeaders): boolean {
   if (origin === undefined) return false;
   const match = /^https?:\/\/(.+)$/.exec(origin.toLowerCase());
   return match === null || match[1] !== host?.toLowerCase();
+}
+
+/** A person follows a link to a whole page, whose content the page with the link does not get to see. */
+export function isNavigation(headers: IncomingHttpHeaders): boolean {
+  return headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
 }
 
 /**

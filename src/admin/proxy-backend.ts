@@ -3,14 +3,14 @@
 
 import type { SessionRecord } from '../edge/session-record.ts';
 import type { Snapshot } from '../edge/snapshot.ts';
-import { type Advice, advise } from '../observe/advice.ts';
-import { type RouteReading, renderMetrics } from '../observe/exposition.ts';
+import { type Advice, adviseRoute } from '../observe/advice.ts';
+import { metricsPieces, type RouteReading } from '../observe/exposition.ts';
 import type { MetricsRegistry } from '../observe/metrics.ts';
 import type { RuntimeMetrics } from '../observe/runtime-metrics.ts';
-import type { CloseNotice } from '../protocol/end-causes.ts';
 import type {
   AdminBackend,
   ApplicationWebsocket,
+  AskedClose,
   ProxyState,
   Readiness,
   ReloadResult,
@@ -21,6 +21,7 @@ import type {
   StatusView,
   UpstreamView,
 } from './backend.ts';
+import { NOTHING_YET, type Pulled } from './json-pieces.ts';
 import { idOrder, routeView, sessionState, sessionView, targetView } from './views.ts';
 
 /** What a proxy is asked for. */
@@ -46,14 +47,16 @@ export interface ProxyControl {
   readonly runtime: RuntimeMetrics | null;
   /** Names and addresses as bound. */
   listeners(): Iterable<{ readonly name: string; readonly address: string }>;
-  configText(): string;
+  configPieces(): Iterable<string>;
   /** End these over `drain.spread`. */
-  closeSpread(records: readonly SessionRecord[], notice: CloseNotice): void;
+  closeSpread(records: readonly SessionRecord[], notice: AskedClose): void;
   drain(): void;
   drainRoute(route: string, draining: boolean): boolean;
   drainTarget(upstream: string, target: string, draining: boolean): boolean;
   reload(): Promise<ReloadResult>;
 }
+
+type Found = SessionRecord | typeof NOTHING_YET;
 
 export class ProxyBackend implements AdminBackend {
   private readonly control: ProxyControl;
@@ -62,10 +65,9 @@ export class ProxyBackend implements AdminBackend {
     this.control = control;
   }
 
-  status(): StatusView {
+  status(): Pulled<StatusView> {
     const { control } = this;
     const { clock, metrics, snapshot, lastReload } = control;
-    const routes = [...snapshot.routes.values()].map((route) => routeView(route, metrics.route(route.config.name)));
     return {
       version: control.version,
       node: control.node,
@@ -88,31 +90,49 @@ export class ProxyBackend implements AdminBackend {
       listeners: [...control.listeners()].map(({ name, address }) => {
         return { name, address, connections: metrics.listener(name).connectionsOpen };
       }),
-      routes,
+      routes: mapped([...snapshot.routes.values()], (route) => routeView(route, metrics.route(route.config.name))),
     };
   }
 
-  upstreams(): readonly UpstreamView[] {
+  upstreams(): Pulled<readonly UpstreamView[]> {
     const { metrics, snapshot } = this.control;
-    return [...snapshot.upstreams.values()].map((upstream) => ({
+    return mapped([...snapshot.upstreams.values()], (upstream) => ({
       name: upstream.name,
       balance: upstream.balance,
-      targets: upstream.targets.map((target) => targetView(target, metrics.target(upstream.name, target.name))),
+      targets: mapped(upstream.targets, (target) => targetView(target, metrics.target(upstream.name, target.name))),
     }));
   }
 
-  sessions(query: SessionQuery): SessionPage {
+  sessions(query: SessionQuery): Pulled<SessionPage> {
     const { clock } = this.control;
-    const found: SessionView[] = [];
     const after = query.after === undefined ? 0 : idOrder(query.after);
-    for (const record of this.chosen(query)) {
-      if (idOrder(record.facts.session) <= after) continue;
-      if (query.state !== undefined && sessionState(record.session) !== query.state) continue;
-      // One more than asked for tells whether there is a next page.
-      if (found.length === query.limit) return { sessions: found, next: found.at(-1)?.id ?? null };
-      found.push(sessionView(record, clock.now()));
-    }
-    return { sessions: found, next: null };
+    let next: string | null = null;
+    const isMeant = ({ facts, session }: SessionRecord): boolean =>
+      idOrder(facts.session) > after && (query.state === undefined || sessionState(session) === query.state);
+    const pick = function* (records: Iterable<Found>): Generator<SessionView | typeof NOTHING_YET> {
+      let found = 0;
+      let last: string | null = null;
+      for (const record of records) {
+        if (record === NOTHING_YET || !isMeant(record)) {
+          yield NOTHING_YET;
+          continue;
+        }
+        // One more than asked for tells whether there is a next page.
+        if (found === query.limit) {
+          next = last;
+          return;
+        }
+        found += 1;
+        last = record.facts.session;
+        yield sessionView(record, clock.now());
+      }
+    };
+    return {
+      sessions: pick(this.chosenSlowly(query)),
+      get next() {
+        return next;
+      },
+    };
   }
 
   session(id: string): SessionView | null {
@@ -120,26 +140,26 @@ export class ProxyBackend implements AdminBackend {
     return record === null ? null : sessionView(record, this.control.clock.now());
   }
 
-  closeSession(id: string, code: number, reason: string): boolean {
+  closeSession(id: string, close: AskedClose): boolean {
     const record = this.find(id);
     if (record === null || record.session.cause !== null) return false;
-    record.session.end('admin', { notice: { code, text: reason } });
+    record.session.end('admin', { notice: close });
     return true;
   }
 
-  closeSessions(filter: SessionFilter, code: number, reason: string): number {
+  closeSessions(filter: SessionFilter, close: AskedClose): number {
     const chosen = [...this.chosen(filter)].filter(({ session }) => session.cause === null);
-    this.control.closeSpread(chosen, { code, text: reason });
+    this.control.closeSpread(chosen, close);
     return chosen.length;
   }
 
-  configText(): string {
-    return this.control.configText();
+  configPieces(): Iterable<string> {
+    return this.control.configPieces();
   }
 
-  advice(): Advice {
+  advice(): Pulled<Advice> {
     const { metrics, snapshot, clock, startedAt } = this.control;
-    const inputs = [...snapshot.routes.values()].map(({ config }) => {
+    const inputs = mapped([...snapshot.routes.values()], ({ config }) => {
       const seen = metrics.route(config.name);
       return {
         route: config.name,
@@ -153,14 +173,14 @@ export class ProxyBackend implements AdminBackend {
         ends: (key: string) => seen.limitEnds.of(key),
       };
     });
-    return advise(inputs, clock.now() - startedAt);
+    return { watched_ms: Math.round(clock.now() - startedAt), routes: mapped(inputs, adviseRoute) };
   }
 
-  async metricsText(): Promise<string> {
+  async metricsPieces(): Promise<Iterable<string>> {
     const runtime = (await this.control.runtime?.read()) ?? null;
     const { control } = this;
     const { metrics, snapshot } = control;
-    return renderMetrics({
+    return metricsPieces({
       version: control.version,
       node: control.node,
       now: control.clock.now(),
@@ -194,15 +214,18 @@ export class ProxyBackend implements AdminBackend {
     return route.upstream.targets.some((target) => !target.draining) ? 'ready' : 'no_target';
   }
 
-  applicationWebsockets(): readonly ApplicationWebsocket[] {
-    const open = [...this.control.sessions].filter(({ session }) => session.cause === null);
-    return open.map(({ facts, target }) => ({
-      sessionId: facts.session,
-      clientAddress: facts.client,
-      gatewayPath: facts.path,
-      serviceUrl: target.url,
-      serviceSessionId: facts.request_id,
-    }));
+  applicationWebsockets(): Pulled<readonly ApplicationWebsocket[]> {
+    return mapped(this.chosenSlowly({}), (record) => {
+      if (record === NOTHING_YET || record.session.cause !== null) return NOTHING_YET;
+      const { facts, target } = record;
+      return {
+        sessionId: facts.session,
+        clientAddress: facts.client,
+        gatewayPath: facts.path,
+        serviceUrl: target.url,
+        serviceSessionId: facts.request_id,
+      };
+    });
   }
 
   drain(): void {
@@ -244,15 +267,33 @@ export class ProxyBackend implements AdminBackend {
     return null;
   }
 
-  private *chosen({ route, client, target }: SessionFilter): Generator<SessionRecord> {
+  /**
+   * To be read over many turns: a set goes on behind what it has given, whoever leaves or comes meanwhile. As many as
+   * there are at first hold all that stay, since newer ones come behind them; without an end it could go on for ever.
+   */
+  private *chosenSlowly(filter: SessionFilter): Generator<Found> {
+    let left = this.control.sessions.size;
     for (const record of this.control.sessions) {
-      const { facts } = record;
-      if (route !== undefined && facts.route !== route) continue;
-      if (client !== undefined && facts.client !== client) continue;
-      if (target !== undefined && facts.target !== target) continue;
-      yield record;
+      yield fits(record, filter) ? record : NOTHING_YET;
+      left -= 1;
+      if (left <= 0) return;
     }
   }
+
+  private *chosen(filter: SessionFilter): Generator<SessionRecord> {
+    for (const record of this.control.sessions) if (fits(record, filter)) yield record;
+  }
+}
+
+function fits({ facts }: SessionRecord, { route, client, target }: SessionFilter): boolean {
+  if (route !== undefined && facts.route !== route) return false;
+  if (client !== undefined && facts.client !== client) return false;
+  return target === undefined || facts.target === target;
+}
+
+/** Each made when it is asked for. */
+function* mapped<T, U>(items: Iterable<T>, make: (item: T) => U): Generator<U> {
+  for (const item of items) yield make(item);
 }
 
 function sum<T>(items: Iterable<T>, value: (item: T) => number): number {

@@ -3,18 +3,23 @@
 
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
+import type { Slices } from '../limits/slices.ts';
 import { type AdminError, type Answer, errorAnswer } from './answer.ts';
 import type { AdminBackend } from './backend.ts';
 import { type Match, matchEndpoint } from './endpoints.ts';
-import { type AdminSettings, isCrossSite, isKnownHost, isLocal, TokenCheck } from './guard.ts';
+import { type AdminSettings, isCrossSite, isKnownHost, isLocal, isNavigation, TokenCheck } from './guard.ts';
+import { bytesOf, HeldBytes } from './held-bytes.ts';
+import { type Seat, Seats } from './seats.ts';
+import { SharedAnswers } from './shared-answers.ts';
 
-const CONNECTIONS_MAX = 64;
 const HEAD_BYTES_MAX = 16 * 1024;
 const HEADERS_MAX = 100;
 /** Parameters are in the query; a body is read only to be rid of it. */
 const BODY_BYTES_MAX = 16 * 1024;
 const TIMEOUT_MS = 5_000;
+/** For the head of a request; whoever asks has it ready. */
+const HEAD_TIMEOUT_MS = 2_000;
 const CHECKS_PER_TIMEOUT = 5;
 /** Answers that cost work, health checks excluded: a hammering client gets 429 instead of the process's time. */
 const REQUESTS_PER_SECOND = 100;
@@ -30,6 +35,8 @@ export interface AdminServerOptions {
   readonly log: AdminLog;
   /** Monotonic milliseconds, for the cap on requests. */
   readonly clock: { now(): number };
+  /** What views are made and written in. */
+  readonly slices: Slices;
   /** For a request to be complete, for an answer to be taken, for a kept connection to stay; tests have less time. */
   readonly timeoutMs?: number;
 }
@@ -45,6 +52,9 @@ export class AdminServer {
   private settings: AdminSettings;
   private token: TokenCheck;
   private readonly budget: RequestBudget;
+  private readonly seats: Seats<Socket>;
+  private readonly shared: SharedAnswers;
+  private readonly held = new HeldBytes();
   private readonly server: Server;
 
   constructor(options: AdminServerOptions) {
@@ -58,17 +68,21 @@ export class AdminServer {
     this.timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
     this.token = new TokenCheck(settings.token);
     this.budget = new RequestBudget(options.clock);
+    // What came in this turn is read in the next.
+    this.seats = new Seats((run) => void setImmediate(() => setImmediate(run)));
+    this.shared = new SharedAnswers(options.slices);
+    const headMs = Math.min(HEAD_TIMEOUT_MS, this.timeoutMs);
     this.server = createServer({
       maxHeaderSize: HEAD_BYTES_MAX,
-      headersTimeout: this.timeoutMs,
+      headersTimeout: headMs,
       requestTimeout: this.timeoutMs,
       keepAliveTimeout: this.timeoutMs,
-      connectionsCheckingInterval: Math.ceil(this.timeoutMs / CHECKS_PER_TIMEOUT),
+      connectionsCheckingInterval: Math.ceil(headMs / CHECKS_PER_TIMEOUT),
       // Health checks may come without a Host; everything else is judged by it anyway.
       requireHostHeader: false,
     });
-    this.server.maxConnections = CONNECTIONS_MAX;
     this.server.maxHeadersCount = HEADERS_MAX;
+    this.server.on('connection', (socket) => this.seat(socket));
     this.server.on('request', (request, response) => void this.handle(request, response));
     // Nothing here is upgraded or tunnelled, and nobody is told to go on with a body.
     this.server.on('upgrade', (_request, socket) => socket.destroy());
@@ -104,6 +118,11 @@ export class AdminServer {
     return typeof address === 'string' ? address : { host: address.address, port: address.port };
   }
 
+  /** How many are open. */
+  connections(): Promise<number> {
+    return new Promise((resolve) => this.server.getConnections((_error, count) => resolve(count)));
+  }
+
   /** Stops listening and cuts every connection. */
   stop(): Promise<void> {
     return new Promise((resolve) => {
@@ -123,12 +142,20 @@ export class AdminServer {
     });
   }
 
+  private seat(socket: Socket): void {
+    socket.once('close', () => this.seats.leave(socket));
+    this.seats.enter(socket);
+  }
+
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // A connection that breaks off is that client's affair.
     request.on('error', () => {});
     response.on('error', () => {});
+    const seat = this.seats.asks(request.socket);
+    if (seat === null) return;
+    response.once('close', () => this.seats.answered(request.socket));
     try {
-      const answer = this.judgeSender(request) ?? (await this.answer(request));
+      const answer = this.judgeSender(request) ?? (await this.answer(request, seat));
       this.send(request, response, answer);
     } catch (error) {
       // It went away in the middle of its body: nobody is left to answer.
@@ -141,14 +168,15 @@ export class AdminServer {
 
   /** A page of another origin is refused before its request is looked at in any other way. */
   private judgeSender(request: IncomingMessage): Answer | null {
-    const isSafe = request.method === 'GET' || request.method === 'HEAD';
-    return !isSafe && isCrossSite(request.headers) ? errorAnswer('cross_site') : null;
+    if (!isCrossSite(request.headers)) return null;
+    const opensPage = request.method === 'GET' && request.url === '/' && isNavigation(request.headers);
+    return opensPage ? null : errorAnswer('cross_site');
   }
 
-  private async answer(request: IncomingMessage): Promise<Answer> {
+  private async answer(request: IncomingMessage, seat: Seat): Promise<Answer> {
     const { backend, log } = this.options;
     const match = matchEndpoint(request.method ?? '', request.url ?? '');
-    const refusal = this.judge(request, match);
+    const refusal = seat === 'health' && match.group !== 'health' ? 'too_many_connections' : this.judge(request, match);
     if (refusal !== null) return errorAnswer(refusal);
     if ('refused' in match) return match.refused;
     if (!(await bodyIsSmall(request))) return errorAnswer('body_too_large');
@@ -156,12 +184,14 @@ export class AdminServer {
       const client = request.socket.remoteAddress ?? 'unix';
       log.event('info', 'admin.action', { action: match.action, client, arguments: match.details });
     }
-    return match.run(backend);
+    const { work } = match;
+    if (work.how === 'at once') return work.run(backend);
+    return this.shared.ask(work.kind, request.url ?? '', () => work.begin(backend));
   }
 
   private judge(request: IncomingMessage, match: Match): AdminError | null {
     const { settings } = this;
-    const isPublic = match.group !== null && settings.public.includes(match.group);
+    const isPublic = match.group !== null && settings.public.includes(match.group) && !match.namesParts;
     if (!isPublic) {
       // Node keeps the first of two Host fields: which one a proxy in front went by is anybody's guess.
       const isOne = (request.headersDistinct.host ?? []).length <= 1;
@@ -177,7 +207,7 @@ export class AdminServer {
     const isOver = request.complete;
     response.writeHead(answer.status, {
       'Content-Type': answer.type,
-      'Content-Length': Buffer.byteLength(answer.body),
+      'Content-Length': bytesOf(answer),
       'Cache-Control': 'no-store',
       'X-Content-Type-Options': 'nosniff',
       'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
@@ -187,8 +217,32 @@ export class AdminServer {
     });
     // Silence is not the only way to be slow: one byte a second would hold the memory of a large answer for hours.
     const late = setTimeout(() => response.destroy(), this.timeoutMs);
-    response.once('close', () => clearTimeout(late));
-    response.end(request.method === 'HEAD' ? undefined : answer.body);
+    this.held.begin(response, answer);
+    response.once('close', () => {
+      clearTimeout(late);
+      this.held.end(response);
+    });
+    const [first, ...rest] = answer.chunks;
+    if (request.method === 'HEAD') response.end();
+    else if (rest.length === 0) response.end(first);
+    else this.write(response, answer.chunks, 0);
+  }
+
+  /** As much as the client takes, in slices, and on when it has taken that. */
+  private write(response: ServerResponse, chunks: readonly Buffer[], start: number): void {
+    let at = start;
+    const steps = function* (): Generator<void> {
+      while (at < chunks.length && !response.destroyed) {
+        at += 1;
+        if (!response.write(chunks[at - 1])) return;
+        yield;
+      }
+    };
+    void this.options.slices.run(steps()).then(() => {
+      if (response.destroyed) return;
+      if (at === chunks.length) response.end();
+      else response.once('drain', () => this.write(response, chunks, at));
+    });
   }
 }
 

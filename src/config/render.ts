@@ -31,12 +31,23 @@ const OVERRIDES = /^routes\[\]\.(limits|timeouts|close_codes)\./;
 
 /** The effective config as YAML that loads to the same Config; secrets are `***`. */
 export function renderConfig(config: Config): string {
+  return [...configPieces(config)].join('');
+}
+
+/** The same text in pieces, each as long as one block. */
+export function* configPieces(config: Config): Generator<string> {
+  const { secrets } = originOf(config);
   const upstreams = Object.values(config.upstreams).filter(({ name }) => MAP_KEY.test(name));
-  const plain: Plain = {
-    listeners: config.listeners.map(plainListener),
-    trusted_proxies: config.trusted_proxies,
-    routes: config.routes.map((route) => plainRoute(route, config)),
-    upstreams: Object.fromEntries(upstreams.map((upstream) => [upstream.name, plainUpstream(upstream, config)])),
+  yield yamlText(masked({ listeners: config.listeners.map(plainListener) }, secrets, ''));
+  yield yamlText(masked({ trusted_proxies: config.trusted_proxies }, secrets, ''));
+  yield* inParts('routes', [], config.routes.entries(), ([index, route]) => [
+    masked(plainRoute(route, config), secrets, `routes[${index}]`),
+  ]);
+  yield* inParts('upstreams', {}, upstreams, (upstream) => {
+    const path = `upstreams.${upstream.name}`;
+    return { [upstream.name]: masked(plainUpstream(upstream, config), secrets, path) };
+  });
+  const rest: Plain = {
     limits: { ...plainGlobalLimits(config.limits), ...plainLimits(config.limits) },
     timeouts: plainTimes(config.timeouts),
     close_codes: config.close_codes,
@@ -44,7 +55,23 @@ export function renderConfig(config: Config): string {
     ...(config.admin === null ? {} : { admin: plainAdmin(config.admin) }),
     log: config.log,
   };
-  return stringify(masked(plain, originOf(config).secrets, ''), { lineWidth: 0, aliasDuplicateObjects: false });
+  yield yamlText(masked(rest, secrets, ''));
+}
+
+/** A long block, one entry at a time: the head of the block stands before the first only. */
+function* inParts<T>(key: string, empty: unknown, items: Iterable<T>, part: (item: T) => unknown): Generator<string> {
+  const head = `${key}:\n`;
+  let isFirst = true;
+  for (const item of items) {
+    const text = yamlText({ [key]: part(item) });
+    yield isFirst ? text : text.slice(head.length);
+    isFirst = false;
+  }
+  if (isFirst) yield yamlText({ [key]: empty });
+}
+
+function yamlText(value: unknown): string {
+  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
 /** JSON Schema (draft 2020-12) of the config file, for editors. */

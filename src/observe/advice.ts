@@ -118,7 +118,7 @@ export function advise(inputs: Iterable<AdviceInput>, watchedMs: number): Advice
   return { watched_ms: Math.round(watchedMs), routes: Array.from(inputs, adviseRoute) };
 }
 
-function adviseRoute(input: AdviceInput): RouteAdvice {
+export function adviseRoute(input: AdviceInput): RouteAdvice {
   const { profile } = input;
   return {
     route: input.route,

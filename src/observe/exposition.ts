@@ -51,18 +51,32 @@ export interface MetricsSource {
   readonly runtime: RuntimeReading | null;
 }
 
+/** The whole text at once. */
 export function renderMetrics(source: MetricsSource): string {
+  return [...metricsPieces(source)].join('');
+}
+
+/**
+ * The text in pieces of a few lines each, which together are one exposition. Each histogram is of one moment, however
+ * many turns of the event loop lie between the first piece and the last.
+ */
+export function* metricsPieces(source: MetricsSource): Generator<string> {
   const out = new Exposition();
+  for (const _ of writeAll(out, source)) yield out.format.take();
+  yield out.format.take();
+}
+
+function* writeAll(out: Exposition, source: MetricsSource): Generator<void> {
   const routes = [...source.routes];
   writeProcess(out, source);
-  writeListeners(out, [...source.listeners]);
-  writeHandshakes(out, source, routes);
-  writeSessions(out, source, routes);
-  writeDirections(out, source, routes);
-  writeTargets(out, [...source.targets]);
+  yield* writeListeners(out, [...source.listeners]);
+  yield* writeHandshakes(out, source, routes);
+  yield* writeSessions(out, source, routes);
+  yield* writeDirections(out, source, routes);
+  yield* writeTargets(out, [...source.targets]);
   writeConfig(out, source);
+  yield;
   if (source.runtime !== null) source.runtime.write(out.format);
-  return out.format.toString();
 }
 
 /** Adds the prefix, and writes nothing for a family without samples but its head. */
@@ -86,10 +100,18 @@ class Exposition {
     this.sample({}, value);
   }
 
-  /** One sample for each item. */
-  each<T>(family: Family, items: readonly T[], labels: (item: T) => Labels, value: (item: T) => number): void {
+  /** One sample for each item, in steps. */
+  *each<T>(
+    family: Family,
+    items: readonly T[],
+    labels: (item: T) => Labels,
+    value: (item: T) => number,
+  ): Generator<void> {
     this.family(...family);
-    for (const item of items) this.sample(labels(item), value(item));
+    for (const item of items) {
+      this.sample(labels(item), value(item));
+      yield;
+    }
   }
 }
 
@@ -102,15 +124,15 @@ function writeProcess(out: Exposition, source: MetricsSource): void {
   out.single('draining', 'gauge', 'Whether a drain of the process has begun.', Number(source.draining));
 }
 
-function writeListeners(out: Exposition, listeners: readonly ListenerMetrics[]): void {
+function* writeListeners(out: Exposition, listeners: readonly ListenerMetrics[]): Generator<void> {
   const labels = ({ name }: ListenerMetrics) => ({ listener: name });
-  out.each(
+  yield* out.each(
     ['connections_open', 'gauge', 'Client connections, from accept to destroy.'],
     listeners,
     labels,
     (listener) => listener.connectionsOpen,
   );
-  out.each(
+  yield* out.each(
     ['connections_accepted_total', 'counter', 'Client connections accepted.'],
     listeners,
     labels,
@@ -119,28 +141,36 @@ function writeListeners(out: Exposition, listeners: readonly ListenerMetrics[]):
   out.family('connections_rejected_total', 'counter', 'Client connections closed before a handshake was judged.');
   for (const { name, rejected } of listeners) {
     for (const [reason, count] of rejected.entries()) out.sample({ listener: name, reason }, count);
+    yield;
   }
 }
 
-function writeHandshakes(out: Exposition, source: MetricsSource, routes: readonly RouteReading[]): void {
+function* writeHandshakes(out: Exposition, source: MetricsSource, routes: readonly RouteReading[]): Generator<void> {
   const all = [source.unrouted, ...routes.map(({ metrics }) => metrics)];
   const open = 'Complete request heads that wait for a target, its 101 or ours.';
   out.single('handshakes_open', 'gauge', open, source.process.handshakesOpen);
   out.family('handshakes_total', 'counter', 'Handshakes by their result: ok, client_gone or why they were refused.');
   for (const { name, handshakes } of all) {
     for (const [result, count] of handshakes.entries()) out.sample({ route: name, result }, count);
+    yield;
   }
   out.family('handshake_duration_seconds', 'histogram', 'From the complete request head to the answer.');
-  for (const { name, handshakeDuration } of all) out.histogram({ route: name }, handshakeDuration);
+  for (const { name, handshakeDuration } of all) {
+    out.histogram({ route: name }, handshakeDuration);
+    yield;
+  }
 }
 
-function writeSessions(out: Exposition, source: MetricsSource, routes: readonly RouteReading[]): void {
+function* writeSessions(out: Exposition, source: MetricsSource, routes: readonly RouteReading[]): Generator<void> {
   const labels = ({ metrics }: RouteReading) => ({ route: metrics.name });
-  out.each(['sessions_open', 'gauge', 'Open sessions.'], routes, labels, ({ metrics }) => metrics.sessionsOpen);
+  yield* out.each(['sessions_open', 'gauge', 'Open sessions.'], routes, labels, ({ metrics }) => metrics.sessionsOpen);
   out.family('sessions_limit', 'gauge', `Largest number of open sessions; route="${NO_ROUTE}" is that of all.`);
   out.sample({ route: NO_ROUTE }, source.sessionsLimit);
-  for (const { metrics, sessionsLimit } of routes) out.sample({ route: metrics.name }, sessionsLimit);
-  out.each(
+  for (const { metrics, sessionsLimit } of routes) {
+    out.sample({ route: metrics.name }, sessionsLimit);
+    yield;
+  }
+  yield* out.each(
     ['sessions_total', 'counter', 'Sessions ever opened.'],
     routes,
     labels,
@@ -151,11 +181,18 @@ function writeSessions(out: Exposition, source: MetricsSource, routes: readonly 
     for (const { by, reason, code, count } of metrics.sessionEnds()) {
       out.sample({ route: metrics.name, by, reason, code }, count);
     }
+    yield;
   }
   out.family('session_duration_seconds', 'histogram', 'From the 101 to the end of a session.');
-  for (const { metrics } of routes) out.histogram({ route: metrics.name }, metrics.sessionDuration);
+  for (const { metrics } of routes) {
+    out.histogram({ route: metrics.name }, metrics.sessionDuration);
+    yield;
+  }
   out.family('ping_rtt_seconds', 'histogram', 'From a ping of our own to its pong.');
-  for (const { metrics } of routes) out.histogram({ route: metrics.name }, metrics.pingRtt);
+  for (const { metrics } of routes) {
+    out.histogram({ route: metrics.name }, metrics.pingRtt);
+    yield;
+  }
 }
 
 /** One direction of one route. */
@@ -164,7 +201,7 @@ interface DirectionReading {
   readonly metrics: DirectionMetrics;
 }
 
-function writeDirections(out: Exposition, source: MetricsSource, routes: readonly RouteReading[]): void {
+function* writeDirections(out: Exposition, source: MetricsSource, routes: readonly RouteReading[]): Generator<void> {
   const directions = routes.flatMap(({ metrics: { name, fromClient, fromBackend } }): DirectionReading[] => [
     { labels: { route: name, direction: 'from_client' }, metrics: fromClient },
     { labels: { route: name, direction: 'from_backend' }, metrics: fromBackend },
@@ -178,39 +215,48 @@ function writeDirections(out: Exposition, source: MetricsSource, routes: readonl
   for (const { labels, metrics } of directions) {
     out.sample({ ...labels, opcode: 'text' }, metrics.textMessages);
     out.sample({ ...labels, opcode: 'binary' }, metrics.binaryMessages);
+    yield;
   }
   const bytes: Family = ['bytes_total', 'counter', 'Payload bytes of data frames, as they are on the wire.'];
-  out.each(bytes, directions, own, ({ metrics }) => metrics.bytes);
+  yield* out.each(bytes, directions, own, ({ metrics }) => metrics.bytes);
   out.family('message_size_bytes', 'histogram', 'Payload bytes of one message, all its fragments together.');
-  for (const { labels, metrics } of directions) out.histogram(labels, metrics.messageSize);
+  for (const { labels, metrics } of directions) {
+    out.histogram(labels, metrics.messageSize);
+    yield;
+  }
   out.family('limit_hits_total', 'counter', 'Times a limit was exceeded, by its config key.');
   for (const { labels, metrics } of directions) {
     for (const [limit, count] of metrics.limitHits.entries()) out.sample({ ...labels, limit }, count);
+    yield;
   }
   const paused: Family = ['sessions_paused', 'gauge', 'Sessions in which this side is not read right now.'];
-  out.each(paused, directions, own, ({ metrics }) => metrics.paused);
+  yield* out.each(paused, directions, own, ({ metrics }) => metrics.paused);
   const waited: Family = ['backpressure_seconds_total', 'counter', 'Time in which this side was not read.'];
-  out.each(waited, directions, own, ({ metrics }) => metrics.backpressureSeconds(source.now));
+  yield* out.each(waited, directions, own, ({ metrics }) => metrics.backpressureSeconds(source.now));
   const buffered: Family = ['buffered_bytes', 'gauge', 'Bytes of this side that the other has not taken yet.'];
-  out.each(buffered, directions, own, ({ metrics }) => metrics.buffered);
+  yield* out.each(buffered, directions, own, ({ metrics }) => metrics.buffered);
   const limit = 'limits.max_buffered_total: bytes that may wait in all sessions together.';
   out.single('buffered_bytes_limit', 'gauge', limit, source.bufferedBytesLimit);
 }
 
-function writeTargets(out: Exposition, targets: readonly TargetReading[]): void {
+function* writeTargets(out: Exposition, targets: readonly TargetReading[]): Generator<void> {
   const labels = ({ metrics }: TargetReading) => ({ upstream: metrics.upstream, target: metrics.name });
   const up: Family = ['target_up', 'gauge', 'Whether new sessions may go to this target.'];
-  out.each(up, targets, labels, (target) => Number(target.up));
+  yield* out.each(up, targets, labels, (target) => Number(target.up));
   const sessions: Family = ['target_sessions', 'gauge', 'Sessions on this target, dials in flight included.'];
-  out.each(sessions, targets, labels, (target) => target.sessions);
+  yield* out.each(sessions, targets, labels, (target) => target.sessions);
   const limit: Family = ['target_sessions_limit', 'gauge', 'Largest number of sessions on this target.'];
-  out.each(limit, targets, labels, (target) => target.sessionsLimit);
+  yield* out.each(limit, targets, labels, (target) => target.sessionsLimit);
   out.family('target_dials_total', 'counter', 'Dials by their result: ok or what failed.');
   for (const target of targets) {
     for (const [result, count] of target.metrics.dials.entries()) out.sample({ ...labels(target), result }, count);
+    yield;
   }
   out.family('target_connect_duration_seconds', 'histogram', 'Dials that connected: look-up, TCP and TLS.');
-  for (const target of targets) out.histogram(labels(target), target.metrics.connectDuration);
+  for (const target of targets) {
+    out.histogram(labels(target), target.metrics.connectDuration);
+    yield;
+  }
 }
 
 function writeConfig(out: Exposition, source: MetricsSource): void {

@@ -85,15 +85,20 @@ export class LogLinearHistogram {
   /** The same values in the buckets of `bounds`; exact where these are powers of two. */
   inBounds(bounds: Float64Array): Histogram {
     const found = new Histogram(bounds);
-    let above = this.count;
-    found.count = above;
+    const { counts } = this;
     found.sum = this.sum;
-    bounds.forEach((bound, index) => {
-      const left = this.countAbove(bound);
-      found.counts[index] = above - left;
-      above = left;
-    });
-    found.counts[bounds.length] = above;
+    let index = 0;
+    // One walk over the buckets, whatever the number of bounds: a scrape of a large config asks thousands of times.
+    for (let at = 0; at <= bounds.length; at += 1) {
+      const bound = bounds[at] ?? Number.POSITIVE_INFINITY;
+      let within = 0;
+      while (index < counts.length && (bound >= this.max || upperEdge(index) <= bound)) {
+        within += counts[index] ?? 0;
+        index += 1;
+      }
+      found.counts[at] = within;
+      found.count += within;
+    }
     return found;
   }
 

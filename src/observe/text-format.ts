@@ -10,7 +10,7 @@ export type MetricType = 'counter' | 'gauge' | 'histogram';
 export type Labels = Readonly<Record<string, string>>;
 
 export class TextFormat {
-  private readonly lines: string[] = [];
+  private lines: string[] = [];
   private name = '';
 
   /** Begins a family; the samples that follow belong to it. A name comes once. */
@@ -36,8 +36,12 @@ export class TextFormat {
     this.lines.push(`${this.name}_sum${braces} ${numberText(sum)}`, `${this.name}_count${braces} ${count}`);
   }
 
-  toString(): string {
-    return `${this.lines.join('\n')}\n`;
+  /** What was written since the last time, whole lines. */
+  take(): string {
+    if (this.lines.length === 0) return '';
+    const text = `${this.lines.join('\n')}\n`;
+    this.lines = [];
+    return text;
   }
 }
 

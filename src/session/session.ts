@@ -73,7 +73,7 @@ export class Session extends TimerEntry {
   /** Spread, so that sessions which began together, or met a reload together, do not end together. */
   private readonly lifetimeShare = 0.9 + 0.1 * Math.random();
   /** What an operator asked to be told, instead of the cause's own words. */
-  private asked: CloseNotice | null = null;
+  private asked: Partial<CloseNotice> | null = null;
 
   constructor(options: SessionOptions) {
     super();
@@ -126,7 +126,7 @@ export class Session extends TimerEntry {
    * End it for a cause that no byte of a peer shows. The client is told first, and its frames are still relayed until
    * its Close, its FIN or `timeouts.close`; then the backend is told.
    */
-  end(cause: EndCause, options: { readonly limit?: string; readonly notice?: CloseNotice } = {}): void {
+  end(cause: EndCause, options: { readonly limit?: string; readonly notice?: Partial<CloseNotice> } = {}): void {
     if (this.cause !== null) return;
     const now = this.clock.now();
     this.begin(cause, options.limit ?? null);
@@ -246,7 +246,7 @@ export class Session extends TimerEntry {
   /** What `peer` is told by our own Close; null when it is only cut off. */
   noticeFor(peer: Peer): CloseNotice | null {
     if (this.cause === null) return null;
-    if (peer.isClient && this.asked !== null) return this.asked;
+    const asked = peer.isClient ? this.asked : null;
     const row: EndCauseRow = END_CAUSES[this.cause];
     const notice = peer.isClient ? row.client : row.backend;
     if (notice === null) return null;
@@ -255,7 +255,7 @@ export class Session extends TimerEntry {
     if (peer.isClient) code = this.policy.closeCodes[this.cause] ?? code;
     // A limit is named to both sides; a broken rule only to the one that broke it.
     const text = this.rule !== null && (isAtFault || this.rule.limit !== null) ? this.rule.text : notice.text;
-    return { code, text };
+    return { code: asked?.code ?? code, text: asked?.text ?? text };
   }
 
   /** Do whatever is due now that something has changed. Idempotent. */

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -7,7 +8,7 @@ import { parse } from 'yaml';
 import { AdminServer } from '../../src/admin/server.ts';
 import { loadObject } from '../../src/config/load.ts';
 import { renderConfig } from '../../src/config/render.ts';
-import { localSettings, parseReply, readAll, startAdmin } from '../support/admin.ts';
+import { localSettings, readAll, startAdmin, testSlices } from '../support/admin.ts';
 import { atTestEnd } from '../support/cleanup.ts';
 import { FakeAdminBackend, sampleSession, sampleStatus } from '../support/fake-admin-backend.ts';
 
@@ -117,8 +118,8 @@ describe('endpoints', () => {
     expect(await post('sessions/cafe-1/close?code=4001&reason=bye')).toEqual({ closing: 1 });
     expect(await post('sessions/close?client=192.0.2.7')).toEqual({ closing: 3 });
     expect(admin.backend.calls.slice(-2)).toEqual([
-      ['closeSession', 'cafe-1', 4001, 'bye'],
-      ['closeSessions', { client: '192.0.2.7' }, 1008, 'closed by the operator'],
+      ['closeSession', 'cafe-1', { code: 4001, text: 'bye' }],
+      ['closeSessions', { client: '192.0.2.7' }, {}],
     ]);
     expect(admin.logs.map(({ level, event, fields }) => [level, event, fields.action, fields.client])).toEqual(
       [
@@ -209,7 +210,8 @@ describe('L3: who may ask', () => {
   });
 
   test('an address that others reach needs a token', () => {
-    const options = { backend: new FakeAdminBackend(), log: { event: () => {} }, clock: { now: () => 0 } };
+    const plain = { log: { event: () => {} }, clock: { now: () => 0 }, slices: testSlices() };
+    const options = { backend: new FakeAdminBackend(), ...plain };
     for (const host of ['', '0.0.0.0', '::', '192.0.2.1', 'ops.example', '128.0.0.1']) {
       const address = { kind: 'tcp', host, port: 0 } as const;
       expect(() => new AdminServer({ ...options, settings: { ...localSettings, address } })).toThrow(
@@ -333,24 +335,25 @@ describe('E33: slow and hammering clients', () => {
     expect(text.length).toBeLessThan(admin.backend.metrics.length);
   });
 
-  test('connections beyond 64 are closed, the first ones are served', async () => {
+  test('silent connections make room, the oldest first', async () => {
     const admin = await startAdmin();
-    const first = admin.open();
-    await once(first, 'connect');
-    const others = Array.from({ length: 80 }, () => admin.open());
-    const ended = new Promise<void>((resolve) => {
-      let closed = 0;
-      for (const socket of others) {
-        socket.on('close', () => {
-          closed += 1;
-          if (closed === 17) resolve();
-        });
-        socket.resume();
-      }
-    });
-    await ended;
-    first.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
-    expect(parseReply(await readAll(first)).status).toBe(200);
+    const silent: Socket[] = [];
+    for (let count = 1; count <= 72; count += 1) {
+      silent.push(admin.open().resume());
+      await admin.connections(count);
+    }
+    const ended: number[] = [];
+    for (const [index, socket] of silent.entries()) socket.on('close', () => ended.push(index));
+    for (let time = 0; time < 3; time += 1) expect((await admin.ask('GET /readyz')).status).toBe(200);
+    await admin.connections(71);
+    // It closed when it had its answer, so one silent connection made room for all three.
+    expect(ended).toEqual([0]);
+    const more = [1, 2, 3].map(() => admin.open().resume());
+    await Promise.all(silent.slice(1, 3).map((socket) => once(socket, 'close')));
+    await admin.connections(72);
+    expect(ended.sort()).toEqual([0, 1, 2]);
+    more[0]?.write('GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+    await once(more[0] ?? admin.open(), 'close');
   });
 
   test('beyond 200 requests at once and 100 a second there is 429, but health is still answered', async () => {

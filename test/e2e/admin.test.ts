@@ -202,6 +202,21 @@ describe('what it does', () => {
     expect(await news?.next()).toMatchObject({ kind: 'text' });
   });
 
+  test('close_codes.admin is what they are told, unless the request says otherwise', async () => {
+    const running = await startProxy({ ...config, close_codes: { admin: 4000 } });
+    const clients = await opened(running.port, 4);
+    const { sessions } = (await askAdmin(running, 'GET /api/v1/sessions')).json as Page;
+    const closed = async (index: number, query: string) => {
+      await askAdmin(running, `POST /api/v1/sessions/${sessions[index]?.id}/close${query}`);
+      return clients[index]?.closed();
+    };
+    expect(await closed(0, '')).toEqual({ code: 4000, reason: 'closed by the operator' });
+    expect(await closed(1, '?reason=bye')).toEqual({ code: 4000, reason: 'bye' });
+    expect(await closed(2, '?code=1001')).toEqual({ code: 1001, reason: 'closed by the operator' });
+    await askAdmin(running, 'POST /api/v1/sessions/close?route=chat');
+    expect(await clients[3]?.closed()).toEqual({ code: 4000, reason: 'closed by the operator' });
+  });
+
   test('each change is in the log with who asked for it', async () => {
     const running = await startProxy(config);
     await askAdmin(running, 'POST /api/v1/routes/chat/drain');

@@ -3,6 +3,7 @@
 import { connect, type Socket } from 'node:net';
 import type { AdminSettings } from '../../src/admin/guard.ts';
 import { AdminServer } from '../../src/admin/server.ts';
+import { Slices } from '../../src/limits/slices.ts';
 import { atTestEnd } from './cleanup.ts';
 import { FakeAdminBackend } from './fake-admin-backend.ts';
 
@@ -22,6 +23,9 @@ export interface AdminHarness {
   /** Exactly these bytes; resolves with all that came until the end of the connection. */
   raw(bytes: string): Promise<string>;
   open(): Socket;
+  /** Resolves when so many are open. */
+  connections(count: number): Promise<void>;
+  connectionCount(): Promise<number>;
 }
 
 export const localSettings: AdminSettings = {
@@ -30,6 +34,11 @@ export const localSettings: AdminSettings = {
   hosts: [],
   public: ['health'],
 };
+
+/** On the real loop and clock. */
+export function testSlices(): Slices {
+  return new Slices({ now: () => performance.now(), nextTurn: (run) => setImmediate(run) });
+}
 
 export async function startAdmin(
   settings: Partial<AdminSettings> = {},
@@ -43,6 +52,7 @@ export async function startAdmin(
     backend,
     log: { event: (level, event, fields) => logs.push({ level, event, fields }) },
     clock: { now: () => time.now },
+    slices: testSlices(),
     ...options,
   });
   await server.start();
@@ -67,7 +77,11 @@ export async function startAdmin(
     const fields = [...(hasHost ? [] : ['Host: localhost']), ...headers, 'Connection: close'];
     return parseReply(await raw(`${line} HTTP/1.1\r\n${fields.join('\r\n')}\r\n\r\n`));
   };
-  return { backend, logs, port, time, ask, raw, open };
+  const connectionCount = () => server.connections();
+  const connections = async (count: number): Promise<void> => {
+    while ((await connectionCount()) !== count) await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { backend, logs, port, time, ask, raw, open, connections, connectionCount };
 }
 
 export function readAll(socket: Socket): Promise<string> {

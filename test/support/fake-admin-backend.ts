@@ -2,6 +2,7 @@
 
 import type {
   AdminBackend,
+  AskedClose,
   Readiness,
   ReloadResult,
   SessionPage,
@@ -124,26 +125,26 @@ export class FakeAdminBackend implements AdminBackend {
     return id === sampleSession.id ? sampleSession : null;
   }
 
-  closeSession(id: string, code: number, reason: string): boolean {
-    this.note('closeSession', id, code, reason);
+  closeSession(id: string, close: AskedClose): boolean {
+    this.note('closeSession', id, close);
     return id === sampleSession.id;
   }
 
-  closeSessions(filter: unknown, code: number, reason: string): number {
-    this.note('closeSessions', filter, code, reason);
+  closeSessions(filter: unknown, close: AskedClose): number {
+    this.note('closeSessions', filter, close);
     return 3;
   }
 
-  configText(): string {
-    return this.config;
+  configPieces(): Iterable<string> {
+    return [this.config];
   }
 
   advice() {
     return advise([], 1000);
   }
 
-  metricsText(): Promise<string> {
-    return Promise.resolve(this.metrics);
+  metricsPieces(): Promise<Iterable<string>> {
+    return Promise.resolve([this.metrics]);
   }
 
   readiness(route?: string): Readiness | null {

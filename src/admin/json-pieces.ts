@@ -1,0 +1,65 @@
+// JSON in small pieces, so that a long list need not be made at once: what is iterable is written as a list, element by
+// element, each asked for when it is its turn. It knows no view.
+
+/** A view whose lists may be made while they are written. */
+export type Pulled<T> = T extends readonly (infer E)[]
+  ? Iterable<Pulled<E> | typeof NOTHING_YET>
+  : T extends object
+    ? { readonly [K in keyof T]: Pulled<T[K]> }
+    : T;
+
+/** In the place of an element: there is none yet, the search goes on. */
+export const NOTHING_YET = Symbol('nothing yet');
+
+/**
+ * The text of `JSON.stringify`, whose pieces are each as long as one element of a list. Keys are read in their order,
+ * one after the other: a getter sees what the lists before it came to.
+ */
+export function* jsonPieces(value: unknown): Generator<string> {
+  if (isList(value)) {
+    yield* listPieces(value);
+  } else if (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(Object.getOwnPropertyDescriptors(value)).some(holdsList)
+  ) {
+    yield* objectPieces(value);
+  } else {
+    yield JSON.stringify(value) ?? 'null';
+  }
+}
+
+function* listPieces(list: Iterable<unknown>): Generator<string> {
+  let lead = '[';
+  for (const element of list) {
+    if (element === NOTHING_YET) {
+      yield '';
+      continue;
+    }
+    yield lead;
+    yield* jsonPieces(element);
+    lead = ',';
+  }
+  yield lead === '[' ? '[]' : ']';
+}
+
+function* objectPieces(value: object): Generator<string> {
+  let lead = '{';
+  for (const key of Object.keys(value)) {
+    const item: unknown = value[key as keyof typeof value]; // one of its own keys
+    if (item === undefined) continue;
+    yield `${lead}${JSON.stringify(key)}:`;
+    yield* jsonPieces(item);
+    lead = ',';
+  }
+  yield lead === '{' ? '{}' : '}';
+}
+
+/** A getter may come to one. */
+function holdsList({ value, get }: PropertyDescriptor): boolean {
+  return get !== undefined || isList(value);
+}
+
+function isList(value: unknown): value is Iterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value;
+}

@@ -1,0 +1,49 @@
+// Views that are made while what they show changes.
+
+import { expect, test } from 'vitest';
+import { jsonAnswerSteps } from '../../src/admin/answer.ts';
+import { ProxyBackend, type ProxyControl } from '../../src/admin/proxy-backend.ts';
+import type { SessionRecord } from '../../src/edge/session-record.ts';
+
+/** Only what the lists of sessions look at. */
+function recordOf(order: number): SessionRecord {
+  const transport = { paused: false, pending: 0 };
+  const peer = { transport, other: { transport }, scanner: {}, gate: {}, lastByteAt: 0, liveness: { rttMs: null } };
+  const facts = { session: `cafe-${order.toString(36)}`, route: order % 2 === 0 ? 'even' : 'odd', client: '192.0.2.1' };
+  const session = { cause: null, client: peer, backend: peer };
+  return { facts, session, startedAt: 0, target: { url: 'ws://a' } } as unknown as SessionRecord;
+}
+
+const parsed = (chunks: readonly Buffer[]) => JSON.parse(Buffer.concat(chunks).toString());
+
+test.each(['websockets', 'sessions'])(
+  '%s: sessions come and go between all steps; those that were there throughout are in it, once',
+  (view) => {
+    const records = Array.from({ length: 600 }, (_, index) => recordOf(index + 1));
+    const sessions = new Set(records);
+    const backend = new ProxyBackend({ sessions, clock: { now: () => 1 } } as unknown as ProxyControl);
+    const value =
+      view === 'websockets' ? backend.applicationWebsockets() : backend.sessions({ route: 'even', limit: 1000 });
+    const steps = jsonAnswerSteps(value);
+    let made = records.length;
+    let step = steps.next();
+    for (let count = 0; step.done !== true; count += 1) {
+      if (count > 100_000) throw new Error('a view has no end');
+      // Every third leaves, some before and some behind where the view has come to; new ones come all the time.
+      const leaver = records[(count * 3) % records.length];
+      if (leaver !== undefined) sessions.delete(leaver);
+      made += 1;
+      sessions.add(recordOf(made));
+      step = steps.next();
+    }
+    const body = parsed(step.value.chunks);
+    const ids: string[] =
+      view === 'websockets'
+        ? body.map((one: { sessionId: string }) => one.sessionId)
+        : body.sessions.map((one: { id: string }) => one.id);
+    const stayed = records.filter((one) => sessions.has(one) && (view === 'websockets' || one.facts.route === 'even'));
+    expect(stayed.length).toBeGreaterThan(100);
+    expect(stayed.map(({ facts }) => facts.session).filter((id) => !ids.includes(id))).toEqual([]);
+    expect(new Set(ids).size).toBe(ids.length);
+  },
+);

@@ -1,0 +1,45 @@
+// The mutants of the rows about the admin listener, and what it may do to the rest.
+
+import type { Mutant } from './mutants.ts';
+
+export const OPERATIONS_MUTANTS: readonly Mutant[] = [
+  {
+    row: 'X40',
+    file: 'src/admin/server.ts',
+    search: 'if (!isCrossSite(request.headers)) return null;',
+    replace: "if (request.method === 'GET' || !isCrossSite(request.headers)) return null;",
+  },
+  {
+    row: 'X40',
+    file: 'src/admin/guard.ts',
+    search: "&& headers['sec-fetch-dest'] === 'document'",
+    replace: '',
+    why: 'a frame is a navigation too',
+  },
+  {
+    row: 'X41',
+    file: 'src/admin/seats.ts',
+    search: 'this.onceRead(() => this.trim());',
+    replace: '',
+    why: 'nobody makes room',
+  },
+  {
+    row: 'X41',
+    file: 'src/admin/seats.ts',
+    search: 'if (this.size >= SEATS_MAX + ARRIVING_MAX) {',
+    replace: 'if (this.size >= SEATS_MAX) {',
+    why: 'the first stay, and whoever comes is turned away',
+  },
+  {
+    row: 'X42',
+    file: 'src/admin/shared-answers.ts',
+    search: 'if (known !== undefined) return known;',
+    replace: '',
+  },
+  {
+    row: 'X43',
+    file: 'src/admin/endpoints.ts',
+    search: "namesParts: parameters.has('route'),",
+    replace: 'namesParts: false,',
+  },
+];
