@@ -2,6 +2,7 @@
 // It compresses nothing and changes no byte of what it lets through.
 
 import { isOws, TOKEN } from './charset.ts';
+import { isCommasAlone } from './lists.ts';
 
 export const PERMESSAGE_DEFLATE = 'permessage-deflate';
 /** Browsers send one offer, libraries up to four. */
@@ -24,12 +25,17 @@ export type ExtensionAnswer =
   | { readonly ok: true; readonly text: string | null }
   | { readonly ok: false; readonly cause: string };
 
-/** RFC 6455 9.1, all lines as one list. Null when a line is malformed or more than `OFFERS_MAX` are listed. */
+/**
+ * RFC 6455 9.1, all lines as one list, which may be empty. Null when an element is malformed, when there is nothing but
+ * commas, and when more than `OFFERS_MAX` are listed.
+ */
 export function parseExtensions(values: readonly string[]): Extension[] | null {
   const extensions: Extension[] = [];
   for (const value of values) {
     const scanner = new Scanner(value);
     do {
+      // RFC 2616 2.1, RFC 9110 5.6.1.2: null elements are allowed, and count for nothing.
+      if (scanner.atElementEnd) continue;
       if (extensions.length === OFFERS_MAX) return null;
       const extension = readExtension(scanner);
       if (extension === null) return null;
@@ -37,17 +43,17 @@ export function parseExtensions(values: readonly string[]): Extension[] | null {
     } while (scanner.skip(','));
     if (!scanner.atEnd) return null;
   }
-  return extensions;
+  return extensions.length === 0 && isCommasAlone(values) ? null : extensions;
 }
 
 /** Judge what a backend's 101 names against the permessage-deflate offers it was sent. */
 export function judgeExtensionAnswer(values: readonly string[], offers: readonly string[]): ExtensionAnswer {
-  if (values.length === 0) return { ok: true, text: null };
   const answered = parseExtensions(values);
   if (answered === null) return { ok: false, cause: 'malformed Sec-WebSocket-Extensions' };
   const [answer, second] = answered;
+  if (answer === undefined) return { ok: true, text: null };
   // RFC 6455 4.1(5): only what was offered; RFC 7692 5.1: and of permessage-deflate only one.
-  if (answer === undefined || second !== undefined) return { ok: false, cause: 'more than one extension' };
+  if (second !== undefined) return { ok: false, cause: 'more than one extension' };
   if (answer.name !== PERMESSAGE_DEFLATE || offers.length === 0) return { ok: false, cause: 'extension not offered' };
   const agreed = readDeflateAnswer(answer);
   if (agreed === null) return { ok: false, cause: 'invalid permessage-deflate parameters' };
@@ -59,7 +65,6 @@ export function judgeExtensionAnswer(values: readonly string[], offers: readonly
 }
 
 interface DeflateAnswer {
-  readonly serverNoContextTakeover: boolean;
   readonly serverBits: number | null;
   readonly clientBits: number | null;
 }
@@ -72,7 +77,6 @@ function readDeflateAnswer(answer: Extension): DeflateAnswer | null {
     seen.set(name, value);
   }
   return {
-    serverNoContextTakeover: seen.has('server_no_context_takeover'),
     serverBits: bitsOf(seen.get('server_max_window_bits')),
     clientBits: bitsOf(seen.get('client_max_window_bits')),
   };
@@ -98,14 +102,17 @@ function bitsOf(value: string | null | undefined): number | null {
   return value === undefined || value === null ? null : Number(value);
 }
 
+/**
+ * Whether the answer says nothing that this offer does not allow. What it leaves out is the client's to judge: servers
+ * in wide use take an offer of server_max_window_bits=15 or server_no_context_takeover without naming it, and nothing
+ * is inflated here. RFC 7692 7.1.1 lets a server name both *_no_context_takeover unasked.
+ */
 function fitsOffer(answer: DeflateAnswer, offer: Extension): boolean {
   if (offer.name !== PERMESSAGE_DEFLATE) return false;
   const offered = new Map(offer.params.map((param) => [param.name, param.value]));
-  // RFC 7692 7.1.1.1: who accepts such an offer says so.
-  if (offered.has('server_no_context_takeover') && !answer.serverNoContextTakeover) return false;
-  // RFC 7692 7.1.2.1: the same or a smaller window, and said so.
+  // RFC 7692 7.1.2.1: the same or a smaller window; unasked, any.
   const serverMax = offered.get('server_max_window_bits') ?? null;
-  if (serverMax !== null && (answer.serverBits === null || answer.serverBits > Number(serverMax))) return false;
+  if (serverMax !== null && answer.serverBits !== null && answer.serverBits > Number(serverMax)) return false;
   if (answer.clientBits === null) return true;
   // RFC 7692 7.1.2.2: only a client that offered it knows how to shrink its window.
   if (!offered.has('client_max_window_bits')) return false;
@@ -133,7 +140,13 @@ function readExtension(scanner: Scanner): Extension | null {
 function readParam(scanner: Scanner): ExtensionParam | null {
   const name = scanner.token();
   if (name === '') return null;
-  if (!scanner.take('=')) return { name, value: null };
+  const nameEnd = scanner.at;
+  // RFC 6455 9.1 is written in the grammar of RFC 2616 2.1, where blanks may stand between any two tokens.
+  if (!scanner.skip('=')) {
+    scanner.at = nameEnd;
+    return { name, value: null };
+  }
+  scanner.skipOws();
   const value = scanner.take('"') ? scanner.quoted() : scanner.token();
   // RFC 6455 9.1: what a quoted string holds, unescaped, is a token too.
   return value === '' ? null : { name, value };
@@ -150,6 +163,12 @@ class Scanner {
 
   get atEnd(): boolean {
     return this.at === this.text.length;
+  }
+
+  /** Whitespace, then a comma or the end of the text. */
+  get atElementEnd(): boolean {
+    this.skipOws();
+    return this.atEnd || this.text[this.at] === ',';
   }
 
   skipOws(): void {

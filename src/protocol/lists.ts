@@ -48,8 +48,9 @@ export function strictElements(values: readonly string[], isElement: (text: stri
 }
 
 /**
- * Lists of RFC 6455: every element is a token, none is empty or stands twice, at most `max` of them in all lines
- * together. Null when the lines break one of these rules.
+ * Lists of RFC 6455 (4.3, in the grammar of RFC 2616 2.1): every element is a token, none stands twice, at most `max`
+ * of them in all lines together; null elements are ignored and an empty line lists nothing. Null when the lines break
+ * one of these rules, or hold nothing but commas.
  */
 export function strictTokens(values: readonly string[], max: number): string[] | null {
   const seen = new Set<string>();
@@ -59,10 +60,16 @@ export function strictTokens(values: readonly string[], max: number): string[] |
       const comma = value.indexOf(',', at);
       const end = comma === -1 ? value.length : comma;
       const token = trimOws(value.slice(at, end));
+      at = end + 1;
+      if (token === '') continue;
       if (!isToken(token) || seen.has(token) || seen.size === max) return null;
       seen.add(token);
-      at = end + 1;
     }
   }
-  return [...seen];
+  return seen.size === 0 && isCommasAlone(values) ? null : [...seen];
+}
+
+/** Of lines without an element: whether somebody meant to list something all the same. */
+export function isCommasAlone(values: readonly string[]): boolean {
+  return values.some((value) => value.includes(','));
 }

@@ -5,7 +5,7 @@ import { hash } from 'node:crypto';
 import { judgeExtensionAnswer } from './extensions.ts';
 import { FieldWriter } from './field-writer.ts';
 import type { HeadField, ResponseHead } from './http-head.ts';
-import { isHopByHop, lowerElements, valuesOf } from './lists.ts';
+import { isHopByHop, lowerElements, strictTokens, valuesOf } from './lists.ts';
 
 export interface ExpectedSwitch {
   readonly key: string;
@@ -52,16 +52,16 @@ export function judgeUpgradeResponse(head: ResponseHead, expected: ExpectedSwitc
   const [accept, ...moreAccepts] = valuesOf(head.fields, 'sec-websocket-accept');
   if (accept === undefined) return refuse('101 without Sec-WebSocket-Accept');
   if (moreAccepts.length > 0 || accept !== acceptFor(expected.key)) return refuse('wrong Sec-WebSocket-Accept');
-  const [protocol, ...moreProtocols] = valuesOf(head.fields, 'sec-websocket-protocol');
-  // RFC 6455 4.1(6): at most one, and one of those offered.
-  if (protocol !== undefined && (moreProtocols.length > 0 || !expected.protocols.includes(protocol))) {
+  // RFC 6455 4.1(6): at most one, and one of those offered. An empty field names none.
+  const protocols = strictTokens(valuesOf(head.fields, 'sec-websocket-protocol'), 1);
+  if (protocols === null || !protocols.every((name) => expected.protocols.includes(name))) {
     return refuse('subprotocol not offered');
   }
   const answer = judgeExtensionAnswer(valuesOf(head.fields, 'sec-websocket-extensions'), expected.extensions);
   if (!answer.ok) return refuse(answer.cause);
   return {
     ok: true,
-    protocol: protocol ?? null,
+    protocol: protocols[0] ?? null,
     extensions: answer.text,
     deflate: answer.text !== null,
     fields: endToEndFields(head.fields).filter((field) => !HANDSHAKE_FIELDS.has(field.lower)),

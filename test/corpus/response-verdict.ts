@@ -98,11 +98,18 @@ function switchFault(valuesOf: (name: string) => string[]): string | null {
   if (list('upgrade').filter(Boolean).join() !== 'websocket') return 'Upgrade';
   if (!list('connection').includes('upgrade')) return 'Connection';
   if (valuesOf('sec-websocket-accept').join() !== ACCEPT) return 'Sec-WebSocket-Accept';
-  const [protocol, second] = valuesOf('sec-websocket-protocol');
+  // RFC 6455 4.3, RFC 2616 2.1: empty elements do not count, but a list of nothing else is none.
+  const elements = (name: string) => {
+    const parts = valuesOf(name).flatMap((value) => value.split(',').map((one) => one.replace(/^[ \t]+|[ \t]+$/g, '')));
+    const some = parts.filter(Boolean);
+    return some.length === 0 && parts.length > valuesOf(name).length ? [','] : some;
+  };
+  const [protocol, second] = elements('sec-websocket-protocol');
   const offered: readonly string[] = OFFERED.protocols;
   if (second !== undefined || (protocol !== undefined && !offered.includes(protocol))) return 'Sec-WebSocket-Protocol';
-  const extensions = valuesOf('sec-websocket-extensions');
-  const param = '(?:server|client)_(?:no_context_takeover|max_window_bits=("?)(?:[89]|1[0-5])\\1)';
+  const extensions = elements('sec-websocket-extensions');
+  const equals = '[ \\t]*=[ \\t]*';
+  const param = `(?:server|client)_(?:no_context_takeover|max_window_bits${equals}("?)(?:[89]|1[0-5])\\1)`;
   const allowed = new RegExp(`^permessage-deflate(?:[ \\t]*;[ \\t]*${param})*$`);
   return extensions.length <= 1 && extensions.every((value) => allowed.test(value)) ? null : 'Sec-WebSocket-Extensions';
 }

@@ -7,7 +7,7 @@ const FIELD_LINE = new RegExp(`^(${TOKEN}):${OWS}([\\t\\x20-\\x7e\\x80-\\xff]*?)
 const PROTOCOL_NAME = new RegExp(`^${TOKEN}(?:/${TOKEN})?$`);
 const ONE_TOKEN = new RegExp(`^${TOKEN}$`);
 const QUOTED = '"(?:[\\t \\x21\\x23-\\x5b\\x5d-\\x7e]|\\\\[\\t \\x21-\\x7e])*"';
-const PARAM = new RegExp(`^(${TOKEN})(?:=(${TOKEN}|${QUOTED}))?$`);
+const PARAM = new RegExp(`^(${TOKEN})(?:${OWS}=${OWS}(${TOKEN}|${QUOTED}))?$`);
 
 /** What browsers send besides RFC 3986's characters (WHATWG URL): accepted on purpose. */
 const PATH = /^\/(?:[A-Za-z0-9._~!$&'()*+,;=:@/|^[\]-]|%[0-9A-Fa-f]{2})*$/;
@@ -66,10 +66,17 @@ function upgradeFault(valuesOf: ValuesOf): string | null {
   if (keys.length !== 1 || !/^[A-Za-z0-9+/]{22}==$/.test(keys[0] ?? '')) return 'Sec-WebSocket-Key';
   if (valuesOf('sec-websocket-version').join() !== '13') return 'Sec-WebSocket-Version';
   if (valuesOf('origin').length > 1) return 'Origin twice';
-  const protocols = valuesOf('sec-websocket-protocol').flatMap((value) => elements(value));
+  const protocols = listOf(valuesOf('sec-websocket-protocol'));
+  if (protocols.length === 0 && valuesOf('sec-websocket-protocol').some((value) => value !== '')) {
+    return 'commas alone';
+  }
   if (!protocols.every((one) => ONE_TOKEN.test(one))) return 'Sec-WebSocket-Protocol';
   if (new Set(protocols).size < protocols.length) return 'Sec-WebSocket-Protocol with equals';
-  const extensions = valuesOf('sec-websocket-extensions').flatMap((value) => splitOutsideQuotes(value, ','));
+  const parts = valuesOf('sec-websocket-extensions').flatMap((value) => splitOutsideQuotes(value, ','));
+  const extensions = parts.filter((one) => one !== '');
+  if (extensions.length === 0 && valuesOf('sec-websocket-extensions').some((value) => value !== '')) {
+    return 'commas alone';
+  }
   return extensions.every(isExtension) ? null : 'Sec-WebSocket-Extensions';
 }
 
@@ -80,7 +87,7 @@ function framingFault(valuesOf: ValuesOf): string | null {
   return lengths.length === 0 || lengths.join() === '0' ? null : 'Content-Length';
 }
 
-/** RFC 9110 5.6.1.2: empty elements do not count. */
+/** RFC 9110 5.6.1.2, RFC 2616 2.1: empty elements do not count. */
 function listOf(values: readonly string[]): string[] {
   return values.flatMap((value) => elements(value)).filter((one) => one !== '');
 }

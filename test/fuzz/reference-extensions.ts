@@ -2,21 +2,24 @@
 
 const TCHAR = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]";
 const QUOTED = `"(?:\\\\?${TCHAR})+"`;
-const EXTENSION = new RegExp(`^${TCHAR}+(?:[\\t ]*;[\\t ]*${TCHAR}+(?:=(?:${TCHAR}+|${QUOTED}))?)*$`);
+const EXTENSION = new RegExp(`^${TCHAR}+(?:[\\t ]*;[\\t ]*${TCHAR}+(?:[\\t ]*=[\\t ]*(?:${TCHAR}+|${QUOTED}))?)*$`);
 const LISTED_MAX = 32;
 
 /** The elements of all lines, or null when one is malformed or there are too many. */
 export function referenceExtensions(values: readonly string[]): string[] | null {
   // No comma stands in a token or in a legal quoted string, so every comma divides.
-  const elements = values.flatMap((value) => value.split(',').map((each) => each.replace(/^[\t ]+|[\t ]+$/g, '')));
+  const parts = values.flatMap((value) => value.split(',').map((each) => each.replace(/^[\t ]+|[\t ]+$/g, '')));
+  const elements = parts.filter((each) => each !== '');
+  // More parts than lines: somebody sent a comma.
+  if (elements.length === 0 && parts.length > values.length) return null;
   return elements.length <= LISTED_MAX && elements.every((each) => EXTENSION.test(each)) ? elements : null;
 }
 
 /** Whether a 101 with these lines is in order after these offers, all of them permessage-deflate. */
 export function referenceAnswer(values: readonly string[], offers: readonly string[]): boolean {
-  if (values.length === 0) return true;
   const answers = referenceExtensions(values);
-  if (answers === null || answers.length !== 1) return false;
+  if (answers?.length === 0) return true;
+  if (answers?.length !== 1) return false;
   const [answer = ''] = answers;
   const names = paramsOf(answer).map(([name]) => name);
   if (nameOf(answer) !== 'permessage-deflate' || new Set(names).size < names.length) return false;
@@ -24,9 +27,9 @@ export function referenceAnswer(values: readonly string[], offers: readonly stri
   const agreed = new Map(paramsOf(answer));
   return offers.some((offer) => {
     const offered = new Map(paramsOf(offer));
-    if (offered.has('server_no_context_takeover') && !agreed.has('server_no_context_takeover')) return false;
+    // What is left out is for the client to judge; what is said must not go beyond the offer.
     const serverOffered = offered.get('server_max_window_bits');
-    if (serverOffered && !(Number(agreed.get('server_max_window_bits') ?? 16) <= Number(serverOffered))) return false;
+    if (serverOffered && Number(agreed.get('server_max_window_bits') ?? 0) > Number(serverOffered)) return false;
     const clientAgreed = agreed.get('client_max_window_bits');
     if (!clientAgreed) return true;
     if (!offered.has('client_max_window_bits')) return false;

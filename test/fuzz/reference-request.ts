@@ -77,7 +77,8 @@ function judged(
   if ((values('content-length')[0] ?? '0') !== '0') return null;
   const extensions = referenceExtensions(values('sec-websocket-extensions'));
   if (extensions === null) return null;
-  const protocols = elementsOf(values('sec-websocket-protocol'));
+  const protocols = list('sec-websocket-protocol');
+  if (protocols.length === 0 && values('sec-websocket-protocol').some((value) => value !== '')) return null;
   if (protocols.length > LISTED_MAX || new Set(protocols).size < protocols.length) return null;
   if (protocols.some((each) => !SUBPROTOCOL.test(each))) return null;
   const deflateOffers = extensions.filter((each) => each.split(/[\t ;]/)[0] === 'permessage-deflate');

@@ -58,13 +58,15 @@ export function switches(
   asked: { key: string; protocols: readonly string[]; extensions: readonly string[] },
 ): boolean {
   const accept = createHash('sha1').update(`${asked.key}${GUID}`).digest('base64');
-  const protocols = valuesOf(response, 'sec-websocket-protocol');
+  const named = valuesOf(response, 'sec-websocket-protocol').join(',');
+  const protocols = named.split(/[\t ]*,[\t ]*/).filter((each) => each !== '');
   return (
     response.status === 101 &&
     response.minor === 1 &&
     wordsOf(response, 'upgrade').join() === 'websocket' &&
     wordsOf(response, 'connection').includes('upgrade') &&
     valuesOf(response, 'sec-websocket-accept').join('\n') === accept &&
+    (protocols.length === 0 ? !valuesOf(response, 'sec-websocket-protocol').some((each) => each !== '') : true) &&
     (protocols.length === 0 || (protocols.length === 1 && asked.protocols.includes(protocols[0] ?? ''))) &&
     referenceAnswer(valuesOf(response, 'sec-websocket-extensions'), asked.extensions)
   );

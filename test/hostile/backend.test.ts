@@ -223,6 +223,7 @@ describe('a 101 that is not valid', () => {
     'Sec-WebSocket-Protocol': 'chat.v1, chat.v2',
     'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits, x-other',
   };
+  const smallWindow = { 'Sec-WebSocket-Extensions': 'permessage-deflate; server_max_window_bits=10' };
   test.each([
     ['a subprotocol not offered', {}, ['Sec-WebSocket-Protocol: chat.v1'], 'subprotocol not offered'],
     ['another subprotocol', offer, ['Sec-WebSocket-Protocol: canary'], 'subprotocol not offered'],
@@ -234,7 +235,7 @@ describe('a 101 that is not valid', () => {
       ['Sec-WebSocket-Protocol: chat.v1', 'Sec-WebSocket-Protocol: chat.v2'],
       'subprotocol not offered',
     ],
-    ['an empty subprotocol', offer, ['Sec-WebSocket-Protocol:'], 'subprotocol not offered'],
+    ['a list of subprotocols with nothing in it', offer, ['Sec-WebSocket-Protocol: ,'], 'subprotocol not offered'],
   ])('B5: 6455 4.1(6): %s is 502', async (_name, request, lines, cause) => {
     await expectSpoilt(withLines(...lines), cause, { request });
   });
@@ -248,6 +249,9 @@ describe('a 101 that is not valid', () => {
     ['window bits of 16', offer, 'permessage-deflate; server_max_window_bits=16'],
     ['a parameter twice', offer, 'permessage-deflate; server_no_context_takeover; server_no_context_takeover'],
     ['a malformed answer', offer, 'permessage-deflate; ='],
+    ['a list with nothing in it', offer, ' ,'],
+    ['a larger window than was offered', smallWindow, 'permessage-deflate; server_max_window_bits=11'],
+    ['a client window where none was offered', smallWindow, 'permessage-deflate; client_max_window_bits=15'],
   ])('B5: 6455 4.1(5), 7692 7.1: %s is 502', async (_name, request, answer) => {
     const attempt = await beginHandshake({ request });
     attempt.server.send(withLines(`Sec-WebSocket-Extensions: ${answer}`)(attempt.key));
@@ -265,6 +269,25 @@ describe('a 101 that is not valid', () => {
     const head = await client.readHead();
     expect([head.status, head.field('sec-websocket-protocol')]).toEqual([101, 'chat.v2']);
     expect(head.field('sec-websocket-extensions')).toBe(answer);
+  });
+
+  test('B5: 6455 4.3: null elements and empty fields of the answer name nothing', async () => {
+    const { client, server, key } = await beginHandshake({ request: offer });
+    const lines = ['Sec-WebSocket-Protocol: , chat.v2,', 'Sec-WebSocket-Extensions:'];
+    server.send(withLines(...lines)(key));
+    const head = await client.readHead();
+    expect([head.status, head.field('sec-websocket-protocol')]).toEqual([101, 'chat.v2']);
+    expect(head.field('sec-websocket-extensions')).toBeUndefined();
+  });
+
+  test('B5: 7692 7.1: an answer that leaves out what the client offered is for the client to judge', async () => {
+    const request = {
+      'Sec-WebSocket-Extensions': 'permessage-deflate; server_no_context_takeover; server_max_window_bits=15',
+    };
+    const { client, server, key } = await beginHandshake({ request });
+    server.send(withLines('Sec-WebSocket-Extensions: permessage-deflate')(key));
+    const head = await client.readHead();
+    expect([head.status, head.field('sec-websocket-extensions')]).toEqual([101, 'permessage-deflate']);
   });
 
   test('B9: 9112 4: a status line that is none is 502, and nothing of it is reflected', async () => {

@@ -39,8 +39,22 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'B5',
     file: 'src/protocol/upgrade-response.ts',
-    search: '(moreProtocols.length > 0 || !expected.protocols.includes(protocol))',
-    replace: 'moreProtocols.length > 0',
+    search: '!protocols.every((name) => expected.protocols.includes(name))',
+    replace: 'false',
+  },
+  {
+    row: 'B5',
+    file: 'src/protocol/extensions.ts',
+    search: 'answer.serverBits !== null && answer.serverBits >',
+    replace: '(answer.serverBits ?? 16) >',
+    why: 'what the answer leaves out is refused',
+  },
+  {
+    row: 'B5',
+    file: 'src/protocol/extensions.ts',
+    search: "if (!offered.has('client_max_window_bits')) return false;",
+    replace: '',
+    why: 'a client window nobody offered',
   },
   {
     row: 'B5',

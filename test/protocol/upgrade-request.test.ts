@@ -379,7 +379,17 @@ describe('Sec-WebSocket-Protocol (RFC 6455 11.3.4)', () => {
     expect(withField(`Sec-WebSocket-Protocol: ${tokens(2500)}`)).toBe('subprotocol');
   });
 
-  test.each(['', ',', 'a,', ',a', 'a,,b', 'a b', 'a;b', '"a"', 'a/b', 'a,b,a', 'a@b', 'a=b'])(
+  test('U14: null elements are ignored; an empty field offers nothing', () => {
+    const offered = (...values: string[]) =>
+      accepted(requestText({ fields: values.map((value) => `Sec-WebSocket-Protocol: ${value}`) })).protocols;
+    expect(offered('ocpp1.6,')).toEqual(['ocpp1.6']);
+    expect(offered(',a', 'b,,c ,\t')).toEqual(['a', 'b', 'c']);
+    expect(offered('')).toEqual([]);
+    expect(offered('', 'a')).toEqual(['a']);
+    expect(offered(',', 'a')).toEqual(['a']);
+  });
+
+  test.each([',', ',,', ' ,\t, ', 'a b', 'a;b', '"a"', 'a/b', 'a,b,a', 'a@b', 'a=b'])(
     'U14: %j is no list of distinct tokens',
     (value) => {
       expect(withField(`Sec-WebSocket-Protocol: ${value}`)).toBe('subprotocol');
@@ -387,9 +397,11 @@ describe('Sec-WebSocket-Protocol (RFC 6455 11.3.4)', () => {
   );
 
   test('U14: 8 KiB of spaces and commas', () => {
-    for (const unit of [' ', ',', ' ,', '\t, ']) {
-      const value = unit.repeat(8192 / unit.length);
-      expect(withField(`Sec-WebSocket-Protocol: a${value}b`)).toBe('subprotocol');
+    for (const unit of [',', ' ,', '\t, ', ' ']) {
+      const value = unit.repeat(Math.floor(8192 / unit.length));
+      // Blanks alone divide nothing; commas do.
+      expect(withField(`Sec-WebSocket-Protocol: a${value}b`)).toBe(unit === ' ' ? 'subprotocol' : 'ok');
+      expect(withField(`Sec-WebSocket-Protocol: ${value}`)).toBe(unit === ' ' ? 'ok' : 'subprotocol');
     }
   });
 });

@@ -97,11 +97,22 @@ describe('the judge of a 101 (RFC 6455 4.1)', () => {
 
   test('B5: only a subprotocol that was offered, and only one', () => {
     const not = 'subprotocol not offered';
-    for (const value of ['other', 'Chat', 'chat, v2', '', 'chat;', '__proto__']) {
+    for (const value of ['other', 'Chat', 'chat, v2', ',', 'chat;', '__proto__', 'chat, chat', 'chat, other']) {
       expect(cause(switched('none', `Sec-WebSocket-Protocol: ${value}`))).toBe(not);
     }
     expect(cause(switched('none', 'Sec-WebSocket-Protocol: chat', 'Sec-WebSocket-Protocol: chat'))).toBe(not);
     expect(cause(switched('none', 'Sec-WebSocket-Protocol: chat'))).toBe('ok');
+  });
+
+  test('an empty subprotocol is none, and null elements beside one are ignored', () => {
+    const chosen = (...lines: string[]) => {
+      const verdict = judgeUpgradeResponse(answered(switched('none', ...lines)), OFFER);
+      return verdict.ok ? verdict.protocol : verdict.cause;
+    };
+    expect(chosen('Sec-WebSocket-Protocol:')).toBeNull();
+    expect(chosen('Sec-WebSocket-Protocol: chat,')).toBe('chat');
+    expect(chosen('Sec-WebSocket-Protocol: , ,chat\t')).toBe('chat');
+    expect(chosen('Sec-WebSocket-Protocol:', 'Sec-WebSocket-Protocol: chat')).toBe('chat');
   });
 
   test('B5: only an extension that was offered', () => {
