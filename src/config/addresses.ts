@@ -1,6 +1,7 @@
 // Owns the texts of addresses: listeners, target URLs, hosts, CIDR blocks. It must not resolve or open anything.
 
 import { isIP, isIPv4, isIPv6 } from 'node:net';
+import { judgePath } from '../protocol/path.ts';
 import type { Endpoint } from './schema.ts';
 import type { Parsed } from './units.ts';
 
@@ -82,9 +83,10 @@ function parseUnixTarget(rest: string): Parsed<Endpoint> {
 function parseBase(text: string): Parsed<string> {
   if (text.includes('?')) return { problem: 'a target URL holds no query: the query is always that of the client' };
   if (text.includes('#')) return { problem: 'a target URL holds no fragment (RFC 6455 3)' };
-  if (!BASE.test(text) || /(^|\/)(\.|%2e){1,2}(\/|$)/i.test(text)) {
+  if (!BASE.test(text) || !judgePath(text === '' ? '/' : text).ok) {
     return {
-      problem: 'the path of a target URL holds no dot or empty segments, and escapes whatever RFC 3986 3.3 reserves',
+      problem:
+        'the path of a target URL holds no dot or empty segments, no %00, and escapes whatever RFC 3986 3.3 reserves',
     };
   }
   return { value: text.endsWith('/') ? text.slice(0, -1) : text };

@@ -94,6 +94,7 @@ function buildListener(listener: ParsedConfig['listeners'][number], baseDir: str
     address_text: text,
     backlog: listener.backlog,
     health_path: listener.health_path,
+    paths: listener.paths,
   };
 }
 
@@ -109,7 +110,12 @@ function buildAdmin(admin: NonNullable<ParsedConfig['admin']>, baseDir: string):
 function buildRoute(route: ParsedRoute, parsed: ParsedConfig): RouteConfig {
   return {
     name: routeName(route),
-    match: { hosts: route.match.hosts ?? [], path: route.match.path.text, listeners: route.match.listeners ?? [] },
+    match: {
+      hosts: route.match.hosts ?? [],
+      path: route.match.path.text,
+      encoded_slashes: route.match.encoded_slashes,
+      listeners: route.match.listeners ?? [],
+    },
     upstream: route.upstream,
     rewrite: route.rewrite ?? null,
     limits: mergeLimits(parsed.limits, route.limits),

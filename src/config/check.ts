@@ -3,6 +3,7 @@
 
 import { patternKey, rewriteProblem } from '../protocol/path.ts';
 import { parseTargetUrl, printable } from './addresses.ts';
+import { checkPaths } from './check-paths.ts';
 import { checkPolicies } from './check-policies.ts';
 import { listenerName, routeName, targetName } from './names.ts';
 import type { PathSegments } from './problems.ts';
@@ -32,6 +33,7 @@ export function checkConfig(config: ParsedConfig, written: Written, report: Cros
   checkPolicies(config, written, report);
   for (const [index, route] of config.routes.entries()) checkRoute(route, index, written, report);
   const overlapping = checkOverlaps(config, written, report);
+  checkPaths(config, written, report);
   // A name made of host and path is the same when these are, which has been told, or was not understood.
   const named = config.routes.map((route, index) =>
     route.name === undefined && (overlapping.has(index) || written.isFaulty(['routes', index, 'match']))

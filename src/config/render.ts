@@ -111,6 +111,7 @@ function plainListener(listener: ListenerConfig): Plain {
     ...mode,
     backlog: listener.backlog,
     health_path: listener.health_path ?? 'off',
+    paths: listener.paths,
   };
 }
 
@@ -142,6 +143,7 @@ function plainRoute(route: RouteConfig, config: Config): Plain {
     match: {
       ...(match.hosts.length > 0 ? { hosts: match.hosts } : {}),
       path: match.path,
+      encoded_slashes: match.encoded_slashes,
       ...(match.listeners.length > 0 ? { listeners: match.listeners } : {}),
     },
     upstream: route.upstream,

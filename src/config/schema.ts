@@ -3,17 +3,10 @@
 
 import { isIP } from 'node:net';
 import type * as zod from 'zod';
-import { parsePattern } from '../protocol/path.ts';
-import {
-  isHostname,
-  parseCidr,
-  parseHostLiteral,
-  parseHostPattern,
-  parseListenAddress,
-  parseTargetUrl,
-} from './addresses.ts';
+import { isHostname, parseCidr, parseHostLiteral, parseListenAddress, parseTargetUrl } from './addresses.ts';
 import { closeCodes } from './close-code-keys.ts';
 import { limitOverrides, limits, timeoutOverrides, timeouts } from './limit-keys.ts';
+import { listenerPaths, match } from './path-keys.ts';
 import { admin, drain, healthPath } from './process-keys.ts';
 import { choice, choiceOff, count, countOr, documented, MAP_KEY, nameText, parsedText, tokenText } from './scalars.ts';
 import { z } from './zod.ts';
@@ -42,6 +35,7 @@ export interface ListenerConfig {
   readonly backlog: number;
   /** A GET of exactly this path without Upgrade asks for health; null when nothing does. */
   readonly health_path: string | null;
+  readonly paths: { readonly leading_slashes: 'refuse' | 'merge' };
 }
 
 /** Limits of one direction. Sizes in bytes; Infinity is `off`, also for the burst of a rate that is off. */
@@ -102,7 +96,12 @@ export type CloseCodes = Readonly<Record<string, number>>;
 export interface RouteConfig {
   readonly name: string;
   /** Empty `hosts` match any Host, empty `listeners` any listener. Hosts are lower-case, without a trailing dot. */
-  readonly match: { readonly hosts: readonly string[]; readonly path: string; readonly listeners: readonly string[] };
+  readonly match: {
+    readonly hosts: readonly string[];
+    readonly path: string;
+    readonly encoded_slashes: 'refuse' | 'keep';
+    readonly listeners: readonly string[];
+  };
   /** A key of `upstreams`. */
   readonly upstream: string;
   readonly rewrite: string | null;
@@ -216,36 +215,8 @@ const listener = z.strictObject({
     65_535,
   ).prefault(4096),
   health_path: healthPath.prefault('off'),
+  paths: listenerPaths,
 });
-
-const match = documented(
-  z.strictObject({
-    hosts: documented(
-      z.array(parsedText(parseHostPattern)),
-      'Host names, "*.example.com" for one label or more before it. Port, case and a trailing dot of Host are ignored.',
-      {
-        type: 'list of hosts',
-        default: 'any',
-      },
-    ).optional(),
-    path: documented(
-      parsedText((text) => {
-        const parsed = parsePattern(text);
-        return parsed.ok ? { value: parsed.pattern } : { problem: parsed.problem };
-      }),
-      '"/x" is exact, "/x/*" is /x and all below it, "{name}" is exactly one whole segment. ' +
-        'Case-sensitive, on the raw path.',
-      { type: 'path' },
-    ).prefault('/*'),
-    listeners: documented(z.array(z.string()), 'Names of listeners.', {
-      type: 'list of names',
-      default: 'all',
-    }).optional(),
-  }),
-  'Which requests take this route: exact host before the longest "*." before any host, then literal before ' +
-    '{name} before *.',
-  { type: 'map' },
-).prefault({});
 
 const SUBPROTOCOLS_PROBLEM = 'expected any, or a list such as [chat.v1, chat.v2]';
 

@@ -6,17 +6,18 @@ import { Abort } from '../net/abort.ts';
 import type { Transport, TransportReader } from '../net/transport.ts';
 import { namesInstance } from '../protocol/forward.ts';
 import { HeadStep, type RequestHead, RequestHeadParser } from '../protocol/http-head.ts';
-import { rewritePath } from '../protocol/path.ts';
 import { buildRelayedRefusal } from '../protocol/refusal-body.ts';
 import { buildRefusal, REFUSALS, type RefusalSlug } from '../protocol/refusals.ts';
 import { judgeUpgradeRequest, type UpgradeRequest } from '../protocol/upgrade-request.ts';
 import { buildClientSwitch } from '../protocol/upgrade-response.ts';
 import { Session } from '../session/session.ts';
+import { chooseRoute, type RouteRefusal } from './choose-route.ts';
 import { EarlyBytes } from './early-bytes.ts';
-import type { Edge, EdgeListener } from './edge.ts';
+import type { Edge } from './edge.ts';
 import type { RelayedRefusal } from './exchange.ts';
 import { type Barred, Seat } from './gates.ts';
 import { asksForHealth, healthAnswer } from './health.ts';
+import type { EdgeListener } from './live-listener.ts';
 import { type Opened, type OpeningProgress, openBackend } from './opening.ts';
 import { RefusalReport } from './refusal-report.ts';
 import { SessionRecord } from './session-record.ts';
@@ -158,46 +159,40 @@ export class Connection extends TimerEntry implements TransportReader {
       this.refuse(parser.violation ?? 'request_line');
       return;
     }
-    if (this.answersHealth(parser.head)) return;
+    const head = this.listener.live.read(parser.head);
+    if (this.answersHealth(head)) return;
     this.report.noteComplete();
-    const admitted = this.admit(parser.head);
-    if (typeof admitted === 'string') this.refuse(admitted);
+    const admitted = this.admit(head);
+    if ('slug' in admitted) this.refuse(admitted.slug, admitted.cause);
     else this.enter(admitted, bytes.subarray(parser.position, end));
   }
 
   /** A probe is neither routed nor counted nor logged. */
   private answersHealth(head: RequestHead): boolean {
-    const { edge, listener } = this;
-    const path = edge.snapshot.config.listeners.find(({ name }) => name === listener.name)?.health_path ?? null;
+    const { edge } = this;
+    const path = this.listener.live.config.health_path;
     if (path === null || !asksForHealth(head, path)) return false;
     this.answer(healthAnswer(head.method, !edge.draining && !edge.refusing));
     return true;
   }
 
   /** The checks of a complete head, in their order: what was decided, or the slug of the first that refuses. */
-  private admit(head: RequestHead): Admitted | RefusalSlug {
+  private admit(head: RequestHead): Admitted | RouteRefusal {
     const { edge, report, transport, listener } = this;
     const { snapshot } = edge;
     report.noteHead(head, this.isPeerTrusted());
     report.client = snapshot.trusted.clientOf(transport.remoteAddress, valuesOf(head, 'x-forwarded-for'));
     const verdict = judgeUpgradeRequest(head);
-    if (!verdict.ok) return verdict.slug;
+    if (!verdict.ok) return { slug: verdict.slug };
     const { request } = verdict;
     report.noteRequest(request);
-    if (namesInstance(head, edge.instanceId)) return 'loop';
-    const { hostname, path, decodedPath } = request;
-    const match = snapshot.router.match(hostname, path, listener.name);
-    const decoded = decodedPath === path ? match : snapshot.router.match(hostname, decodedPath, listener.name);
-    // An escape must not lead past the route that the plain spelling has: what stands behind us may decode it.
-    if (decoded?.route !== match?.route) return 'encoded_path';
-    const route = match === null ? undefined : snapshot.routes.get(match.route.name);
-    if (match === null || route === undefined) return 'no_route';
-    report.noteRoute(route);
-    const { subprotocols, rewrite } = route.config;
-    const protocols = allowedProtocols(request.protocols, subprotocols);
-    if (protocols.length === 0 && request.protocols.length > 0) return 'subprotocol';
-    const rewritten = rewrite === null ? path : rewritePath(rewrite, match.rest);
-    return { request, route, path: `${rewritten}${request.query}`, protocols };
+    if (namesInstance(head, edge.instanceId)) return { slug: 'loop' };
+    const { route, path, refusal } = chooseRoute(snapshot, listener.live.config.name, request);
+    if (route !== null) report.noteRoute(route);
+    if (route === null || refusal !== null) return refusal ?? { slug: 'no_route' };
+    const protocols = allowedProtocols(request.protocols, route.config.subprotocols);
+    if (protocols.length === 0 && request.protocols.length > 0) return { slug: 'subprotocol' };
+    return { request, route, path, protocols };
   }
 
   /** Rates and caps, asked last: what is refused for anything else takes nothing of them. */

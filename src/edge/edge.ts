@@ -11,6 +11,7 @@ import { MetricsRegistry } from '../observe/metrics.ts';
 import { BufferWatch } from './buffer-watch.ts';
 import { Connection } from './connection.ts';
 import { Gates, type GatesOptions, type Seat } from './gates.ts';
+import type { EdgeListener } from './live-listener.ts';
 import type { SessionRecord } from './session-record.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -19,13 +20,6 @@ import type { Snapshot } from './snapshot.ts';
  * least 32, of which Node 24 and the listeners take up to twenty-eight.
  */
 const TURNED_AWAY_MAX = 4;
-
-/** Where a connection came in. */
-export interface EdgeListener {
-  readonly name: string;
-  /** 0 for a unix socket. */
-  readonly port: number;
-}
 
 export interface EdgeOptions {
   readonly clock: Clock;

@@ -4,12 +4,13 @@
 import type { ListenerConfig } from '../config/schema.ts';
 import type { Carrier } from '../net/carrier.ts';
 import { type BoundAddress, type Listening, listen } from '../net/listen.ts';
-import type { Edge, EdgeListener } from './edge.ts';
+import type { Edge } from './edge.ts';
+import { arrivalAt, type EdgeListener, LiveListener } from './live-listener.ts';
 
 interface Bound {
   config: ListenerConfig;
   readonly listening: Listening;
-  /** What connections are told they came in by; those of before keep what they were told. */
+  /** What connections are told they came in by: those of before keep the name they were counted by. */
   listener: EdgeListener;
 }
 
@@ -99,7 +100,7 @@ export class Listeners {
       },
     });
     const port = typeof listening.address === 'string' ? 0 : listening.address.port;
-    bound = { config, listening, listener: { name: config.name, port } };
+    bound = { config, listening, listener: arrivalAt(new LiveListener(config), port) };
     return bound;
   }
 
@@ -121,7 +122,9 @@ export class Listeners {
     const gone = this.bound.filter((one) => !next.includes(one));
     for (const [index, one] of next.entries()) {
       one.config = configs[index] ?? one.config;
-      one.listener = { name: one.config.name, port: one.listener.port };
+      const { port, live } = one.listener;
+      live.config = one.config;
+      one.listener = arrivalAt(live, port);
     }
     this.bound = next;
     if (!isAnnounced) for (const one of fresh) this.announce(one);

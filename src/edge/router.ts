@@ -1,25 +1,28 @@
 // Chooses the route of a request: a map of hosts, then a tree of path segments, so that a thousand routes cost a few
 // look-ups. A host whose routes do not match the path falls through to the next less specific host, since a route
-// stands for a pair of host and path. It must not touch the path, which is matched byte for byte.
+// stands for a pair of host and path. It never changes what it is given: a path as sent, or a decoded one.
 
 import assert from 'node:assert/strict';
 import type { RouteConfig } from '../config/schema.ts';
 import { type PathPattern, parsePattern } from '../protocol/path.ts';
+import { decodePath } from '../protocol/path-decoding.ts';
 
 export interface RouteMatch {
   readonly route: RouteConfig;
   /** What followed the prefix of the route's path: '' or a string that begins with '/'. */
   readonly rest: string;
+  /** All that stand where `route` does. More than one only among decoded paths: `/%61` is `/a` there. */
+  readonly twins: readonly RouteConfig[];
 }
 
 /** One place in the tree of paths: after `/a/b` has been taken. */
 interface PathNode {
   readonly literals: Map<string, PathNode>;
   param: PathNode | null;
-  /** The route whose pattern ends here. */
-  exact: RouteConfig | null;
-  /** The route whose pattern goes on with `/*`. */
-  prefix: RouteConfig | null;
+  /** The routes whose pattern ends here: one at most, unless they differ in escapes alone. */
+  exact: readonly RouteConfig[];
+  /** Those whose pattern goes on with `/*`. */
+  prefix: readonly RouteConfig[];
 }
 
 /** The routes of one listener. */
@@ -31,19 +34,18 @@ interface HostTable {
   readonly any: PathNode;
 }
 
+type Tables = ReadonlyMap<string, HostTable>;
+
 export class Router {
-  private readonly tables = new Map<string, HostTable>();
+  private readonly asSent: Tables;
+  /** The same routes with the escapes of their own paths decoded. */
+  private readonly decoded: Tables;
 
   /** `routes` come from a checked config: their patterns parse, and no two match the same requests. */
   constructor(routes: readonly RouteConfig[], listenerNames: readonly string[]) {
-    for (const listener of listenerNames) {
-      const table = { exact: new Map(), wildcards: new Map(), wildcardLengthMax: 0, any: makeNode() };
-      this.tables.set(listener, table);
-      for (const route of routes) {
-        const { listeners } = route.match;
-        if (listeners.length === 0 || listeners.includes(listener)) addRoute(table, route);
-      }
-    }
+    this.asSent = tablesOf(routes, listenerNames, false);
+    const hasEscapes = routes.some((route) => route.match.path.includes('%'));
+    this.decoded = hasEscapes ? tablesOf(routes, listenerNames, true) : this.asSent;
   }
 
   /**
@@ -51,22 +53,45 @@ export class Router {
    * then any host; among the routes of a host, segment by segment literal, `{name}`, `*`.
    */
   match(hostname: string, path: string, listener: string): RouteMatch | null {
-    const table = this.tables.get(listener);
-    // A connection outlives its listener, which a reload may take away: no route is for that one any more.
-    if (table === undefined) return null;
-    const exact = table.exact.get(hostname);
-    const found = exact === undefined ? null : findPath(exact, path, 0);
-    return found ?? matchWildcards(table, hostname, path) ?? findPath(table.any, path, 0);
+    return find(this.asSent, hostname, path, listener);
+  }
+
+  /** The route of a path that `decodePath` has made, with its rest, which is decoded too. */
+  matchDecoded(hostname: string, decodedPath: string, listener: string): RouteMatch | null {
+    return find(this.decoded, hostname, decodedPath, listener);
   }
 }
 
-function addRoute(table: HostTable, route: RouteConfig): void {
+function tablesOf(routes: readonly RouteConfig[], listenerNames: readonly string[], decoded: boolean): Tables {
+  const tables = new Map<string, HostTable>();
+  for (const listener of listenerNames) {
+    const table = { exact: new Map(), wildcards: new Map(), wildcardLengthMax: 0, any: makeNode() };
+    tables.set(listener, table);
+    for (const route of routes) {
+      const { listeners } = route.match;
+      if (listeners.length === 0 || listeners.includes(listener)) addRoute(table, route, decoded);
+    }
+  }
+  return tables;
+}
+
+function find(tables: Tables, hostname: string, path: string, listener: string): RouteMatch | null {
+  const table = tables.get(listener);
+  // A connection outlives its listener, which a reload may take away: no route is for that one any more.
+  if (table === undefined) return null;
+  const exact = table.exact.get(hostname);
+  const found = exact === undefined ? null : findPath(exact, path, 0);
+  return found ?? matchWildcards(table, hostname, path) ?? findPath(table.any, path, 0);
+}
+
+function addRoute(table: HostTable, route: RouteConfig, decoded: boolean): void {
   const pattern = patternOf(route);
   for (const host of hostsOf(route)) {
-    const node = endOf(rootFor(table, host), pattern);
+    const node = endOf(rootFor(table, host), pattern, decoded);
     const kind = pattern.prefix ? 'prefix' : 'exact';
-    assert(node[kind] === null || node[kind] === route, `route ${route.name} matches what another one does`);
-    node[kind] = route;
+    if (node[kind].includes(route)) continue;
+    assert(decoded || node[kind].length === 0, `route ${route.name} matches what another one does`);
+    node[kind] = [...node[kind], route];
   }
 }
 
@@ -78,11 +103,11 @@ function rootFor(table: HostTable, host: string): PathNode {
   return childOf(table.wildcards, suffix);
 }
 
-function endOf(root: PathNode, pattern: PathPattern): PathNode {
+function endOf(root: PathNode, pattern: PathPattern, decoded: boolean): PathNode {
   let node = root;
   for (const segment of pattern.segments) {
     if (segment.kind === 'literal') {
-      node = childOf(node.literals, segment.text);
+      node = childOf(node.literals, decoded ? decodedLiteral(segment.text) : segment.text);
     } else {
       node.param ??= makeNode();
       node = node.param;
@@ -115,7 +140,7 @@ function matchWildcards(table: HostTable, hostname: string, path: string): Route
 
 /** `path[at]` is the '/' before the next segment, or the end. Each node is visited once at most. */
 function findPath(node: PathNode, path: string, at: number): RouteMatch | null {
-  if (at === path.length && node.exact !== null) return { route: node.exact, rest: '' };
+  if (at === path.length && node.exact.length > 0) return matchOf(node.exact, '');
   if (at < path.length && (node.literals.size > 0 || node.param !== null)) {
     const slash = path.indexOf('/', at + 1);
     const end = slash === -1 ? path.length : slash;
@@ -126,7 +151,19 @@ function findPath(node: PathNode, path: string, at: number): RouteMatch | null {
     const named = node.param === null || end === at + 1 ? null : findPath(node.param, path, end);
     if (named !== null) return named;
   }
-  return node.prefix === null ? null : { route: node.prefix, rest: path.slice(at) };
+  return matchOf(node.prefix, path.slice(at));
+}
+
+function matchOf(routes: readonly RouteConfig[], rest: string): RouteMatch | null {
+  const [route] = routes;
+  return route === undefined ? null : { route, rest, twins: routes };
+}
+
+/** An escaped slash in a route's own path ends no segment of it. */
+function decodedLiteral(text: string): string {
+  const decoded = decodePath(text, 'keep');
+  assert(decoded !== null, 'the escapes of a pattern were checked');
+  return decoded;
 }
 
 function hostsOf(route: RouteConfig): readonly string[] {
@@ -140,5 +177,5 @@ function patternOf(route: RouteConfig): PathPattern {
 }
 
 function makeNode(): PathNode {
-  return { literals: new Map(), param: null, exact: null, prefix: null };
+  return { literals: new Map(), param: null, exact: [], prefix: [] };
 }

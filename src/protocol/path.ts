@@ -1,7 +1,8 @@
 // Paths: which request paths are refused, which a route's pattern matches, and what a rewrite makes of them.
 // All of it works on the raw bytes of the target; no URL object is ever built from one.
 
-import { hexValue, PATH } from './charset.ts';
+import { PATH } from './charset.ts';
+import { decodePath } from './path-decoding.ts';
 
 export type PathSegment =
   | { readonly kind: 'literal'; readonly text: string }
@@ -25,19 +26,24 @@ export interface PathMatch {
 
 export type PathVerdict =
   | { readonly ok: true; readonly decoded: string }
-  | { readonly ok: false; readonly slug: 'target_form' | 'dot_segment' | 'encoded_path' };
+  | { readonly ok: false; readonly slug: 'double_slash' | 'dot_segment' | 'encoded_path' };
 
 const PARAM_NAME = /^[A-Za-z_][A-Za-z0-9_-]*$/;
 
 /** Judge the path of a request. `path` begins with '/' and holds only bytes of the PATH class. */
 export function judgePath(path: string): PathVerdict {
   // RFC 3986 4.2: to many URL parsers `//name` is another host, not a path.
-  if (path.startsWith('//')) return { ok: false, slug: 'target_form' };
-  const decoded = decodeForJudging(path);
+  if (path.startsWith('//')) return { ok: false, slug: 'double_slash' };
+  const decoded = decodePath(path, 'split');
   if (decoded === null) return { ok: false, slug: 'encoded_path' };
   // RFC 3986 5.2.4: who removes dot segments would end elsewhere than the route says.
   if (hasDotSegment(decoded)) return { ok: false, slug: 'dot_segment' };
   return { ok: true, decoded };
+}
+
+/** One slash in place of all that a target's path begins with; `target` is a path with its query, or absolute. */
+export function mergeLeadingSlashes(target: string): string {
+  return target.replace(/^([A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?]*)?\/{2,}/, '$1/');
 }
 
 /** The pattern of a route, or in one sentence what is wrong with its text. */
@@ -124,7 +130,7 @@ export function rewritePath(rewrite: string, rest: string): string {
 }
 
 const NEVER = {
-  target_form: 'a path that begins with "//" is always refused',
+  double_slash: 'a path that begins with "//" is always refused',
   dot_segment: 'a path with a "." or ".." segment is always refused',
   encoded_path: '"%" needs two hex digits and is never followed by 00',
 } as const;
@@ -152,31 +158,6 @@ function rankAt(pattern: PathPattern, index: number): number {
   const segment = pattern.segments[index];
   if (segment !== undefined) return segment.kind === 'literal' ? 0 : 1;
   return pattern.prefix ? 3 : 2;
-}
-
-/**
- * The path as a backend may read it that decodes before it splits: `%2E` as '.', `%2F` as '/', and `%5C` as '/' too,
- * because who decodes a backslash mostly takes it for a slash. Decoded once; all other escapes stay. Null when an
- * escape is malformed or is NUL.
- */
-function decodeForJudging(path: string): string | null {
-  let percent = path.indexOf('%');
-  if (percent === -1) return path;
-  let decoded = '';
-  let taken = 0;
-  while (percent !== -1) {
-    const high = percent + 2 < path.length ? hexValue(path.charCodeAt(percent + 1)) : -1;
-    const low = percent + 2 < path.length ? hexValue(path.charCodeAt(percent + 2)) : -1;
-    // RFC 3986 2.1: "%" HEXDIG HEXDIG; %00 ends the string of many a backend early.
-    if (high === -1 || low === -1 || (high === 0 && low === 0)) return null;
-    const code = high * 16 + low;
-    if (code === 0x2e || code === 0x2f || code === 0x5c) {
-      decoded += path.slice(taken, percent) + (code === 0x2e ? '.' : '/');
-      taken = percent + 3;
-    }
-    percent = path.indexOf('%', percent + 3);
-  }
-  return decoded + path.slice(taken);
 }
 
 /** Servlet containers cut `;parameters` off a segment before they resolve it, so `..;x` counts as `..`. */

@@ -25,11 +25,12 @@ export const REFUSALS = {
   request_line: { status: 400, text: 'The request line is not METHOD SP TARGET SP HTTP/x.y.', rule: 'RFC 9112 3' },
   target_char: { status: 400, text: 'A byte that no request target may hold.', rule: 'RFC 9112 3.2' },
   target_form: { status: 400, text: 'The target is neither a path nor an absolute URL.', rule: 'RFC 9112 3.2' },
+  double_slash: { status: 400, text: 'The path begins with "//", as sent or after the rewrite.', rule: 'RFC 3986 4.2' },
   authority: { status: 400, text: 'The authority of an absolute target is not Host.', rule: 'RFC 9112 3.2.2' },
   dot_segment: { status: 400, text: 'The path has a "." or ".." segment, escaped or not.', rule: 'RFC 3986 5.2.4' },
   encoded_path: {
     status: 400,
-    text: 'A bad escape in the path, or one that hides another route.',
+    text: 'A bad escape in the path, or one that leads to another route when decoded.',
     rule: 'RFC 3986 2.1',
   },
   host: { status: 400, text: 'Host is missing, stands twice or is malformed.', rule: 'RFC 9112 3.2' },
@@ -60,7 +61,7 @@ export const REFUSALS = {
   handshake_timeout: { status: 408, text: 'The head was not complete within timeouts.handshake.' },
   target_too_long: {
     status: 414,
-    text: 'The request target is longer than limits.max_target_size.',
+    text: 'The target, as sent or after the rewrite, is longer than limits.max_target_size.',
     rule: 'RFC 9112 3',
   },
   expect: { status: 417, text: 'The request has an Expect field.', rule: 'RFC 9110 10.1.1' },

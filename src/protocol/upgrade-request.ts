@@ -19,7 +19,7 @@ export interface UpgradeRequest {
   readonly path: string;
   /** '' or '?' and what follows it. */
   readonly query: string;
-  /** The path as a backend may read it that decodes %2E, %2F and %5C first. For comparing routes, never for sending. */
+  /** The path as a backend may read it that decodes first, %2F and %5C too. For comparing routes, never for sending. */
   readonly decodedPath: string;
   readonly key: string;
   readonly protocols: readonly string[];

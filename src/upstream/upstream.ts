@@ -12,12 +12,15 @@ export class Upstream {
   private ownTargets: readonly Target[];
   private balancer: Balancer<Target>;
   private localTurn = 0;
+  /** What the urls of its targets put before a request's path, each once; '' where they put nothing. */
+  bases: readonly string[];
 
   constructor(config: UpstreamConfig) {
     this.name = config.name;
     this.config = config;
     this.ownTargets = config.targets.map((target) => new Target(target, config.host));
     this.balancer = BALANCERS[config.balance]<Target>();
+    this.bases = basesOf(config);
   }
 
   get targets(): readonly Target[] {
@@ -58,6 +61,7 @@ export class Upstream {
     if (!isSame || config.balance !== this.config.balance) this.balancer = BALANCERS[config.balance]<Target>();
     if (!isSame) this.ownTargets = targets;
     this.config = config;
+    this.bases = basesOf(config);
   }
 
   /** The target for the next session among those with room and not in `tried`; null when there is none. */
@@ -78,4 +82,8 @@ export class Upstream {
     this.localTurn = (this.localTurn + 1) % addresses.length;
     return address;
   }
+}
+
+function basesOf({ targets }: UpstreamConfig): readonly string[] {
+  return [...new Set(targets.map(({ endpoint }) => (endpoint.kind === 'echo' ? '' : endpoint.base)))];
 }

@@ -73,13 +73,14 @@ describe('defaults', () => {
           address_text: '127.0.0.1:8080',
           backlog: 4096,
           health_path: null,
+          paths: { leading_slashes: 'refuse' },
         },
       ],
       trusted_proxies: [],
       routes: [
         {
           name: '/*',
-          match: { hosts: [], path: '/*', listeners: [] },
+          match: { hosts: [], path: '/*', encoded_slashes: 'refuse', listeners: [] },
           upstream: 'builtin:echo',
           rewrite: null,
           limits: loaded(MINIMAL).limits,

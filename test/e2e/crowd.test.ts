@@ -64,6 +64,7 @@ function badRequests(instanceId: string): Kind[] {
     changed('target_char', { path: '/ok#x' }),
     changed('target_form', { path: '*' }),
     changed('authority', { path: 'http://other.test/ok' }),
+    changed('double_slash', { path: '//ok' }),
     changed('dot_segment', { path: '/ok/../ok' }),
     changed('encoded_path', { path: '/ok/%zz' }),
     changed('host', { omit: ['host'] }),

@@ -5,8 +5,8 @@ import type { ConfigInput } from '../../src/proxy.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { startProxy } from '../support/harness.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { text } from '../support/wire.ts';
-import { askAdmin, isOpen } from './operating.ts';
+import { text, upgradeRequest } from '../support/wire.ts';
+import { askAdmin, isOpen, until } from './operating.ts';
 import { connectWs, type Inbox, WsBackend } from './ws-pair.ts';
 
 type RouteInput = NonNullable<ConfigInput['routes']>[number];
@@ -113,6 +113,28 @@ describe('what a reload changes', () => {
     expect((await askAdmin(running, 'GET /api/v1/upstreams')).json).toMatchObject({
       upstreams: [{ targets: [{ name: 't0', sessions: 1, sessions_total: 1 }] }],
     });
+  });
+
+  test('a listener that gets another name: connections made before are routed by it, and counted out', async () => {
+    const renamed: ConfigInput['listeners'] = [
+      { name: 'renamed', address: '127.0.0.1:0', paths: { leading_slashes: 'merge' }, health_path: '/healthz' },
+    ];
+    const by = (name: string): Partial<RouteInput> => ({ match: { path: '/chat', listeners: [name] } });
+    const admin: ConfigInput['admin'] = { address: '127.0.0.1:0' };
+    const running = await startProxy(config({ admin }, by('test')));
+    const metrics = async (): Promise<string> => (await askAdmin(running, 'GET /metrics')).body;
+    const before = [await RawClient.connect(running.port), await RawClient.connect(running.port)] as const;
+    await until('both are accepted', async () => (await metrics()).includes('connections_open{listener="test"} 2\n'));
+    expect(await running.proxy.reload(config({ listeners: renamed, admin }, by('renamed')))).toMatchObject({
+      ok: true,
+    });
+    before[0].send(upgradeRequest({ path: '//chat' }));
+    expect((await before[0].readHead()).status).toBe(101);
+    before[1].send('GET /healthz HTTP/1.1\r\n\r\n');
+    expect((await before[1].readResponse()).head.line).toBe('HTTP/1.1 200 OK');
+    for (const client of before) client.destroy();
+    await until('both are gone', async () => (await metrics()).includes('connections_open{listener="test"} 0\n'));
+    expect(await metrics()).not.toMatch(/listener="renamed"\} -/);
   });
 
   test('a listener: the new one is bound, the old one closed, its sessions stay', async () => {

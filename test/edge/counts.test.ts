@@ -10,6 +10,7 @@ import { Resolver } from '../../src/net/resolve.ts';
 import { Log } from '../../src/observe/log.ts';
 import type { Tally } from '../../src/observe/metrics.ts';
 import type { ConfigInput } from '../../src/proxy.ts';
+import { arrivalOf } from '../support/arrival.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { LogTap } from '../support/log-tap.ts';
 import { MemoryTransport } from '../support/memory-transport.ts';
@@ -17,7 +18,6 @@ import { closeFrame, text, upgradeRequest } from '../support/wire.ts';
 
 const SWITCHED = 'HTTP/1.1 101 Switching Protocols';
 const NOTHING = Buffer.alloc(0);
-const LISTENER = { name: 'in', port: 1 };
 
 /** An edge without sockets: clients in memory, the built-in echo behind it. */
 class Rig {
@@ -38,7 +38,7 @@ class Rig {
 
   connect(request: Buffer = upgradeRequest({ path: '/echo' })): MemoryTransport {
     const client = new MemoryTransport({ name: 'client', stable: true });
-    this.edge.accept(client, LISTENER);
+    this.edge.accept(client, arrivalOf(this.edge.snapshot.config, 1));
     if (request.length > 0) client.send(request);
     client.pump();
     return client;

@@ -22,7 +22,7 @@ const LISTENERS = ['public', 'inner'];
 function route(name: string, hosts: readonly string[], path: string, listeners: readonly string[] = []): RouteConfig {
   return {
     name,
-    match: { hosts, path, listeners },
+    match: { hosts, path, encoded_slashes: 'refuse', listeners },
     upstream: name,
     rewrite: null,
     limits: {

@@ -118,11 +118,14 @@ function authorityOf(text: string): { name: string; port: number | null } | null
   return isName ? { name: bare.toLowerCase(), port } : null;
 }
 
-/** Whatever decodes `%2e`, `%2f` and `%5c`, and cuts parameters off, finds no segment that leads elsewhere. */
+/** Whatever decodes `%2e`, `%2f`, `%5c` and `%3b`, and cuts parameters off, finds no segment that leads elsewhere. */
 function isHarmless(path: string): boolean {
   if (path.startsWith('//')) return false;
   const escapes = path.match(/%.{0,2}/gs) ?? [];
   if (escapes.some((each) => !/^%[0-9A-Fa-f]{2}$/.test(each) || each === '%00')) return false;
-  const plain = path.replace(/%2e/gi, '.').replace(/%2f|%5c/gi, '/');
+  const plain = path
+    .replace(/%2e/gi, '.')
+    .replace(/%3b/gi, ';')
+    .replace(/%2f|%5c/gi, '/');
   return !plain.split('/').some((segment) => ['.', '..'].includes(segment.split(';', 1)[0] ?? ''));
 }

@@ -9,6 +9,7 @@ function inFile(file: string): Edit {
 }
 
 const charset = inFile('src/protocol/charset.ts');
+const chooseRoute = inFile('src/edge/choose-route.ts');
 const clientAddress = inFile('src/edge/client-address.ts');
 const connection = inFile('src/edge/connection.ts');
 const earlyBytes = inFile('src/edge/early-bytes.ts');
@@ -17,12 +18,15 @@ const forward = inFile('src/protocol/forward.ts');
 const headParser = inFile('src/protocol/head-parser.ts');
 const host = inFile('src/protocol/host.ts');
 const httpHead = inFile('src/protocol/http-head.ts');
+const liveListener = inFile('src/edge/live-listener.ts');
 const lists = inFile('src/protocol/lists.ts');
+const pathDecoding = inFile('src/protocol/path-decoding.ts');
 const pathFile = inFile('src/protocol/path.ts');
 const refusals = inFile('src/protocol/refusals.ts');
 const refusalReport = inFile('src/edge/refusal-report.ts');
 const router = inFile('src/edge/router.ts');
 const upgrade = inFile('src/protocol/upgrade-request.ts');
+const upstreamFile = inFile('src/upstream/upstream.ts');
 
 const syntax: readonly Mutant[] = [
   headParser(
@@ -207,10 +211,21 @@ const handshake: readonly Mutant[] = [
 const paths: readonly Mutant[] = [
   pathFile('P1', '\\/\\.\\.?(?:[/;]|$)', '\\/\\.\\.(?:[/;]|$)'),
   pathFile('P1', '\\/\\.\\.?(?:[/;]|$)', '\\/\\.\\.?', 'names that begin with a dot are legal'),
-  pathFile('P2', 'code === 0x2e || code === 0x2f || code === 0x5c', 'code === 0x2e || code === 0x2f'),
-  pathFile('P2', ' || (high === 0 && low === 0)', '', 'NUL'),
-  pathFile('P2', 'if (high === -1 || low === -1', 'if (high === -1'),
-  connection('P2', 'decoded?.route !== match?.route', 'decoded === null && match !== null', 'another route'),
+  pathDecoding('P2', 'if (code !== SLASH && code !== BACKSLASH)', 'if (code !== SLASH)'),
+  pathDecoding('P2', "if (code === PERCENT) return '%25';\n", '\n', 'nothing twice'),
+  pathDecoding('P2', ' || (high === 0 && low === 0)', '', 'NUL'),
+  pathDecoding('P2', 'if (high === -1 || low === -1', 'if (high === -1'),
+  pathDecoding(
+    'P2',
+    'return String.fromCharCode(code);',
+    "return code === 0x2e ? '.' : '%'.concat(code.toString(16).padStart(2, '0'));",
+    'escapes of unreserved bytes',
+  ),
+  chooseRoute('P2', 'if (!decoded.twins.includes(match.route)) return true;\n', '\n', 'another route'),
+  chooseRoute('P2', 'return match !== decoded;', 'return decoded === null && match !== null;', 'none as sent'),
+  chooseRoute('P2', 'return usesRest && ', 'return false && usesRest && ', 'another rest'),
+  chooseRoute('P2', 'return usesRest && ', 'return ', 'a rest that nobody uses'),
+  router('P2', 'decoded ? decodedLiteral(segment.text) : segment.text', 'segment.text', 'the escapes of a route'),
   upgrade('P2', 'judgePath(target.path)', 'judgePath(target.path + target.query)', 'the query is not judged'),
   pathFile('P3', "path.startsWith('//')", "path.startsWith('///')"),
   pathFile('P4', '(?:[/;]|$)', '(?:[/]|$)'),
@@ -227,6 +242,17 @@ const paths: readonly Mutant[] = [
     '?? findPath(table.any, path, 0) ?? findPath([...table.exact.values()].at(-1) ?? table.any, path, 0);',
   ),
   refusals('P8', 'error: slug, request_id', 'error: slug, text: row.text, request_id'),
+  chooseRoute('P20', 'if (!verdict.ok) return { slug: verdict.slug, cause };\n', '\n'),
+  chooseRoute('P20', 'const target = base + path;', 'const target = path;', 'behind a base it is legal'),
+  upstreamFile('P20', 'new Set(targets.map(', 'new Set(targets.slice(0, 1).map(', 'whichever target is chosen'),
+  chooseRoute('P21', 'target.length + query.length > lengthMax', 'target.length > lengthMax + query.length'),
+  chooseRoute('P21', 'target.length + query.length > lengthMax', 'target.length + query.length >= lengthMax'),
+  liveListener('P22', "this.config.paths.leading_slashes === 'refuse'", "this.config.name !== ''"),
+  pathFile('P22', '?\\/{2,}/', '?\\/{2}/', 'all of them'),
+  connection('P22', 'if (this.answersHealth(head)) return;', 'if (this.answersHealth(parser.head)) return;'),
+  chooseRoute('P23', "match?.route.match.encoded_slashes === 'keep'", 'false'),
+  chooseRoute('P23', "match?.route.match.encoded_slashes === 'keep'", 'true', 'routes that refuse'),
+  chooseRoute('P23', 'return (keeps || hasEncodedSlash(path)) && isMoved', 'return false && isMoved', 'other escapes'),
 ];
 
 const forwarded: readonly Mutant[] = [

@@ -764,7 +764,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'E34',
     file: 'src/edge/connection.ts',
-    search: "if (namesInstance(head, edge.instanceId)) return 'loop';",
+    search: "if (namesInstance(head, edge.instanceId)) return { slug: 'loop' };",
     replace: '',
   },
   {

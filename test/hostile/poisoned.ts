@@ -12,6 +12,7 @@ import { Resolver } from '../../src/net/resolve.ts';
 import { StreamTransport } from '../../src/net/stream-transport.ts';
 import { Log } from '../../src/observe/log.ts';
 import type { ConfigInput } from '../../src/proxy.ts';
+import { arrivalOf } from '../support/arrival.ts';
 import { atTestEnd } from '../support/cleanup.ts';
 import { oneRoute } from '../support/harness.ts';
 import { type LogLine, LogTap } from '../support/log-tap.ts';
@@ -58,7 +59,7 @@ export async function startPoisoned(backendUrl: string, config: Partial<ConfigIn
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const transport = new PoisonedTransport(socket);
     clients.push(transport);
-    edge.accept(transport, { name: 'test', port: 0 });
+    edge.accept(transport, arrivalOf(loaded));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const driver = setInterval(() => wheel.advance(), DRIVE_MS);

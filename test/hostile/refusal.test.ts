@@ -7,6 +7,7 @@ import { Carrier } from '../../src/net/carrier.ts';
 import { Dialer } from '../../src/net/dial.ts';
 import { Resolver } from '../../src/net/resolve.ts';
 import { Log } from '../../src/observe/log.ts';
+import { arrivalOf } from '../support/arrival.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import type { LogLine } from '../support/log-tap.ts';
 import { MemoryTransport } from '../support/memory-transport.ts';
@@ -44,6 +45,7 @@ describe('a request that breaks several rules gets the answer to the first of th
     ['405 method', { line: 'POST * HTTP/1.0' }],
     ['505 http_version', { line: 'GET * HTTP/1.0' }],
     ['400 target_form', { line: 'GET * HTTP/1.1' }],
+    ['400 double_slash', { line: 'GET //x HTTP/1.1' }],
     ['400 dot_segment', { line: 'GET /.. HTTP/1.1' }],
     ['400 host', { line: 'GET /none HTTP/1.1' }],
     ['400 authority', { line: 'GET http://a/none HTTP/1.1', fields: ['Host: b'] }],
@@ -135,7 +137,7 @@ describe('after a refusal', () => {
     transport.setRoom(10);
     const clock = new FakeClock();
     const edge = makeEdge(clock);
-    edge.accept(transport, { name: 'test', port: 0 });
+    edge.accept(transport, arrivalOf(edge.snapshot.config));
     transport.send(Buffer.from(without('Upgrade')));
     transport.fin();
     transport.pump();

@@ -91,7 +91,10 @@ function check(input: Buffer): void {
 /** Whatever decodes before it splits finds no segment that leads elsewhere. */
 function isHarmless(path: string): boolean {
   if (path.startsWith('//') || /%(?![0-9A-Fa-f]{2})|%00/.test(path)) return false;
-  const plain = path.replace(/%2e/gi, '.').replace(/%2f|%5c/gi, '/');
+  const plain = path
+    .replace(/%2e/gi, '.')
+    .replace(/%3b/gi, ';')
+    .replace(/%2f|%5c/gi, '/');
   return !plain.split('/').some((segment) => /^\.\.?(;|$)/s.test(segment));
 }
 

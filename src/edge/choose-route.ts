@@ -1,0 +1,78 @@
+// From a judged request to its route and the path that a backend gets: matched as sent, compared with what a backend
+// makes of it that decodes first, rewritten, and judged again. It counts nothing and knows no connection.
+
+import { judgePath, rewritePath } from '../protocol/path.ts';
+import { decodePath, type EncodedSlashes, hasEncodedSlash } from '../protocol/path-decoding.ts';
+import type { RefusalSlug } from '../protocol/refusals.ts';
+import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
+import type { RouteMatch } from './router.ts';
+import type { Route, Snapshot } from './snapshot.ts';
+
+export interface RouteRefusal {
+  readonly slug: RefusalSlug;
+  readonly cause?: string;
+}
+
+export interface RouteChoice {
+  /** Null when none was found, or two of them. */
+  readonly route: Route | null;
+  /** For the backend: after the rewrite, with the query. */
+  readonly path: string;
+  readonly refusal: RouteRefusal | null;
+}
+
+/** `listener`: the name by which routes know where the request came in. */
+export function chooseRoute(snapshot: Snapshot, listener: string, request: UpgradeRequest): RouteChoice {
+  const match = snapshot.router.match(request.hostname, request.path, listener);
+  if (leadsElsewhere(snapshot, listener, request, match)) return { route: null, path: '', refusal: ELSEWHERE };
+  const route = match === null ? undefined : snapshot.routes.get(match.route.name);
+  if (match === null || route === undefined) return { route: null, path: '', refusal: NO_ROUTE };
+  const { rewrite } = route.config;
+  const path = rewrite === null ? request.path : rewritePath(rewrite, match.rest);
+  const refusal = judgeForwarded(route, path, request.query, snapshot.config.limits.max_target_size);
+  return { route, path: `${path}${request.query}`, refusal };
+}
+
+const ELSEWHERE: RouteRefusal = { slug: 'encoded_path' };
+const NO_ROUTE: RouteRefusal = { slug: 'no_route' };
+
+/**
+ * Whether a backend that decodes first would see a path that is another route's, or another rest than the one that the
+ * rewrite uses: what stands behind us may decode it, and the limits of its route would be stepped around. Escaped
+ * slashes are read both ways, unless they are a part of a segment to the route.
+ */
+function leadsElsewhere(
+  snapshot: Snapshot,
+  listener: string,
+  request: UpgradeRequest,
+  match: RouteMatch | null,
+): boolean {
+  const { hostname, path, decodedPath } = request;
+  if (!path.includes('%')) return false;
+  const isMoved = (slashes: EncodedSlashes, readAs: string): boolean => {
+    const decoded = snapshot.router.matchDecoded(hostname, readAs, listener);
+    if (match === null || decoded === null) return match !== decoded;
+    if (!decoded.twins.includes(match.route)) return true;
+    const usesRest = match.route.rewrite?.endsWith('/*') === true;
+    return usesRest && decodePath(match.rest, slashes) !== decoded.rest;
+  };
+  const keeps = match?.route.match.encoded_slashes === 'keep';
+  if (!keeps && isMoved('split', decodedPath)) return true;
+  return (keeps || hasEncodedSlash(path)) && isMoved('keep', decodePath(path, 'keep') ?? '');
+}
+
+/** No backend gets a target that a client would be refused for, whichever of the targets is chosen. */
+function judgeForwarded(route: Route, path: string, query: string, lengthMax: number): RouteRefusal | null {
+  const isRewritten = route.config.rewrite !== null;
+  for (const base of route.upstream.bases) {
+    // As the client sent it, which has been judged.
+    if (base === '' && !isRewritten) continue;
+    const cause = isRewritten ? 'after the rewrite' : "with the path of the target's url";
+    const target = base + path;
+    const verdict = judgePath(target);
+    if (!verdict.ok) return { slug: verdict.slug, cause };
+    // RFC 9112 3: what is too long for us is too long for the next, who may cut it.
+    if (target.length + query.length > lengthMax) return { slug: 'target_too_long', cause };
+  }
+  return null;
+}
