@@ -1,0 +1,46 @@
+// What the servers of the tests have in common: a free port, and an end with the test.
+
+import { once } from 'node:events';
+import * as http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import { atTestEnd } from '../support/cleanup.ts';
+
+/** An HTTP server on a free port of the loopback interface; it and its connections end with the test. */
+export async function httpServer(): Promise<{ readonly server: http.Server; readonly port: number }> {
+  const server = http.createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const sockets = new Set<{ destroy(): void }>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  atTestEnd(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return { server, port: (server.address() as AddressInfo).port };
+}
+
+/** A `ws` server; `serve` gets each session that it opens. */
+export async function wsServer(
+  options: ServerOptions,
+  serve: (socket: WebSocket, request: http.IncomingMessage) => void,
+): Promise<number> {
+  const { server, port } = await httpServer();
+  const sockets = new WebSocketServer({ ...options, server });
+  sockets.on('connection', (socket, request) => {
+    socket.on('error', () => {});
+    serve(socket, request);
+  });
+  return port;
+}
+
+/** Text that compresses about as well as JSON does, and no two pieces of it are alike. */
+export function jsonText(length: number): string {
+  let text = '';
+  for (let i = 0; text.length < length; i += 1)
+    text += JSON.stringify({ id: i, name: `item ${i * 7919}`, on: i % 3 === 0 });
+  return text.slice(0, length);
+}

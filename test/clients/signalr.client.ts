@@ -1,0 +1,177 @@
+// Microsoft's SignalR client, without negotiation, with a small server that speaks the frames of its JSON hub protocol.
+
+import {
+  HttpTransportType,
+  type HubConnection,
+  HubConnectionBuilder,
+  HubConnectionState,
+  LogLevel,
+} from '@microsoft/signalr';
+import { describe, expect, test } from 'vitest';
+import type { WebSocket } from 'ws';
+import { atTestEnd } from '../support/cleanup.ts';
+import { Gate } from './gate.ts';
+import { Inbox } from './inbox.ts';
+import { jsonText, wsServer } from './servers.ts';
+
+/** What ends each message of the hub protocol. */
+const RECORD_END = '\x1e';
+const Kind = { Invocation: 1, StreamItem: 2, Completion: 3, StreamInvocation: 4, Ping: 6, Close: 7 } as const;
+const LARGE = 700_000;
+
+interface HubMessage {
+  readonly type: number;
+  readonly invocationId?: string;
+  readonly target?: string;
+  readonly arguments?: readonly unknown[];
+}
+
+/** Hub methods: `Echo`, `Count` (a stream), `Tell` (calls the client's `told`), `Leave`, `Fail`. */
+function serveHub(socket: WebSocket, pings: Inbox<void>): void {
+  const send = (message: object) => socket.send(`${JSON.stringify(message)}${RECORD_END}`);
+  let isOpen = false;
+  const answer = ({ type, invocationId, target, arguments: args = [] }: HubMessage) => {
+    if (type === Kind.Ping) pings.put();
+    if (type === Kind.StreamInvocation) {
+      for (let item = 0; item < Number(args[0]); item += 1) send({ type: Kind.StreamItem, invocationId, item });
+      send({ type: Kind.Completion, invocationId });
+    }
+    if (type !== Kind.Invocation) return;
+    if (target === 'Leave') send({ type: Kind.Close, error: 'bye', allowReconnect: args[0] });
+    if (target === 'Leave') socket.close(1000);
+    if (target === 'Tell') send({ type: Kind.Invocation, target: 'told', arguments: args });
+    if (target === 'Fail') send({ type: Kind.Completion, invocationId, error: String(args[0]) });
+    else if (invocationId !== undefined) send({ type: Kind.Completion, invocationId, result: args[0] });
+  };
+  socket.on('message', (data) => {
+    for (const record of String(data).split(RECORD_END).slice(0, -1)) {
+      if (isOpen) answer(JSON.parse(record));
+      else {
+        expect(JSON.parse(record)).toEqual({ protocol: 'json', version: 1 });
+        send({});
+        isOpen = true;
+      }
+    }
+  });
+  const beat = setInterval(() => send({ type: Kind.Ping }), 50);
+  socket.on('close', () => clearInterval(beat));
+}
+
+interface Hub {
+  readonly gate: Gate;
+  readonly connection: HubConnection;
+  /** `reconnecting: ERROR`, `reconnected`, `closed: ERROR`. */
+  readonly events: Inbox<string>;
+  /** Pings that the server got. */
+  readonly pings: Inbox<void>;
+  readonly requests: Inbox<string>;
+}
+
+async function open(): Promise<Hub> {
+  const [events, requests, pings] = [new Inbox<string>(), new Inbox<string>(), new Inbox<void>()];
+  const port = await wsServer({ perMessageDeflate: false, maxPayload: 2 * LARGE }, (socket, request) => {
+    requests.put(`${request.url} ${request.headers.authorization}`);
+    serveHub(socket, pings);
+  });
+  const gate = await Gate.before(port);
+  const connection = new HubConnectionBuilder()
+    .withUrl(gate.url('/hub?v=1', 'http'), {
+      skipNegotiation: true,
+      transport: HttpTransportType.WebSockets,
+      accessTokenFactory: () => 'a.b.c',
+    })
+    .withAutomaticReconnect({ nextRetryDelayInMilliseconds: () => 30 })
+    .configureLogging(LogLevel.None)
+    .build();
+  connection.keepAliveIntervalInMilliseconds = 50;
+  connection.onreconnecting((error) => events.put(`reconnecting: ${error?.message}`));
+  connection.onreconnected(() => events.put('reconnected'));
+  connection.onclose((error) => events.put(`closed: ${error?.message}`));
+  atTestEnd(() => connection.stop());
+  await connection.start();
+  return { gate, connection, events, pings, requests };
+}
+
+describe('SignalR', () => {
+  test('invocations are answered with their result or their error, large ones too', async () => {
+    const { connection, requests } = await open();
+    expect(await requests.next()).toBe('/hub?v=1 Bearer a.b.c');
+    expect(await connection.invoke('Echo', { a: ['é', 1, null] })).toEqual({ a: ['é', 1, null] });
+    const text = jsonText(LARGE);
+    expect((await connection.invoke('Echo', text)) === text).toBe(true);
+    await expect(connection.invoke('Fail', 'no such room')).rejects.toThrow('no such room');
+  });
+
+  test('the server calls the client, and streams items in order', async () => {
+    const { connection } = await open();
+    const told = new Inbox<string>();
+    connection.on('told', told.put);
+    for (const word of ['one', 'two', 'three']) await connection.send('Tell', word);
+    expect(await told.take(3)).toEqual(['one', 'two', 'three']);
+    const items = await new Promise<number[]>((resolve, reject) => {
+      const got: number[] = [];
+      connection.stream<number>('Count', 500).subscribe({
+        next: (item) => got.push(item),
+        complete: () => resolve(got),
+        error: reject,
+      });
+    });
+    expect(items).toEqual(Array.from({ length: 500 }, (_, i) => i));
+  });
+
+  test('its pings go both ways, and the session lives on them', async () => {
+    const { connection, pings } = await open();
+    connection.serverTimeoutInMilliseconds = 5_000;
+    await pings.take(5);
+    expect(await connection.invoke('Echo', 'alive')).toBe('alive');
+  });
+
+  test('a Close of the hub ends it, or lets it come back, as it says', async () => {
+    const { connection, events } = await open();
+    await connection.send('Leave', true);
+    expect(await events.next()).toContain('reconnecting: Server returned an error on close: bye');
+    expect(await events.next()).toBe('reconnected');
+    await connection.send('Leave', false);
+    expect(await events.next()).toContain('closed: Server returned an error on close: bye');
+  });
+
+  test('stop is an orderly end', async () => {
+    const { gate, connection, events } = await open();
+    await connection.stop();
+    expect(await events.next()).toBe('closed: undefined');
+    expect(await gate.sessionEnd()).toMatchObject({ by: 'client', reason: 'client_close', clean: true });
+  });
+
+  test('1012 at a restart and 1001 lead back in', async () => {
+    const { gate, connection, events } = await open();
+    await gate.restart();
+    expect(await events.next()).toContain('status code: 1012 (server restart)');
+    expect(await events.next()).toBe('reconnected');
+    await gate.closeAll(1001, 'away');
+    expect(await events.next()).toContain('status code: 1001 (away)');
+    expect(await events.next()).toBe('reconnected');
+    expect(await connection.invoke('Echo', 'again')).toBe('again');
+  });
+
+  test('503 is tried again until it is over', async () => {
+    const { gate, connection, events } = await open();
+    await gate.drain();
+    expect(await events.next()).toContain('status code: 1012 (server restart)');
+    await gate.refusal(503);
+    expect(connection.state).toBe(HubConnectionState.Reconnecting);
+    await gate.undrain();
+    expect(await events.next()).toBe('reconnected');
+    expect(await connection.invoke('Echo', 'again')).toBe('again');
+  });
+
+  test('a negotiation is refused, and the log says what it was', async () => {
+    const { gate } = await open();
+    const negotiating = new HubConnectionBuilder()
+      .withUrl(gate.url('/hub', 'http'))
+      .configureLogging(LogLevel.None)
+      .build();
+    await expect(negotiating.start()).rejects.toThrow(/405|negotiation/);
+    const line = await gate.waitForLog('handshake.refused');
+    expect(line).toMatchObject({ status: 405, error: 'method', path: '/hub/negotiate' });
+  });
+});
