@@ -6,6 +6,7 @@ import { Abort } from '../net/abort.ts';
 import type { Transport, TransportReader } from '../net/transport.ts';
 import { namesInstance } from '../protocol/forward.ts';
 import { HeadStep, type RequestHead, RequestHeadParser } from '../protocol/http-head.ts';
+import { valuesOf } from '../protocol/lists.ts';
 import { buildRelayedRefusal } from '../protocol/refusal-body.ts';
 import { buildRefusal, REFUSALS, type RefusalSlug } from '../protocol/refusals.ts';
 import { judgeUpgradeRequest, type UpgradeRequest } from '../protocol/upgrade-request.ts';
@@ -181,7 +182,7 @@ export class Connection extends TimerEntry implements TransportReader {
     const { edge, report, transport, listener } = this;
     const { snapshot } = edge;
     report.noteHead(head, this.isPeerTrusted());
-    report.client = snapshot.trusted.clientOf(transport.remoteAddress, valuesOf(head, 'x-forwarded-for'));
+    report.client = snapshot.trusted.clientOf(transport.remoteAddress, valuesOf(head.fields, 'x-forwarded-for'));
     const verdict = judgeUpgradeRequest(head);
     if (!verdict.ok) return { slug: verdict.slug };
     const { request } = verdict;
@@ -374,10 +375,6 @@ const OVERLOAD: Barred = { slug: 'overload', limit: 'max_buffered_total' };
 function discard(opened: Opened): void {
   opened.transport.destroy();
   opened.target.release();
-}
-
-function valuesOf(head: RequestHead, name: string): string[] {
-  return head.fields.filter((field) => field.lower === name).map((field) => field.value);
 }
 
 /** The offered subprotocols that the route lists, in the order of the offer. */

@@ -2,6 +2,7 @@
 // session's lines if it succeeds. Peer bytes are cut to a bound here; the log escapes them.
 
 import type { RouteMetrics } from '../observe/metrics.ts';
+import type { FieldName } from '../protocol/field-names.ts';
 import type { RequestHead } from '../protocol/http-head.ts';
 import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
 import type { Edge } from './edge.ts';
@@ -166,7 +167,7 @@ export class RefusalReport {
   }
 }
 
-function fieldOf(head: Pick<RequestHead, 'fields'>, name: string): string | undefined {
+function fieldOf(head: Pick<RequestHead, 'fields'>, name: FieldName): string | undefined {
   return head.fields.find((field) => field.lower === name)?.value;
 }
 

@@ -6,7 +6,6 @@ import { constants } from 'node:crypto';
 import { connect as connectNet, isIP, type NetConnectOpts, type Socket } from 'node:net';
 import {
   type ConnectionOptions,
-  checkServerIdentity,
   connect as connectTls,
   createSecureContext,
   type SecureContext,
@@ -17,6 +16,7 @@ import type { Clock } from '../limits/clock.ts';
 import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
 import type { AbortLike } from './abort.ts';
 import { type Carrier, type ConnectTarget, KEEP_ALIVE_AFTER_MS } from './carrier.ts';
+import { certificateFault } from './certificate-name.ts';
 import type { Resolver } from './resolve.ts';
 import { StreamTransport } from './stream-transport.ts';
 import type { Transport } from './transport.ts';
@@ -180,7 +180,7 @@ export class Dialer {
       // RFC 6066 3: literal addresses are not permitted in SNI.
       servername: isIP(name) === 0 ? name : '',
       rejectUnauthorized: tls?.verify ?? true,
-      checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
+      checkServerIdentity: (_host, certificate) => certificateFault(name, certificate),
     });
     return { socket, secure: true, peer };
   }

@@ -1,9 +1,10 @@
 // The request that a backend receives: built from parsed parts in a fixed order, never copied from the client's head.
 // It decides which fields pass; it trusts its options and asserts that they cannot break a line.
 
+import { isHopByHop, isProxyClaim } from './field-names.ts';
 import { FieldWriter } from './field-writer.ts';
 import type { HeadField, RequestHead } from './http-head.ts';
-import { isHopByHop, valuesOf } from './lists.ts';
+import { valuesOf } from './lists.ts';
 import type { UpgradeRequest } from './upgrade-request.ts';
 
 export interface ForwardOptions {
@@ -39,24 +40,6 @@ const OWN: ReadonlySet<string> = new Set([
   'x-forwarded-for',
   'x-real-ip',
   'x-request-id',
-]);
-
-/** What only a proxy may claim. From a peer that is not trusted these go, with all that begins with X-Forwarded. */
-const PROXY_CLAIMS: ReadonlySet<string> = new Set([
-  'forwarded',
-  'true-client-ip',
-  'x-client-ip',
-  'x-cluster-client-ip',
-  'x-http-method',
-  'x-http-method-override',
-  'x-method-override',
-  'x-original-forwarded-for',
-  'x-original-host',
-  'x-original-method',
-  'x-original-uri',
-  'x-original-url',
-  'x-rewrite-url',
-  'x-scheme',
 ]);
 
 /** Backends that map names to variables make `_` and `.` the same as `-`: a second spelling of our own fields. */
@@ -96,20 +79,20 @@ export function namesInstance(head: RequestHead, instanceId: string): boolean {
 function passes(field: HeadField, nominated: ReadonlySet<string>, peerTrusted: boolean): boolean {
   const { lower } = field;
   if (OWN.has(lower) || isHopByHop(lower) || nominated.has(lower) || !SAFE_NAME.test(lower)) return false;
-  return peerTrusted || !(PROXY_CLAIMS.has(lower) || lower === 'x-forwarded' || lower.startsWith('x-forwarded-'));
+  return peerTrusted || !isProxyClaim(lower);
 }
 
 function writeForwarded(writer: FieldWriter, options: ForwardOptions): void {
   const { request, peerTrusted, clientAddress, peerAddress } = options;
   const { fields } = request.head;
   if (clientAddress !== '') writer.own('X-Real-IP', clientAddress);
-  const chain = peerTrusted && !request.nominated.has('x-forwarded-for') ? valuesOf(fields, 'x-forwarded-for') : [];
+  const chain = peerTrusted ? valuesOf(fields, 'x-forwarded-for') : [];
   const hops = [...chain.filter((value) => value !== ''), ...(peerAddress === '' ? [] : [peerAddress])];
   if (hops.length > 0) writer.field('X-Forwarded-For', hops.join(', '));
   const set = (name: string, value: string): void => {
     // A trusted peer saw the client's own connection, so what it says stays.
     const kept = peerTrusted && fields.some((field) => field.lower === name.toLowerCase());
-    if (!kept || request.nominated.has(name.toLowerCase())) writer.own(name, value);
+    if (!kept) writer.own(name, value);
   };
   set('X-Forwarded-Proto', options.secure ? 'https' : 'http');
   set('X-Forwarded-Host', request.host);

@@ -1,29 +1,11 @@
-// Comma-separated field values, and which fields of a message belong to one hop only.
+// Field values of a message by name, and comma-separated ones as lists.
 // It does not know what the elements of a list mean.
 
 import { isToken, trimOws } from './charset.ts';
+import type { FieldName } from './field-names.ts';
 import type { HeadField } from './http-head.ts';
 
-/** RFC 9110 7.6.1, with the older names that proxies have always removed, and RFC 9113's leftover of h2c. */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  'connection',
-  'http2-settings',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authentication-info',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
-
-export function isHopByHop(lower: string): boolean {
-  return HOP_BY_HOP.has(lower);
-}
-
-export function valuesOf(fields: readonly HeadField[], lower: string): string[] {
+export function valuesOf(fields: readonly HeadField[], lower: FieldName): string[] {
   const values: string[] = [];
   for (const field of fields) if (field.lower === lower) values.push(field.value);
   return values;

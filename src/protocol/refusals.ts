@@ -40,7 +40,11 @@ export const REFUSALS = {
     text: 'Connection is not a list of tokens with "upgrade" in it.',
     rule: 'RFC 6455 4.2.1, RFC 9110 7.6.1',
   },
-  connection_option: { status: 400, text: 'Connection names Authorization as hop-by-hop.', rule: 'RFC 9110 7.6.1' },
+  connection_option: {
+    status: 400,
+    text: 'Connection names a field that is meant for the backend, such as Cookie.',
+    rule: 'RFC 9110 7.6.1',
+  },
   key: { status: 400, text: 'Sec-WebSocket-Key is missing or not 16 bytes in base64.', rule: 'RFC 6455 4.2.1' },
   content_length: { status: 400, text: 'Content-Length is not one decimal number.', rule: 'RFC 9110 8.6' },
   body: { status: 400, text: 'The request announces a body.', rule: 'RFC 6455 4.1' },

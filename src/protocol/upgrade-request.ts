@@ -3,6 +3,7 @@
 
 import { isProtocol, isToken } from './charset.ts';
 import { PERMESSAGE_DEFLATE, parseExtensions } from './extensions.ts';
+import { isHopByHop, isKnownEndToEnd } from './field-names.ts';
 import { type HostParts, parseHost } from './host.ts';
 import type { HeadField, RequestHead } from './http-head.ts';
 import { strictElements, strictTokens, valuesOf } from './lists.ts';
@@ -26,7 +27,7 @@ export interface UpgradeRequest {
   /** The permessage-deflate offers as sent, in order. */
   readonly deflateOffers: readonly string[];
   readonly origin: string | null;
-  /** Lower-case names of the fields that Connection makes hop-by-hop. */
+  /** Lower-case names of the fields that Connection makes hop-by-hop, besides those that always are. */
   readonly nominated: ReadonlySet<string>;
 }
 
@@ -136,8 +137,9 @@ function judgeUpgradeFields(fields: readonly HeadField[]): UpgradeFields | Refus
   if (version !== '13') return 'version';
   const connection = strictElements(valuesOf(fields, 'connection'), isToken);
   if (connection === null || !connection.includes('upgrade')) return 'connection_token';
-  // RFC 9110 7.6.1: Authorization is no hop-by-hop field; without it the backend would see an anonymous request.
-  if (connection.includes('authorization')) return 'connection_option';
+  // RFC 9110 7.6.1: what is meant for the other end must not be named here. Without its Origin, Cookie or Authorization
+  // the backend would see another request than was judged.
+  if (connection.some(isKnownEndToEnd)) return 'connection_option';
   const [key] = valuesOf(fields, 'sec-websocket-key');
   if (key === undefined || !KEY.test(key)) return 'key';
   const body = judgeBody(fields);
@@ -152,7 +154,7 @@ function judgeUpgradeFields(fields: readonly HeadField[]): UpgradeFields | Refus
     key,
     protocols: protocols.map(detached),
     deflateOffers: offers.filter((offer) => offer.name === PERMESSAGE_DEFLATE).map((offer) => offer.text),
-    nominated: nominatedNames(connection),
+    nominated: new Set(connection.filter((name) => !isHopByHop(name))),
   };
 }
 
@@ -166,13 +168,6 @@ function judgeBody(fields: readonly HeadField[]): RefusalSlug | null {
   if (more.length > 0 || !/^(?:0|[1-9][0-9]*)$/.test(length)) return 'content_length';
   if (!Number.isSafeInteger(Number(length))) return 'content_length';
   return length === '0' ? null : 'body';
-}
-
-/** Fields that the handshake itself needs cannot be nominated away. */
-function nominatedNames(connection: readonly string[]): ReadonlySet<string> {
-  return new Set(
-    connection.filter((name) => name !== 'upgrade' && name !== 'host' && !name.startsWith('sec-websocket-')),
-  );
 }
 
 /** A copy: a string cut from a head would keep the whole head alive for as long as the session lives. */

@@ -3,9 +3,10 @@
 
 import { hash } from 'node:crypto';
 import { judgeExtensionAnswer } from './extensions.ts';
+import { isHopByHop } from './field-names.ts';
 import { FieldWriter } from './field-writer.ts';
 import type { HeadField, ResponseHead } from './http-head.ts';
-import { isHopByHop, lowerElements, strictTokens, valuesOf } from './lists.ts';
+import { lowerElements, strictTokens, valuesOf } from './lists.ts';
 
 export interface ExpectedSwitch {
   readonly key: string;

@@ -27,6 +27,12 @@ const REQUEST_LINE = /^GET ([!$-;=?-[\]^_a-z|~]+(?:\?[!$-;=?-~]*)?) HTTP\/1\.1$/
 const PLAIN_ONLY = /^(host|upgrade|connection|content-length|transfer-encoding|authorization|origin|sec-websocket-.*)$/;
 const ONCE = ['host', 'sec-websocket-key', 'sec-websocket-version', 'authorization', 'origin', 'content-length'];
 
+/** Of the names that fuzzed requests give to Connection, those that are meant for the backend. */
+const END_TO_END = new RegExp(
+  '^(authorization|cookie|origin|host|content-length|expect|user-agent|via|forwarded|x-real-ip|x-request-id|' +
+    'x-forwarded.*|sec-websocket-.*)$',
+);
+
 const SUBPROTOCOL = new RegExp(`^${TCHAR}+$`);
 const LISTED_MAX = 32;
 
@@ -66,7 +72,7 @@ function judged(
   const place = host === undefined ? null : placeOf(target, host);
   if (place === null || !isHarmless(place.path)) return null;
   if (!lower('upgrade').includes('websocket') || !lower('connection').includes('upgrade')) return null;
-  if (lower('connection').includes('authorization')) return null;
+  if (lower('connection').some((element) => END_TO_END.test(element))) return null;
   const word = "[!#$%&'*+.^_`|~0-9a-z-]+";
   if (!lower('connection').every((element) => new RegExp(`^${word}$`).test(element))) return null;
   if (!lower('upgrade').every((element) => new RegExp(`^${word}(/${word})?$`).test(element))) return null;

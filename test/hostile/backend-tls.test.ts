@@ -77,6 +77,8 @@ async function expectSession(server: BackendConnection, client: RawClient, runni
   expect(await endLine(running)).toMatchObject({ reason: 'client_close', clean: true });
 }
 
+const NO_NAMES = 'certificate has no subjectAltName (RFC 9525)';
+
 describe('certificates of backends', () => {
   const rows: [string, (c: TestCertificates) => Identity | Promise<Identity>, string][] = [
     ['expired', (c) => c.expired, 'CERT_HAS_EXPIRED'],
@@ -87,6 +89,12 @@ describe('certificates of backends', () => {
     ['with a wildcard for all', (c) => c.issue({ dns: ['*', '*.test'] }), 'ERR_TLS_CERT_ALTNAME_INVALID'],
     ['for the address only', (c) => c.issue({ ip: ['127.0.0.1'] }), 'ERR_TLS_CERT_ALTNAME_INVALID'],
     ['for clients', (c) => c.client, 'INVALID_PURPOSE'],
+    ['for a common name only', (c) => c.issue({ commonName: GOOD_NAME }), NO_NAMES],
+    [
+      'for a common name and an address',
+      (c) => c.issue({ commonName: GOOD_NAME, ip: ['127.0.0.1'] }),
+      'ERR_TLS_CERT_ALTNAME_INVALID',
+    ],
   ];
 
   test.each(rows)('B18: RFC 9525 6: one that is %s is 502 backend_tls, tried once', async (_name, make, cause) => {

@@ -23,6 +23,12 @@ const claims = [
   'X-Forwarded: x',
   'X-Request-ID: mine',
 ];
+const networkClaims = [
+  ...['CF-Connecting-IP', 'cf-connecting-ipv6', 'True-Client-IP', 'Fastly-Client-IP', 'X-Envoy-External-Address'],
+  ...['X-Azure-ClientIP', 'X-Azure-SocketIP', 'X-Client-IP', 'X-Cluster-Client-IP', 'X-Original-Forwarded-For'],
+  ...['Fly-Client-IP', 'Client-IP', 'X-Vercel-Forwarded-For', 'Remote-User', 'X-Remote-User', 'X-Remote-Extra-Id'],
+  ...['X-Auth-Request-User', 'X-SSL-Client-Verify', 'Client-Cert', 'X-MS-Client-Principal', 'X-Forwarded-User'],
+].map((name) => `${name}: 6.6.6.6`);
 const hopByHop = [
   'Proxy-Authorization: Basic YTpi',
   'Proxy-Connection: keep-alive',
@@ -53,6 +59,11 @@ describe('a peer that is not trusted', () => {
       'X1: its spellings with another dash do not go on',
       withFields('X_Forwarded_For: 6.6.6.6', 'X.Real.IP: 6.6.6.6'),
       {},
+    ],
+    [
+      'U30: what only a proxy can know of a client does not go on',
+      withFields(...networkClaims, 'X-User: y', 'CF-Ray: z'),
+      { passed: ['X-User: y', 'CF-Ray: z'] },
     ],
     ['X7: fields of one hop do not go on', withFields(...hopByHop, 'X: y'), { passed: ['X: y'] }],
     ['X7: all others do, in order, with case and copies', withFields(...endToEnd), { passed: endToEnd }],
@@ -148,6 +159,11 @@ describe('a trusted proxy', () => {
         passed: ['X-Forwarded-Port: 443'],
         forwardedLines: ['X-Forwarded-For: 127.0.0.1', ...own, 'X-Request-ID: <id>'],
       },
+    ],
+    [
+      'U30: what it says of the client in the fields of its kind is kept',
+      withFields(...networkClaims),
+      { passed: networkClaims },
     ],
     ['X2: a request id of other than visible bytes is replaced', withFields('X-Request-ID: a\xa0b'), {}],
     ['X2: a request id over 128 bytes is replaced', withFields(`X-Request-ID: ${'a'.repeat(129)}`), {}],

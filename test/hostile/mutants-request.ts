@@ -14,6 +14,7 @@ const clientAddress = inFile('src/edge/client-address.ts');
 const connection = inFile('src/edge/connection.ts');
 const earlyBytes = inFile('src/edge/early-bytes.ts');
 const extensions = inFile('src/protocol/extensions.ts');
+const fieldNames = inFile('src/protocol/field-names.ts');
 const forward = inFile('src/protocol/forward.ts');
 const headParser = inFile('src/protocol/head-parser.ts');
 const host = inFile('src/protocol/host.ts');
@@ -153,7 +154,7 @@ const handshake: readonly Mutant[] = [
   refusals('U1', "slug === 'upgrade_required' ? 'Upgrade, close' : 'close'", "'close'"),
   upgrade('U2', "connection.includes('upgrade')", "connection.join().includes('upgrade')"),
   upgrade('U3', "upgrade.includes('websocket')", "upgrade.some((name) => name === 'websocket' || name === 'h2c')"),
-  lists('U3', "  'http2-settings',\n", ''),
+  fieldNames('U3', "  'http2-settings',\n", ''),
   upgrade('U4', "if (version !== '13')", "if (version !== undefined && version !== '13')"),
   upgrade('U4', "if (version !== '13')", 'if (Number(version) !== 13)'),
   refusals('U4', "    fields: [['Sec-WebSocket-Version', '13']],\n", ''),
@@ -197,9 +198,11 @@ const handshake: readonly Mutant[] = [
   extensions('U15', 'text: scanner.text.slice(start, end), name,', 'text: name, name,', 'verbatim'),
   upgrade('U15', '.filter((offer) => offer.name === PERMESSAGE_DEFLATE)', '', 'only permessage-deflate'),
   connection('U15', "compression === 'passthrough' ? request.deflateOffers : []", 'request.deflateOffers'),
-  upgrade('U16', "if (connection.includes('authorization')) return 'connection_option';\n", '\n'),
+  upgrade('U16', "if (connection.some(isKnownEndToEnd)) return 'connection_option';\n", '\n'),
+  fieldNames('U16', "  'cookie',\n", ''),
+  fieldNames('U16', ' || lower.startsWith(HANDSHAKE_PREFIX)', '', 'all fields of the handshake'),
+  fieldNames('U16', ' || isProxyClaim(lower);', ';', 'what is removed from strangers'),
   forward('U16', ' || nominated.has(lower)', ''),
-  forward('U16', 'if (!kept || request.nominated', 'if (!kept && !request.nominated', 'ours stay'),
   connection(
     'U17',
     'state.discarded += end - start;',
@@ -256,8 +259,16 @@ const paths: readonly Mutant[] = [
 ];
 
 const forwarded: readonly Mutant[] = [
-  forward('X1', 'return peerTrusted || !(PROXY_CLAIMS', 'return !peerTrusted || !(PROXY_CLAIMS'),
-  forward('X1', 'const chain = peerTrusted && !request.nominated', 'const chain = !request.nominated'),
+  forward('X1', 'return peerTrusted || !isProxyClaim(lower);', 'return !peerTrusted || !isProxyClaim(lower);'),
+  forward('X1', 'const chain = peerTrusted ? valuesOf', 'const chain = fields.length > 0 ? valuesOf'),
+  fieldNames('U30', "  'cf-connecting-ip',\n", ''),
+  fieldNames('U30', "  'x-remote-extra-',\n", '', 'a family'),
+  forward(
+    'U30',
+    'return peerTrusted || !isProxyClaim(lower);',
+    'return !isProxyClaim(lower);',
+    'a trusted one may say so',
+  ),
   forward('X1', ' || !SAFE_NAME.test(lower)', '', 'with another dash'),
   clientAddress('X1', '    if (!this.trusts(peer)) return client;\n', ''),
   refusalReport('X1', 'if (peerTrusted && requestId !== undefined', 'if (requestId !== undefined', 'the request id'),
@@ -267,8 +278,8 @@ const forwarded: readonly Mutant[] = [
   clientAddress('X2', '        if (!this.trusts(address)) return client;\n', ''),
   clientAddress('X2', 'line >= 0; line--', 'line >= 0 && line === forwardedFor.length - 1; line--', 'several lines'),
   clientAddress('X2', 'zone === -1 ? text : text.slice(0, zone)', 'text', 'zones'),
-  lists('X7', "  'proxy-authorization',\n", ''),
-  lists('X7', "  'te',\n", "  'te',\n  'cookie',\n", 'all others go on'),
+  fieldNames('X7', "  'proxy-authorization',\n", ''),
+  fieldNames('X7', "  'te',\n", "  'te',\n  'cookie2',\n  'referer',\n", 'all others go on'),
   connection('X7', 'namesInstance(head, edge.instanceId)', "namesInstance(head, '')"),
   forward('X7', 'receivedBy === instanceId', 'receivedBy?.startsWith(instanceId)'),
 ];

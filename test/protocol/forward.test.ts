@@ -77,19 +77,11 @@ test('U6: Content-Length: 0 is not forwarded', () => {
 });
 
 test('U16: nominated fields of the client go, everything that we add arrives', () => {
-  const fields = [
-    'Connection: upgrade, x-forwarded-for, x-real-ip, x-request-id, x-user, via, host, sec-websocket-key, upgrade',
-    'X-User: root',
-    'X-Forwarded-For: 10.0.0.1',
-    'Via: 1.1 other',
-    'X-Keep: y',
-  ];
+  const fields = ['Connection: upgrade, x-user, X-Other, te', 'X-User: root', 'x-other: a', 'X-Keep: y'];
   for (const peerTrusted of [false, true]) {
     const lines = forwarded(fields, { peerTrusted }, ['Connection']);
     expect(lines).toEqual(['GET /ws?a=b HTTP/1.1', 'Host: chat.example.com', 'X-Keep: y', ...OURS]);
   }
-  const proto = forwarded(['Connection: x-forwarded-proto', 'X-Forwarded-Proto: https'], { peerTrusted: true });
-  expect(named(proto, 'x-forwarded-proto')).toEqual(['X-Forwarded-Proto: http']);
 });
 
 describe('X1: what an untrusted peer says about the client is replaced', () => {
@@ -160,6 +152,23 @@ describe('X3: second spellings and other claims of proxies', () => {
     'True-Client-IP',
     'X-Scheme',
     'Forwarded',
+    'CF-Connecting-IP',
+    'CF-Connecting-IPv6',
+    'Fastly-Client-IP',
+    'Fly-Client-IP',
+    'X-Azure-ClientIP',
+    'X-Azure-SocketIP',
+    'X-Envoy-External-Address',
+    'X-Original-Forwarded-For',
+    'CloudFront-Viewer-Address',
+    'X-Vercel-Forwarded-For',
+    'Client-IP',
+    'Remote-User',
+    'X-Remote-User',
+    'X-Remote-Extra-Scopes',
+    'X-Auth-Request-Email',
+    'X-SSL-Client-Verify',
+    'Client-Cert',
   ])('%s goes from an untrusted peer and stays from a trusted one', (name) => {
     expect(named(forwarded([`${name}: x`]), name)).toEqual([]);
     expect(named(forwarded([`${name}: x`], { peerTrusted: true }), name)).toEqual([`${name}: x`]);

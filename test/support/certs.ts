@@ -32,6 +32,8 @@ export interface Identity {
 export interface LeafOptions {
   readonly dns?: readonly string[];
   readonly ip?: readonly string[];
+  /** The common name; "Test leaf" otherwise. */
+  readonly commonName?: string;
   readonly notBefore?: Date;
   readonly notAfter?: Date;
   /** For a client certificate instead of a server's. */
@@ -75,7 +77,7 @@ export async function makeCertificates(): Promise<TestCertificates> {
     const keys = await makeKeys();
     serial += 1;
     const leaf = await X509CertificateGenerator.create({
-      subject: 'CN=Test leaf',
+      subject: `CN=${options.commonName ?? 'Test leaf'}`,
       issuer: ca.subject,
       serialNumber: serial.toString(16).padStart(2, '0'),
       ...validity(options),

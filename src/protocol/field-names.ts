@@ -1,0 +1,176 @@
+// Every field name that framegate reads, sets or removes, in lower case, and to whom the field belongs: to one hop, to
+// both ends, or to the proxies between them. It reads no values and judges no message.
+
+/** RFC 9110 7.6.1, with the older names that proxies have always removed, and RFC 9113's leftover of h2c. */
+const HOP_BY_HOP = [
+  'connection',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+] as const;
+
+/** What a request is judged, routed or logged by, and what its backend gets from us. */
+const REQUEST = [
+  'authorization',
+  'content-length',
+  'cookie',
+  'expect',
+  'host',
+  'origin',
+  'sec-fetch-dest',
+  'sec-fetch-mode',
+  'sec-fetch-site',
+  'sec-websocket-extensions',
+  'sec-websocket-key',
+  'sec-websocket-protocol',
+  'sec-websocket-version',
+  'user-agent',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-proto',
+  'x-real-ip',
+  'x-request-id',
+] as const;
+
+/** What is read of answers, and what ours hold. */
+const RESPONSE = [
+  'allow',
+  'alt-svc',
+  'cache-control',
+  'content-encoding',
+  'content-security-policy',
+  'content-type',
+  'cross-origin-resource-policy',
+  'retry-after',
+  'sec-websocket-accept',
+  'www-authenticate',
+  'x-content-type-options',
+] as const;
+
+/** Where content delivery networks, clouds, proxies and servers look for the client's address. */
+const CLIENT_ADDRESS = [
+  'ali-cdn-real-ip',
+  'cdn-real-ip',
+  'cdn-src-ip',
+  'cf-connecting-ip',
+  'cf-connecting-ipv6',
+  'cf-pseudo-ipv4',
+  'client-ip',
+  'cloudfront-viewer-address',
+  'do-connecting-ip',
+  'eo-connecting-ip',
+  'fastly-client-ip',
+  'fly-client-ip',
+  'forwarded',
+  'forwarded-for',
+  'incap-client-ip',
+  'proxy-client-ip',
+  'remote-addr',
+  'true-client-ip',
+  'wl-proxy-client-ip',
+  'x-appengine-user-ip',
+  'x-azure-clientip',
+  'x-azure-socketip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'x-envoy-external-address',
+  'x-envoy-internal',
+  'x-nf-client-connection-ip',
+  'x-original-forwarded-for',
+  'x-originating-ip',
+  'x-proxyuser-ip',
+  'x-remote-addr',
+  'x-remote-ip',
+  'x-sucuri-clientip',
+  'x-vercel-forwarded-for',
+  'x-vercel-proxied-for',
+] as const;
+
+/** Where a proxy that signs users in, or ends TLS, says who they are. RFC 9440 for the last but one. */
+const CLIENT_IDENTITY = [
+  'client-cert',
+  'client-cert-chain',
+  'remote-email',
+  'remote-groups',
+  'remote-name',
+  'remote-user',
+  'ssl-client-cert',
+  'x-arr-clientcert',
+  'x-authenticated-user',
+  'x-client-cert',
+  'x-remote-group',
+  'x-remote-groups',
+  'x-remote-user',
+] as const;
+
+/** What a proxy says of the request as it was before: scheme, port, target, method. */
+const CLIENT_REQUEST = [
+  'cloudfront-forwarded-proto',
+  'fastly-ssl',
+  'front-end-https',
+  'wl-proxy-ssl',
+  'x-arr-ssl',
+  'x-client-port',
+  'x-envoy-original-path',
+  'x-forwarded',
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'x-original-host',
+  'x-original-method',
+  'x-original-proto',
+  'x-original-uri',
+  'x-original-url',
+  'x-real-port',
+  'x-rewrite-url',
+  'x-scheme',
+  'x-url-scheme',
+] as const;
+
+/** Families of the same three kinds, by how their names begin. */
+const CLAIM_PREFIXES = [
+  'fly-forwarded-',
+  'tailscale-user-',
+  'x-amzn-mtls-',
+  'x-amzn-oidc-',
+  'x-auth-request-',
+  'x-authentik-',
+  'x-forwarded-',
+  'x-goog-authenticated-user-',
+  'x-ms-client-principal',
+  'x-remote-extra-',
+  'x-ssl-client-',
+  'x-webauth-',
+] as const;
+
+const HANDSHAKE_PREFIX = 'sec-websocket-';
+
+/** What may be read or set: other names do not compile. */
+export type FieldName = (typeof HOP_BY_HOP)[number] | (typeof REQUEST)[number] | (typeof RESPONSE)[number];
+
+const hopByHop: ReadonlySet<string> = new Set(HOP_BY_HOP);
+const endToEnd: ReadonlySet<string> = new Set([...REQUEST, ...RESPONSE]);
+const claims: ReadonlySet<string> = new Set([...CLIENT_ADDRESS, ...CLIENT_IDENTITY, ...CLIENT_REQUEST]);
+
+export function isHopByHop(lower: string): boolean {
+  return hopByHop.has(lower);
+}
+
+/** Only a proxy may claim this of a client: believed from trusted ones, removed from all other requests. */
+export function isProxyClaim(lower: string): boolean {
+  return claims.has(lower) || CLAIM_PREFIXES.some((prefix) => lower.startsWith(prefix));
+}
+
+/** RFC 9110 7.6.1: meant for whoever gets the message in the end, so no Connection may name it. */
+export function isKnownEndToEnd(lower: string): boolean {
+  return endToEnd.has(lower) || lower.startsWith(HANDSHAKE_PREFIX) || isProxyClaim(lower);
+}
