@@ -25,7 +25,7 @@ const layers: Readonly<Record<string, Layer>> = {
   upstream: { values: ['protocol', 'limits', 'observe', 'net'] },
   session: { values: ['protocol', 'limits', 'observe', 'net'] },
   edge: { values: ['protocol', 'limits', 'config', 'observe', 'net', 'upstream', 'session'] },
-  admin: { values: ['observe'], types: everything },
+  admin: { values: ['observe', 'net'], types: everything },
   'proxy.ts': { values: everything },
   cli: { values: [...everything, 'proxy.ts'] },
   'cli.ts': { values: [...everything, 'cli', 'proxy.ts'] },

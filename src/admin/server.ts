@@ -1,10 +1,10 @@
 // The admin listener: an HTTP server with caps of its own, which asks the guards, then the table of endpoints.
 // It reads no data of sessions itself and shares no socket with the data path.
 
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Slices } from '../limits/slices.ts';
+import { bindUnixSocket, type UnixSocket } from '../net/unix-socket.ts';
 import { type AdminError, type Answer, errorAnswer } from './answer.ts';
 import type { AdminBackend } from './backend.ts';
 import { type Match, matchEndpoint } from './endpoints.ts';
@@ -56,6 +56,7 @@ export class AdminServer {
   private readonly shared: SharedAnswers;
   private readonly held = new HeldBytes();
   private readonly server: Server;
+  private file: UnixSocket | null = null;
 
   constructor(options: AdminServerOptions) {
     const { settings } = options;
@@ -94,9 +95,12 @@ export class AdminServer {
   async start(): Promise<void> {
     const { address } = this.options.settings;
     if (address.kind === 'unix') {
-      await removeStale(address.path);
-      await this.bind({ path: address.path });
-      if (address.mode !== null) chmodSync(address.path, address.mode);
+      this.file = await bindUnixSocket({
+        path: address.path,
+        mode: address.mode,
+        bind: (path) => this.bind({ path }),
+        unbind: () => this.server.close(),
+      });
     } else {
       await this.bind({ port: address.port, ...(address.host === '' ? {} : { host: address.host }) });
     }
@@ -115,7 +119,7 @@ export class AdminServer {
   address(): AdminBound | string {
     const address = this.server.address();
     if (address === null) throw new Error('the admin listener is not bound');
-    return typeof address === 'string' ? address : { host: address.address, port: address.port };
+    return typeof address === 'string' ? (this.file?.path ?? address) : { host: address.address, port: address.port };
   }
 
   /** How many are open. */
@@ -125,6 +129,7 @@ export class AdminServer {
 
   /** Stops listening and cuts every connection. */
   stop(): Promise<void> {
+    this.file?.remove();
     return new Promise((resolve) => {
       this.server.close(() => resolve());
       this.server.closeAllConnections();
@@ -276,19 +281,4 @@ async function bodyIsSmall(request: IncomingMessage): Promise<boolean> {
     if (bytes > BODY_BYTES_MAX) return false;
   }
   return true;
-}
-
-/** A socket file that nobody answers on is left by a process that was killed. */
-async function removeStale(path: string): Promise<void> {
-  const entry = lstatSync(path, { throwIfNoEntry: false });
-  if (entry === undefined || !entry.isSocket()) return;
-  const isStale = await new Promise<boolean>((resolve) => {
-    const socket = connect({ path });
-    socket.on('connect', () => {
-      socket.destroy();
-      resolve(false);
-    });
-    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'));
-  });
-  if (isStale) unlinkSync(path);
 }

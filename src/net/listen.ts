@@ -1,10 +1,10 @@
 // Binding: one listening socket per listener, over TCP or a unix path. Hands accepted sockets on as transports.
 
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
-import { connect, createServer, type Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import type { ListenAddress } from '../config/schema.ts';
 import { type Carrier, KEEP_ALIVE_AFTER_MS } from './carrier.ts';
 import type { Transport } from './transport.ts';
+import { bindUnixSocket, type UnixSocket } from './unix-socket.ts';
 
 export interface BoundAddress {
   readonly host: string;
@@ -36,15 +36,25 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     keepAliveInitialDelay: KEEP_ALIVE_AFTER_MS,
     pauseOnConnect: true,
   });
+  let file: UnixSocket | null = null;
   if (address.kind === 'unix') {
-    await removeStale(address.path);
-    await bind(server, { path: address.path, backlog });
-    if (address.mode !== null) chmodSync(address.path, address.mode);
+    file = await bindUnixSocket({
+      path: address.path,
+      mode: address.mode,
+      bind: (path) => bind(server, { path, backlog }),
+      unbind: () => server.close(),
+    });
   } else {
     await bind(server, { port: address.port, backlog, ...(address.host === '' ? {} : { host: address.host }) });
   }
   options.carrier.serve(server, options.onConnection);
-  return { address: boundAddress(server), close: () => new Promise((resolve) => server.close(() => resolve())) };
+  return {
+    address: file?.path ?? boundAddress(server),
+    close: () => {
+      file?.remove();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
 }
 
 type BindOptions = { path: string; backlog: number } | { port: number; host?: string; backlog: number };
@@ -61,30 +71,8 @@ function bind(server: Server, options: BindOptions): Promise<void> {
   });
 }
 
-function boundAddress(server: Server): BoundAddress | string {
+function boundAddress(server: Server): BoundAddress {
   const address = server.address();
-  if (typeof address === 'string') return address;
-  if (address === null) throw new Error('a server that listens has an address');
+  if (address === null || typeof address === 'string') throw new Error('a server that listens has an address');
   return { host: address.address, port: address.port };
-}
-
-/** A socket file that nobody listens on is left by a process that was killed; one that answers is somebody's. */
-async function removeStale(path: string): Promise<void> {
-  const entry = lstatSync(path, { throwIfNoEntry: false });
-  if (entry === undefined || !entry.isSocket()) return;
-  if (!(await isAnswered(path))) unlinkSync(path);
-}
-
-function isAnswered(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ path });
-    socket.on('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      socket.destroy();
-      resolve(error.code !== 'ECONNREFUSED');
-    });
-  });
 }

@@ -776,8 +776,40 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'E35',
-    file: 'src/net/listen.ts',
-    search: 'if (!(await isAnswered(path))) unlinkSync(path);',
+    file: 'src/net/unix-socket.ts',
+    search: "resolve(error.code !== 'ECONNREFUSED');",
+    replace: 'resolve(true);',
+  },
+  {
+    row: 'E60',
+    file: 'src/net/unix-socket.ts',
+    search: 'if (bound) options.unbind();',
     replace: '',
+    why: 'nothing stays bound',
+  },
+  {
+    row: 'E60',
+    file: 'src/net/unix-socket.ts',
+    search: 'if (mode !== null) chmodSync(name, mode);',
+    replace: '',
+  },
+  {
+    row: 'E61',
+    file: 'src/net/unix-socket.ts',
+    search: 'if (own !== null && idOf(path) === own) unlinkSync(path);',
+    replace: 'unlinkSync(path);',
+  },
+  {
+    row: 'E61',
+    file: 'src/net/unix-socket.ts',
+    search: '!entry.isSocket() || ',
+    replace: '',
+  },
+  {
+    row: 'E61',
+    file: 'src/net/unix-socket.ts',
+    search: 'if (idOf(path) !== stale) throw inUse(path);',
+    replace: '',
+    why: 'whoever came meanwhile',
   },
 ];
