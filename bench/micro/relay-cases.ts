@@ -12,6 +12,8 @@ import type { MicroCase } from './micro-case.ts';
 
 const HEADROOM = 144;
 const READS = 1_000;
+/** More frames than any read here holds. */
+const STEPS = 2_000;
 
 /** Counts what is written to it. */
 class Sink implements Transport {
@@ -21,6 +23,7 @@ class Sink implements Transport {
   readonly remoteAddress = '';
   readonly remotePort = 0;
   reader: TransportReader = silentReader;
+  stepsLeft = STEPS;
   paused = false;
   destroyed = false;
   written = 0;
@@ -35,6 +38,10 @@ class Sink implements Transport {
 
   resume(): void {
     this.paused = false;
+  }
+
+  unread(): void {
+    throw new Error('more frames than a turn has steps');
   }
 
   end(): void {}
@@ -63,7 +70,10 @@ function relayCase(name: string, size: number | null, frames: number, isClient: 
   const [source, sink] = isClient ? [client, backend] : [backend, client];
   const run = () => {
     const before = sink.written;
-    for (let i = 0; i < READS; i++) source.reader.onBytes(read, HEADROOM, read.length);
+    for (let i = 0; i < READS; i++) {
+      source.stepsLeft = STEPS;
+      source.reader.onBytes(read, HEADROOM, read.length);
+    }
     return sink.written - before;
   };
   const bytes = READS * (read.length - HEADROOM);

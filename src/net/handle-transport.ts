@@ -4,12 +4,13 @@
 import { getSystemErrorName } from 'node:util';
 import type { StreamBase, StreamHandle, StreamRequest } from './stream-base.ts';
 import { silentReader, type Transport, type TransportReader } from './transport.ts';
+import { TURN_BYTES, TURN_STEPS } from './turn.ts';
 
 /** What libuv reads at most at once, and the room in front of it for what the read before left over: 130 bytes. */
 const READ_BYTES = 65_536;
 const HEADROOM = 144;
-/** Full reads in a row before other sockets get their turn: 256 KiB, where libuv itself would go on to 2 MiB. */
-const FULL_READS_MAX = 4;
+/** Full reads in a row before other sockets get their turn. One that is not full is the last of its turn in libuv. */
+const FULL_READS_MAX = TURN_BYTES / READ_BYTES;
 /** Lengths for which a view of the scratch is kept: small messages make no garbage. */
 const VIEWS_MAX = 2_048;
 /** A read and what the one before it left over. */
@@ -41,6 +42,15 @@ class Scratch {
     }
     return view;
   }
+}
+
+/** What a reader gave back of a read: at most one read, or what came before the session, until it is taken. */
+interface Rest {
+  readonly bytes: Buffer;
+  start: number;
+  readonly end: number;
+  /** What `bytes` is, if it is to be used again. */
+  readonly scratch: Scratch | null;
 }
 
 /** A handle that knows its transport: one function serves the reads of all. */
@@ -89,9 +99,23 @@ export class HandleIo {
 
   /** A queued write is done. */
   release(request: QueuedWrite): void {
-    if (request.scratch !== null && this.spare.length < SPARE_MAX) this.spare.push(request.scratch);
+    if (request.scratch !== null) this.giveBack(request.scratch);
     request.scratch = null;
     request.bytes = null;
+  }
+
+  /** A copy of `[start, end)`, with headroom. */
+  keep(bytes: Buffer, start: number, end: number): Rest {
+    const size = HEADROOM + end - start;
+    const scratch = size > SCRATCH_BYTES ? null : (this.spare.pop() ?? new Scratch());
+    const copy = scratch?.bytes ?? Buffer.allocUnsafeSlow(size);
+    bytes.copy(copy, HEADROOM, start, end); // copied: the read buffer is for the next read
+    return { bytes: copy, start: HEADROOM, end: size, scratch };
+  }
+
+  /** Nothing of it is needed any more. */
+  giveBack(scratch: Scratch): void {
+    if (this.spare.length < SPARE_MAX) this.spare.push(scratch);
   }
 
   /** Write `bytes`, which nobody touches any more. */
@@ -122,11 +146,14 @@ export class HandleTransport implements Transport {
   readonly remotePort: number;
   reader: TransportReader = silentReader;
   pending = 0;
+  stepsLeft = TURN_STEPS;
   paused = false;
   destroyed = false;
   private readonly io: HandleIo;
   private readonly handle: OwnedHandle;
   private fullReads = 0;
+  /** What this turn had no steps left for; the handle is not read before it is taken. */
+  private rest: Rest | null = null;
   private yielding = false;
   private lost = false;
   private ended = false;
@@ -164,7 +191,16 @@ export class HandleTransport implements Transport {
   resume(): void {
     if (!this.paused) return;
     this.paused = false;
-    if (!this.yielding && !this.destroyed && !this.lost) this.handle.readStart();
+    if (this.yielding || this.destroyed || this.lost) return;
+    if (this.rest === null) this.handle.readStart();
+    else this.yieldTurn(); // a reader is never called from inside its own call
+  }
+
+  unread(bytes: Buffer, start: number, end: number): void {
+    if (this.destroyed) return;
+    if (this.rest?.bytes === bytes) this.rest.start = start;
+    else this.rest = this.io.keep(bytes, start, end);
+    this.yieldTurn();
   }
 
   end(): void {
@@ -179,6 +215,8 @@ export class HandleTransport implements Transport {
     if (this.destroyed) return;
     this.destroyed = true;
     this.reader = silentReader;
+    // Not to be used again: its reader may be at it.
+    this.rest = null;
     // Node insists on a function there; without its transport it does nothing.
     delete this.handle.transport;
     this.handle.close();
@@ -187,6 +225,7 @@ export class HandleTransport implements Transport {
   /** One read: `size` bytes in the shared buffer, 0 for none, or an error number. */
   onRead(size: number): void {
     if (size > 0) {
+      if (this.fullReads === 0) this.stepsLeft = TURN_STEPS;
       if (size < READ_BYTES) this.fullReads = 0;
       else if (++this.fullReads === FULL_READS_MAX) this.yieldTurn();
       this.reader.onBytes(this.io.readBuffer, HEADROOM, HEADROOM + size);
@@ -204,12 +243,30 @@ export class HandleTransport implements Transport {
   /** Let the other sockets of this turn of the event loop have theirs. */
   private yieldTurn(): void {
     this.fullReads = 0;
+    if (this.yielding) return;
     this.yielding = true;
     this.handle.readStop();
     setImmediate(() => {
       this.yielding = false;
-      if (!this.paused && !this.destroyed && !this.lost) this.handle.readStart();
+      if (this.rest !== null) this.takeRest(this.rest);
+      if (this.canRead) this.handle.readStart();
     });
+  }
+
+  private get canRead(): boolean {
+    return this.rest === null && !this.yielding && !this.paused && !this.destroyed && !this.lost;
+  }
+
+  /** What was given back comes again, and may in part be given back once more. */
+  private takeRest(rest: Rest): void {
+    if (this.paused || this.destroyed || this.lost) return;
+    const { start } = rest;
+    rest.start = rest.end;
+    this.stepsLeft = TURN_STEPS;
+    this.reader.onBytes(rest.bytes, start, rest.end);
+    if (rest.start < rest.end || this.destroyed) return;
+    this.rest = null;
+    if (rest.scratch !== null) this.io.giveBack(rest.scratch);
   }
 
   private keepUntilDone(request: QueuedWrite): void {

@@ -3,11 +3,8 @@
 
 import type { Socket } from 'node:net';
 import { silentReader, type Transport, type TransportReader } from './transport.ts';
+import { TURN_BYTES, TURN_STEPS } from './turn.ts';
 
-/** The size of libuv's read buffer: a chunk that fills it means that the kernel has more. */
-const FULL_READ_BYTES = 65536;
-/** Full chunks in a row before other sockets get their turn: 256 KiB, where libuv itself would go on to 2 MiB. */
-const FULL_READS_MAX = 4;
 const EMPTY = Buffer.alloc(0);
 
 export class StreamTransport implements Transport {
@@ -17,11 +14,14 @@ export class StreamTransport implements Transport {
   readonly remoteAddress: string;
   readonly remotePort: number;
   reader: TransportReader = silentReader;
+  stepsLeft = TURN_STEPS;
   paused = false;
   destroyed = false;
   private readonly socket: Socket;
   private readonly taken: () => void;
-  private fullReads = 0;
+  /** Bytes of this turn; what a chunk of TLS holds does not tell whether more is there. */
+  private turnBytes = 0;
+  private inTurn = false;
   private yielding = false;
   private lost: Error | null = null;
 
@@ -71,6 +71,13 @@ export class StreamTransport implements Transport {
     if (!this.yielding && !this.destroyed) this.socket.resume();
   }
 
+  unread(bytes: Buffer, start: number, end: number): void {
+    if (this.destroyed || this.lost !== null) return;
+    this.yieldTurn();
+    // Behind a pause, or it would be said at once; in front of a FIN that Node knows of already.
+    this.socket.unshift(bytes.subarray(start, end));
+  }
+
   end(): void {
     if (!this.destroyed && this.lost === null) this.socket.end();
   }
@@ -84,23 +91,35 @@ export class StreamTransport implements Transport {
 
   private onData(chunk: Buffer): void {
     if (this.destroyed) return;
-    if (chunk.length < FULL_READ_BYTES) {
-      this.fullReads = 0;
-    } else if (++this.fullReads === FULL_READS_MAX) {
-      this.fullReads = 0;
-      this.yieldTurn();
-    }
+    if (!this.inTurn) this.beginTurn();
+    this.turnBytes += chunk.length;
+    if (this.turnBytes >= TURN_BYTES) this.yieldTurn();
     this.reader.onBytes(chunk, 0, chunk.length);
+  }
+
+  private beginTurn(): void {
+    this.inTurn = true;
+    this.turnBytes = 0;
+    this.stepsLeft = TURN_STEPS;
+    setImmediate(endTurn, this);
   }
 
   /** Let the other sockets of this turn of the event loop have theirs. */
   private yieldTurn(): void {
     this.yielding = true;
     this.socket.pause();
-    setImmediate(() => {
-      this.yielding = false;
-      if (!this.paused && !this.destroyed) this.socket.resume();
-    });
+    if (this.inTurn) return;
+    // What came before the session was given back.
+    this.inTurn = true;
+    setImmediate(endTurn, this);
+  }
+
+  /** A turn of the event loop in which something came is over. */
+  endTurn(): void {
+    this.inTurn = false;
+    if (!this.yielding) return;
+    this.yielding = false;
+    if (!this.paused && !this.destroyed) this.socket.resume();
   }
 
   private onGone(error: Error): void {
@@ -108,6 +127,10 @@ export class StreamTransport implements Transport {
     this.lost = error;
     this.reader.onLost(error);
   }
+}
+
+function endTurn(transport: StreamTransport): void {
+  transport.endTurn();
 }
 
 /** An IPv4 address that reached an IPv6 socket is written as IPv4 (RFC 4291 2.5.5.2). */

@@ -24,6 +24,8 @@ export interface Transport {
   readonly headroom: number;
   /** Bytes written that the peer's kernel buffer has not taken yet. */
   readonly pending: number;
+  /** Steps of work, such as frames, that the reader may still do in this turn of the event loop: it counts down. */
+  stepsLeft: number;
   readonly paused: boolean;
   readonly destroyed: boolean;
   /** The peer's IP address, v4-mapped ones as v4; '' for unix sockets and in-process peers. */
@@ -31,6 +33,11 @@ export interface Transport {
   readonly remotePort: number;
   /** Write `[start, end)`. With `stable` false the bytes are copied if they cannot be taken at once. */
   write(bytes: Buffer, start: number, end: number, stable: boolean): void;
+  /**
+   * Give back `[start, end)` of what `onBytes` brought, for which this turn has no steps left: it comes again in the
+   * next one, before anything else, also when nothing follows it. The bytes are copied unless `stable`.
+   */
+  unread(bytes: Buffer, start: number, end: number): void;
   /** Stop reading. Every pause needs a deadline of its owner: a paused socket is blind. */
   pause(): void;
   resume(): void;

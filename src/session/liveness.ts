@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { pingFrame } from '../protocol/frame-writer.ts';
+import type { Peer } from './peer.ts';
 
 const TOKEN_BYTES = 8;
 /** The slowest line that has to be borne: 25 KiB/s, as for `write_stall`. */
@@ -35,8 +36,19 @@ export class Liveness {
   private heldAt = 0;
   private relayed = 0;
 
+  /** Ping `peer`, whose this is and which was silent, if one may go to it now; else it is tried again. */
+  ping(peer: Peer, now: number): void {
+    const { transport } = peer;
+    if (peer.closeSent !== null || transport.pending > 0) return;
+    if (this.relayedServes(now) || peer.other.relaysFrame) return;
+    const frame = this.frame(now, !peer.isClient);
+    peer.backlog.begin(now);
+    transport.write(frame, 0, frame.length, true);
+    if (transport.pending === 0) this.noteFlushed(now);
+  }
+
   /** A ping to be written now. */
-  frame(now: number, masked: boolean): Buffer {
+  private frame(now: number, masked: boolean): Buffer {
     this.token ??= randomBytes(TOKEN_BYTES);
     this.sentAt = now;
     this.isWriting = true;
@@ -53,7 +65,7 @@ export class Liveness {
   }
 
   /** A ping that was relayed to the peer and is not answered serves as ours from now on. False: there is none. */
-  relayedServes(now: number): boolean {
+  private relayedServes(now: number): boolean {
     if (this.owesPong) {
       this.silentSince = now;
       this.allowWhatIsHeld();

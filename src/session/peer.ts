@@ -5,6 +5,7 @@ import { RateVerdict } from '../limits/rates.ts';
 import type { Transport, TransportReader } from '../net/transport.ts';
 import { FrameScanner, Opcode, Step } from '../protocol/frame-scanner.ts';
 import { closeFrame } from '../protocol/frame-writer.ts';
+import { Backlog } from './backlog.ts';
 import { Charges } from './charges.ts';
 import { Flow } from './flow.ts';
 import { Liveness } from './liveness.ts';
@@ -31,8 +32,6 @@ export class Peer implements TransportReader {
   /** When the last byte came, and the last byte of a data frame that belongs to an unfinished message. */
   lastByteAt: number;
   messageAt: number;
-  /** While something waits to be taken by this peer: since when no write has finished. */
-  progressAt: number;
   /** Code of the Close written to this peer (1005: it had none); null before. `closeIsOurs`: not one we relayed. */
   closeSent: number | null = null;
   closeIsOurs = false;
@@ -51,8 +50,8 @@ export class Peer implements TransportReader {
   readonly liveness: Liveness;
   /** Whether this peer is read. */
   readonly gate: ReadGate;
-  /** Since when something has waited for this peer without a break. */
-  waitingSince = 0;
+  /** What waits to be taken by this peer. */
+  readonly backlog: Backlog;
   /** True when the frame half relayed from this peer will never be completed, though the peer is still there. */
   isTorn = false;
 
@@ -79,7 +78,7 @@ export class Peer implements TransportReader {
     const now = this.session.clock.now();
     this.lastByteAt = now;
     this.messageAt = now;
-    this.progressAt = now;
+    this.backlog = new Backlog(this.transport, now);
     this.charges = new Charges(rates, now);
     this.text = validateUtf8 ? new TextCheck(isClient) : null;
     this.traffic = new Traffic(metrics, isClient);
@@ -158,10 +157,10 @@ export class Peer implements TransportReader {
   private noteTaken(now: number): void {
     const pending = this.transport.pending;
     const source = this.other;
-    source.traffic.noteTaken(pending, now - this.progressAt, now - this.waitingSince);
-    this.progressAt = now;
+    source.traffic.noteTaken(pending, now - this.backlog.progressAt, now - this.backlog.since);
+    this.backlog.progressAt = now;
     this.liveness.takenAt = now;
-    if (pending <= this.session.policy.bufferedBytesMax / 2) source.gate.open(now);
+    if (this.backlog.isLow(this.session.policy.bufferedBytesMax)) source.gate.open(now);
     if (pending > 0) return;
     this.liveness.noteFlushed(now);
     this.session.watch(this);
@@ -179,8 +178,9 @@ export class Peer implements TransportReader {
     if (this.isTorn) return;
     // Where the data frame at hand begins; before these bytes, as long as none has begun in them.
     let frameAt = -1;
-    for (;;) {
-      const step = scanner.next();
+    // At least one: behind a tail that has been relayed already.
+    for (let left = Math.max(1, this.transport.stepsLeft); ; left--) {
+      const step = left > 0 ? scanner.next() : Step.NeedData;
       const isSkipped = this.skipping;
       if (isSkipped) start = this.skip(step);
       if (this.text !== null && this.flow === Flow.Relay && !this.text.passes(bytes, scanner, step)) {
@@ -191,7 +191,8 @@ export class Peer implements TransportReader {
       switch (step) {
         case Step.NeedData:
           this.forward(bytes, start, scanner.position, stable, now);
-          if (scanner.position < end) this.keepSpill(bytes, scanner.position, end, now);
+          this.transport.stepsLeft = left;
+          if (scanner.position < end) this.keepRest(bytes, scanner.position, end, now);
           this.noteProgress(now);
           if (this.mustPause) this.pauseForRate(now);
           return;
@@ -313,14 +314,16 @@ export class Peer implements TransportReader {
     sink.write(bytes, start, end, stable);
     const pending = sink.pending;
     if (pending === 0) return;
-    if (before === 0) this.other.noteWaiting(now);
+    const { backlog } = this.other;
+    if (before === 0) backlog.begin(now);
     this.traffic.noteBuffered(pending);
-    if (pending >= this.session.policy.bufferedBytesMax) this.gate.close(now);
+    if (backlog.isFull(this.session.policy.bufferedBytesMax)) this.gate.close(now);
   }
 
-  private noteWaiting(now: number): void {
-    this.progressAt = now;
-    this.waitingSince = now;
+  /** Of bytes whose frames were too many for one turn all the rest; else what is no whole frame. */
+  private keepRest(bytes: Buffer, start: number, end: number, now: number): void {
+    if (this.transport.stepsLeft > 0) this.keepSpill(bytes, start, end, now);
+    else this.transport.unread(bytes, start, end);
   }
 
   private keepSpill(bytes: Buffer, start: number, end: number, now: number): void {
@@ -387,7 +390,7 @@ export class Peer implements TransportReader {
       return;
     }
     const frame = closeFrame({ code: notice.code, reason: notice.text, masked: !this.isClient });
-    if (this.transport.pending === 0) this.noteWaiting(now);
+    if (this.transport.pending === 0) this.backlog.begin(now);
     this.transport.write(frame, 0, frame.length, true);
     this.closeSent = notice.code;
     this.closeIsOurs = true;
@@ -435,16 +438,5 @@ export class Peer implements TransportReader {
     if (this.other.flow <= Flow.Tail) this.other.flow = Flow.Watch;
     this.other.traffic.noteBuffered(0);
     this.other.gate.readOn();
-  }
-
-  /** Ping this peer, which was silent, if one may go to it now; else it is tried again. */
-  ping(now: number): void {
-    const { liveness, transport } = this;
-    if (this.closeSent !== null || transport.pending > 0) return;
-    if (liveness.relayedServes(now) || this.other.relaysFrame) return;
-    const frame = liveness.frame(now, !this.isClient);
-    this.noteWaiting(now);
-    transport.write(frame, 0, frame.length, true);
-    if (transport.pending === 0) liveness.noteFlushed(now);
   }
 }

@@ -48,7 +48,7 @@ export class ReadGate {
     if (!this.isClosed || this.heldUntil > now) return;
     if (this.heldUntil > 0) peer.lastByteAt = now;
     this.heldUntil = 0;
-    if (peer.other.transport.pending > peer.session.policy.bufferedBytesMax / 2) return;
+    if (!peer.other.backlog.isLow(peer.session.policy.bufferedBytesMax)) return;
     this.isClosed = false;
     peer.messageAt = now; // a message cannot stall while it is not read
     if (peer.lastByteAt >= peer.liveness.silentSince) peer.liveness.noteAlive();

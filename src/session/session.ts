@@ -350,12 +350,12 @@ export class Session extends TimerEntry {
 
   private checkStalls(peer: Peer, now: number): void {
     if (peer.gone) return;
-    if (now >= this.writeStallAt(peer)) {
+    if (now >= peer.backlog.stallAt(this.policy.writeStallMs)) {
       if (this.cause === null) this.begin(peer.isClient ? 'client_stalled' : 'backend_stalled', 'write_stall');
       peer.cutOff();
       return;
     }
-    if (this.cause === null && now >= this.slowAt(peer)) {
+    if (this.cause === null && now >= peer.backlog.slowAt(this.policy.slowReaderMs)) {
       this.begin(peer.isClient ? 'client_slow' : 'backend_slow', 'slow_reader');
       this.closeAtBoundary(peer, now);
       peer.other.askClose(now);
@@ -377,7 +377,7 @@ export class Session extends TimerEntry {
       this.begin(peer.isClient ? 'client_pong_timeout' : 'backend_pong_timeout', 'pong');
       peer.cutOff();
     } else if (now >= this.pingAt(peer)) {
-      peer.ping(now);
+      liveness.ping(peer, now);
     }
   }
 
@@ -393,10 +393,6 @@ export class Session extends TimerEntry {
     return peer.lastByteAt + peer.side.pingIntervalMs;
   }
 
-  private slowAt(peer: Peer): number {
-    return peer.transport.pending > 0 ? peer.waitingSince + this.policy.slowReaderMs : Number.POSITIVE_INFINITY;
-  }
-
   /** Close at a frame boundary, cut off within a frame: `peer` takes nothing that could be waited for. */
   private closeAtBoundary(peer: Peer, now: number): void {
     if (peer.other.relaysFrame) peer.cutOff();
@@ -407,10 +403,6 @@ export class Session extends TimerEntry {
     // What is not read for its rate cannot show that it is there.
     if (this.client.gate.heldUntil > 0 || this.backend.gate.heldUntil > 0) return Number.POSITIVE_INFINITY;
     return Math.max(this.client.lastByteAt, this.backend.lastByteAt) + this.policy.idleMs;
-  }
-
-  private writeStallAt(peer: Peer): number {
-    return peer.transport.pending > 0 ? peer.progressAt + this.policy.writeStallMs : Number.POSITIVE_INFINITY;
   }
 
   private messageStallAt(peer: Peer): number {
@@ -427,10 +419,10 @@ export class Session extends TimerEntry {
     let at = now + Math.min(policy.messageStallMs, policy.writeStallMs, policy.slowReaderMs);
     for (const peer of [client, backend]) {
       if (peer.gone) continue;
-      at = Math.min(at, peer.dueAt, this.writeStallAt(peer));
+      at = Math.min(at, peer.dueAt, peer.backlog.stallAt(policy.writeStallMs));
       if (peer.gate.heldUntil > 0) at = Math.min(at, peer.gate.heldUntil);
       if (this.cause !== null) continue;
-      at = Math.min(at, this.messageStallAt(peer), this.slowAt(peer), this.pongAt(peer));
+      at = Math.min(at, this.messageStallAt(peer), peer.backlog.slowAt(policy.slowReaderMs), this.pongAt(peer));
       // An answer wakes nobody; one that comes after this look makes no ping due before the next.
       if (peer.liveness.silentSince < Number.POSITIVE_INFINITY) at = Math.min(at, now + peer.side.pingIntervalMs);
       // A ping that could not go out yet is tried again soon.

@@ -2,6 +2,7 @@
 // out. It answers the upgrade, sends every message back as it arrives, answers pings and Closes. Not made for load.
 
 import type { Transport, TransportReader } from '../net/transport.ts';
+import { TURN_STEPS } from '../net/turn.ts';
 import { FrameScanner, Opcode, Step } from '../protocol/frame-scanner.ts';
 import { HeadStep, RequestHeadParser } from '../protocol/http-head.ts';
 import { judgeUpgradeRequest } from '../protocol/upgrade-request.ts';
@@ -19,6 +20,7 @@ export class EchoTransport implements Transport {
   readonly remoteAddress = '';
   readonly remotePort = 0;
   reader: TransportReader = NOBODY;
+  stepsLeft = TURN_STEPS;
   paused = false;
   destroyed = false;
   private readonly head = new RequestHeadParser(HEAD_LIMITS);
@@ -50,6 +52,12 @@ export class EchoTransport implements Transport {
 
   resume(): void {
     this.paused = false;
+    this.flushSoon();
+  }
+
+  unread(bytes: Buffer, start: number, end: number): void {
+    this.queue.unshift(bytes.subarray(start, end));
+    this.queued += end - start;
     this.flushSoon();
   }
 
@@ -131,8 +139,11 @@ export class EchoTransport implements Transport {
 
   private flush(): void {
     this.flushing = false;
-    while (this.queue.length > 0 && !this.paused && !this.destroyed) {
-      const bytes = Buffer.concat(this.queue);
+    this.stepsLeft = TURN_STEPS;
+    // Until it is asked for another turn.
+    while (this.queue.length > 0 && !this.paused && !this.destroyed && !this.flushing) {
+      const [first = NOTHING, ...others] = this.queue;
+      const bytes = others.length === 0 ? first : Buffer.concat(this.queue);
       const waited = this.pending > 0;
       this.queue = [];
       this.queued = 0;
@@ -145,6 +156,7 @@ export class EchoTransport implements Transport {
   }
 }
 
+const NOTHING = Buffer.alloc(0);
 const NOBODY: TransportReader = { onBytes() {}, onEnd() {}, onLost() {}, onTaken() {} };
 
 /** The same header as a server sends it: without the mask bit and the key. */

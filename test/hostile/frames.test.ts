@@ -608,10 +608,12 @@ describe.each(bothSides)('frames from the %s that pass', (side) => {
     const slab = Buffer.concat(Array.from({ length: 10_000 }, () => binary('', own)));
     culprit.send(slab);
     expect((await other.readBytes(slab.length)).equals(slab)).toBe(true);
-    const rounds = Math.floor((32 * 2 ** 20) / slab.length);
+    // Few frames for their bytes, so that it is the bytes that count.
+    const more = binary(Buffer.alloc(60_000), own);
+    const rounds = Math.floor((32 * 2 ** 20) / more.length);
     other.keep(false);
-    for (let i = 0; i < rounds; i++) culprit.send(slab);
-    const total = other.bytesReceived + rounds * slab.length;
+    for (let i = 0; i < rounds; i++) culprit.send(more);
+    const total = other.bytesReceived + rounds * more.length;
     // Round trips of the neighbour go on while the flood does.
     let trips = 0;
     while (other.bytesReceived < total) {
@@ -623,6 +625,30 @@ describe.each(bothSides)('frames from the %s that pass', (side) => {
     }
     // About 50; without the yielding between reads it is 5.
     expect(trips).toBeGreaterThan(12);
+    expect(other.bytesReceived).toBe(total);
+  });
+
+  test('L40: empty frames without end leave others their turns, and the last of them arrive unasked', async () => {
+    const pair = await openPair();
+    const neighbour = await openSession(pair.running, pair.backend);
+    const { culprit, other } = endsOf(pair, side);
+    const slab = Buffer.concat(Array.from({ length: 100_000 }, () => binary('', own)));
+    culprit.send(slab);
+    // Nothing follows that would wake the proxy up.
+    expect((await other.readBytes(slab.length)).equals(slab)).toBe(true);
+    other.keep(false);
+    const rounds = Math.floor((4 * 2 ** 20) / slab.length);
+    for (let i = 0; i < rounds; i++) culprit.send(slab);
+    const total = other.bytesReceived + rounds * slab.length;
+    let trips = 0;
+    while (other.bytesReceived < total) {
+      neighbour.client.send(text(`${trips}`, { mask: true }));
+      expect((await neighbour.server.nextFrame()).payload.toString()).toBe(`${trips}`);
+      trips += 1;
+    }
+    // About one in two turns; without the bound a read of 64 KiB takes a turn.
+    const turns = (rounds * slab.length) / binary('', own).length / 2000;
+    expect(trips).toBeGreaterThan(turns / 6);
     expect(other.bytesReceived).toBe(total);
   });
 

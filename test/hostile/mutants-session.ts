@@ -352,7 +352,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'F23',
     file: 'src/session/peer.ts',
-    search: 'if (scanner.position < end) this.keepSpill(bytes, scanner.position, end, now);',
+    search: 'if (scanner.position < end) this.keepRest(bytes, scanner.position, end, now);',
     replace: '',
   },
   {
@@ -360,6 +360,20 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     file: 'src/net/handle-transport.ts',
     search: 'else if (++this.fullReads === FULL_READS_MAX) this.yieldTurn();',
     replace: '',
+  },
+  {
+    row: 'L40',
+    file: 'src/session/peer.ts',
+    search: 'const step = left > 0 ? scanner.next() : Step.NeedData;',
+    replace: 'const step = scanner.next();',
+    why: 'a turn has no end before its bytes have',
+  },
+  {
+    row: 'L40',
+    file: 'src/net/handle-transport.ts',
+    search: 'if (this.rest !== null) this.takeRest(this.rest);',
+    replace: '',
+    why: 'the rest waits for more to be read',
   },
   {
     row: 'F25',
@@ -435,14 +449,13 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'D5',
     file: 'src/session/peer.ts',
-    search: 'if (pending >= this.session.policy.bufferedBytesMax) this.gate.close(now);',
+    search: 'if (backlog.isFull(this.session.policy.bufferedBytesMax)) this.gate.close(now);',
     replace: '',
   },
   {
     row: 'D5',
-    file: 'src/session/session.ts',
-    search:
-      'return peer.transport.pending > 0 ? peer.progressAt + this.policy.writeStallMs : Number.POSITIVE_INFINITY;',
+    file: 'src/session/backlog.ts',
+    search: 'return this.transport.pending > 0 ? this.progressAt + writeStallMs : Number.POSITIVE_INFINITY;',
     replace: 'return Number.POSITIVE_INFINITY;',
   },
   {
@@ -600,9 +613,8 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'E3',
-    file: 'src/session/session.ts',
-    search:
-      'return peer.transport.pending > 0 ? peer.progressAt + this.policy.writeStallMs : Number.POSITIVE_INFINITY;',
+    file: 'src/session/backlog.ts',
+    search: 'return this.transport.pending > 0 ? this.progressAt + writeStallMs : Number.POSITIVE_INFINITY;',
     replace: 'return Number.POSITIVE_INFINITY;',
   },
   {

@@ -36,7 +36,7 @@ test('the rows stand in their groups in order, none twice and none lost', () => 
     B: 20,
     F: 30,
     D: 6,
-    L: 10,
+    L: 11,
     E: 28,
   });
 });

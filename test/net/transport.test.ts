@@ -331,13 +331,29 @@ describe('F24: fairness', () => {
     expect(await perTurn(reader, 20)).toEqual([4, 4, 4, 4, 2]);
   });
 
-  test('a chunk that is not full means that the kernel has no more: the count begins anew', async () => {
+  test('256 KiB a turn, whatever the chunks: those of TLS are never full', async () => {
     const { reader } = burst([
       ...Array<number>(3).fill(FULL_CHUNK),
       FULL_CHUNK - 1,
       ...Array<number>(5).fill(FULL_CHUNK),
     ]);
-    expect(await perTurn(reader, 20)).toEqual([8, 1]);
+    expect(await perTurn(reader, 20)).toEqual([5, 4]);
+    const ofTls = burst(Array<number>(40).fill(16_384));
+    expect(await perTurn(ofTls.reader, 20)).toEqual([16, 16, 8]);
+  });
+
+  test('L40: chunks of a turn share its steps, and the next turn has as many again', async () => {
+    const { transport, reader } = burst(Array<number>(5).fill(100));
+    const seen: number[] = [];
+    reader.onChunk = () => {
+      seen.push(transport.stepsLeft);
+      transport.stepsLeft -= 500;
+    };
+    await turns(2);
+    transport.pause();
+    await reader.until(() => reader.chunks.length === 5);
+    expect(seen).toEqual([2000, 1500, 1000, 500, 0]);
+    expect(transport.stepsLeft).toBe(-500);
   });
 
   test('a pause while it waits for its turn holds', async () => {
@@ -357,6 +373,67 @@ describe('F24: fairness', () => {
       transport.resume();
     };
     expect(await perTurn(reader, 20)).toEqual([4, 4, 2]);
+  });
+
+  test('L40: what is given back comes in the next turn, before all else and before the FIN', async () => {
+    const { transport, reader, peer } = await connectPair();
+    const seen: string[] = [];
+    let turnsSeen = 0;
+    reader.onBytes = (bytes, start, end) => {
+      seen.push(bytes.toString('latin1', start, end));
+      reader.calls.push('bytes');
+      if (end - start > 2) transport.unread(bytes, start + 2, end);
+      setImmediate(() => turnsSeen++);
+    };
+    peer.end('abcdefg');
+    await reader.until(() => reader.count('end') === 1);
+    expect(seen).toEqual(['abcdefg', 'cdefg', 'efg', 'g']);
+    expect(turnsSeen).toBeGreaterThanOrEqual(2); // the first rest may come behind the reads of the same turn
+    expect(reader.calls).toEqual(['bytes', 'bytes', 'bytes', 'bytes', 'end']);
+    transport.write(Buffer.from('answer'), 0, 6, true);
+    expect((await collect(peer, 6)).toString()).toBe('answer');
+  });
+
+  test('L40: what is given back waits behind a pause, and is dropped with its transport', async () => {
+    const { transport, reader, peer } = await connectPair();
+    const seen: string[] = [];
+    const read = (bytes: Buffer, start: number, end: number) => {
+      seen.push(bytes.toString('latin1', start, end));
+      if (end - start === 1) return;
+      transport.unread(bytes, start + 1, end);
+      transport.pause();
+    };
+    reader.onBytes = read;
+    peer.write('abcd');
+    while (seen.length === 0) await turn();
+    peer.write('X');
+    await turns(20);
+    expect(seen).toEqual(['abcd']);
+    transport.resume();
+    expect(seen).toEqual(['abcd']);
+    while (seen.length === 1) await turn();
+    await turns(20);
+    expect(seen[1]?.slice(0, 3)).toBe('bcd');
+    transport.resume();
+    transport.destroy();
+    await turns(20);
+    expect(seen.length).toBe(2);
+  });
+
+  test('L40: what came before the session is given back in front of what was read since', async () => {
+    const { transport, reader, peer } = await connectPair();
+    transport.pause();
+    peer.write('later');
+    await turns(20);
+    const early = Buffer.alloc(100_000, 'e');
+    transport.unread(early, 10, early.length);
+    early.fill('x', 10); // what is no stable read was copied
+    if (transport.stable) early.fill('e', 10);
+    await turns(20);
+    expect(reader.calls).toEqual([]);
+    transport.resume();
+    await reader.until(() => reader.bytes === early.length - 10 + 5);
+    expect(reader.received.toString()).toBe(`${'e'.repeat(early.length - 10)}later`);
   });
 
   test('a real socket with a burst behind a pause loses nothing', async () => {

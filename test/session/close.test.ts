@@ -287,7 +287,7 @@ describe.each(MODES)('after both Closes, $mode', ({ stable }) => {
     const rig = closed();
     rig.fromClient(text('x', MASKED), Buffer.alloc(100_000, 0xff));
     rig.fromBackend(text('x'), Buffer.alloc(100_000, 0xff));
-    expect([rig.client.unread, rig.backend.unread]).toEqual([0, 0]);
+    expect([rig.client.unreadBytes, rig.backend.unreadBytes]).toEqual([0, 0]);
     expect(rig.told()).toEqual([]);
     rig.finFrom(rig.client);
     rig.finFrom(rig.backend);

@@ -309,11 +309,11 @@ describe.each(MODES)('F29: rates, $mode', ({ stable }) => {
         continuation('c', MASKED),
       );
       rig.advance(40_002);
-      expect([rig.client.paused, rig.client.unread > 0]).toEqual([true, true]);
+      expect([rig.client.paused, rig.client.unreadBytes > 0]).toEqual([true, true]);
       // The timer waits for the next thing that is due, not for the debt that was paid.
       expect(rig.session.dueAt).toBeGreaterThan(rig.clock.now() + 1_000);
       rig.takeFrom(rig.backend);
-      expect([rig.client.paused, rig.client.unread]).toEqual([false, 0]);
+      expect([rig.client.paused, rig.client.unreadBytes]).toEqual([false, 0]);
     });
 
     test('taken before it is paid: not read until it is', () => {
@@ -395,7 +395,7 @@ describe.each(MODES)('F29: rates, $mode', ({ stable }) => {
       rig.fromClient(text('a', MASKED), binary(Buffer.alloc(BUFFERED_MAX), MASKED), ...last);
       rig.session.end('drain');
       rig.pump();
-      expect([rig.client.paused, rig.client.unread]).toEqual([true, Buffer.concat(last).length]);
+      expect([rig.client.paused, rig.client.unreadBytes]).toEqual([true, Buffer.concat(last).length]);
       rig.takeFrom(rig.backend);
       expect(rig.atBackend.slice(2)).toEqual(['text fin masked "b"', 'close fin masked 1001 "server restart"']);
     });

@@ -21,6 +21,7 @@ interface Step {
 
 /** A frame of exactly that many bytes on the wire, unmasked. */
 const sized = (bytes: number) => binary(Buffer.alloc(bytes - (bytes > 127 ? 4 : 2), 7));
+const sizedUp = (bytes: number) => binary(Buffer.alloc(bytes - 6, 7), MASKED);
 
 describe.each(MODES)('relaying, $mode', ({ stable }) => {
   test('5.3: frames go on byte for byte, the masks of the client included', () => {
@@ -89,6 +90,63 @@ describe.each(MODES)('relaying, $mode', ({ stable }) => {
     expect(rig.session.client.scanner.messages).toBe(9000);
   });
 
+  test('L40: of a read with more frames than a turn has steps the rest comes later, and nothing of it is lost', () => {
+    const rig = new Rig({ stable, stepsPerTurn: 2000 });
+    const writes: number[] = [];
+    const { write } = rig.backend;
+    rig.backend.write = (bytes, start, end, isStable) => {
+      writes.push(end - start);
+      write.call(rig.backend, bytes, start, end, isStable);
+    };
+    const many = Buffer.concat(Array.from({ length: 9000 }, () => binary('', MASKED)));
+    rig.fromClient(many.subarray(0, 9000 * 6 - 3));
+    expect(writes.map((bytes) => bytes / 6)).toEqual([2000, 2000, 2000, 2000, 999]);
+    rig.fromClient(many.subarray(9000 * 6 - 3));
+    expect(rig.backend.received.equals(many)).toBe(true);
+    rig.expectAlive();
+  });
+
+  test('L40: a session tells and does the same, however few frames it may take at a time', () => {
+    const up = Buffer.concat([
+      text('one', MASKED),
+      ping('p', MASKED),
+      binary(Buffer.alloc(400, 1), { ...MASKED, fin: false }),
+      ping('', MASKED),
+      continuation(Buffer.alloc(200, 2), MASKED),
+      ...Array.from({ length: 20 }, (_, i) => text(`${i}`, MASKED)),
+      closeFrame(1000, 'bye', MASKED),
+      text('behind', MASKED),
+    ]);
+    const story = (stepsPerTurn: number, cut: number, end: (rig: Rig) => void) => {
+      const rig = new Rig({ stable, stepsPerTurn });
+      rig.fromClient(up.subarray(0, cut));
+      end(rig);
+      rig.fromClient(up.subarray(cut));
+      rig.fromBackend(closeFrame(1000), text('too late'));
+      return [rig.told(), rig.session.cause, rig.atBackend];
+    };
+    const none = () => {};
+    const drain = (rig: Rig) => rig.session.end('drain');
+    for (let cut = 1; cut <= up.length; cut += 7) {
+      for (const end of [none, drain]) {
+        const whole = story(Number.MAX_SAFE_INTEGER, cut, end);
+        for (const steps of [1, 2, 3, 7]) expect(story(steps, cut, end), `${steps}, cut at ${cut}`).toEqual(whole);
+      }
+    }
+  });
+
+  test('L40: what waits for its turn waits behind a pause too, and comes when that is over', () => {
+    const rig = new Rig({ stable, stepsPerTurn: 10 });
+    rig.backend.setRoom(0);
+    const many = Buffer.concat(Array.from({ length: 100 }, () => sizedUp(100)));
+    rig.fromClient(many);
+    expect(rig.client.paused).toBe(true);
+    expect(rig.backend.pending).toBe(4906); // the fifth ten pass the limit: all but the payload of the last one
+    rig.takeFrom(rig.backend);
+    expect(rig.backend.received.equals(many)).toBe(true);
+    rig.expectAlive();
+  });
+
   test('nothing of a read is kept but a copy of what was left over, in memory of its own', () => {
     const rig = new Rig({ stable });
     const up = Buffer.concat([binary(Buffer.alloc(5000), MASKED), ping(Buffer.alloc(125), MASKED)]);
@@ -129,6 +187,18 @@ describe.each(MODES)('relaying, $mode', ({ stable }) => {
 });
 
 describe.each(MODES)('bytes from before the start, $mode', ({ stable }) => {
+  test('L40: more frames than a turn has steps: the rest comes before what is read', () => {
+    const rig = new Rig({ stable, start: false, stepsPerTurn: 5 });
+    const early = Buffer.concat(Array.from({ length: 23 }, (_, i) => text(`${i}`, MASKED)));
+    rig.client.paused = true;
+    rig.client.send(text('later', MASKED));
+    rig.session.start(early, null);
+    rig.pump();
+    expect(rig.backend.received.subarray(0, early.length).equals(early)).toBe(true);
+    expect(rig.atBackend.at(-1)).toBe('text fin masked "later"');
+    rig.expectAlive();
+  });
+
   test('U10: B6: come first, in both directions, then what is read', () => {
     const rig = new Rig({ stable, start: false });
     rig.client.paused = true;
@@ -206,7 +276,7 @@ describe.each(MODES)('D5: a slow reader, $mode', ({ stable }) => {
     rig.fromBackend(sized(2));
     expect(rig.backend.paused).toBe(true);
     rig.fromBackend(text('later'));
-    expect(rig.backend.unread).toBe(text('later').length);
+    expect(rig.backend.unreadBytes).toBe(text('later').length);
     rig.fromClient(text('up', MASKED));
     expect(rig.atBackend).toEqual(['text fin masked "up"']);
     expect([rig.session.backend.gate.pauses, rig.session.client.gate.pauses]).toEqual([1, 0]);
@@ -230,7 +300,7 @@ describe.each(MODES)('D5: a slow reader, $mode', ({ stable }) => {
     rig.client.take(1);
     expect([rig.client.pending, rig.backend.paused]).toEqual([2048, false]);
     rig.pump();
-    expect(rig.backend.unread).toBe(0);
+    expect(rig.backend.unreadBytes).toBe(0);
     rig.takeFrom(rig.client);
     expect(rig.atClient.at(-1)).toBe('text fin "later"');
     rig.expectAlive();
@@ -244,7 +314,7 @@ describe.each(MODES)('D5: a slow reader, $mode', ({ stable }) => {
     expect(rig.client.paused).toBe(true);
     expect(rig.backend.pending).toBeGreaterThanOrEqual(BUFFERED_MAX);
     expect(rig.backend.pending).toBeLessThan(BUFFERED_MAX + 500);
-    while (rig.client.unread > 0 || rig.backend.pending > 0) rig.takeFrom(rig.backend, 333);
+    while (rig.client.unreadBytes > 0 || rig.backend.pending > 0) rig.takeFrom(rig.backend, 333);
     expect(rig.backend.received.equals(up)).toBe(true);
     rig.expectAlive();
   });
@@ -309,7 +379,7 @@ describe.each(MODES)('F23: any legal conversation, $mode', ({ stable }) => {
     }
     rig.fromClient(up.subarray(upAt));
     rig.fromBackend(down.subarray(downAt));
-    while (rig.client.pending + rig.backend.pending + rig.client.unread + rig.backend.unread > 0) {
+    while (rig.client.pending + rig.backend.pending + rig.client.unreadBytes + rig.backend.unreadBytes > 0) {
       rig.takeFrom(rig.client);
       rig.takeFrom(rig.backend);
     }

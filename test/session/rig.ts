@@ -60,6 +60,8 @@ export const POLICY: SessionPolicy = {
 
 export interface RigOptions {
   readonly stable?: boolean;
+  /** Frames that one read may hold before the rest of it waits for the next turn. */
+  readonly stepsPerTurn?: number;
   readonly deflate?: boolean;
   readonly policy?: Partial<SessionPolicy>;
   /** False: the test calls `session.start` itself. */
@@ -95,8 +97,9 @@ export class Rig {
     const stable = options.stable ?? true;
     const readBuffer = makeReadBuffer();
     const journal = (name: string, what: string, bytes: Buffer) => this.note(name, what, bytes);
-    this.client = new MemoryTransport({ name: 'client', stable, readBuffer, journal });
-    this.backend = new MemoryTransport({ name: 'backend', stable, readBuffer, journal });
+    const { stepsPerTurn = Number.MAX_SAFE_INTEGER } = options;
+    this.client = new MemoryTransport({ name: 'client', stable, readBuffer, journal, stepsPerTurn });
+    this.backend = new MemoryTransport({ name: 'backend', stable, readBuffer, journal, stepsPerTurn });
     this.metrics = options.metrics ?? new RouteMetrics('test');
     this.session = new Session({
       clock: this.clock,

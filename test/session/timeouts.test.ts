@@ -311,11 +311,11 @@ describe.each(MODES)('D5: E3: write_stall, $mode', ({ stable }) => {
     stuck(rig.client);
     for (let i = 0; i < 1000; i++) rig.fromBackend(binary(Buffer.alloc(1000)));
     expect(rig.client.pending).toBeLessThan(2 * BUFFERED_MAX);
-    expect(rig.backend.unread).toBeGreaterThan(900_000);
+    expect(rig.backend.unreadBytes).toBeGreaterThan(900_000);
     // Its source, which is not read, is told like anyone else, and read again.
     rig.advance(TIMES.writeStall);
     expect(rig.atBackend).toEqual(['close fin masked 1001 "write_stall"']);
-    expect(rig.backend.unread).toBe(0);
+    expect(rig.backend.unreadBytes).toBe(0);
   });
 
   test('inside a frame that was being relayed from the stalled side: no Close is possible for the other', () => {
@@ -394,7 +394,7 @@ describe.each(MODES)('timeouts.close, $mode', ({ stable }) => {
     expect(rig.backend.paused).toBe(true);
     rig.session.end('drain');
     rig.pump();
-    expect([rig.backend.paused, rig.backend.unread]).toEqual([false, 0]);
+    expect([rig.backend.paused, rig.backend.unreadBytes]).toEqual([false, 0]);
     rig.rstFrom(rig.backend);
     expect(rig.backend.destroyed).toBe(true);
     rig.takeFrom(rig.client);

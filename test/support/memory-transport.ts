@@ -19,6 +19,8 @@ export interface MemoryTransportOptions {
   readonly journal?: (name: string, what: 'write' | 'fin' | 'destroy', bytes: Buffer) => void;
   /** Share one between all transports of a test, as all sockets of a process do. */
   readonly readBuffer?: Buffer;
+  /** What `stepsLeft` is at each read: a read is a turn here. */
+  readonly stepsPerTurn?: number;
 }
 
 export function makeReadBuffer(): Buffer {
@@ -34,6 +36,7 @@ export class MemoryTransport implements Transport {
   reader: TransportReader = NOBODY;
   paused = false;
   destroyed = false;
+  stepsLeft: number;
   /** True once our FIN has gone out behind everything written. */
   finSent = false;
   /** Things no one may do to a transport, e.g. write behind the FIN. */
@@ -43,6 +46,7 @@ export class MemoryTransport implements Transport {
   failOnce: Error | null = null;
   private readonly journal: NonNullable<MemoryTransportOptions['journal']>;
   private readonly readBuffer: Buffer;
+  private readonly stepsPerTurn: number;
   /** What the peer has sent and we have not read; 'fin' and 'lost' come behind the bytes. */
   private incoming: (Buffer | 'fin' | 'lost')[] = [];
   private taken: Buffer[] = [];
@@ -61,6 +65,8 @@ export class MemoryTransport implements Transport {
     this.headroom = options.stable ? 0 : HEADROOM;
     this.journal = options.journal ?? (() => {});
     this.readBuffer = options.readBuffer ?? makeReadBuffer();
+    this.stepsPerTurn = options.stepsPerTurn ?? Number.MAX_SAFE_INTEGER;
+    this.stepsLeft = this.stepsPerTurn;
   }
 
   get pending(): number {
@@ -93,6 +99,12 @@ export class MemoryTransport implements Transport {
     this.paused = false;
   }
 
+  unread(bytes: Buffer, start: number, end: number): void {
+    if (end <= start) this.misuse.push('nothing unread');
+    if (!this.destroyed)
+      this.incoming.unshift(this.stable ? bytes.subarray(start, end) : Buffer.from(bytes.subarray(start, end)));
+  }
+
   end(): void {
     if (this.destroyed) return;
     if (this.ending) this.misuse.push('end() twice');
@@ -123,7 +135,7 @@ export class MemoryTransport implements Transport {
   }
 
   /** Bytes the peer has sent that were not read. */
-  get unread(): number {
+  get unreadBytes(): number {
     return this.incoming.reduce((sum, one) => sum + (typeof one === 'string' ? 0 : one.length), 0);
   }
 
@@ -193,6 +205,7 @@ export class MemoryTransport implements Transport {
   }
 
   private deliver(chunk: Buffer): void {
+    this.stepsLeft = this.stepsPerTurn;
     if (this.stable) {
       this.enter(() => this.reader.onBytes(chunk, 0, chunk.length));
       return;

@@ -208,7 +208,7 @@ const timeBreaks: readonly Break[] = [
   ],
   [
     'a silent peer is not pinged',
-    (parts) => both(parts, (peer) => (peer.ping = () => {})),
+    (parts) => both(parts, ({ liveness }) => (liveness.ping = () => {})),
     /silent and was not pinged/,
   ],
   [
@@ -217,7 +217,7 @@ const timeBreaks: readonly Break[] = [
       const { watch } = session;
       session.watch = (peer) => {
         watch.call(session, peer);
-        peer.ping(session.clock.now());
+        peer.liveness.ping(peer, session.clock.now());
       };
     },
     /was pinged after \d+ ms of silence/,
@@ -232,9 +232,11 @@ const timeBreaks: readonly Break[] = [
     'a ping overtakes what waits',
     (parts) =>
       both(parts, (peer) => {
-        const { ping } = peer;
+        const { liveness } = peer;
+        const { ping } = liveness;
         const eager = Object.create(peer.transport, { pending: { value: 0 } });
-        peer.ping = (now) => ping.call(Object.create(peer, { transport: { value: eager } }), now);
+        const seen = Object.create(peer, { transport: { value: eager } });
+        liveness.ping = (_, now) => ping.call(liveness, seen, now);
       }),
     /was pinged behind \d+ bytes/,
   ],
