@@ -1,11 +1,7 @@
-// What the next config changes: which paths, which of them need a restart, and which open sessions have lost the route
-// or target they were on. It loads and binds nothing.
+// What the next config changes: which paths, and which of them need a restart. It loads and binds nothing.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Config, ListenerConfig } from '../config/schema.ts';
-import type { EndCause } from '../protocol/end-causes.ts';
-import type { SessionRecord } from './session-record.ts';
-import type { Snapshot } from './snapshot.ts';
 
 /** Named parts are told apart by their names, not by their places in a list. */
 const NAMED = new Set(['listeners', 'routes', 'targets']);
@@ -88,14 +84,4 @@ export function restartObstacles(before: Config, after: Config): Obstacle[] {
 
 function modeOf({ address }: ListenerConfig): number | null {
   return address.kind === 'unix' ? address.mode : null;
-}
-
-/** Says why a session cannot stay under `snapshot`: its route is gone, or its target; null when it can. */
-export function judgeOf(snapshot: Snapshot): (record: SessionRecord) => EndCause | null {
-  // Of every upstream: a session keeps its target when its route goes to another one.
-  const targets = new Set([...snapshot.upstreams.values()].flatMap((upstream) => upstream.targets));
-  return ({ route, target, facts }) => {
-    if (snapshot.routes.get(facts.route) !== route) return 'route_removed';
-    return targets.has(target) ? null : 'target_removed';
-  };
 }

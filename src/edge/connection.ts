@@ -2,27 +2,24 @@
 // order, opens the backend, answers. The only reader and closer of the client's transport until the session takes it.
 
 import { TimerEntry } from '../limits/timer-wheel.ts';
-import { Abort } from '../net/abort.ts';
 import type { Transport, TransportReader } from '../net/transport.ts';
 import { namesInstance } from '../protocol/forward.ts';
 import { HeadStep, type RequestHead, RequestHeadParser } from '../protocol/http-head.ts';
 import { valuesOf } from '../protocol/lists.ts';
 import { buildRelayedRefusal } from '../protocol/refusal-body.ts';
 import { buildRefusal, REFUSALS, type RefusalSlug } from '../protocol/refusals.ts';
-import { judgeUpgradeRequest, type UpgradeRequest } from '../protocol/upgrade-request.ts';
+import { judgeUpgradeRequest } from '../protocol/upgrade-request.ts';
 import { buildClientSwitch } from '../protocol/upgrade-response.ts';
-import { Session } from '../session/session.ts';
 import { chooseRoute, type RouteRefusal } from './choose-route.ts';
-import { EarlyBytes } from './early-bytes.ts';
 import type { Edge } from './edge.ts';
 import type { RelayedRefusal } from './exchange.ts';
 import { type Barred, Seat } from './gates.ts';
+import { type Admitted, Handshake } from './handshake.ts';
 import { asksForHealth, healthAnswer } from './health.ts';
 import type { EdgeListener } from './live-listener.ts';
-import { type Opened, type OpeningProgress, openBackend } from './opening.ts';
+import type { Opened } from './opening.ts';
 import { RefusalReport } from './refusal-report.ts';
-import { SessionRecord } from './session-record.ts';
-import type { Route } from './snapshot.ts';
+import { closedToNew } from './standing.ts';
 
 /** After a refusal what still comes is read and dropped, so that the answer is not lost to a reset; at most this. */
 const LINGER_MS = 2_000;
@@ -31,8 +28,8 @@ const LINGER_BYTES = 262_144;
 const RETRY_AFTER_MAX_S = 5;
 
 type State =
-  | { readonly kind: 'reading'; readonly parser: RequestHeadParser }
-  | { readonly kind: 'opening'; readonly early: EarlyBytes; readonly abort: Abort; readonly seat: Seat }
+  | { readonly kind: 'reading'; parser: RequestHeadParser | null }
+  | { readonly kind: 'opening'; readonly handshake: Handshake }
   | { readonly kind: 'lingering'; discarded: number }
   | { readonly kind: 'over' };
 
@@ -40,16 +37,7 @@ export interface ConnectionOptions {
   readonly edge: Edge;
   readonly listener: EdgeListener;
   readonly transport: Transport;
-  readonly onGone?: () => void;
-}
-
-/** A request that passed every check, and what was decided about it. */
-interface Admitted {
-  readonly request: UpgradeRequest;
-  readonly route: Route;
-  /** Path after the rewrite, and query. */
-  readonly path: string;
-  readonly protocols: readonly string[];
+  readonly onGone: (() => void) | null;
 }
 
 export class Connection extends TimerEntry implements TransportReader {
@@ -65,29 +53,119 @@ export class Connection extends TimerEntry implements TransportReader {
     this.edge = options.edge;
     this.listener = options.listener;
     this.transport = options.transport;
-    this.onGone = options.onGone ?? null;
-    const { clock, wheel, snapshot } = this.edge;
-    const { limits, timeouts } = snapshot.config;
-    const parser = new RequestHeadParser({
-      headBytesMax: limits.max_head_size,
-      targetBytesMax: limits.max_target_size,
-      fieldsMax: limits.max_header_fields,
-    });
-    this.state = { kind: 'reading', parser };
+    this.onGone = options.onGone;
+    this.state = { kind: 'reading', parser: null };
     this.report = new RefusalReport(this.edge, this.listener.name, this.transport.remoteAddress);
-    this.transport.reader = this;
-    wheel.schedule(this, clock.now() + timeouts.handshake);
+  }
+
+  /** Begin to read, or refuse at once. */
+  start(barred: Barred | null): void {
+    this.guarded(() => {
+      const { edge, transport } = this;
+      transport.reader = this;
+      if (barred === null) edge.wheel.schedule(this, this.report.startedAt + edge.snapshot.config.timeouts.handshake);
+      else this.refuse(barred.slug, barred.limit);
+    });
   }
 
   onBytes(bytes: Buffer, start: number, end: number): void {
+    this.guarded(() => this.take(bytes, start, end));
+  }
+
+  onEnd(): void {
+    // Its own FIN ends no answer that is still on its way: ours, which stands behind it, closes the connection.
+    if (this.state.kind === 'lingering' && this.transport.pending > 0) return;
+    this.guarded(() => this.onClientGone());
+  }
+
+  onLost(): void {
+    this.guarded(() => this.onClientGone());
+  }
+
+  onTaken(): void {}
+
+  override onTimer(): void {
+    this.guarded(() => {
+      const { state } = this;
+      if (state.kind === 'reading') this.refuseLateHead(state.parser);
+      else if (state.kind === 'opening') this.refuse('backend_timeout', 'open');
+      else this.close();
+    });
+  }
+
+  /** What it has taken of the limits; null before its head was let in. */
+  get seat(): Seat | null {
+    return this.state.kind === 'opening' ? this.state.handshake.holdings.seat : null;
+  }
+
+  /** Stop waiting for this handshake: framegate is going down. */
+  drain(): void {
+    this.guarded(() => {
+      if (this.state.kind === 'opening') this.refuse('draining');
+      else if (this.state.kind === 'reading' && this.state.parser === null) this.close();
+    });
+  }
+
+  /** Another config is in force: its deadlines hold from now on. */
+  retune(): void {
+    this.guarded(() => {
+      const { edge, state } = this;
+      const { handshake } = edge.snapshot.config.timeouts;
+      if (state.kind === 'reading') edge.wheel.schedule(this, this.report.startedAt + handshake);
+      if (state.kind !== 'opening') return;
+      edge.wheel.schedule(this, state.handshake.deadline);
+      state.handshake.retune();
+      this.holdBack(state.handshake);
+    });
+  }
+
+  /** Cut it off, whatever it is at. */
+  close(): void {
+    const { edge, state } = this;
+    if (state.kind === 'over') return;
+    this.state = { kind: 'over' };
+    try {
+      if (state.kind === 'opening') state.handshake.leave();
+      this.transport.destroy();
+    } finally {
+      edge.wheel.cancel(this);
+      edge.removeConnection(this);
+      this.onGone?.();
+    }
+  }
+
+  /** The one way into a connection from outside: a fault of ours ends this handshake, and what it holds goes back. */
+  private guarded(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.fault(error);
+    }
+  }
+
+  private fault(error: unknown): void {
+    const { edge, report, state } = this;
+    const isAnswered = state.kind === 'lingering' || (state.kind === 'opening' && state.handshake.isSwitched);
+    try {
+      edge.log.event('error', 'handshake.fault', { request_id: report.requestId, error: stackOf(error) });
+      if (isAnswered) this.close();
+      else this.refuse('internal_error');
+    } catch {
+      this.close(); // nothing can be said any more
+    }
+  }
+
+  private take(bytes: Buffer, start: number, end: number): void {
     const { state } = this;
     switch (state.kind) {
       case 'reading':
+        // With its first byte: who says nothing costs no parser, and has no caps of an older config.
+        state.parser ??= this.newParser();
         this.readHead(state.parser, bytes, start, end);
         return;
       case 'opening':
-        state.early.append(bytes, start, end);
-        this.holdBack(state.early);
+        state.handshake.early.append(bytes, start, end);
+        this.holdBack(state.handshake);
         return;
       case 'lingering':
         state.discarded += end - start;
@@ -100,46 +178,6 @@ export class Connection extends TimerEntry implements TransportReader {
     }
   }
 
-  onEnd(): void {
-    // Its own FIN ends no answer that is still on its way: ours, which stands behind it, closes the connection.
-    if (this.state.kind === 'lingering' && this.transport.pending > 0) return;
-    this.onClientGone();
-  }
-
-  onLost(): void {
-    this.onClientGone();
-  }
-
-  onTaken(): void {}
-
-  override onTimer(): void {
-    const { state } = this;
-    if (state.kind === 'reading') this.refuseLateHead(state.parser);
-    else if (state.kind === 'opening') this.refuse('backend_timeout', 'open');
-    else this.close();
-  }
-
-  /** What it has taken of the limits; null before its head was let in. */
-  get seat(): Seat | null {
-    return this.state.kind === 'opening' ? this.state.seat : null;
-  }
-
-  /** Stop waiting for this handshake: framegate is going down. */
-  drain(): void {
-    if (this.state.kind === 'opening') this.refuse('draining');
-    else if (this.state.kind === 'reading' && this.state.parser.bytesSeen === 0) this.close();
-  }
-
-  /** Cut it off, whatever it is at. */
-  close(): void {
-    if (this.state.kind === 'opening') this.leaveOpening(this.state);
-    this.state = { kind: 'over' };
-    this.edge.wheel.cancel(this);
-    this.transport.destroy();
-    this.edge.removeConnection(this);
-    this.onGone?.();
-  }
-
   /** Answer with a refusal of our own, then half-close and linger. */
   refuse(slug: RefusalSlug, cause?: string): void {
     if (this.state.kind === 'lingering' || this.state.kind === 'over') return;
@@ -150,6 +188,15 @@ export class Connection extends TimerEntry implements TransportReader {
     this.report.write({ error: slug, status: row.status, cause, discarded: this.discardedEarlyBytes() });
     const retryAfter = String(1 + Math.floor(Math.random() * RETRY_AFTER_MAX_S));
     this.answer(buildRefusal(slug, this.report.requestId, 'retryAfter' in row ? [['Retry-After', retryAfter]] : []));
+  }
+
+  private newParser(): RequestHeadParser {
+    const { limits } = this.edge.snapshot.config;
+    return new RequestHeadParser({
+      headBytesMax: limits.max_head_size,
+      targetBytesMax: limits.max_target_size,
+      fieldsMax: limits.max_header_fields,
+    });
   }
 
   private readHead(parser: RequestHeadParser, bytes: Buffer, start: number, end: number): void {
@@ -214,92 +261,44 @@ export class Connection extends TimerEntry implements TransportReader {
   }
 
   private open(admitted: Admitted, seat: Seat, rest: Buffer): void {
-    const { edge } = this;
-    const { limits, timeouts } = admitted.route.config;
-    const early = new EarlyBytes(limits.max_early_bytes, edge.buffers);
-    const state: State = { kind: 'opening', early, abort: new Abort(), seat };
-    this.state = state;
-    edge.wheel.schedule(this, edge.clock.now() + timeouts.open);
-    if (rest.length > 0) early.append(rest, 0, rest.length);
-    this.holdBack(early);
-    const progress: OpeningProgress = { target: null, tries: 0 };
-    this.report.progress = progress;
-    this.openAndSettle(admitted, state, progress).catch((error: unknown) => {
-      edge.log.event('error', 'handshake.fault', { request_id: this.report.requestId, error: stackOf(error) });
-      this.refuse('internal_error');
-    });
+    const { edge, listener, transport, report } = this;
+    const handshake = new Handshake({ edge, listener, client: transport, report, admitted, seat });
+    this.state = { kind: 'opening', handshake };
+    edge.wheel.schedule(this, handshake.deadline);
+    if (rest.length > 0) handshake.early.append(rest, 0, rest.length);
+    this.holdBack(handshake);
+    this.openAndSettle(handshake).catch((error: unknown) => this.fault(error));
   }
 
-  private async openAndSettle(
-    admitted: Admitted,
-    state: Extract<State, { kind: 'opening' }>,
-    progress: OpeningProgress,
-  ): Promise<void> {
-    const { edge, report } = this;
-    const { request, route } = admitted;
-    const { timeouts, compression } = route.config;
-    const outcome = await openBackend({
-      clock: edge.clock,
-      wheel: edge.wheel,
-      dialer: edge.dialer,
-      log: edge.log,
-      metrics: edge.metrics,
-      upstream: route.upstream,
-      forward: {
-        request,
-        protocols: admitted.protocols,
-        extensions: compression === 'passthrough' ? request.deflateOffers : [],
-        clientAddress: report.client,
-        peerAddress: this.transport.remoteAddress,
-        peerTrusted: report.peerTrusted,
-        secure: false,
-        listenerPort: this.listener.port,
-        requestId: report.requestId,
-        instanceId: edge.instanceId,
-        key: request.key,
-      },
-      path: admitted.path,
-      connectMs: timeouts.connect,
-      upgradeMs: timeouts.upgrade,
-      signal: state.abort,
-      progress,
-    });
-    if (this.state !== state) {
-      // Refused or gone meanwhile; what was opened for it goes too.
-      if (outcome.kind === 'opened') discard(outcome);
-      return;
-    }
-    if (outcome.kind === 'opened') this.beginSession(admitted, outcome, state);
+  private async openAndSettle(handshake: Handshake): Promise<void> {
+    const outcome = await handshake.open();
+    // Refused or gone meanwhile: what was opened for it has been given back.
+    if (this.state.kind !== 'opening' || this.state.handshake !== handshake) return;
+    if (outcome.kind === 'opened') this.beginSession(handshake, outcome);
     else if (outcome.kind === 'refused') this.relayRefusal(outcome);
     else if (outcome.error !== 'aborted') this.refuse(outcome.error, outcome.cause);
   }
 
-  private beginSession(admitted: Admitted, opened: Opened, state: Extract<State, { kind: 'opening' }>): void {
+  /** The session gets everything in one go; until then this connection owns it, and a fault gives it back. */
+  private beginSession(handshake: Handshake, opened: Opened): void {
     const { edge, transport, report } = this;
-    const { request, route } = admitted;
-    const { answer, target } = opened;
-    edge.wheel.cancel(this);
-    this.state = { kind: 'over' };
-    const { protocol, extensions, fields } = answer;
+    const { request, route } = handshake.admitted;
+    // What was decided when the head came may hold no longer.
+    const closed = closedToNew(edge.snapshot, { route, target: opened.target });
+    if (closed !== null) {
+      this.refuse('draining', closed);
+      return;
+    }
+    const { protocol, extensions, fields, leftover } = opened.answer;
     const response = buildClientSwitch({ key: request.key, protocol, extensions, fields });
-    edge.gates.opened(state.seat);
-    report.count('ok');
-    report.metrics.profile.recordHandshake(opened.connectMs, opened.upgradeMs, report.openMs);
-    const facts = report.sessionFacts(opened);
-    const record = new SessionRecord({ edge, route, target, facts, seat: state.seat });
-    record.session = new Session({
-      clock: edge.clock,
-      wheel: edge.wheel,
-      policy: route.policy,
-      owner: record,
-      client: transport,
-      backend: opened.transport,
-      deflate: answer.deflate,
-      metrics: record.metrics,
-    });
-    edge.promote(this, record);
+    const record = handshake.makeSession(opened);
+    const early = handshake.early.take();
+    edge.wheel.cancel(this);
+    handshake.isSwitched = true;
     transport.write(response, 0, response.length, true);
-    record.session.start(state.early.take(), answer.leftover);
+    edge.promote(this, record);
+    this.state = { kind: 'over' };
+    record.begin(early, leftover, () => report.noteOpened(opened));
   }
 
   private relayRefusal(refusal: RelayedRefusal): void {
@@ -314,8 +313,8 @@ export class Connection extends TimerEntry implements TransportReader {
     this.answer(buildRelayedRefusal(refusal));
   }
 
-  private refuseLateHead(parser: RequestHeadParser): void {
-    if (parser.bytesSeen > 0) {
+  private refuseLateHead(parser: RequestHeadParser | null): void {
+    if (parser !== null) {
       this.report.noteHead(parser, this.isPeerTrusted());
       this.refuse('handshake_timeout');
       return;
@@ -330,8 +329,10 @@ export class Connection extends TimerEntry implements TransportReader {
   /** Send the last bytes this client gets, then FIN, then drop what still comes. */
   private answer(bytes: Buffer): void {
     const { edge, transport } = this;
-    if (this.state.kind === 'opening') this.leaveOpening(this.state);
+    const { state } = this;
     this.state = { kind: 'lingering', discarded: 0 };
+    if (state.kind === 'opening') state.handshake.leave();
+    transport.reader = this;
     if (bytes.length > 0) transport.write(bytes, 0, bytes.length, true);
     transport.end();
     transport.resume();
@@ -340,23 +341,15 @@ export class Connection extends TimerEntry implements TransportReader {
 
   private onClientGone(): void {
     const { state } = this;
-    const isMidHead = state.kind === 'reading' && state.parser.bytesSeen > 0;
-    if (isMidHead) this.report.noteHead(state.parser, this.isPeerTrusted());
-    if (isMidHead || state.kind === 'opening') this.report.count('client_gone');
+    const parser = state.kind === 'reading' ? state.parser : null;
+    if (parser !== null) this.report.noteHead(parser, this.isPeerTrusted());
+    if (parser !== null || state.kind === 'opening') this.report.count('client_gone');
     if (state.kind === 'reading' || state.kind === 'opening') this.report.writeGone();
     this.close();
   }
 
-  /** Give back what an opening holds and stop it. */
-  private leaveOpening(state: Extract<State, { kind: 'opening' }>): void {
-    this.state = { kind: 'over' };
-    state.early.take();
-    this.edge.gates.leave(state.seat, this.edge.clock.now());
-    state.abort.abort();
-  }
-
   /** Not read any more until it is a session or refused; `timeouts.open` bounds that. */
-  private holdBack(early: EarlyBytes): void {
+  private holdBack({ early }: Handshake): void {
     if (early.isFull || this.edge.buffers.isOver) this.transport.pause();
   }
 
@@ -365,17 +358,12 @@ export class Connection extends TimerEntry implements TransportReader {
   }
 
   private discardedEarlyBytes(): number {
-    return this.state.kind === 'opening' ? this.state.early.size : 0;
+    return this.state.kind === 'opening' ? this.state.handshake.early.size : 0;
   }
 }
 
 const NOTHING = Buffer.alloc(0);
 const OVERLOAD: Barred = { slug: 'overload', limit: 'max_buffered_total' };
-
-function discard(opened: Opened): void {
-  opened.transport.destroy();
-  opened.target.release();
-}
 
 /** The offered subprotocols that the route lists, in the order of the offer. */
 function allowedProtocols(offered: readonly string[], allowed: 'any' | readonly string[]): readonly string[] {

@@ -9,7 +9,7 @@ export interface EarlyLedger {
 export class EarlyBytes {
   /** Bytes held. */
   size = 0;
-  private readonly bytesMax: number;
+  bytesMax: number;
   private readonly ledger: EarlyLedger;
   private held: Buffer = NOTHING;
 

@@ -10,7 +10,7 @@ import type { Log } from '../observe/log.ts';
 import { MetricsRegistry } from '../observe/metrics.ts';
 import { BufferWatch } from './buffer-watch.ts';
 import { Connection } from './connection.ts';
-import { Gates, type GatesOptions, type Seat } from './gates.ts';
+import { type Barred, Gates, type GatesOptions, type Seat } from './gates.ts';
 import type { EdgeListener } from './live-listener.ts';
 import type { SessionRecord } from './session-record.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -20,6 +20,8 @@ import type { Snapshot } from './snapshot.ts';
  * least 32, of which Node 24 and the listeners take up to twenty-eight.
  */
 const TURNED_AWAY_MAX = 4;
+
+const SESSIONS_FULL: Barred = { slug: 'too_many_sessions', limit: 'max_sessions' };
 
 export interface EdgeOptions {
   readonly clock: Clock;
@@ -88,26 +90,30 @@ export class Edge {
     this.sessionsMax = sessionsMax;
     this.gates.retune(this.gateSettings(), this.seats());
     this.buffers.retune(snapshot.config.limits.max_buffered_total);
+    for (const connection of this.connections) connection.retune();
   }
 
   accept(transport: Transport, listener: EdgeListener): void {
     const metrics = this.metrics.listener(listener.name);
     metrics.connectionsAccepted += 1;
     if (this.open - this.turnedAway < this.sessionsMax) {
-      this.connections.add(new Connection({ edge: this, listener, transport }));
-      metrics.connectionsOpen += 1;
+      this.add(transport, listener, null, null);
       return;
     }
-    metrics.rejected.add('too_many_sessions');
+    metrics.rejected.add(SESSIONS_FULL.slug);
     if (this.turnedAway >= TURNED_AWAY_MAX) {
       transport.destroy();
       return;
     }
     this.turnedAway += 1;
-    const connection = new Connection({ edge: this, listener, transport, onGone: () => this.onTurnedAwayGone() });
+    this.add(transport, listener, SESSIONS_FULL, () => this.onTurnedAwayGone());
+  }
+
+  private add(transport: Transport, listener: EdgeListener, barred: Barred | null, onGone: (() => void) | null): void {
+    const connection = new Connection({ edge: this, listener, transport, onGone });
     this.connections.add(connection);
-    metrics.connectionsOpen += 1;
-    connection.refuse('too_many_sessions', 'max_sessions');
+    this.metrics.listener(listener.name).connectionsOpen += 1;
+    connection.start(barred);
   }
 
   nextSessionId(): string {

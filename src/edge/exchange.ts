@@ -49,33 +49,76 @@ export interface ExchangeOptions {
   readonly signal: AbortLike;
 }
 
-/** Resolves always; the transport is paused after a 101 and destroyed otherwise. */
+/** Rejects with faults of our own only. The transport is paused after a 101 and destroyed otherwise. */
 export function exchange(options: ExchangeOptions): Promise<ExchangeOutcome> {
-  return new Promise((resolve) => new Exchange(options, resolve));
+  return new Promise((resolve, reject) => new Exchange(options, resolve, reject).start());
 }
 
 class Exchange implements TransportReader {
   private readonly options: ExchangeOptions;
   private readonly resolve: (outcome: ExchangeOutcome) => void;
-  private readonly alarm: Alarm;
-  private readonly onAbort = () => this.fail('backend_unreachable', 'aborted');
+  private readonly reject: (error: unknown) => void;
+  private readonly alarm = new Alarm(() => this.guarded(() => this.fail('backend_timeout', 'upgrade')));
+  private readonly onAbort = () => this.guarded(() => this.fail('backend_unreachable', 'aborted'));
   private parser = new ResponseHeadParser();
   private interim = 0;
   private refusal: { readonly head: ResponseHead; readonly body: RefusalBody } | null = null;
   private done = false;
 
-  constructor(options: ExchangeOptions, resolve: (outcome: ExchangeOutcome) => void) {
+  constructor(options: ExchangeOptions, resolve: (outcome: ExchangeOutcome) => void, reject: (error: unknown) => void) {
     this.options = options;
     this.resolve = resolve;
-    this.alarm = new Alarm(() => this.fail('backend_timeout', 'upgrade'));
-    options.wheel.schedule(this.alarm, options.deadline);
-    options.signal.addEventListener('abort', this.onAbort);
-    options.transport.reader = this;
-    options.transport.write(options.request, 0, options.request.length, true);
-    if (options.signal.aborted) this.onAbort();
+    this.reject = reject;
+  }
+
+  start(): void {
+    this.guarded(() => {
+      const { wheel, deadline, signal, transport, request } = this.options;
+      wheel.schedule(this.alarm, deadline);
+      signal.addEventListener('abort', this.onAbort);
+      transport.reader = this;
+      transport.write(request, 0, request.length, true);
+      if (signal.aborted) this.onAbort();
+    });
   }
 
   onBytes(bytes: Buffer, start: number, end: number): void {
+    this.guarded(() => this.take(bytes, start, end));
+  }
+
+  onEnd(): void {
+    this.guarded(() => {
+      if (this.refusal !== null) this.takeBody(this.refusal.body.end());
+      else this.fail('backend_handshake', 'closed before the answer');
+    });
+  }
+
+  onLost(error: Error): void {
+    this.guarded(() => {
+      // What has arrived of a refusal is worth more than the reset behind it.
+      if (this.refusal !== null) {
+        this.finishRefusal(EMPTY);
+        return;
+      }
+      const cause = codeOf(error);
+      // RFC 8446 4.4.2.4: a TLS 1.3 backend judges our certificate only after our side of the handshake is complete.
+      this.fail(cause.startsWith('ERR_SSL_') ? 'backend_tls' : 'backend_handshake', cause);
+    });
+  }
+
+  onTaken(): void {}
+
+  /** The one way in from outside: a fault of ours goes to who waits for the outcome. */
+  private guarded(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.leave();
+      this.reject(error);
+    }
+  }
+
+  private take(bytes: Buffer, start: number, end: number): void {
     let at = start;
     while (!this.done) {
       if (this.refusal !== null) {
@@ -93,24 +136,6 @@ class Exchange implements TransportReader {
       this.takeHead(head, bytes, at, end);
     }
   }
-
-  onEnd(): void {
-    if (this.refusal !== null) this.takeBody(this.refusal.body.end());
-    else this.fail('backend_handshake', 'closed before the answer');
-  }
-
-  onLost(error: Error): void {
-    // What has arrived of a refusal is worth more than the reset behind it.
-    if (this.refusal !== null) {
-      this.finishRefusal(EMPTY);
-      return;
-    }
-    const cause = codeOf(error);
-    // RFC 8446 4.4.2.4: a TLS 1.3 backend judges our certificate only after our side of the handshake is complete.
-    this.fail(cause.startsWith('ERR_SSL_') ? 'backend_tls' : 'backend_handshake', cause);
-  }
-
-  onTaken(): void {}
 
   private takeHead(head: ResponseHead, bytes: Buffer, at: number, end: number): void {
     if (head.status === 101) {
@@ -181,10 +206,14 @@ class Exchange implements TransportReader {
 
   private settle(outcome: ExchangeOutcome): void {
     if (this.done) return;
+    this.leave();
+    this.resolve(outcome);
+  }
+
+  private leave(): void {
     this.done = true;
     this.options.wheel.cancel(this.alarm);
     this.options.signal.removeEventListener('abort', this.onAbort);
-    this.resolve(outcome);
   }
 }
 

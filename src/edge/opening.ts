@@ -21,7 +21,10 @@ export interface OpeningOptions {
   readonly dialer: Dialer;
   readonly log: Log;
   readonly metrics: MetricsRegistry;
-  readonly upstream: Upstream;
+  /** Its upstream is asked for anew with each try: a reload may have given it another one. */
+  readonly route: { readonly upstream: Upstream };
+  /** Keeps the slot and the connection of the present try; its owner gives them back, however this ends. */
+  readonly holdings: OpeningHoldings;
   /** All of the forwarded request but what depends on the target. */
   readonly forward: Omit<ForwardOptions, 'target' | 'hostField'>;
   /** Path after the rewrite, and query. */
@@ -33,6 +36,12 @@ export interface OpeningOptions {
   readonly progress: OpeningProgress;
 }
 
+export interface OpeningHoldings {
+  takeSlot(target: Target): void;
+  /** False when nobody waits for it any more. */
+  keepBackend(transport: Transport): boolean;
+}
+
 export interface OpeningProgress {
   target: Target | null;
   /** Targets tried. */
@@ -42,7 +51,6 @@ export interface OpeningProgress {
 export interface Opened {
   readonly kind: 'opened';
   readonly transport: Transport;
-  /** Holds one of its session slots; the caller releases it. */
   readonly target: Target;
   readonly answer: Switched;
   readonly connectMs: number;
@@ -63,29 +71,29 @@ interface Dialed {
   readonly ms: number;
 }
 
-/** Resolves always. Unless it opened, no slot of a target is held and no socket is left. */
+/** Rejects with faults of our own only. What was taken is in `holdings`, whatever comes of it. */
 export async function openBackend(options: OpeningOptions): Promise<OpeningOutcome> {
-  const { upstream, progress } = options;
+  const { route, holdings, progress } = options;
   const tried = new Set<Target>();
   let failure: NotOpened = { kind: 'failed', error: 'no_target', cause: 'none has room' };
-  while (progress.tries <= upstream.retries) {
-    const target = upstream.pick(tried);
-    if (target === null) break;
+  for (;;) {
+    const { upstream } = route;
+    const target = progress.tries > upstream.retries ? null : upstream.pick(tried);
+    if (target === null) return failure;
     tried.add(target);
-    target.acquire();
+    holdings.takeSlot(target);
     progress.target = target;
     progress.tries += 1;
-    const outcome = await tryTarget(options, target);
-    if (outcome.kind === 'opened') return outcome;
-    target.release();
+    const outcome = await tryTarget(options, upstream, target);
     if (outcome.kind !== 'retry') return outcome;
     failure = outcome.failure;
     // Only a dial that failed comes here: no byte of the request was sent, so another target may have it.
     const isLast = progress.tries > upstream.retries || !upstream.canPick(tried);
-    if (!isLast) logRetried(options, target, outcome);
+    if (!isLast) logRetried(options, upstream, target, outcome);
   }
-  return failure;
 }
+
+const ABORTED: NotOpened = { kind: 'failed', error: 'aborted', cause: '' };
 
 interface Retry {
   readonly kind: 'retry';
@@ -93,8 +101,8 @@ interface Retry {
   readonly ms: number;
 }
 
-async function tryTarget(options: OpeningOptions, target: Target): Promise<OpeningOutcome | Retry> {
-  const dialed = await dialTarget(options, target);
+async function tryTarget(options: OpeningOptions, upstream: Upstream, target: Target): Promise<OpeningOutcome | Retry> {
+  const dialed = await dialTarget(options, upstream, target);
   if (dialed.kind !== 'dialed') return dialed;
   const { transport } = dialed;
   const { forward, clock } = options;
@@ -115,7 +123,7 @@ async function tryTarget(options: OpeningOptions, target: Target): Promise<Openi
     signal: options.signal,
   });
   if (answer.kind !== 'switched') {
-    if (answer.kind === 'failed' && options.signal.aborted) return { kind: 'failed', error: 'aborted', cause: '' };
+    if (answer.kind === 'failed' && options.signal.aborted) return ABORTED;
     return answer;
   }
   return {
@@ -128,22 +136,29 @@ async function tryTarget(options: OpeningOptions, target: Target): Promise<Openi
   };
 }
 
-async function dialTarget(options: OpeningOptions, target: Target): Promise<Dialed | NotOpened | Retry> {
+async function dialTarget(
+  options: OpeningOptions,
+  upstream: Upstream,
+  target: Target,
+): Promise<Dialed | NotOpened | Retry> {
   const { clock, signal } = options;
-  const metrics = options.metrics.target(options.upstream.name, target.name);
+  const metrics = options.metrics.target(upstream.name, target.name);
   if (target.endpoint.kind === 'echo') {
+    const transport = new EchoTransport();
+    if (!options.holdings.keepBackend(transport)) return ABORTED;
     metrics.dial('ok', 0);
-    return { kind: 'dialed', transport: new EchoTransport(), ms: 0 };
+    return { kind: 'dialed', transport, ms: 0 };
   }
   const startedAt = clock.now();
   try {
     const transport = await options.dialer.dial({
       endpoint: target.endpoint,
-      tls: options.upstream.tls,
-      localAddress: options.upstream.nextLocalAddress(),
+      tls: upstream.tls,
+      localAddress: upstream.nextLocalAddress(),
       timeoutMs: options.connectMs,
       signal,
     });
+    if (!options.holdings.keepBackend(transport)) return ABORTED;
     const ms = clock.now() - startedAt;
     metrics.dial('ok', ms / 1000);
     return { kind: 'dialed', transport, ms };
@@ -163,9 +178,9 @@ function targetOf(target: Target, path: string): string {
   return endpoint.kind === 'echo' ? path : `${endpoint.base}${path}`;
 }
 
-function logRetried(options: OpeningOptions, target: Target, retry: Retry): void {
+function logRetried(options: OpeningOptions, upstream: Upstream, target: Target, retry: Retry): void {
   options.log.event('warn', 'target.dial_failed', {
-    upstream: options.upstream.name,
+    upstream: upstream.name,
     target: target.name,
     cause: retry.failure.cause,
     ms: Math.round(retry.ms),

@@ -30,10 +30,11 @@ export class RefusalReport {
   peerTrusted = false;
   requestId: string;
   progress: OpeningProgress | null = null;
+  /** When its connection was accepted. */
+  readonly startedAt: number;
   private readonly edge: Edge;
   private readonly listener: string;
   private readonly peer: string;
-  private readonly startedAt: number;
   /** When its head was complete; null before. */
   private headAt: number | null = null;
   private host: string | undefined;
@@ -94,6 +95,12 @@ export class RefusalReport {
   count(result: string): void {
     if (this.headAt === null) this.metrics.handshakes.add(result);
     else this.metrics.handshake(result, this.openMs / 1000);
+  }
+
+  /** It has become a session. */
+  noteOpened({ connectMs, upgradeMs }: Opened): void {
+    this.count('ok');
+    this.metrics.profile.recordHandshake(connectMs, upgradeMs, this.openMs);
   }
 
   /** The line of a refused handshake: 4xx are the client's doing, 5xx want a look. */

@@ -4,13 +4,14 @@
 import { loadObject } from '../config/load.ts';
 import { ConfigError, type Problem } from '../config/problems.ts';
 import type { Config, ConfigInput } from '../config/schema.ts';
-import { Alarm } from '../limits/timer-wheel.ts';
-import { changedPaths, judgeOf, restartObstacles } from './config-changes.ts';
+import { changedPaths, restartObstacles } from './config-changes.ts';
 import { Spread } from './drain.ts';
 import type { Edge } from './edge.ts';
 import { BindError, type Listeners, type Move } from './listeners.ts';
+import type { SessionRecord } from './session-record.ts';
 import { sessionsCap } from './sessions-cap.ts';
 import { buildSnapshot } from './snapshot.ts';
+import { removedFrom } from './standing.ts';
 
 /** What reading the config anew gave. `unchanged`: not one byte of what it is made of is another. */
 export type ReadConfig =
@@ -50,7 +51,6 @@ export class Reloads {
   /** Asked for, and not begun: whoever asks now gets what it will read. */
   private waiting: Promise<Reloaded> | null = null;
   private spread: Spread | null = null;
-  private readonly secondLook = new Alarm(() => this.endLost());
 
   constructor(options: ReloadOptions) {
     this.options = options;
@@ -154,16 +154,17 @@ export class Reloads {
       hasTarget: (upstream, name) => config.upstreams[upstream]?.targets.some((one) => one.name === name) ?? false,
     });
     this.endLost();
-    // Handshakes that are on their way to what is gone become sessions until then.
-    const openMs = Math.max(0, ...config.routes.map((route) => route.timeouts.open));
-    edge.wheel.schedule(this.secondLook, edge.clock.now() + openMs);
     onApplied(config);
   }
 
-  /** Sessions whose route or target is gone, over `drain.spread`. Begins anew with every reload, by the state then. */
+  /**
+   * Sessions whose route or target is gone, over `drain.spread`. Begins anew with every reload, by the state then.
+   * Handshakes that are on their way there are refused when they would become sessions.
+   */
   private endLost(): void {
     const { edge } = this.options;
-    const causeOf = judgeOf(edge.snapshot);
+    const { snapshot } = edge;
+    const causeOf = (record: SessionRecord) => removedFrom(snapshot, record);
     const lost = [...edge.sessions].filter((record) => record.session.cause === null && causeOf(record) !== null);
     this.spread?.cancel();
     this.spread = new Spread(edge, lost, edge.snapshot.config.drain.spread, (record) => {

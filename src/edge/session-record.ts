@@ -8,6 +8,7 @@ import type { Session, SessionOwner } from '../session/session.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Edge } from './edge.ts';
 import type { Seat } from './gates.ts';
+import type { Holdings } from './holdings.ts';
 import type { Route } from './snapshot.ts';
 
 /** The fields of `session.open`, in the order they are logged. */
@@ -32,7 +33,8 @@ export interface SessionRecordOptions {
   readonly route: Route;
   readonly target: Target;
   readonly facts: SessionFacts;
-  readonly seat: Seat;
+  /** What its handshake took; the session gives it back. */
+  readonly holdings: Holdings;
 }
 
 export class SessionRecord implements SessionOwner {
@@ -42,9 +44,9 @@ export class SessionRecord implements SessionOwner {
   readonly target: Target;
   readonly facts: SessionFacts;
   readonly startedAt: number;
-  readonly seat: Seat;
   readonly metrics: RouteMetrics;
   private readonly edge: Edge;
+  private readonly holdings: Holdings;
   /** Direction and config key of the limits that were hit: a line in the log for the first time only. */
   private hits: Set<string> | null = null;
 
@@ -53,19 +55,42 @@ export class SessionRecord implements SessionOwner {
     this.route = options.route;
     this.target = options.target;
     this.facts = options.facts;
-    this.seat = options.seat;
+    this.holdings = options.holdings;
     this.startedAt = this.edge.clock.now();
     this.metrics = this.edge.metrics.route(this.facts.route);
-    this.metrics.sessionBegan();
-    const level = this.edge.snapshot.config.log.session_open;
-    if (this.edge.log.enabled(level)) this.edge.log.event(level, 'session.open', { ...this.facts });
+  }
+
+  get seat(): Seat {
+    return this.holdings.seat;
+  }
+
+  /** Our 101 is on its way: relay. `first` comes before; what goes wrong from here on is the end of a session. */
+  begin(clientBytes: Buffer | null, backendBytes: Buffer | null, first: () => void): void {
+    const { edge, session, facts } = this;
+    try {
+      this.metrics.sessionBegan();
+      first();
+      edge.gates.opened(this.seat);
+      const level = edge.snapshot.config.log.session_open;
+      if (edge.log.enabled(level)) edge.log.event(level, 'session.open', { ...facts });
+      session.start(clientBytes, backendBytes);
+    } catch (error) {
+      session.fail(error);
+    }
   }
 
   onSessionEnd(session: Session): void {
+    try {
+      this.holdings.release();
+      this.tellEnd(session);
+    } finally {
+      this.edge.removeSession(this);
+    }
+  }
+
+  private tellEnd(session: Session): void {
     const { edge } = this;
     const now = edge.clock.now();
-    edge.gates.leave(this.seat, now);
-    this.target.release();
     this.metrics.sessionEnded(
       byOf(session),
       session.cause ?? 'internal_error',
@@ -75,7 +100,6 @@ export class SessionRecord implements SessionOwner {
     this.metrics.profile.recordSession(now - this.startedAt);
     if (session.limit !== null) this.metrics.limitEnds.add(session.limit);
     edge.log.eventOf('info', 'session.end', () => ({ ...this.facts, ...this.endOf(session) }));
-    edge.removeSession(this);
   }
 
   onLimitHit(peer: Peer, limit: string, value: number): void {

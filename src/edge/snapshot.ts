@@ -3,6 +3,7 @@
 
 import type { Config, RouteConfig } from '../config/schema.ts';
 import type { SessionPolicy } from '../session/policy.ts';
+import type { Target } from '../upstream/target.ts';
 import { Upstream } from '../upstream/upstream.ts';
 import { TrustedProxies } from './client-address.ts';
 import { Router } from './router.ts';
@@ -24,6 +25,8 @@ export interface Snapshot {
   readonly router: Router;
   readonly routes: ReadonlyMap<string, Route>;
   readonly upstreams: ReadonlyMap<string, Upstream>;
+  /** Of every upstream: a session keeps its target when its route goes to another one. */
+  readonly targets: ReadonlySet<Target>;
   readonly trusted: TrustedProxies;
 }
 
@@ -48,5 +51,6 @@ export function buildSnapshot(config: Config, previous: Snapshot | null = null):
     const made = known === undefined ? { ...settings, sessions: 0, draining: false } : Object.assign(known, settings);
     routes.set(route.name, made);
   }
-  return { config, router, routes, upstreams, trusted };
+  const targets = new Set([...upstreams.values()].flatMap((upstream) => upstream.targets));
+  return { config, router, routes, upstreams, targets, trusted };
 }

@@ -107,7 +107,11 @@ export const REFUSALS = {
     retryAfter: true,
   },
   overload: { status: 503, text: 'limits.max_buffered_total is exceeded.', retryAfter: true },
-  draining: { status: 503, text: 'framegate or the route is draining.', retryAfter: true },
+  draining: {
+    status: 503,
+    text: 'framegate, the route or the target is draining, or a reload has taken one away.',
+    retryAfter: true,
+  },
   no_target: { status: 503, text: 'No target of the upstream is up and has room.', retryAfter: true },
   no_local_port: { status: 503, text: 'No free local port towards the backend.', retryAfter: true },
   no_descriptor: { status: 503, text: 'No file descriptor left.', retryAfter: true },

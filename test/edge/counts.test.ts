@@ -1,83 +1,8 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { loadObject } from '../../src/config/load.ts';
-import { Edge } from '../../src/edge/edge.ts';
 import { buildSnapshot } from '../../src/edge/snapshot.ts';
-import { TimerWheel } from '../../src/limits/timer-wheel.ts';
-import { Carrier } from '../../src/net/carrier.ts';
-import { Dialer } from '../../src/net/dial.ts';
-import { Resolver } from '../../src/net/resolve.ts';
-import { Log } from '../../src/observe/log.ts';
-import type { Tally } from '../../src/observe/metrics.ts';
-import type { ConfigInput } from '../../src/proxy.ts';
-import { arrivalOf } from '../support/arrival.ts';
-import { FakeClock } from '../support/fake-clock.ts';
-import { LogTap } from '../support/log-tap.ts';
-import { MemoryTransport } from '../support/memory-transport.ts';
 import { closeFrame, text, upgradeRequest } from '../support/wire.ts';
-
-const SWITCHED = 'HTTP/1.1 101 Switching Protocols';
-const NOTHING = Buffer.alloc(0);
-
-/** An edge without sockets: clients in memory, the built-in echo behind it. */
-class Rig {
-  readonly clock = new FakeClock();
-  readonly wheel = new TimerWheel(this.clock, 1);
-  readonly tap = new LogTap();
-  readonly edge: Edge;
-
-  constructor(config: Partial<ConfigInput> = {}, sessionsMax = 100) {
-    const { clock, wheel, tap } = this;
-    const routes = [{ name: 'echo', match: { path: '/echo' }, upstream: 'builtin:echo' }];
-    const loaded = loadObject({ listeners: [{ name: 'in' }], routes, ...config }, { baseDir: '.' }).config;
-    const snapshot = buildSnapshot(loaded);
-    const log = new Log({ level: 'debug', format: 'json', clock, destination: tap });
-    const dialer = new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier: new Carrier('stream') });
-    this.edge = new Edge({ clock, wheel, log, dialer, snapshot, sessionsMax });
-  }
-
-  connect(request: Buffer = upgradeRequest({ path: '/echo' })): MemoryTransport {
-    const client = new MemoryTransport({ name: 'client', stable: true });
-    this.edge.accept(client, arrivalOf(this.edge.snapshot.config, 1));
-    if (request.length > 0) client.send(request);
-    client.pump();
-    return client;
-  }
-
-  /** The status line that the client was answered, now or in one of the next turns. */
-  async answer(client: MemoryTransport): Promise<string> {
-    await this.until(() => client.receivedBytes > 0);
-    return client.received.toString('latin1').split('\r\n')[0] ?? '';
-  }
-
-  async open(): Promise<MemoryTransport> {
-    const client = this.connect();
-    expect(await this.answer(client)).toBe(SWITCHED);
-    return client;
-  }
-
-  /** The built-in echo answers in a later turn. */
-  async until(isSo: () => boolean): Promise<void> {
-    for (let turn = 0; turn < 100 && !isSo(); turn += 1) await nextTurn();
-    expect(isSo()).toBe(true);
-  }
-
-  pass(ms: number): void {
-    this.clock.advance(ms);
-    this.wheel.advance();
-  }
-
-  get listener(): unknown[] {
-    const { connectionsAccepted, connectionsOpen, rejected } = this.edge.metrics.listener('in');
-    return [connectionsAccepted, connectionsOpen, Object.fromEntries(rejected.entries())];
-  }
-
-  /** Results of handshakes: with a route, and without one. */
-  get handshakes(): unknown[] {
-    const counts = (tally: Tally) => Object.fromEntries(tally.entries());
-    return [counts(this.edge.metrics.route('echo').handshakes), counts(this.edge.metrics.unrouted.handshakes)];
-  }
-}
+import { NOTHING, Rig, SWITCHED } from './rig.ts';
 
 describe('handshakes', () => {
   test('one that opens: ok on its route, with its dial and how long it took', async () => {

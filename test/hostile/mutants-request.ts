@@ -16,6 +16,7 @@ const earlyBytes = inFile('src/edge/early-bytes.ts');
 const extensions = inFile('src/protocol/extensions.ts');
 const fieldNames = inFile('src/protocol/field-names.ts');
 const forward = inFile('src/protocol/forward.ts');
+const handshakeFile = inFile('src/edge/handshake.ts');
 const headParser = inFile('src/protocol/head-parser.ts');
 const host = inFile('src/protocol/host.ts');
 const httpHead = inFile('src/protocol/http-head.ts');
@@ -117,11 +118,17 @@ const syntax: readonly Mutant[] = [
   connection(
     'H22',
     'if (step === HeadStep.NeedData) return;',
-    'if (step === HeadStep.NeedData) {\n      const { timeouts } = this.edge.snapshot.config;\n' +
-      '      this.edge.wheel.schedule(this, this.edge.clock.now() + timeouts.handshake);\n      return;\n    }',
+    'if (step === HeadStep.NeedData) {\n      const { edge } = this;\n' +
+      '      edge.wheel.schedule(this, edge.clock.now() + edge.snapshot.config.timeouts.handshake);\n' +
+      '      return;\n    }',
     'counted from accept, not from the last byte',
   ),
-  connection('H22', 'if (parser.bytesSeen > 0) {', 'if (parser.bytesSeen >= 0) {', 'no answer when no byte came'),
+  connection(
+    'H22',
+    'if (parser !== null) {\n      this.report',
+    "if (parser === null) {\n      this.refuse('handshake_timeout');\n    } else {\n      this.report",
+    'no answer when no byte came',
+  ),
   headParser(
     'H23',
     'const members = this.valueClass;\n    let i = from;',
@@ -171,13 +178,13 @@ const handshake: readonly Mutant[] = [
   upgrade('U8', 'more.length > 0 || ', '', 'twice'),
   upgrade('U9', "valuesOf(fields, 'expect').length > 0", "valuesOf(fields, 'expect').length > 1"),
   connection('U10', 'early.append(rest, 0, rest.length);', 'early.append(rest, 0, 0);'),
-  connection('U11', "return this.state.kind === 'opening' ? this.state.early.size : 0;", 'return 0;'),
+  connection('U11', "return this.state.kind === 'opening' ? this.state.handshake.early.size : 0;", 'return 0;'),
   connection('U11', '    transport.end();\n', ''),
-  connection('U12', 'record.session.start(state.early.take(), answer.leftover);', 'record.session.start(null, null);'),
+  connection('U12', 'record.begin(early, leftover,', 'record.begin(null, null,'),
   connection('U13', 'if (early.isFull || this.edge.buffers.isOver)', 'if (this.edge.buffers.isOver)'),
-  connection('U13', 'edge.clock.now() + timeouts.open)', 'edge.clock.now() + timeouts.open + timeouts.upgrade)'),
-  connection('U13', 'connectMs: timeouts.connect', 'connectMs: timeouts.open'),
-  connection('U13', 'upgradeMs: timeouts.upgrade', 'upgradeMs: timeouts.open + 1'),
+  handshakeFile('U13', 'route.config.timeouts.open;', 'route.config.timeouts.open + 60_000;'),
+  handshakeFile('U13', 'connectMs: timeouts.connect', 'connectMs: timeouts.open'),
+  handshakeFile('U13', 'upgradeMs: timeouts.upgrade', 'upgradeMs: timeouts.open + 1'),
   earlyBytes('U13', 'return this.size >= this.bytesMax;', 'return this.size >= 2 * this.bytesMax;'),
   upgrade('U14', 'const PROTOCOLS_MAX = 32;', 'const PROTOCOLS_MAX = 33;'),
   upgrade('U14', 'const PROTOCOLS_MAX = 32;', 'const PROTOCOLS_MAX = 31;', '32 are legal'),
@@ -197,7 +204,7 @@ const handshake: readonly Mutant[] = [
   extensions('U15', '    if (!scanner.atEnd) return null;\n', ''),
   extensions('U15', 'text: scanner.text.slice(start, end), name,', 'text: name, name,', 'verbatim'),
   upgrade('U15', '.filter((offer) => offer.name === PERMESSAGE_DEFLATE)', '', 'only permessage-deflate'),
-  connection('U15', "compression === 'passthrough' ? request.deflateOffers : []", 'request.deflateOffers'),
+  handshakeFile('U15', "compression === 'passthrough' ? request.deflateOffers : []", 'request.deflateOffers'),
   upgrade('U16', "if (connection.some(isKnownEndToEnd)) return 'connection_option';\n", '\n'),
   fieldNames('U16', "  'cookie',\n", ''),
   fieldNames('U16', ' || lower.startsWith(HANDSHAKE_PREFIX)', '', 'all fields of the handshake'),

@@ -129,7 +129,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'B13',
     file: 'src/edge/exchange.ts',
-    search: 'options.wheel.schedule(this.alarm, options.deadline);',
+    search: 'wheel.schedule(this.alarm, deadline);',
     replace: '',
   },
   {
@@ -410,7 +410,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'F28',
-    file: 'src/edge/connection.ts',
+    file: 'src/edge/handshake.ts',
     search: "extensions: compression === 'passthrough' ? request.deflateOffers : [],",
     replace: 'extensions: request.deflateOffers,',
   },
@@ -653,8 +653,8 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'E11',
-    file: 'src/edge/connection.ts',
-    search: 'state.abort.abort();',
+    file: 'src/edge/handshake.ts',
+    search: 'this.abort.abort();',
     replace: '',
   },
   {
@@ -673,8 +673,8 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'E13',
     file: 'src/edge/reload.ts',
-    search: '    this.endLost();\n    // Handshakes',
-    replace: '    // Handshakes',
+    search: '    this.endLost();\n    onApplied',
+    replace: '    onApplied',
     why: 'what is gone stays',
   },
   {

@@ -1,6 +1,7 @@
 // For each row of the README the smallest edit of the source that removes its rule. `npm run mutants` applies each
 // alone and expects the tests of its row to fail: a rule that can be removed unseen is not tested.
 
+import { ADMISSION_MUTANTS } from './mutants-admission.ts';
 import { OPERATIONS_MUTANTS } from './mutants-operations.ts';
 import { REQUEST_MUTANTS } from './mutants-request.ts';
 import { SESSION_MUTANTS } from './mutants-session.ts';
@@ -16,4 +17,9 @@ export interface Mutant {
   readonly why?: string;
 }
 
-export const MUTANTS: readonly Mutant[] = [...REQUEST_MUTANTS, ...SESSION_MUTANTS, ...OPERATIONS_MUTANTS];
+export const MUTANTS: readonly Mutant[] = [
+  ...REQUEST_MUTANTS,
+  ...SESSION_MUTANTS,
+  ...OPERATIONS_MUTANTS,
+  ...ADMISSION_MUTANTS,
+];

@@ -15,6 +15,8 @@ export interface MemoryTransportOptions {
    * overwritten right after each call of the reader.
    */
   readonly stable: boolean;
+  /** The peer's address; none, as of a unix socket, when absent. */
+  readonly address?: string;
   /** Told of each thing done to this transport, in order. */
   readonly journal?: (name: string, what: 'write' | 'fin' | 'destroy', bytes: Buffer) => void;
   /** Share one between all transports of a test, as all sockets of a process do. */
@@ -31,7 +33,7 @@ export class MemoryTransport implements Transport {
   readonly name: string;
   readonly stable: boolean;
   readonly headroom: number;
-  readonly remoteAddress = '';
+  readonly remoteAddress: string;
   readonly remotePort = 0;
   reader: TransportReader = NOBODY;
   paused = false;
@@ -61,6 +63,7 @@ export class MemoryTransport implements Transport {
 
   constructor(options: MemoryTransportOptions) {
     this.name = options.name;
+    this.remoteAddress = options.address ?? '';
     this.stable = options.stable;
     this.headroom = options.stable ? 0 : HEADROOM;
     this.journal = options.journal ?? (() => {});

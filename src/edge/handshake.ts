@@ -1,0 +1,137 @@
+// One admitted handshake until it is a session: what was decided about it, what it holds, the way to its backend. It
+// gives back what it holds when it is left; it answers nobody.
+
+import { Abort } from '../net/abort.ts';
+import type { Transport } from '../net/transport.ts';
+import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
+import { Session } from '../session/session.ts';
+import { EarlyBytes } from './early-bytes.ts';
+import type { Edge } from './edge.ts';
+import type { Seat } from './gates.ts';
+import { Holdings } from './holdings.ts';
+import type { EdgeListener } from './live-listener.ts';
+import { type Opened, type OpeningOutcome, type OpeningProgress, openBackend } from './opening.ts';
+import type { RefusalReport } from './refusal-report.ts';
+import { SessionRecord } from './session-record.ts';
+import type { Route } from './snapshot.ts';
+
+/** A request that passed every check, and what was decided about it. */
+export interface Admitted {
+  readonly request: UpgradeRequest;
+  readonly route: Route;
+  /** Path after the rewrite, and query. */
+  readonly path: string;
+  readonly protocols: readonly string[];
+}
+
+export interface HandshakeOptions {
+  readonly edge: Edge;
+  readonly listener: EdgeListener;
+  readonly client: Transport;
+  readonly report: RefusalReport;
+  readonly admitted: Admitted;
+  readonly seat: Seat;
+}
+
+export class Handshake {
+  readonly admitted: Admitted;
+  /** What the client has sent behind its head. */
+  readonly early: EarlyBytes;
+  readonly holdings: Holdings;
+  /** When its head was complete: `timeouts.open` counts from there. */
+  readonly headAt: number;
+  /** Our 101 may have gone out: nothing else can be answered any more. */
+  isSwitched = false;
+  private readonly edge: Edge;
+  private readonly listener: EdgeListener;
+  private readonly client: Transport;
+  private readonly report: RefusalReport;
+  private readonly abort = new Abort();
+
+  constructor(options: HandshakeOptions) {
+    const { edge, admitted } = options;
+    this.edge = edge;
+    this.listener = options.listener;
+    this.client = options.client;
+    this.report = options.report;
+    this.admitted = admitted;
+    this.headAt = edge.clock.now();
+    this.holdings = new Holdings(edge, options.seat);
+    this.early = new EarlyBytes(admitted.route.config.limits.max_early_bytes, edge.buffers);
+  }
+
+  /** When it must be a session, by the config in force. */
+  get deadline(): number {
+    return this.headAt + this.admitted.route.config.timeouts.open;
+  }
+
+  /** The backend of one of its targets. Rejects with faults of our own only; `leave` makes it give up. */
+  open(): Promise<OpeningOutcome> {
+    const { edge, admitted, report } = this;
+    const { request, route } = admitted;
+    const { timeouts, compression } = route.config;
+    const progress: OpeningProgress = { target: null, tries: 0 };
+    report.progress = progress;
+    return openBackend({
+      clock: edge.clock,
+      wheel: edge.wheel,
+      dialer: edge.dialer,
+      log: edge.log,
+      metrics: edge.metrics,
+      route,
+      holdings: this.holdings,
+      forward: {
+        request,
+        protocols: admitted.protocols,
+        extensions: compression === 'passthrough' ? request.deflateOffers : [],
+        clientAddress: report.client,
+        peerAddress: this.client.remoteAddress,
+        peerTrusted: report.peerTrusted,
+        secure: false,
+        listenerPort: this.listener.port,
+        requestId: report.requestId,
+        instanceId: edge.instanceId,
+        key: request.key,
+      },
+      path: admitted.path,
+      connectMs: timeouts.connect,
+      upgradeMs: timeouts.upgrade,
+      signal: this.abort,
+      progress,
+    });
+  }
+
+  /** The session that it becomes, which has counted nothing and taken over nothing yet. */
+  makeSession(opened: Opened): SessionRecord {
+    const { edge, admitted, holdings } = this;
+    const { route } = admitted;
+    const facts = this.report.sessionFacts(opened);
+    const record = new SessionRecord({ edge, route, target: opened.target, facts, holdings });
+    record.session = new Session({
+      clock: edge.clock,
+      wheel: edge.wheel,
+      policy: route.policy,
+      owner: record,
+      client: this.client,
+      backend: opened.transport,
+      deflate: opened.answer.deflate,
+      metrics: record.metrics,
+    });
+    return record;
+  }
+
+  /** Another config is in force. What else it says reaches the session as it begins. */
+  retune(): void {
+    this.early.bytesMax = this.admitted.route.config.limits.max_early_bytes;
+  }
+
+  /** It becomes nothing: stop what is under way and give everything back. */
+  leave(): void {
+    try {
+      this.early.take();
+      this.abort.abort();
+    } finally {
+      this.holdings.release();
+    }
+  }
+}
