@@ -173,12 +173,14 @@ export function nameText() {
 /** RFC 9110 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 
-export function tokenText() {
-  return parsedText((text) =>
-    TOKEN.test(text)
+/** A subprotocol, or with a "*" at its end the beginning of some. */
+export function subprotocolText() {
+  return parsedText((text) => {
+    if (text === '*') return { problem: 'every name begins with nothing: leave the list out, or write any' };
+    return TOKEN.test(text)
       ? { value: text }
-      : { problem: `"${printable(text)}" is no subprotocol name (a token, RFC 6455 11.3.4)` },
-  );
+      : { problem: `"${printable(text)}" is no subprotocol name (a token, RFC 6455 11.3.4)` };
+  });
 }
 
 /** Keys of maps whose keys are names. */

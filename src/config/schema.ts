@@ -8,7 +8,17 @@ import { closeCodes } from './close-code-keys.ts';
 import { limitOverrides, limits, timeoutOverrides, timeouts } from './limit-keys.ts';
 import { listenerPaths, match } from './path-keys.ts';
 import { admin, drain, healthPath } from './process-keys.ts';
-import { choice, choiceOff, count, countOr, documented, MAP_KEY, nameText, parsedText, tokenText } from './scalars.ts';
+import {
+  choice,
+  choiceOff,
+  count,
+  countOr,
+  documented,
+  MAP_KEY,
+  nameText,
+  parsedText,
+  subprotocolText,
+} from './scalars.ts';
 import { z } from './zod.ts';
 
 /** What a session's backend is reached by. `base` goes before the request's path and never ends in a slash. */
@@ -248,10 +258,11 @@ const route = z.strictObject({
     ['passthrough'],
   ).prefault('passthrough'),
   subprotocols: documented(
-    z.union([z.literal('any'), z.array(tokenText())], {
+    z.union([z.literal('any'), z.array(subprotocolText())], {
       error: (issue) => (Array.isArray(issue.input) ? undefined : SUBPROTOCOLS_PROBLEM),
     }),
-    'Subprotocols that clients may offer; others are removed, and 400 when some were offered and none is left.',
+    'Subprotocols that clients may offer, with a "*" at the end all that begin so; others are removed, and 400 when ' +
+      'some were offered and none is left.',
     { type: 'any, list of names' },
   ).prefault('any'),
 });

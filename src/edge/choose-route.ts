@@ -10,7 +10,7 @@ import type { Route, Snapshot } from './snapshot.ts';
 
 export interface RouteRefusal {
   readonly slug: RefusalSlug;
-  readonly cause?: string;
+  readonly cause?: string | undefined;
 }
 
 export interface RouteChoice {

@@ -4,10 +4,12 @@
 import { TimerEntry } from '../limits/timer-wheel.ts';
 import type { Transport, TransportReader } from '../net/transport.ts';
 import { namesInstance } from '../protocol/forward.ts';
+import { hintOfBytes, hintOfHead } from '../protocol/hints.ts';
 import { HeadStep, type RequestHead, RequestHeadParser } from '../protocol/http-head.ts';
 import { valuesOf } from '../protocol/lists.ts';
 import { buildRelayedRefusal } from '../protocol/refusal-body.ts';
 import { buildRefusal, REFUSALS, type RefusalSlug } from '../protocol/refusals.ts';
+import { allowedProtocols } from '../protocol/subprotocols.ts';
 import { judgeUpgradeRequest } from '../protocol/upgrade-request.ts';
 import { buildClientSwitch } from '../protocol/upgrade-response.ts';
 import { chooseRoute, type RouteRefusal } from './choose-route.ts';
@@ -204,7 +206,7 @@ export class Connection extends TimerEntry implements TransportReader {
     if (step === HeadStep.NeedData) return;
     if (step === HeadStep.Violation || parser.head === null) {
       this.report.noteHead(parser, this.isPeerTrusted());
-      this.refuse(parser.violation ?? 'request_line');
+      this.refuse(parser.violation ?? 'request_line', hintOfBytes(parser, bytes, start, end));
       return;
     }
     const head = this.listener.live.read(parser.head);
@@ -231,15 +233,17 @@ export class Connection extends TimerEntry implements TransportReader {
     report.noteHead(head, this.isPeerTrusted());
     report.client = snapshot.trusted.clientOf(transport.remoteAddress, valuesOf(head.fields, 'x-forwarded-for'));
     const verdict = judgeUpgradeRequest(head);
-    if (!verdict.ok) return { slug: verdict.slug };
+    if (!verdict.ok) return { slug: verdict.slug, cause: hintOfHead(verdict.slug, head) };
     const { request } = verdict;
     report.noteRequest(request);
+    report.notePeer(head.fields);
     if (namesInstance(head, edge.instanceId)) return { slug: 'loop' };
     const { route, path, refusal } = chooseRoute(snapshot, listener.live.config.name, request);
     if (route !== null) report.noteRoute(route);
     if (route === null || refusal !== null) return refusal ?? { slug: 'no_route' };
     const protocols = allowedProtocols(request.protocols, route.config.subprotocols);
-    if (protocols.length === 0 && request.protocols.length > 0) return { slug: 'subprotocol' };
+    if (protocols.length === 0 && request.protocols.length > 0) return { slug: 'subprotocol', cause: 'none is listed' };
+    report.noteProtocols(request.protocols, protocols);
     return { request, route, path, protocols };
   }
 
@@ -364,11 +368,6 @@ export class Connection extends TimerEntry implements TransportReader {
 
 const NOTHING = Buffer.alloc(0);
 const OVERLOAD: Barred = { slug: 'overload', limit: 'max_buffered_total' };
-
-/** The offered subprotocols that the route lists, in the order of the offer. */
-function allowedProtocols(offered: readonly string[], allowed: 'any' | readonly string[]): readonly string[] {
-  return allowed === 'any' ? offered : offered.filter((protocol) => allowed.includes(protocol));
-}
 
 function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -12,6 +12,7 @@ import { BufferWatch } from './buffer-watch.ts';
 import { Connection } from './connection.ts';
 import { type Barred, Gates, type GatesOptions, type Seat } from './gates.ts';
 import type { EdgeListener } from './live-listener.ts';
+import { PeerNotices } from './peer-notices.ts';
 import type { SessionRecord } from './session-record.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -53,6 +54,7 @@ export class Edge {
   sessionsMax: number;
   readonly gates: Gates;
   readonly buffers: BufferWatch;
+  readonly notices: PeerNotices;
   private turnedAway = 0;
   private sessionsStarted = 0;
   private requestsStarted = 0;
@@ -65,6 +67,7 @@ export class Edge {
     this.dialer = options.dialer;
     this.snapshot = options.snapshot;
     this.sessionsMax = options.sessionsMax;
+    this.notices = new PeerNotices(this.log);
     this.gates = new Gates({ ...this.gateSettings(), counts: this.metrics.process });
     this.buffers = new BufferWatch({
       wheel: this.wheel,

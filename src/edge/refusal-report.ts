@@ -3,7 +3,9 @@
 
 import type { RouteMetrics } from '../observe/metrics.ts';
 import type { FieldName } from '../protocol/field-names.ts';
-import type { RequestHead } from '../protocol/http-head.ts';
+import type { HeadField, RequestHead } from '../protocol/http-head.ts';
+import { isClientsFault } from '../protocol/refusals.ts';
+import { entryFor } from '../protocol/subprotocols.ts';
 import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
 import type { Edge } from './edge.ts';
 import { loggedPath, withoutUserinfo } from './logged-path.ts';
@@ -76,8 +78,27 @@ export class RefusalReport {
     this.query = request.query;
   }
 
+  /** What of a request stays here goes into the log once for each peer. */
+  notePeer(fields: readonly HeadField[]): void {
+    const { listener, peer, peerTrusted, requestId } = this;
+    this.edge.notices.note({ fields, listener, peer, peerTrusted, requestId });
+  }
+
   noteRoute(route: Route): void {
     this.route = route;
+  }
+
+  /** What a route takes out of an offer: told by the entries of its list and by numbers, since clients offer tokens. */
+  noteProtocols(offered: readonly string[], kept: readonly string[]): void {
+    const list = this.route?.config.subprotocols ?? 'any';
+    if (kept.length === offered.length || !this.edge.log.enabled('debug')) return;
+    this.edge.log.event('debug', 'subprotocols.removed', {
+      route: this.route?.config.name,
+      client: this.client,
+      removed: offered.length - kept.length,
+      kept: kept.map((name) => entryFor(name, list)),
+      request_id: this.requestId,
+    });
   }
 
   /** Where this handshake is counted. */
@@ -103,10 +124,10 @@ export class RefusalReport {
     this.metrics.profile.recordHandshake(connectMs, upgradeMs, this.openMs);
   }
 
-  /** The line of a refused handshake: 4xx are the client's doing, 5xx want a look. */
+  /** The line of a refused handshake: what is the client's doing is for information, the rest wants a look. */
   write(refused: Refused): void {
     const { log, clock } = this.edge;
-    const level = refused.status >= 500 ? 'warn' : 'info';
+    const level = refused.status >= 500 && !isClientsFault(refused.error) ? 'warn' : 'info';
     if (!log.enabled(level)) return;
     log.event(level, 'handshake.refused', {
       status: refused.status,
@@ -129,8 +150,7 @@ export class RefusalReport {
   /** What the lines of the session say that this handshake became. */
   sessionFacts(opened: Opened): SessionFacts {
     const { protocol } = opened.answer;
-    const listed = this.route?.config.subprotocols;
-    const isListed = protocol !== null && listed !== undefined && listed !== 'any' && listed.includes(protocol);
+    const list = this.route?.config.subprotocols ?? 'any';
     return {
       session: this.edge.nextSessionId(),
       listener: this.listener,
@@ -142,7 +162,7 @@ export class RefusalReport {
       path: this.shownPath() ?? '',
       request_id: this.requestId,
       // Clients put tokens into this field, so only names that the config knows are shown.
-      subprotocol: protocol === null ? undefined : isListed ? protocol : 'unlisted',
+      subprotocol: protocol === null ? undefined : (entryFor(protocol, list) ?? 'unlisted'),
       connect_ms: Math.round(opened.connectMs),
       upgrade_ms: Math.round(opened.upgradeMs),
     };

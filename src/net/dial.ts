@@ -120,9 +120,40 @@ export class Dialer {
     }
     const host = bareHost(endpoint.host);
     // An address needs no look-up, nor the promises around one.
-    const found = isIP(host) !== 0 ? [host] : await this.lookUp(host, deadline, options.signal);
-    const addresses = sameFamily(found, options.localAddress, host);
-    return this.tryInTurn(addresses, host, endpoint, deadline, options);
+    if (isIP(host) !== 0) {
+      return this.tryInTurn(sameFamily([host], options.localAddress, host), host, endpoint, deadline, options);
+    }
+    const found = await this.lookUp(host, this.resolver.resolve(host), deadline, options.signal);
+    try {
+      const addresses = sameFamily(found, options.localAddress, host);
+      return await this.tryInTurn(addresses, host, endpoint, deadline, options);
+    } catch (error) {
+      const moved = await this.addressesSince(found, host, error, deadline, options);
+      if (moved.length === 0) throw error;
+      return this.tryInTurn(moved, host, endpoint, deadline, options);
+    }
+  }
+
+  /** The backend may have moved since `found` was looked up: addresses that the name has now and had not. */
+  private async addressesSince(
+    found: readonly string[],
+    host: string,
+    error: unknown,
+    deadline: number,
+    options: DialOptions,
+  ): Promise<readonly string[]> {
+    const isTheirs =
+      error instanceof DialError && (error.code === 'backend_unreachable' || error.code === 'backend_timeout');
+    const renewed = isTheirs ? this.resolver.renew(host, found) : null;
+    if (renewed === null) return [];
+    try {
+      const now = await this.lookUp(host, renewed, deadline, options.signal);
+      const moved = now.filter((address) => !found.includes(address));
+      return moved.length === 0 ? [] : sameFamily(moved, options.localAddress, host);
+    } catch {
+      // What was tried says more than that nothing else was found.
+      return [];
+    }
   }
 
   /** Each address gets an equal share of what is left, so that a silent first one cannot use it all up. */
@@ -209,9 +240,14 @@ export class Dialer {
     });
   }
 
-  private lookUp(host: string, deadline: number, signal: AbortLike): Promise<readonly string[]> {
+  private lookUp(
+    host: string,
+    addresses: Promise<readonly string[]>,
+    deadline: number,
+    signal: AbortLike,
+  ): Promise<readonly string[]> {
     return this.guard<readonly string[]>(deadline, signal, `look-up of ${host}`, (done, fail) => {
-      this.resolver.resolve(host).then(done, (error: Error) => {
+      addresses.then(done, (error: Error) => {
         fail(new DialError('backend_dns', codeOf(error), `look-up of ${host} failed`, { cause: error }));
       });
       // A look-up cannot be recalled; its answer serves the next dial.

@@ -7,6 +7,8 @@ import type { Clock } from '../limits/clock.ts';
 
 const ANSWER_KEPT_MS = 5_000;
 const FAILURE_KEPT_MS = 1_000;
+/** The least age of an answer that is not trusted any more because all its addresses refuse. */
+const RENEW_AFTER_MS = 1_000;
 /** Names remembered at once. Names come from the config; the bound is for those that a later source may add. */
 const NAMES_MAX = 1_024;
 
@@ -18,6 +20,9 @@ interface Answer {
   readonly addresses: Promise<readonly string[]>;
   /** Infinity while the look-up runs. */
   freshUntil: number;
+  /** What came, and when; null and 0 until then, and after a failure. */
+  found: readonly string[] | null;
+  foundAt: number;
 }
 
 export class Resolver {
@@ -39,15 +44,35 @@ export class Resolver {
     return this.ask(host);
   }
 
+  /**
+   * None of `refused`, which `resolve` gave, takes a connection: what the system says now. Null when it said that just
+   * before, so that a backend that is down costs a look-up a second and no more.
+   */
+  renew(host: string, refused: readonly string[]): Promise<readonly string[]> | null {
+    if (isIP(host) !== 0) return null;
+    const known = this.answers.get(host);
+    // Somebody else has asked since.
+    if (known !== undefined && known.found !== refused) return known.addresses;
+    if (known !== undefined && this.clock.now() - known.foundAt < RENEW_AFTER_MS) return null;
+    return this.ask(host);
+  }
+
   private ask(host: string): Promise<readonly string[]> {
-    const answer: Answer = { addresses: this.lookUp(host), freshUntil: Number.POSITIVE_INFINITY };
+    const answer: Answer = {
+      addresses: this.lookUp(host),
+      freshUntil: Number.POSITIVE_INFINITY,
+      found: null,
+      foundAt: 0,
+    };
     // Deleted first, so that the map's order is the order of asking.
     this.answers.delete(host);
     this.evict();
     this.answers.set(host, answer);
     answer.addresses.then(
-      () => {
-        answer.freshUntil = this.clock.now() + ANSWER_KEPT_MS;
+      (found) => {
+        answer.found = found;
+        answer.foundAt = this.clock.now();
+        answer.freshUntil = answer.foundAt + ANSWER_KEPT_MS;
       },
       () => {
         answer.freshUntil = this.clock.now() + FAILURE_KEPT_MS;

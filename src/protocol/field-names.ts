@@ -153,6 +153,7 @@ const CLAIM_PREFIXES = [
 ] as const;
 
 const HANDSHAKE_PREFIX = 'sec-websocket-';
+const SAFE_NAME = /^[a-z0-9-]+$/;
 
 /** What may be read or set: other names do not compile. */
 export type FieldName = (typeof HOP_BY_HOP)[number] | (typeof REQUEST)[number] | (typeof RESPONSE)[number];
@@ -168,6 +169,16 @@ export function isHopByHop(lower: string): boolean {
 /** Only a proxy may claim this of a client: believed from trusted ones, removed from all other requests. */
 export function isProxyClaim(lower: string): boolean {
   return claims.has(lower) || CLAIM_PREFIXES.some((prefix) => lower.startsWith(prefix));
+}
+
+/** The same for what a backend gets from us in any case: the client's own is put in its place. */
+export function isReplacedClaim(lower: string): boolean {
+  return lower === 'x-real-ip' || lower === 'x-request-id';
+}
+
+/** Backends that map names to variables make `_` and `.` the same as `-`: a second spelling of our own fields. */
+export function isSafeName(lower: string): boolean {
+  return SAFE_NAME.test(lower);
 }
 
 /** RFC 9110 7.6.1: meant for whoever gets the message in the end, so no Connection may name it. */

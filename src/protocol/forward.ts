@@ -1,7 +1,7 @@
 // The request that a backend receives: built from parsed parts in a fixed order, never copied from the client's head.
 // It decides which fields pass; it trusts its options and asserts that they cannot break a line.
 
-import { isHopByHop, isProxyClaim } from './field-names.ts';
+import { isHopByHop, isProxyClaim, isSafeName } from './field-names.ts';
 import { FieldWriter } from './field-writer.ts';
 import type { HeadField, RequestHead } from './http-head.ts';
 import { valuesOf } from './lists.ts';
@@ -42,9 +42,6 @@ const OWN: ReadonlySet<string> = new Set([
   'x-request-id',
 ]);
 
-/** Backends that map names to variables make `_` and `.` the same as `-`: a second spelling of our own fields. */
-const SAFE_NAME = /^[a-z0-9-]+$/;
-
 export function buildBackendRequest(options: ForwardOptions): Buffer {
   const { request, peerTrusted } = options;
   const writer = new FieldWriter(`GET ${FieldWriter.visible(options.target)} HTTP/1.1`);
@@ -78,7 +75,7 @@ export function namesInstance(head: RequestHead, instanceId: string): boolean {
 
 function passes(field: HeadField, nominated: ReadonlySet<string>, peerTrusted: boolean): boolean {
   const { lower } = field;
-  if (OWN.has(lower) || isHopByHop(lower) || nominated.has(lower) || !SAFE_NAME.test(lower)) return false;
+  if (OWN.has(lower) || isHopByHop(lower) || nominated.has(lower) || !isSafeName(lower)) return false;
   return peerTrusted || !isProxyClaim(lower);
 }
 

@@ -13,6 +13,8 @@ interface RefusalRow {
   readonly fields?: readonly (readonly [name: string, value: string])[];
   /** The caller passes a Retry-After of its choice. */
   readonly retryAfter?: boolean;
+  /** A 5xx that says nothing of us or of a backend: nobody has to look at it. */
+  readonly clientsFault?: boolean;
 }
 
 export const REFUSALS = {
@@ -116,11 +118,18 @@ export const REFUSALS = {
   no_local_port: { status: 503, text: 'No free local port towards the backend.', retryAfter: true },
   no_descriptor: { status: 503, text: 'No file descriptor left.', retryAfter: true },
   backend_timeout: { status: 504, text: 'The backend was not connected, or did not answer, in time.' },
-  http_version: { status: 505, text: 'The HTTP version is not 1.1.', rule: 'RFC 9112 2.3' },
+  http_version: { status: 505, text: 'The HTTP version is not 1.1.', rule: 'RFC 9112 2.3', clientsFault: true },
   loop: { status: 508, text: 'The request passed this instance before.', rule: 'RFC 9110 7.6.3' },
 } as const satisfies Record<string, RefusalRow>;
 
 export type RefusalSlug = keyof typeof REFUSALS;
+
+/** Whether a refusal with this `error` is the doing of the client: all 4xx, and what says so. */
+export function isClientsFault(error: string): boolean {
+  if (!Object.hasOwn(REFUSALS, error)) return false;
+  const row: RefusalRow = REFUSALS[error as RefusalSlug]; // looked up right before
+  return row.status < 500 || row.clientsFault === true;
+}
 
 /**
  * The whole HTTP response of a refusal, after which the connection closes. `extra` are further fields with values of

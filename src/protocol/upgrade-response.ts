@@ -33,6 +33,9 @@ const HANDSHAKE_FIELDS: ReadonlySet<string> = new Set([
   'sec-websocket-extensions',
 ]);
 
+/** Of a cause that repeats what a backend sent. */
+const CAUSE_LENGTH_MAX = 200;
+
 /** RFC 6455 1.3. */
 const ACCEPT_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
@@ -47,7 +50,8 @@ export function judgeUpgradeResponse(head: ResponseHead, expected: ExpectedSwitc
   // RFC 9110 7.8: there is no upgrade in HTTP/1.0.
   if (head.version !== '1.1') return refuse('101 in HTTP/1.0');
   const upgrade = lowerElements(valuesOf(head.fields, 'upgrade'));
-  if (upgrade.length !== 1 || upgrade[0] !== 'websocket') return refuse('101 without Upgrade: websocket');
+  if (upgrade.length > 1) return refuse(severalUpgrades(valuesOf(head.fields, 'upgrade')));
+  if (upgrade[0] !== 'websocket') return refuse('101 without Upgrade: websocket');
   const connection = lowerElements(valuesOf(head.fields, 'connection'));
   if (!connection.includes('upgrade')) return refuse('101 without Connection: Upgrade');
   const [accept, ...moreAccepts] = valuesOf(head.fields, 'sec-websocket-accept');
@@ -67,6 +71,11 @@ export function judgeUpgradeResponse(head: ResponseHead, expected: ExpectedSwitc
     deflate: answer.text !== null,
     fields: endToEndFields(head.fields).filter((field) => !HANDSHAKE_FIELDS.has(field.lower)),
   };
+}
+
+/** Two servers one behind the other, both of which add the field, are found by what each of them says. */
+function severalUpgrades(values: readonly string[]): string {
+  return `101 with ${values.map((value) => `Upgrade: ${value}`).join(' and ')}`.slice(0, CAUSE_LENGTH_MAX);
 }
 
 /** The fields of a response that go on to the client, in order: no framing, nothing that belongs to one hop. */

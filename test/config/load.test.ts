@@ -321,6 +321,7 @@ describe('one problem each', () => {
       `routes: [{ subprotocols: [a b], ${ECHO} }]`,
       /^1:27 routes\[0\]\.subprotocols\[0\]: "a b" is no subprotocol name/,
     ],
+    [`routes: [{ subprotocols: ["*"], ${ECHO} }]`, /^1:27 routes\[0\]\.subprotocols\[0\]: every name begins with/],
     [`routes: [{ subprotocols: [a, a], ${ECHO} }]`, '1:30 routes[0].subprotocols[1]: stands in this list twice'],
     [
       'limits: { from_client: { max_message_size: 1KiB, max_frame_size: 1025B } }',

@@ -189,7 +189,8 @@ describe('a 101 that is not valid', () => {
   test.each([
     ['101 without Upgrade: websocket', /^Upgrade/, ''],
     ['101 without Upgrade: websocket', /^Upgrade/, 'Upgrade: h2c'],
-    ['101 without Upgrade: websocket', /^Upgrade/, 'Upgrade: websocket, h2c'],
+    ['101 with Upgrade: websocket, h2c', /^Upgrade/, 'Upgrade: websocket, h2c'],
+    ['101 with Upgrade: websocket and Upgrade: websocket', /^Upgrade/, 'Upgrade: websocket\r\nUpgrade: websocket'],
     ['101 without Upgrade: websocket', /^Upgrade/, 'Upgrade: websocketx'],
     ['101 without Connection: Upgrade', /^Connection/, ''],
     ['101 without Connection: Upgrade', /^Connection/, 'Connection: close'],

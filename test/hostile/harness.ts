@@ -214,7 +214,7 @@ export class Gate {
     const requestId = expectRefusal(await client.readResponse(), refusal);
     await expectEnd(client);
     const line = await this.refusalLine(requestId);
-    const level = Number(status) >= 500 ? 'warn' : 'info';
+    const level = Number(status) >= 500 && error !== 'http_version' ? 'warn' : 'info';
     expect(line).toMatchObject({ level, status: Number(status), error, listener: 'test' });
     return line;
   }

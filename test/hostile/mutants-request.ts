@@ -27,6 +27,7 @@ const pathFile = inFile('src/protocol/path.ts');
 const refusals = inFile('src/protocol/refusals.ts');
 const refusalReport = inFile('src/edge/refusal-report.ts');
 const router = inFile('src/edge/router.ts');
+const subprotocols = inFile('src/protocol/subprotocols.ts');
 const upgrade = inFile('src/protocol/upgrade-request.ts');
 const upstreamFile = inFile('src/upstream/upstream.ts');
 
@@ -210,6 +211,9 @@ const handshake: readonly Mutant[] = [
   fieldNames('U16', ' || lower.startsWith(HANDSHAKE_PREFIX)', '', 'all fields of the handshake'),
   fieldNames('U16', ' || isProxyClaim(lower);', ';', 'what is removed from strangers'),
   forward('U16', ' || nominated.has(lower)', ''),
+  subprotocols('U40', "entry.endsWith('*') && name.startsWith(entry.slice(0, -1))", 'false'),
+  subprotocols('U40', 'name.startsWith(entry.slice(0, -1))', 'name.includes(entry.slice(0, -1))'),
+  refusalReport('U40', 'kept: kept.map((name) => entryFor(name, list)),', 'kept,', 'not the credential'),
   connection(
     'U17',
     'state.discarded += end - start;',
@@ -276,7 +280,7 @@ const forwarded: readonly Mutant[] = [
     'return !isProxyClaim(lower);',
     'a trusted one may say so',
   ),
-  forward('X1', ' || !SAFE_NAME.test(lower)', '', 'with another dash'),
+  forward('X1', ' || !isSafeName(lower)', '', 'with another dash'),
   clientAddress('X1', '    if (!this.trusts(peer)) return client;\n', ''),
   refusalReport('X1', 'if (peerTrusted && requestId !== undefined', 'if (requestId !== undefined', 'the request id'),
   refusalReport('X2', '{1,128}$', '{1,129}$', 'the longest request id'),

@@ -27,7 +27,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'B3',
     file: 'src/protocol/upgrade-response.ts',
-    search: "if (upgrade.length !== 1 || upgrade[0] !== 'websocket')",
+    search: "if (upgrade[0] !== 'websocket')",
     replace: 'if (upgrade.length > 1)',
   },
   {
@@ -499,7 +499,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'L2',
     file: 'src/edge/refusal-report.ts',
-    search: "isListed ? protocol : 'unlisted'",
+    search: "(entryFor(protocol, list) ?? 'unlisted')",
     replace: 'protocol',
   },
   {

@@ -374,6 +374,43 @@ describe('subprotocols (RFC 6455 11.3.4)', () => {
   acceptanceTests(gate, accepted);
 });
 
+describe('credentials among the subprotocols', () => {
+  const bearer = 'base64url.bearer.authorization.k8s.io.';
+  const own = sharedGate((url) => ({
+    routes: [{ name: 'k8s', upstream: url, subprotocols: ['v4.channel.k8s.io', `${bearer}*`, 'base64url.*'] }],
+    log: { level: 'debug', session_open: 'info' },
+  }));
+  const offer = (value: string): string => withFields(`Sec-WebSocket-Protocol: ${value}`);
+
+  acceptanceTests(own, [
+    [
+      'U40: a beginning that the route lists lets through what begins so, as it came',
+      offer(`${bearer}c2VjcmV0, other.token.c2VjcmV0, v4.channel.k8s.io, V4.channel.k8s.io`),
+      { protocols: `${bearer}c2VjcmV0, v4.channel.k8s.io` },
+    ],
+  ]);
+
+  refusalTests(own, [
+    ['U40: another beginning', [offer('base64.c2VjcmV0'), offer('xbase64url.c2VjcmV0')], '400 subprotocol'],
+  ]);
+
+  test('U40: what is removed is told by number, what stays by the entry that lists it', async () => {
+    const request = offer(`${bearer}c2VjcmV0, other.token.c2VjcmV0, v4.channel.k8s.io, next.c2VjcmV0`);
+    await own.accepts(request, { protocols: `${bearer}c2VjcmV0, v4.channel.k8s.io` });
+    const line = own.tap.lines.filter(({ event }) => event === 'subprotocols.removed').at(-1);
+    expect(line).toMatchObject({
+      level: 'debug',
+      route: 'k8s',
+      client: '127.0.0.1',
+      removed: 2,
+      kept: [`${bearer}*`, 'v4.channel.k8s.io'],
+    });
+    const opened = own.tap.lines.filter(({ event }) => event === 'session.open').at(-1);
+    expect(opened).toMatchObject({ subprotocol: `${bearer}*`, request_id: line?.request_id });
+    expect(JSON.stringify(own.tap.lines)).not.toContain('c2VjcmV0');
+  });
+});
+
 describe('extensions (RFC 6455 9.1, RFC 7692)', () => {
   const offer = (value: string): string => withFields(`Sec-WebSocket-Extensions: ${value}`);
   const many = (n: number): string => Array.from({ length: n }, () => 'permessage-deflate').join(', ');

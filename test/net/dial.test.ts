@@ -325,6 +325,68 @@ describe('dial failures', () => {
   });
 });
 
+describe('a name whose backend has moved', () => {
+  /** Names that answer what is next in `answers`, the last for ever. */
+  function movingBench(answers: string[][], sockets?: SocketFactory): { bench: Bench; asked: () => number } {
+    const bench = new Bench(sockets);
+    let asked = 0;
+    bench.lookup = async () => {
+      asked += 1;
+      return (answers.length > 1 ? answers.shift() : answers[0]) ?? [];
+    };
+    return { bench, asked: () => asked };
+  }
+
+  test('is looked up again at once when none of its remembered addresses takes a connection', async () => {
+    const server = createServer((socket) => socket.end('moved'));
+    const port = await listen(server);
+    const { bench, asked } = movingBench([['127.0.0.2'], ['127.0.0.2', '127.0.0.1']]);
+    await bench.failure(tcp(port));
+    expect(asked()).toBe(1);
+    bench.pass(1_000);
+    expect(await readAll(await bench.dial(tcp(port)))).toBe('moved');
+    expect(asked()).toBe(2);
+  });
+
+  test('only addresses that it had not are tried, and the first failure stands when there are none', async () => {
+    const sockets = failingSockets(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH']);
+    const { bench, asked } = movingBench([['192.0.2.1']], sockets);
+    await bench.failure(tcp(1));
+    bench.pass(1_000);
+    expect((await bench.failure(tcp(1))).cause_code).toBe('EHOSTUNREACH');
+    expect([asked(), sockets.made]).toEqual([2, ['192.0.2.1', '192.0.2.1']]);
+  });
+
+  test('a backend that is down costs one look-up a second, however many dials fail', async () => {
+    const { bench, asked } = movingBench([['192.0.2.1']], failingSockets([]));
+    for (let second = 1; second <= 3; second += 1) {
+      for (let dial = 0; dial < 5; dial += 1) await bench.failure(tcp(1));
+      await Promise.all(Array.from({ length: 5 }, () => bench.failure(tcp(1))));
+      expect(asked()).toBe(second);
+      bench.pass(1_000);
+    }
+  });
+
+  test('a look-up that fails then leaves the failure of the dial', async () => {
+    const { bench } = movingBench([['192.0.2.1']], failingSockets([]));
+    await bench.failure(tcp(1));
+    bench.pass(1_000);
+    bench.lookup = async () => {
+      throw Object.assign(new Error('nope'), { code: 'ENOTFOUND' });
+    };
+    expect((await bench.failure(tcp(1))).cause_code).toBe('ECONNREFUSED');
+  });
+
+  test('our own shortage says nothing of its addresses', async () => {
+    const { bench, asked } = movingBench([['192.0.2.1']], failingSockets(['ECONNREFUSED', 'EMFILE', 'EADDRNOTAVAIL']));
+    await bench.failure(tcp(1));
+    bench.pass(1_000);
+    await bench.failure(tcp(1));
+    await bench.failure(tcp(1));
+    expect(asked()).toBe(1);
+  });
+});
+
 describe('several addresses', () => {
   test('are tried in turn until one answers', async () => {
     const server = createServer((socket) => socket.end('second'));

@@ -70,8 +70,10 @@ describe('the judge of a 101 (RFC 6455 4.1)', () => {
   test('B3: Upgrade, the Connection token and Accept are required', () => {
     expect(cause(switched('Upgrade'))).toBe('101 without Upgrade: websocket');
     expect(cause(switched('Upgrade', 'Upgrade: h2c'))).toBe('101 without Upgrade: websocket');
-    expect(cause(switched('Upgrade', 'Upgrade: websocket, h2c'))).toBe('101 without Upgrade: websocket');
-    expect(cause(switched('none', 'Upgrade: websocket'))).toBe('101 without Upgrade: websocket');
+    expect(cause(switched('Upgrade', 'Upgrade: websocket, h2c'))).toBe('101 with Upgrade: websocket, h2c');
+    expect(cause(switched('none', 'Upgrade: h2c'))).toBe('101 with Upgrade: websocket and Upgrade: h2c');
+    expect(cause(switched('none', `Upgrade: ${'x'.repeat(500)}`))).toHaveLength(200);
+    expect(cause(switched('none', 'Upgrade: websocket'))).toBe('101 with Upgrade: websocket and Upgrade: websocket');
     expect(cause(switched('Upgrade', 'UPGRADE: WebSocket'))).toBe('ok');
     expect(cause(switched('Connection'))).toBe('101 without Connection: Upgrade');
     expect(cause(switched('Connection', 'Connection: xupgrade'))).toBe('101 without Connection: Upgrade');
