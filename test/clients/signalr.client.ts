@@ -18,6 +18,7 @@ import { jsonText, wsServer } from './servers.ts';
 const RECORD_END = '\x1e';
 const Kind = { Invocation: 1, StreamItem: 2, Completion: 3, StreamInvocation: 4, Ping: 6, Close: 7 } as const;
 const LARGE = 700_000;
+const BEAT_MS = 50;
 
 interface HubMessage {
   readonly type: number;
@@ -30,6 +31,7 @@ interface HubMessage {
 function serveHub(socket: WebSocket, pings: Inbox<void>): void {
   const send = (message: object) => socket.send(`${JSON.stringify(message)}${RECORD_END}`);
   let isOpen = false;
+  let beat: NodeJS.Timeout | undefined;
   const answer = ({ type, invocationId, target, arguments: args = [] }: HubMessage) => {
     if (type === Kind.Ping) pings.put();
     if (type === Kind.StreamInvocation) {
@@ -50,10 +52,10 @@ function serveHub(socket: WebSocket, pings: Inbox<void>): void {
         expect(JSON.parse(record)).toEqual({ protocol: 'json', version: 1 });
         send({});
         isOpen = true;
+        beat = setInterval(() => send({ type: Kind.Ping }), BEAT_MS);
       }
     }
   });
-  const beat = setInterval(() => send({ type: Kind.Ping }), 50);
   socket.on('close', () => clearInterval(beat));
 }
 
@@ -83,7 +85,7 @@ async function open(): Promise<Hub> {
     .withAutomaticReconnect({ nextRetryDelayInMilliseconds: () => 30 })
     .configureLogging(LogLevel.None)
     .build();
-  connection.keepAliveIntervalInMilliseconds = 50;
+  connection.keepAliveIntervalInMilliseconds = BEAT_MS;
   connection.onreconnecting((error) => events.put(`reconnecting: ${error?.message}`));
   connection.onreconnected(() => events.put('reconnected'));
   connection.onclose((error) => events.put(`closed: ${error?.message}`));
