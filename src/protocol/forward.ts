@@ -44,6 +44,8 @@ const OWN: ReadonlySet<string> = new Set([
 
 export function buildBackendRequest(options: ForwardOptions): Buffer {
   const { request, peerTrusted } = options;
+  // RFC 3986 4.2: whoever made this target has judged it; what gets here all the same names another host to many.
+  if (!/^\/(?!\/)/.test(options.target)) throw new Error('a request target begins with exactly one slash');
   const writer = new FieldWriter(`GET ${FieldWriter.visible(options.target)} HTTP/1.1`);
   writer.own('Host', options.hostField);
   for (const field of request.head.fields) {

@@ -223,5 +223,7 @@ describe('our own values cannot break a line', () => {
   test('a target holds no space', () => {
     expect(() => forwarded([], { target: '/a b' })).toThrow();
     expect(() => forwarded([], { target: '' })).toThrow();
+    for (const target of ['//evil.example/x', '//', 'x', '*'])
+      expect(() => forwarded([], { target })).toThrow('exactly one slash');
   });
 });

@@ -52,7 +52,9 @@ function make(random: Random): Buffer {
     `/${Array.from({ length: random.between(0, 4) }, () => random.pick(segments)).join('/')}`;
   const lines = [`${random.pick(['a.example', 'b.a.example', 'x', 'y.x', 'c.b.a.example', '.x'])} ${path(SEGMENTS)}`];
   for (let left = random.between(1, 8); left > 0; left -= 1) {
-    const pattern = random.chance(0.1) ? path(SEGMENTS) : path(['a', 'b', 'ab', '{x}', '{y}']);
+    const pattern = random.chance(0.1)
+      ? path(SEGMENTS)
+      : path(['a', 'b', 'ab', '{x}', '{y}', '%61', 'a%2Fb', '%25', '%7E']);
     const rewrite = `${path(['a', 'z'])}${random.pick(['', '/*'])}`;
     lines.push(`${random.pick(HOSTS)} ${pattern.replace(/\/$/, '')}${random.pick(['', '/*', '/'])} ${rewrite}`);
   }
@@ -84,8 +86,12 @@ function check(input: Buffer): void {
   for (const a of routes) for (const b of routes) checkOrder(a, b);
   const isPath = /^\/[!$-;=@-[\]^_a-z|~]*$/.test(path);
   if (!isPath) return;
-  assert.equal(inBoundedTime(() => judgePath(path)).ok, isHarmless(path), path);
+  const verdict = inBoundedTime(() => judgePath(path));
+  assert.equal(verdict.ok, isHarmless(path), path);
   checkRouter(routes, host, path);
+  if (!verdict.ok) return;
+  assert.equal(verdict.decoded, decoded(path, '/', '/'), path);
+  checkDecoded(routes, host, path);
 }
 
 /** Whatever decodes before it splits finds no segment that leads elsewhere. */
@@ -154,6 +160,39 @@ function checkRouter(routes: readonly Route[], host: string, path: string): void
   assert.equal(found?.route.name ?? null, best?.config.name ?? null, `${host} ${path}`);
   if (found !== null && best !== undefined) assert.equal(found.rest, restOf(best.pattern, path));
   assert.equal(router.match(host, path, 'gone'), null);
+}
+
+/** Every escape but `%25` decoded, of slashes and backslashes what is wanted. */
+function decoded(text: string, slash: string, backslash: string): string {
+  return text.replace(/%([0-9a-f]{2})/gi, (_, digits: string) => {
+    const byte = Buffer.from(digits, 'hex').toString('latin1');
+    return byte === '%' ? '%25' : byte === '/' ? slash : byte === '\\' ? backslash : byte;
+  });
+}
+
+/** Decoded paths take the route that sorting finds among patterns that are decoded, too; all that are equal there. */
+function checkDecoded(routes: readonly Route[], host: string, path: string): void {
+  const router = new Router(
+    routes.map(({ config }) => config),
+    ['public'],
+  );
+  const plain = routes.map(({ host: routeHost, pattern, config }) => {
+    const segments = pattern.segments.map((segment) =>
+      segment.kind === 'literal' ? { ...segment, text: decoded(segment.text, '%2F', '%5C') } : segment,
+    );
+    return { host: routeHost, pattern: { ...pattern, segments }, config };
+  });
+  for (const readAs of [decoded(path, '/', '/'), decoded(path, '%2F', '%5C')]) {
+    const found = inBoundedTime(() => router.matchDecoded(host, readAs, 'public'));
+    const [best, ...others] = plain
+      .filter((route) => hostRank(route.host, host) >= 0 && restOf(route.pattern, readAs) !== null)
+      .sort((a, b) => hostRank(b.host, host) - hostRank(a.host, host) || comparePatterns(a.pattern, b.pattern));
+    assert.equal(found === null, best === undefined, `${host} ${readAs}`);
+    if (found === null || best === undefined) continue;
+    const equal = others.filter((one) => one.host === best.host && comparePatterns(one.pattern, best.pattern) === 0);
+    assert.deepEqual(new Set(found.twins), new Set([best, ...equal].map(({ config }) => config)), `${host} ${readAs}`);
+    assert.equal(found.rest, restOf(best.pattern, readAs));
+  }
 }
 
 /** Exact before the longest `*.` before any; below 0 when it does not fit. */
