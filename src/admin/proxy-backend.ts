@@ -6,6 +6,7 @@ import type { Snapshot } from '../edge/snapshot.ts';
 import { type Advice, adviseRoute } from '../observe/advice.ts';
 import { metricsPieces, type RouteReading } from '../observe/exposition.ts';
 import type { MetricsRegistry } from '../observe/metrics.ts';
+import { relaxedUses } from '../observe/relax-advice.ts';
 import type { RuntimeMetrics } from '../observe/runtime-metrics.ts';
 import type {
   AdminBackend,
@@ -159,7 +160,7 @@ export class ProxyBackend implements AdminBackend {
 
   advice(): Pulled<Advice> {
     const { metrics, snapshot, clock, startedAt } = this.control;
-    const inputs = mapped([...snapshot.routes.values()], ({ config }) => {
+    const inputs = mapped([...snapshot.routes.values()], ({ config, upstream }) => {
       const seen = metrics.route(config.name);
       return {
         route: config.name,
@@ -171,6 +172,9 @@ export class ProxyBackend implements AdminBackend {
         hits: (direction: 'from_client' | 'from_backend', key: string) =>
           (direction === 'from_client' ? seen.fromClient : seen.fromBackend).limitHits.of(key),
         ends: (key: string) => seen.limitEnds.of(key),
+        relaxed: relaxedUses({ route: config.relax, upstream: upstream.relax, upstreamName: upstream.name }, (check) =>
+          seen.relaxed.of(check),
+        ),
       };
     });
     return { watched_ms: Math.round(clock.now() - startedAt), routes: mapped(inputs, adviseRoute) };

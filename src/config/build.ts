@@ -126,6 +126,7 @@ function buildRoute(route: ParsedRoute, parsed: ParsedConfig): RouteConfig {
     close_codes: mergeCodes(parsed.close_codes, route.close_codes),
     compression: route.compression,
     subprotocols: route.subprotocols,
+    relax: route.relax,
   };
 }
 
@@ -201,6 +202,8 @@ function buildUpstream(
     balance: upstream.balance,
     retries: upstream.retries,
     local_addresses: upstream.local_addresses,
+    max_head_size: upstream.max_head_size,
+    relax: upstream.relax,
     tls: context.tls.get(name) ?? null,
   };
 }
@@ -223,6 +226,8 @@ function implicitUpstream(url: string, baseDir: string): UpstreamConfig {
     balance: 'least_sessions',
     retries: 2,
     local_addresses: [],
+    max_head_size: 16 * KIB,
+    relax: [],
     tls: null,
   };
 }

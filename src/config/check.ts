@@ -79,6 +79,9 @@ function checkRoute(route: ParsedRoute, index: number, written: Written, report:
   }
   checkTwice(route.match.hosts ?? [], [...path, 'match', 'hosts'], report);
   if (route.subprotocols !== 'any') checkTwice(route.subprotocols, [...path, 'subprotocols'], report);
+  checkTwice(route.relax, [...path, 'relax'], report);
+  const loose = route.relax.indexOf('connection_token');
+  if (loose !== -1) report('warning', [...path, 'relax', loose], SMUGGLING);
   if (route.upstream.includes(':')) {
     const url = parseTargetUrl(route.upstream);
     if ('problem' in url) report('error', [...path, 'upstream'], url.problem);
@@ -89,6 +92,8 @@ function checkRoute(route: ParsedRoute, index: number, written: Written, report:
   const wrong = route.rewrite === undefined ? null : rewriteProblem(route.rewrite, route.match.path);
   if (wrong !== null) report('error', [...path, 'rewrite'], wrong);
 }
+
+const SMUGGLING = 'requests can be smuggled through any proxy in front that trusted_proxies does not name';
 
 function checkTwice(values: readonly string[], path: PathSegments, report: CrossReport): void {
   const seen = new Set<string>();
@@ -145,6 +150,7 @@ function checkOverlaps(config: ParsedConfig, written: Written, report: CrossRepo
 
 function checkUpstream(upstream: ParsedUpstream, path: PathSegments, report: CrossReport): void {
   checkUnique(upstream.targets.map(targetName), 'targets', report, path);
+  checkTwice(upstream.relax, [...path, 'relax'], report);
   const secure = upstream.targets.some(({ url }) => url.endpoint.kind === 'tcp' && url.endpoint.secure);
   if (upstream.tls !== undefined && !secure)
     report('warning', [...path, 'tls'], 'has no effect: no target is wss:// or https://');

@@ -153,6 +153,7 @@ function plainRoute(route: RouteConfig, config: Config): Plain {
     close_codes: difference(route.close_codes, config.close_codes),
     compression: route.compression,
     subprotocols: route.subprotocols,
+    relax: route.relax,
   };
 }
 
@@ -169,6 +170,8 @@ function plainUpstream(upstream: UpstreamConfig, config: Config): Plain {
     balance: upstream.balance,
     retries: upstream.retries,
     local_addresses: upstream.local_addresses,
+    max_head_size: formatSize(upstream.max_head_size),
+    relax: upstream.relax,
     ...tls,
   };
 }

@@ -3,11 +3,13 @@
 
 import { isIP } from 'node:net';
 import type * as zod from 'zod';
+import type { RouteCheck, UpstreamCheck } from '../protocol/relax.ts';
 import { isHostname, parseCidr, parseHostLiteral, parseListenAddress, parseTargetUrl } from './addresses.ts';
 import { closeCodes } from './close-code-keys.ts';
 import { limitOverrides, limits, timeoutOverrides, timeouts } from './limit-keys.ts';
 import { listenerPaths, match } from './path-keys.ts';
 import { admin, drain, healthPath } from './process-keys.ts';
+import { routeRelax, upstreamRelax } from './relax-keys.ts';
 import {
   choice,
   choiceOff,
@@ -17,6 +19,7 @@ import {
   MAP_KEY,
   nameText,
   parsedText,
+  size,
   subprotocolText,
 } from './scalars.ts';
 import { z } from './zod.ts';
@@ -124,6 +127,7 @@ export interface RouteConfig {
   readonly close_codes: CloseCodes;
   readonly compression: 'passthrough' | 'off';
   readonly subprotocols: 'any' | readonly string[];
+  readonly relax: readonly RouteCheck[];
 }
 
 export interface TargetConfig {
@@ -149,6 +153,8 @@ export interface UpstreamConfig {
   readonly balance: 'least_sessions' | 'round_robin';
   readonly retries: number;
   readonly local_addresses: readonly string[];
+  readonly max_head_size: number;
+  readonly relax: readonly UpstreamCheck[];
   readonly tls: TlsConfig | null;
 }
 
@@ -265,6 +271,7 @@ const route = z.strictObject({
       'some were offered and none is left.',
     { type: 'any, list of names' },
   ).prefault('any'),
+  relax: routeRelax.prefault([]),
 });
 
 const target = z.strictObject({
@@ -347,6 +354,11 @@ const upstream = z.strictObject({
     'Source addresses used in turn; each carries about 28000 sessions to one target.',
     { type: 'list of addresses', default: "the system's choice" },
   ).prefault([]),
+  max_head_size: size(
+    "Status line and header fields of a backend's answer; over it 502. Without it one answer fills the memory.",
+    { min: 64, max: 1024 * 1024, off: false },
+  ).prefault('16KiB'),
+  relax: upstreamRelax.prefault([]),
   tls,
 });
 

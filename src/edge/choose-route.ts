@@ -4,7 +4,7 @@
 import { judgePath, rewritePath } from '../protocol/path.ts';
 import { decodePath, type EncodedSlashes, hasEncodedSlash } from '../protocol/path-decoding.ts';
 import type { RefusalSlug } from '../protocol/refusals.ts';
-import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
+import type { RequestPlace } from '../protocol/upgrade-request.ts';
 import type { RouteMatch } from './router.ts';
 import type { Route, Snapshot } from './snapshot.ts';
 
@@ -22,7 +22,7 @@ export interface RouteChoice {
 }
 
 /** `listener`: the name by which routes know where the request came in. */
-export function chooseRoute(snapshot: Snapshot, listener: string, request: UpgradeRequest): RouteChoice {
+export function chooseRoute(snapshot: Snapshot, listener: string, request: RequestPlace): RouteChoice {
   const match = snapshot.router.match(request.hostname, request.path, listener);
   if (leadsElsewhere(snapshot, listener, request, match)) return { route: null, path: '', refusal: ELSEWHERE };
   const route = match === null ? undefined : snapshot.routes.get(match.route.name);
@@ -44,7 +44,7 @@ const NO_ROUTE: RouteRefusal = { slug: 'no_route' };
 function leadsElsewhere(
   snapshot: Snapshot,
   listener: string,
-  request: UpgradeRequest,
+  request: RequestPlace,
   match: RouteMatch | null,
 ): boolean {
   const { hostname, path, decodedPath } = request;

@@ -21,6 +21,7 @@ import { asksForHealth, healthAnswer } from './health.ts';
 import type { EdgeListener } from './live-listener.ts';
 import type { Opened } from './opening.ts';
 import { RefusalReport } from './refusal-report.ts';
+import { relaxedChecks } from './relaxed-checks.ts';
 import { closedToNew } from './standing.ts';
 
 /** After a refusal what still comes is read and dropped, so that the answer is not lost to a reset; at most this. */
@@ -90,7 +91,7 @@ export class Connection extends TimerEntry implements TransportReader {
     this.guarded(() => {
       const { state } = this;
       if (state.kind === 'reading') this.refuseLateHead(state.parser);
-      else if (state.kind === 'opening') this.refuse('backend_timeout', 'open');
+      else if (state.kind === 'opening') this.giveUpOpening();
       else this.close();
     });
   }
@@ -232,15 +233,17 @@ export class Connection extends TimerEntry implements TransportReader {
     const { snapshot } = edge;
     report.noteHead(head, this.isPeerTrusted());
     report.client = snapshot.trusted.clientOf(transport.remoteAddress, valuesOf(head.fields, 'x-forwarded-for'));
-    const verdict = judgeUpgradeRequest(head);
+    const from = { snapshot, listener: listener.live.config.name, peerAddress: transport.remoteAddress };
+    const verdict = judgeUpgradeRequest(head, (place) => relaxedChecks({ ...from, place }));
     if (!verdict.ok) return { slug: verdict.slug, cause: hintOfHead(verdict.slug, head) };
     const { request } = verdict;
     report.noteRequest(request);
     report.notePeer(head.fields);
     if (namesInstance(head, edge.instanceId)) return { slug: 'loop' };
-    const { route, path, refusal } = chooseRoute(snapshot, listener.live.config.name, request);
+    const { route, path, refusal } = chooseRoute(snapshot, from.listener, request);
     if (route !== null) report.noteRoute(route);
     if (route === null || refusal !== null) return refusal ?? { slug: 'no_route' };
+    report.noteRelaxed(request.relaxed);
     const protocols = allowedProtocols(request.protocols, route.config.subprotocols);
     if (protocols.length === 0 && request.protocols.length > 0) return { slug: 'subprotocol', cause: 'none is listed' };
     report.noteProtocols(request.protocols, protocols);
@@ -315,6 +318,13 @@ export class Connection extends TimerEntry implements TransportReader {
       discarded: this.discardedEarlyBytes(),
     });
     this.answer(buildRelayedRefusal(refusal));
+  }
+
+  /** `timeouts.open` is over. */
+  private giveUpOpening(): void {
+    const refusal = this.report.progress?.refusal ?? null;
+    if (refusal === null) this.refuse('backend_timeout', 'open');
+    else this.relayRefusal(refusal);
   }
 
   private refuseLateHead(parser: RequestHeadParser | null): void {

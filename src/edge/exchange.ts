@@ -6,6 +6,7 @@ import type { AbortLike } from '../net/abort.ts';
 import type { Transport, TransportReader } from '../net/transport.ts';
 import { type HeadField, HeadStep, type ResponseHead, ResponseHeadParser } from '../protocol/http-head.ts';
 import { BodyStep, RefusalBody, relayedRefusalFields } from '../protocol/refusal-body.ts';
+import type { UpstreamCheck } from '../protocol/relax.ts';
 import { judgeUpgradeResponse } from '../protocol/upgrade-response.ts';
 
 /** 100 Continue, 103 Early Hints and the like before the answer (RFC 9110 15.2): more is a flood. */
@@ -17,6 +18,8 @@ export interface Switched {
   readonly extensions: string | null;
   readonly deflate: boolean;
   readonly fields: readonly HeadField[];
+  /** Checks that it broke, and that are switched off for its upstream. */
+  readonly relaxed: readonly UpstreamCheck[];
   /** What came behind the 101 in the same read. */
   readonly leftover: Buffer | null;
 }
@@ -47,6 +50,16 @@ export interface ExchangeOptions {
   /** When the answer must be complete. */
   readonly deadline: number;
   readonly signal: AbortLike;
+  /** Its head may hold so many bytes: `upstreams.*.max_head_size`. */
+  readonly headBytesMax: number;
+  readonly relax: readonly UpstreamCheck[];
+  readonly progress: ExchangeProgress;
+}
+
+/** Written while it goes on, for whoever gives up in between. */
+export interface ExchangeProgress {
+  /** The refusal whose head has come, without the body that is awaited. */
+  refusal: RelayedRefusal | null;
 }
 
 /** Rejects with faults of our own only. The transport is paused after a 101 and destroyed otherwise. */
@@ -60,7 +73,7 @@ class Exchange implements TransportReader {
   private readonly reject: (error: unknown) => void;
   private readonly alarm = new Alarm(() => this.guarded(() => this.fail('backend_timeout', 'upgrade')));
   private readonly onAbort = () => this.guarded(() => this.fail('backend_unreachable', 'aborted'));
-  private parser = new ResponseHeadParser();
+  private parser: ResponseHeadParser;
   private interim = 0;
   private refusal: { readonly head: ResponseHead; readonly body: RefusalBody } | null = null;
   private done = false;
@@ -69,6 +82,7 @@ class Exchange implements TransportReader {
     this.options = options;
     this.resolve = resolve;
     this.reject = reject;
+    this.parser = this.newParser();
   }
 
   start(): void {
@@ -129,7 +143,8 @@ class Exchange implements TransportReader {
       if (step === HeadStep.NeedData) return;
       const head = this.parser.head;
       if (step === HeadStep.Violation || head === null) {
-        this.fail('backend_handshake', this.parser.violation ?? 'bad head');
+        const { violation } = this.parser;
+        this.fail('backend_handshake', violation === 'head_too_large' ? HEAD_SIZE_KEY : (violation ?? 'bad head'));
         return;
       }
       at = this.parser.position;
@@ -153,6 +168,7 @@ class Exchange implements TransportReader {
     }
     const body = new RefusalBody(head);
     this.refusal = { head, body };
+    this.options.progress.refusal = relayedWith(head, EMPTY);
     this.takeBody(body.feed(bytes, at, at));
   }
 
@@ -164,7 +180,12 @@ class Exchange implements TransportReader {
     // RFC 9110 15.2: HTTP/1.0 defines no 1xx; who mixes the versions is not understood.
     else if (head.version !== '1.1') this.fail('backend_handshake', `status ${head.status} in HTTP/1.0`);
     else if (this.interim > INTERIM_MAX) this.fail('backend_handshake', 'too many interim answers');
-    this.parser = new ResponseHeadParser();
+    this.parser = this.newParser();
+  }
+
+  private newParser(): ResponseHeadParser {
+    const { headBytesMax, relax } = this.options;
+    return new ResponseHeadParser({ headBytesMax, relaxLf: relax.includes('bare_lf') });
   }
 
   private takeSwitch(head: ResponseHead, bytes: Buffer, at: number, end: number): void {
@@ -175,9 +196,9 @@ class Exchange implements TransportReader {
     }
     // Paused before anything is awaited: what comes from now on belongs to the session.
     this.options.transport.pause();
-    const { protocol, extensions, deflate, fields } = verdict;
+    const { protocol, extensions, deflate, fields, relaxed } = verdict;
     const leftover = at < end ? Buffer.from(bytes.subarray(at, end)) : null; // copied: outlives the read buffer
-    this.settle({ kind: 'switched', protocol, extensions, deflate, fields, leftover });
+    this.settle({ kind: 'switched', protocol, extensions, deflate, fields, relaxed, leftover });
   }
 
   private takeBody(step: BodyStep): void {
@@ -189,8 +210,7 @@ class Exchange implements TransportReader {
 
   private finishRefusal(body: Buffer): void {
     if (this.refusal === null) return;
-    const { head } = this.refusal;
-    this.settle({ kind: 'refused', status: head.status, fields: relayedRefusalFields(head), body });
+    this.settle(relayedWith(this.refusal.head, body));
     this.options.transport.destroy();
   }
 
@@ -218,6 +238,12 @@ class Exchange implements TransportReader {
 }
 
 const EMPTY = Buffer.alloc(0);
+/** The limit that an answer broke, as the config calls it. */
+const HEAD_SIZE_KEY = 'upstreams.*.max_head_size';
+
+function relayedWith(head: ResponseHead, body: Buffer): RelayedRefusal {
+  return { kind: 'refused', status: head.status, fields: relayedRefusalFields(head), body };
+}
 
 function codeOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.message;

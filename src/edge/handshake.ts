@@ -70,7 +70,7 @@ export class Handshake {
     const { edge, admitted, report } = this;
     const { request, route } = admitted;
     const { timeouts, compression } = route.config;
-    const progress: OpeningProgress = { target: null, tries: 0 };
+    const progress: OpeningProgress = { target: null, tries: 0, refusal: null };
     report.progress = progress;
     return openBackend({
       clock: edge.clock,

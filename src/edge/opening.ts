@@ -13,7 +13,7 @@ import type { RefusalSlug } from '../protocol/refusals.ts';
 import { EchoTransport } from '../upstream/echo.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Upstream } from '../upstream/upstream.ts';
-import { exchange, type RelayedRefusal, type Switched } from './exchange.ts';
+import { type ExchangeProgress, exchange, type RelayedRefusal, type Switched } from './exchange.ts';
 
 export interface OpeningOptions {
   readonly clock: Clock;
@@ -42,7 +42,7 @@ export interface OpeningHoldings {
   keepBackend(transport: Transport): boolean;
 }
 
-export interface OpeningProgress {
+export interface OpeningProgress extends ExchangeProgress {
   target: Target | null;
   /** Targets tried. */
   tries: number;
@@ -121,6 +121,9 @@ async function tryTarget(options: OpeningOptions, upstream: Upstream, target: Ta
     extensions: forward.extensions,
     deadline: sentAt + options.upgradeMs,
     signal: options.signal,
+    headBytesMax: upstream.headBytesMax,
+    relax: upstream.relax,
+    progress: options.progress,
   });
   if (answer.kind !== 'switched') {
     if (answer.kind === 'failed' && options.signal.aborted) return ABORTED;

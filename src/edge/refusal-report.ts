@@ -5,6 +5,7 @@ import type { RouteMetrics } from '../observe/metrics.ts';
 import type { FieldName } from '../protocol/field-names.ts';
 import type { HeadField, RequestHead } from '../protocol/http-head.ts';
 import { isClientsFault } from '../protocol/refusals.ts';
+import type { RelaxedCheck } from '../protocol/relax.ts';
 import { entryFor } from '../protocol/subprotocols.ts';
 import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
 import type { Edge } from './edge.ts';
@@ -101,6 +102,11 @@ export class RefusalReport {
     });
   }
 
+  /** What passed only because its check is switched off. */
+  noteRelaxed(checks: readonly RelaxedCheck[]): void {
+    for (const check of checks) this.metrics.relaxed.add(check);
+  }
+
   /** Where this handshake is counted. */
   get metrics(): RouteMetrics {
     const { metrics } = this.edge;
@@ -119,8 +125,9 @@ export class RefusalReport {
   }
 
   /** It has become a session. */
-  noteOpened({ connectMs, upgradeMs }: Opened): void {
+  noteOpened({ connectMs, upgradeMs, answer }: Opened): void {
     this.count('ok');
+    this.noteRelaxed(answer.relaxed);
     this.metrics.profile.recordHandshake(connectMs, upgradeMs, this.openMs);
   }
 

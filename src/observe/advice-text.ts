@@ -4,6 +4,7 @@
 import type { Advice, Candidate, DirectionAdvice, LimitAdvice, RouteAdvice, Unit, Verdict } from './advice.ts';
 import type { Summary } from './histogram.ts';
 import { countText, durationText, groupedText, shareText, sizeText } from './quantities.ts';
+import { relaxedLines } from './relax-advice.ts';
 
 const LABEL_WIDTH = 22;
 const NUMBER_WIDTH = 9;
@@ -40,14 +41,15 @@ function routeLines(route: RouteAdvice): string[] {
           `the longest ${durationText(duration.max)}`
     }`,
   ];
-  if (route.sessions_total === 0) return [...lines, '  nothing seen yet'];
+  const relaxed = relaxedLines(route.relaxed);
+  if (route.sessions_total === 0) return [...lines, '  nothing seen yet', ...relaxed];
   for (const [name, direction] of [
     ['from_client', route.from_client],
     ['from_backend', route.from_backend],
   ] as const) {
     lines.push('', ...directionTable(name, direction), '', ...direction.limits.flatMap(limitLines));
   }
-  return [...lines, '', '  timeouts', ...route.timeouts.flatMap(limitLines)];
+  return [...lines, '', '  timeouts', ...route.timeouts.flatMap(limitLines), ...relaxed];
 }
 
 function directionTable(name: string, direction: DirectionAdvice): string[] {

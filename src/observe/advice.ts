@@ -3,6 +3,7 @@
 
 import type { LogLinearHistogram, Summary } from './histogram.ts';
 import type { DirectionProfile, TrafficProfile } from './profile.ts';
+import type { RelaxedUse } from './relax-advice.ts';
 
 /** The limits of one direction that advice is about; the config's own type is a superset. Infinity is off. */
 export interface AdvisedDirection {
@@ -38,6 +39,7 @@ export interface AdviceInput {
   hits(direction: Direction, key: string): number;
   /** Handshakes and sessions that this limit or timeout has ended since the start. */
   ends(key: string): number;
+  readonly relaxed: readonly RelaxedUse[];
 }
 
 export type Direction = 'from_client' | 'from_backend';
@@ -86,6 +88,8 @@ export interface DirectionAdvice {
 
 export interface RouteAdvice {
   readonly route: string;
+  /** Checks that are switched off for it. */
+  readonly relaxed: readonly RelaxedUse[];
   readonly sessions_open: number;
   readonly sessions_total: number;
   readonly session_duration_ms: Summary;
@@ -122,6 +126,7 @@ export function adviseRoute(input: AdviceInput): RouteAdvice {
   const { profile } = input;
   return {
     route: input.route,
+    relaxed: input.relaxed,
     sessions_open: input.sessionsOpen,
     sessions_total: input.sessionsTotal,
     session_duration_ms: profile.duration.summary(),

@@ -71,6 +71,7 @@ function* writeAll(out: Exposition, source: MetricsSource): Generator<void> {
   writeProcess(out, source);
   yield* writeListeners(out, [...source.listeners]);
   yield* writeHandshakes(out, source, routes);
+  yield* writeRelaxed(out, routes);
   yield* writeSessions(out, source, routes);
   yield* writeDirections(out, source, routes);
   yield* writeTargets(out, [...source.targets]);
@@ -157,6 +158,14 @@ function* writeHandshakes(out: Exposition, source: MetricsSource, routes: readon
   out.family('handshake_duration_seconds', 'histogram', 'From the complete request head to the answer.');
   for (const { name, handshakeDuration } of all) {
     out.histogram({ route: name }, handshakeDuration);
+    yield;
+  }
+}
+
+function* writeRelaxed(out: Exposition, routes: readonly RouteReading[]): Generator<void> {
+  out.family('relaxed_checks_total', 'counter', 'Handshakes that broke a check which relax switches off.');
+  for (const { metrics } of routes) {
+    for (const [check, count] of metrics.relaxed.entries()) out.sample({ route: metrics.name, check }, count);
     yield;
   }
 }

@@ -99,6 +99,8 @@ export class RouteMetrics {
   readonly pingRtt = new Histogram(pingSeconds);
   /** Handshakes and sessions that a limit or a timeout ended, by its config key. */
   readonly limitEnds = new Tally();
+  /** Messages that broke a check which is switched off, by its name. */
+  readonly relaxed = new Tally();
   /** What the advice is made of. */
   readonly profile = new TrafficProfile();
   readonly fromClient = new DirectionMetrics(this.profile.fromClient);

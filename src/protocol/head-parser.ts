@@ -22,11 +22,10 @@ export type FieldViolation =
   | 'head_too_large'
   | 'too_many_fields';
 
-export interface HeadCaps<Slug> {
+export interface HeadCaps {
   readonly headBytesMax: number;
-  readonly lineBytesMax: number;
+  /** Infinity: as many as fit. */
   readonly fieldsMax: number;
-  readonly lineTooLong: Slug;
 }
 
 const Phase = {
@@ -47,7 +46,7 @@ const HELD_BYTES_MIN = 256;
 
 /**
  * Feed it ranges until it says Done or Violation; it stays there. A head that comes in one piece is read where it lies;
- * of others the bytes are copied once. Offsets named `mark` and `lineStart` count from the first byte of the head.
+ * of others the bytes are copied once. `mark` counts from the first byte of the head.
  */
 export abstract class HeadParser<Slug extends string> {
   /** Index in the last fed buffer just after the last byte taken. */
@@ -56,22 +55,24 @@ export abstract class HeadParser<Slug extends string> {
   violation: Slug | FieldViolation | null = null;
   /** The field lines read so far, also after a violation. */
   readonly fields: HeadField[] = [];
+  /** Whether a line may end in LF without CR, from here on, and whether one did. */
+  protected lfEndsLine = false;
+  protected hasBareLf = false;
   protected base = 0;
   protected mark = 0;
   /** What the value of the current field may hold, and how a byte from 0x80 on and a control byte are called in it. */
   protected valueClass: ByteClass = FIELD_TEXT;
   protected obsTextSlug: Slug | FieldViolation = 'ctl';
   protected controlSlug: Slug | FieldViolation = 'ctl';
-  readonly #caps: HeadCaps<Slug>;
+  readonly #caps: HeadCaps;
   #phase: Phase = Phase.StartLine;
-  #lineStart = 0;
   #name = '';
   #lower = '';
   #earlySlug: Slug | FieldViolation | null = null;
   #held: Buffer | null = null;
   #text = '';
 
-  constructor(caps: HeadCaps<Slug>) {
+  constructor(caps: HeadCaps) {
     this.#caps = caps;
   }
 
@@ -106,6 +107,12 @@ export abstract class HeadParser<Slug extends string> {
     this.#phase = Phase.LineFeed;
   }
 
+  /** An LF that ends a line by itself was taken. */
+  protected bareLfEnd(): void {
+    this.hasBareLf = true;
+    this.#phase = Phase.LineStart;
+  }
+
   /** A CR stands where the line cannot end: `slug` if it is a line end all the same, else it is a bare CR. */
   protected earlyCr(slug: Slug | FieldViolation): void {
     this.#earlySlug = slug;
@@ -115,11 +122,6 @@ export abstract class HeadParser<Slug extends string> {
   protected fail(slug: Slug | FieldViolation): void {
     this.violation = slug;
     this.#phase = Phase.Violation;
-  }
-
-  /** Where in the buffer of this call the current line crosses its cap. */
-  protected lineStop(end: number): number {
-    return Math.min(end, this.base + this.#lineStart + this.#caps.lineBytesMax);
   }
 
   /** Bytes `[start, end)` of the head as a latin1 string. */
@@ -210,7 +212,6 @@ export abstract class HeadParser<Slug extends string> {
       return i + 1;
     }
     this.#phase = Phase.LineStart;
-    this.#lineStart = i + 1 - this.base;
     return i + 1;
   }
 
@@ -229,25 +230,26 @@ export abstract class HeadParser<Slug extends string> {
       this.#phase = Phase.LastLineFeed;
       return i + 1;
     }
+    if (byte === Byte.LF && this.lfEndsLine) {
+      this.bareLfEnd();
+      this.#phase = Phase.Done;
+      this.complete();
+      return i + 1;
+    }
     // RFC 9112 2.2 and 5.2: no folded lines, and no whitespace before the first field.
     this.fail(isOws(byte) ? 'obs_fold' : nameSlug(byte));
     return i;
   }
 
   #readName(bytes: Buffer, from: number, end: number): number {
-    const stop = this.lineStop(end);
     let i = from;
-    while (i < stop && TOKEN[bytes[i]!] === 1) i += 1;
+    while (i < end && TOKEN[bytes[i]!] === 1) i += 1;
     if (i === end) return i;
     const byte = bytes[i]!;
     if (byte === Byte.CR) {
       // RFC 9112 5: a field line has a colon.
       this.earlyCr('header_name');
       return i + 1;
-    }
-    if (i === stop) {
-      this.fail(this.#caps.lineTooLong);
-      return i;
     }
     if (byte !== Byte.COLON) {
       // RFC 9112 5.1: no whitespace between name and colon, and only token bytes in the name.
@@ -269,10 +271,9 @@ export abstract class HeadParser<Slug extends string> {
   }
 
   #readValue(bytes: Buffer, from: number, end: number): number {
-    const stop = this.lineStop(end);
     const members = this.valueClass;
     let i = from;
-    while (i < stop && members[bytes[i]!] === 1) i += 1;
+    while (i < end && members[bytes[i]!] === 1) i += 1;
     if (i === end) return i;
     const byte = bytes[i]!;
     if (byte === Byte.CR) {
@@ -280,8 +281,12 @@ export abstract class HeadParser<Slug extends string> {
       this.#phase = Phase.LineFeed;
       return i + 1;
     }
-    if (i === stop) this.fail(this.#caps.lineTooLong);
-    else if (byte === Byte.LF) this.fail('bare_lf');
+    if (byte === Byte.LF && this.lfEndsLine) {
+      this.#addField(bytes, i);
+      this.bareLfEnd();
+      return i + 1;
+    }
+    if (byte === Byte.LF) this.fail('bare_lf');
     // RFC 9110 5.5: no control bytes in a value.
     else this.fail(byte >= 0x80 ? this.obsTextSlug : this.controlSlug);
     return i;

@@ -25,21 +25,17 @@ export interface ResponseHead {
   readonly version: '1.0' | '1.1';
   readonly status: number;
   readonly fields: readonly HeadField[];
+  /** A line of it ends in LF alone. */
+  readonly bareLf: boolean;
 }
 
-export type ResponseViolation = FieldViolation | 'status_line' | 'line_too_long';
-
-export interface ResponseHeadLimits {
+export interface ResponseHeadOptions {
   readonly headBytesMax: number;
-  readonly lineBytesMax: number;
-  readonly fieldsMax: number;
+  /** Lines of a 101 may end in LF alone; those of no other answer. */
+  readonly relaxLf: boolean;
 }
 
-export const RESPONSE_HEAD_LIMITS: ResponseHeadLimits = {
-  headBytesMax: 16 * 1024,
-  lineBytesMax: 8 * 1024,
-  fieldsMax: 100,
-};
+export type ResponseViolation = FieldViolation | 'status_line';
 
 /** Longer than any registered method; who sends more sends no request. */
 const METHOD_BYTES_MAX = 32;
@@ -84,12 +80,7 @@ export class RequestHeadParser extends HeadParser<RefusalSlug> {
   #seenOnce = 0;
 
   constructor(limits: HeadLimits) {
-    super({
-      headBytesMax: limits.headBytesMax,
-      lineBytesMax: limits.headBytesMax,
-      fieldsMax: limits.fieldsMax,
-      lineTooLong: 'head_too_large',
-    });
+    super(limits);
     this.#targetBytesMax = limits.targetBytesMax;
   }
 
@@ -160,6 +151,8 @@ export class RequestHeadParser extends HeadParser<RefusalSlug> {
     while (i < stop && members[bytes[i]!] === 1) i += 1;
     if (i === end) return i;
     const byte = bytes[i]!;
+    // RFC 9112 3.2: a target has at least one byte; no more is needed to see that there is none.
+    if (byte === Byte.SP && i === start) return this.#refuse('request_line', i);
     if (byte === Byte.SP) {
       this.target = this.text(bytes, start, i);
       this.#part = Part.Version;
@@ -202,7 +195,7 @@ export class RequestHeadParser extends HeadParser<RefusalSlug> {
   #versionSlug(byte: number): RefusalSlug {
     const isSpace = byte === Byte.SP || byte === Byte.HTAB;
     const isText = FIELD_TEXT[byte] === 1 && !isSpace && byte !== Byte.LOWER_H;
-    return isText && this.target !== '' ? 'target_char' : 'request_line';
+    return isText ? 'target_char' : 'request_line';
   }
 
   #refuseInLine(byte: number, i: number, slug: RefusalSlug): number {
@@ -229,8 +222,12 @@ export class ResponseHeadParser extends HeadParser<ResponseViolation> {
   #minor = 0;
   #status = 0;
 
-  constructor(limits: ResponseHeadLimits = RESPONSE_HEAD_LIMITS) {
-    super({ ...limits, lineTooLong: 'line_too_long' });
+  readonly #relaxLf: boolean;
+
+  /** The size is the only cap: backends with many cookies or long policies are not worth refusing for their form. */
+  constructor({ headBytesMax, relaxLf }: ResponseHeadOptions) {
+    super({ headBytesMax, fieldsMax: Number.POSITIVE_INFINITY });
+    this.#relaxLf = relaxLf;
   }
 
   protected override startLine(bytes: Buffer, from: number, end: number): number {
@@ -238,24 +235,22 @@ export class ResponseHeadParser extends HeadParser<ResponseViolation> {
     while (i < end && this.#at <= STATUS_TEXT_AT) {
       const byte = bytes[i]!;
       // Most servers' clients take a line that ends right after the status, though RFC 9112 4 asks for a space.
-      if (this.#at === STATUS_TEXT_AT && byte === Byte.CR) {
-        this.startLineEnd();
-        return i + 1;
-      }
+      if (this.#at === STATUS_TEXT_AT && (byte === Byte.CR || byte === Byte.LF)) return this.#endLine(byte, i);
       if (!this.#takeStatusByte(byte)) return this.#refuse(byte, i);
       this.#at += 1;
       i += 1;
     }
-    const stop = this.lineStop(end);
-    while (i < stop && FIELD_TEXT[bytes[i]!] === 1) i += 1;
+    while (i < end && FIELD_TEXT[bytes[i]!] === 1) i += 1;
     if (i === end) return i;
-    if (bytes[i] === Byte.CR) {
-      this.startLineEnd();
-      return i + 1;
-    }
-    if (i < stop) return this.#refuse(bytes[i]!, i);
-    this.fail('line_too_long');
-    return i;
+    return this.#endLine(bytes[i]!, i);
+  }
+
+  #endLine(byte: number, i: number): number {
+    this.lfEndsLine = this.#relaxLf && this.#status === 101;
+    if (byte === Byte.LF && this.lfEndsLine) this.bareLfEnd();
+    else if (byte === Byte.CR) this.startLineEnd();
+    else return this.#refuse(byte, i);
+    return i + 1;
   }
 
   protected override fieldName(): null {
@@ -263,7 +258,8 @@ export class ResponseHeadParser extends HeadParser<ResponseViolation> {
   }
 
   protected override complete(): void {
-    this.head = { version: this.#minor === 0 ? '1.0' : '1.1', status: this.#status, fields: this.fields };
+    const version = this.#minor === 0 ? '1.0' : '1.1';
+    this.head = { version, status: this.#status, fields: this.fields, bareLf: this.hasBareLf };
   }
 
   #takeStatusByte(byte: number): boolean {

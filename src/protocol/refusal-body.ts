@@ -1,7 +1,7 @@
 // A backend's own refusal: how its body is framed, the body itself up to a cap, and the response made of it.
 // It relays no framing of the backend: fields are chosen and Content-Length is counted here.
 
-import { Byte, hexValue } from './charset.ts';
+import { Byte, hexValue, trimOws } from './charset.ts';
 import { FieldWriter } from './field-writer.ts';
 import type { HeadField, ResponseHead } from './http-head.ts';
 import { valuesOf } from './lists.ts';
@@ -27,13 +27,14 @@ type Framing =
 /** RFC 9112 6.3, refusing what it leaves to the recipient: a body that two readers could end at two places. */
 function framingOf(head: ResponseHead): Framing {
   const codings = valuesOf(head.fields, 'transfer-encoding');
-  const lengths = valuesOf(head.fields, 'content-length');
+  const lengths = valuesOf(head.fields, 'content-length').flatMap((value) => value.split(',').map(trimOws));
   const [length] = lengths;
   if (codings.length > 0 && lengths.length > 0) {
     return { kind: 'invalid', cause: 'Transfer-Encoding with Content-Length' };
   }
-  if (lengths.length > 1) return { kind: 'invalid', cause: 'two Content-Length fields' };
-  if (length !== undefined && !/^[0-9]{1,15}$/.test(length)) return { kind: 'invalid', cause: 'bad Content-Length' };
+  if (!lengths.every((each) => /^[0-9]{1,15}$/.test(each))) return { kind: 'invalid', cause: 'bad Content-Length' };
+  // RFC 9112 6.3: several of the same value are that value.
+  if (lengths.some((each) => each !== length)) return { kind: 'invalid', cause: 'different Content-Lengths' };
   if (codings.length > 1 || (codings.length === 1 && codings[0]?.toLowerCase() !== 'chunked')) {
     return { kind: 'invalid', cause: 'unknown Transfer-Encoding' };
   }
@@ -53,12 +54,13 @@ const CHUNK_DIGITS_MAX = 7;
 
 /**
  * The body of one refusal. Feed it until it says Done or Violation; it stays there. Above the cap it is Done at once
- * and empty. What follows the body is not looked at: the connection closes.
+ * and empty, and so it is when it is cut short: the status is worth more to the client than that its body is missing.
+ * What follows the body is not looked at: the connection closes.
  */
 export class RefusalBody {
   /** Why it says Violation. */
   violation: string | null = null;
-  /** The body was larger than the cap. */
+  /** The body was larger than the cap, or cut short. */
   dropped = false;
   readonly #framing: Framing;
   #bytes = Buffer.alloc(0);
@@ -106,7 +108,7 @@ export class RefusalBody {
     if (!this.#running) return this.#step;
     // RFC 9112 8: a body that ends before its length or its last chunk is incomplete.
     if (this.#framing.kind === 'until_close') this.#done = true;
-    else this.violation = 'body cut short';
+    else this.#drop();
     return this.#step;
   }
 
@@ -245,6 +247,8 @@ export function buildRelayedRefusal(refusal: {
   }
   // RFC 9110 8.6: in a 304 it would be the length of the page that the client has.
   if (status !== 304) writer.own('Content-Length', String(body.length));
-  writer.own('Connection', 'close');
+  // RFC 9110 15.5.22: a 426 names the protocol that is wanted, in a field for one hop: the backend's is gone.
+  if (status === 426) writer.own('Upgrade', 'websocket');
+  writer.own('Connection', status === 426 ? 'Upgrade, close' : 'close');
   return writer.finish(body);
 }

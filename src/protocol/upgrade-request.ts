@@ -9,9 +9,10 @@ import type { HeadField, RequestHead } from './http-head.ts';
 import { strictElements, strictTokens, valuesOf } from './lists.ts';
 import { judgePath } from './path.ts';
 import type { RefusalSlug } from './refusals.ts';
+import type { RouteCheck } from './relax.ts';
 
-export interface UpgradeRequest {
-  readonly head: RequestHead;
+/** What a request asks for: enough to choose its route. */
+export interface RequestPlace {
   /** As sent. */
   readonly host: string;
   /** Lower case, without port and trailing dot; IPv6 in brackets. */
@@ -22,6 +23,10 @@ export interface UpgradeRequest {
   readonly query: string;
   /** The path as a backend may read it that decodes first, %2F and %5C too. For comparing routes, never for sending. */
   readonly decodedPath: string;
+}
+
+export interface UpgradeRequest extends RequestPlace {
+  readonly head: RequestHead;
   readonly key: string;
   readonly protocols: readonly string[];
   /** The permessage-deflate offers as sent, in order. */
@@ -29,7 +34,14 @@ export interface UpgradeRequest {
   readonly origin: string | null;
   /** Lower-case names of the fields that Connection makes hop-by-hop, besides those that always are. */
   readonly nominated: ReadonlySet<string>;
+  /** Checks that it broke, and that are switched off where it goes. */
+  readonly relaxed: readonly RouteCheck[];
 }
+
+/** Which checks are switched off for a request to this place; asked only when one of them is broken. */
+export type RelaxedFor = (place: RequestPlace) => readonly RouteCheck[];
+
+const ALL_STRICT: RelaxedFor = () => [];
 
 export type RequestVerdict =
   | { readonly ok: true; readonly request: UpgradeRequest }
@@ -44,6 +56,8 @@ export type RequestVerdict =
 const PROTOCOLS_MAX = 32;
 /** A decode of base64 ignores junk, so the form is matched instead: 16 bytes. */
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
+/** Of another length. The backend judges it again, and the accept value is made of whatever it is. */
+const RELAXED_KEY = /^[+/0-9A-Za-z]{1,128}={0,2}$/;
 const ABSOLUTE = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?]*)(.*)$/s;
 const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
   ['http', 80],
@@ -52,8 +66,8 @@ const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
   ['wss', 443],
 ]);
 
-export function judgeUpgradeRequest(head: RequestHead): RequestVerdict {
-  const result = judge(head);
+export function judgeUpgradeRequest(head: RequestHead, relaxedFor: RelaxedFor = ALL_STRICT): RequestVerdict {
+  const result = judge(head, relaxedFor);
   if (typeof result !== 'string') return { ok: true, request: result };
   const query = head.target.indexOf('?');
   return {
@@ -65,7 +79,7 @@ export function judgeUpgradeRequest(head: RequestHead): RequestVerdict {
   };
 }
 
-function judge(head: RequestHead): UpgradeRequest | RefusalSlug {
+function judge(head: RequestHead, relaxedFor: RelaxedFor): UpgradeRequest | RefusalSlug {
   // RFC 9113 3.4: "PRI * HTTP/2.0" is the preface of another version; PRI is no method.
   if (head.method === 'PRI' && head.version === '2.0') return 'http_version';
   // RFC 6455 4.1(2): the method is GET, in this case.
@@ -82,15 +96,18 @@ function judge(head: RequestHead): UpgradeRequest | RefusalSlug {
   if (host === undefined || hostParts === null) return 'host';
   // RFC 9112 3.2.2 lets the authority win over Host; a request in which they differ was made to confuse.
   if (target.authority !== null && !sameAuthority(target.authority, hostParts)) return 'authority';
-  const upgrade = judgeUpgradeFields(head.fields);
-  if (typeof upgrade === 'string') return upgrade;
-  return {
-    head,
+  const place: RequestPlace = {
     host: detached(host),
     hostname: detached(hostParts.hostname),
     path: detached(target.path),
     query: target.query,
     decodedPath: verdict.decoded,
+  };
+  const upgrade = judgeUpgradeFields(head.fields, (check) => relaxedFor(place).includes(check));
+  if (typeof upgrade === 'string') return upgrade;
+  return {
+    ...place,
+    head,
     origin: valuesOf(head.fields, 'origin')[0] ?? null,
     ...upgrade,
   };
@@ -125,9 +142,13 @@ function sameAuthority(authority: NonNullable<Target['authority']>, host: HostPa
   return parts.hostname === host.hostname && (parts.port ?? defaultPort) === (host.port ?? defaultPort);
 }
 
-type UpgradeFields = Pick<UpgradeRequest, 'key' | 'protocols' | 'deflateOffers' | 'nominated'>;
+type UpgradeFields = Pick<UpgradeRequest, 'key' | 'protocols' | 'deflateOffers' | 'nominated' | 'relaxed'>;
 
-function judgeUpgradeFields(fields: readonly HeadField[]): UpgradeFields | RefusalSlug {
+function judgeUpgradeFields(
+  fields: readonly HeadField[],
+  isRelaxed: (check: RouteCheck) => boolean,
+): UpgradeFields | RefusalSlug {
+  const relaxed: RouteCheck[] = [];
   // RFC 6455 4.2.1(3), (4), (6): tokens, not substrings, in any case, over all lines. RFC 9110 7.6.1, 7.8: a list with
   // anything else in it is none; another reader might cut `upgrade, authorization;x` elsewhere.
   const upgrade = strictElements(valuesOf(fields, 'upgrade'), isProtocol);
@@ -136,12 +157,21 @@ function judgeUpgradeFields(fields: readonly HeadField[]): UpgradeFields | Refus
   const [version] = valuesOf(fields, 'sec-websocket-version');
   if (version !== '13') return 'version';
   const connection = strictElements(valuesOf(fields, 'connection'), isToken);
-  if (connection === null || !connection.includes('upgrade')) return 'connection_token';
+  // What is no list of tokens stays refused: nobody can tell which fields it names.
+  if (connection === null) return 'connection_token';
+  if (!connection.includes('upgrade')) {
+    if (!isRelaxed('connection_token')) return 'connection_token';
+    relaxed.push('connection_token');
+  }
   // RFC 9110 7.6.1: what is meant for the other end must not be named here. Without its Origin, Cookie or Authorization
   // the backend would see another request than was judged.
   if (connection.some(isKnownEndToEnd)) return 'connection_option';
   const [key] = valuesOf(fields, 'sec-websocket-key');
-  if (key === undefined || !KEY.test(key)) return 'key';
+  if (key === undefined || !RELAXED_KEY.test(key)) return 'key';
+  if (!KEY.test(key)) {
+    if (!isRelaxed('key')) return 'key';
+    relaxed.push('key');
+  }
   const body = judgeBody(fields);
   if (body !== null) return body;
   const offers = parseExtensions(valuesOf(fields, 'sec-websocket-extensions'));
@@ -155,6 +185,7 @@ function judgeUpgradeFields(fields: readonly HeadField[]): UpgradeFields | Refus
     protocols: protocols.map(detached),
     deflateOffers: offers.filter((offer) => offer.name === PERMESSAGE_DEFLATE).map((offer) => offer.text),
     nominated: new Set(connection.filter((name) => !isHopByHop(name))),
+    relaxed,
   };
 }
 

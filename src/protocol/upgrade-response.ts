@@ -7,11 +7,14 @@ import { isHopByHop } from './field-names.ts';
 import { FieldWriter } from './field-writer.ts';
 import type { HeadField, ResponseHead } from './http-head.ts';
 import { lowerElements, strictTokens, valuesOf } from './lists.ts';
+import type { UpstreamCheck } from './relax.ts';
 
 export interface ExpectedSwitch {
   readonly key: string;
   readonly protocols: readonly string[];
   readonly extensions: readonly string[];
+  /** Checks that are switched off for this backend. */
+  readonly relax: readonly UpstreamCheck[];
 }
 
 export type SwitchVerdict =
@@ -24,6 +27,8 @@ export type SwitchVerdict =
       readonly deflate: boolean;
       /** The other end-to-end fields, in order. */
       readonly fields: readonly HeadField[];
+      /** Checks that it broke, and that are switched off. */
+      readonly relaxed: readonly UpstreamCheck[];
     }
   | { readonly ok: false; readonly cause: string };
 
@@ -56,7 +61,10 @@ export function judgeUpgradeResponse(head: ResponseHead, expected: ExpectedSwitc
   if (!connection.includes('upgrade')) return refuse('101 without Connection: Upgrade');
   const [accept, ...moreAccepts] = valuesOf(head.fields, 'sec-websocket-accept');
   if (accept === undefined) return refuse('101 without Sec-WebSocket-Accept');
-  if (moreAccepts.length > 0 || accept !== acceptFor(expected.key)) return refuse('wrong Sec-WebSocket-Accept');
+  const isAcceptRight = moreAccepts.length === 0 && accept === acceptFor(expected.key);
+  // Whatever else it is, two of them are two answers.
+  const isAcceptRelaxed = moreAccepts.length === 0 && expected.relax.includes('accept');
+  if (!isAcceptRight && !isAcceptRelaxed) return refuse('wrong Sec-WebSocket-Accept');
   // RFC 6455 4.1(6): at most one, and one of those offered. An empty field names none.
   const protocols = strictTokens(valuesOf(head.fields, 'sec-websocket-protocol'), 1);
   if (protocols === null || !protocols.every((name) => expected.protocols.includes(name))) {
@@ -70,6 +78,7 @@ export function judgeUpgradeResponse(head: ResponseHead, expected: ExpectedSwitc
     extensions: answer.text,
     deflate: answer.text !== null,
     fields: endToEndFields(head.fields).filter((field) => !HANDSHAKE_FIELDS.has(field.lower)),
+    relaxed: [...(isAcceptRight ? [] : (['accept'] as const)), ...(head.bareLf ? (['bare_lf'] as const) : [])],
   };
 }
 
@@ -78,12 +87,17 @@ function severalUpgrades(values: readonly string[]): string {
   return `101 with ${values.map((value) => `Upgrade: ${value}`).join(' and ')}`.slice(0, CAUSE_LENGTH_MAX);
 }
 
-/** The fields of a response that go on to the client, in order: no framing, nothing that belongs to one hop. */
+/** The fields of a response that go on to the client, in order: no framing, nothing about this hop or another way. */
 export function endToEndFields(fields: readonly HeadField[]): HeadField[] {
   const nominated = new Set(lowerElements(valuesOf(fields, 'connection')));
   return fields.filter(
-    // RFC 9110 8.6: a 101 has no Content-Length, and of any other answer the framing is made anew.
-    (field) => field.lower !== 'content-length' && !isHopByHop(field.lower) && !nominated.has(field.lower),
+    (field) =>
+      // RFC 9110 8.6: a 101 has no Content-Length, and of any other answer the framing is made anew.
+      field.lower !== 'content-length' &&
+      // RFC 7838 3: it would move the next connections of the whole origin to where the backend says, past the proxy.
+      field.lower !== 'alt-svc' &&
+      !isHopByHop(field.lower) &&
+      !nominated.has(field.lower),
   );
 }
 

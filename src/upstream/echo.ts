@@ -5,7 +5,8 @@ import type { Transport, TransportReader } from '../net/transport.ts';
 import { TURN_STEPS } from '../net/turn.ts';
 import { FrameScanner, Opcode, Step } from '../protocol/frame-scanner.ts';
 import { HeadStep, RequestHeadParser } from '../protocol/http-head.ts';
-import { judgeUpgradeRequest } from '../protocol/upgrade-request.ts';
+import { ROUTE_CHECKS } from '../protocol/relax.ts';
+import { judgeUpgradeRequest, type RelaxedFor } from '../protocol/upgrade-request.ts';
 import { buildClientSwitch } from '../protocol/upgrade-response.ts';
 
 /** Echoed bytes that may wait without counting as a backlog, as a socket's buffer would take them. */
@@ -13,6 +14,9 @@ const BUFFER_BYTES = 65_536;
 /** What the proxy has judged already needs no second limit. */
 const NO_LIMITS = { messageBytesMax: Infinity, frameBytesMax: Infinity, fragmentsMax: Infinity };
 const HEAD_LIMITS = { headBytesMax: 1_048_576, targetBytesMax: 1_048_576, fieldsMax: 1_000 };
+
+/** What the client's route let through is not for its backend to refuse. */
+const WHATEVER_PASSED: RelaxedFor = () => ROUTE_CHECKS;
 
 export class EchoTransport implements Transport {
   readonly stable = true;
@@ -74,7 +78,7 @@ export class EchoTransport implements Transport {
 
   private answerUpgrade(bytes: Buffer, start: number, end: number): void {
     if (this.head.feed(bytes, start, end) !== HeadStep.Done || this.head.head === null) return;
-    const verdict = judgeUpgradeRequest(this.head.head);
+    const verdict = judgeUpgradeRequest(this.head.head, WHATEVER_PASSED);
     if (!verdict.ok) throw new Error(`the echo backend was sent a bad request: ${verdict.slug}`);
     const { key, protocols } = verdict.request;
     this.upgraded = true;

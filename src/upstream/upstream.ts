@@ -32,6 +32,16 @@ export class Upstream {
     return this.config.retries;
   }
 
+  /** Bytes of the head of a backend's answer. */
+  get headBytesMax(): number {
+    return this.config.max_head_size;
+  }
+
+  /** Checks of a 101 that are switched off. */
+  get relax(): UpstreamConfig['relax'] {
+    return this.config.relax;
+  }
+
   get tls(): TlsConfig | null {
     return this.config.tls;
   }

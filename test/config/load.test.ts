@@ -91,6 +91,7 @@ describe('defaults', () => {
           close_codes: {},
           compression: 'passthrough',
           subprotocols: 'any',
+          relax: [],
         },
       ],
       upstreams: {
@@ -103,6 +104,8 @@ describe('defaults', () => {
           balance: 'least_sessions',
           retries: 2,
           local_addresses: [],
+          max_head_size: 16_384,
+          relax: [],
           tls: null,
         },
       },

@@ -406,7 +406,7 @@ function lineEnds(plain: string): CorpusCase[] {
   );
 }
 
-/** Field lines of that many bytes together, line ends included, none of them over its own cap. */
+/** Field lines of that many bytes together, line ends included. */
 function filling(bytes: number): string[] {
   const first = `X: ${'a'.repeat(6_000)}`;
   return [first, first, `X: ${'a'.repeat(bytes - 2 * (first.length + 2) - 5)}`];
@@ -415,10 +415,10 @@ function filling(bytes: number): string[] {
 function large(): CorpusCase[] {
   const base = answer({}).length;
   const heads: readonly (readonly [variant: string, fields: readonly string[]])[] = [
-    ['line-at-cap', [`X: ${'a'.repeat(8192 - 3)}`]],
-    ['line-over-cap', [`X: ${'a'.repeat(8193 - 3)}`]],
-    ['fields-at-cap', Array.from({ length: 97 }, (_, i) => `X-${i}: y`)],
-    ['fields-over-cap', Array.from({ length: 98 }, (_, i) => `X-${i}: y`)],
+    ['a-long-line', [`X: ${'a'.repeat(16_000)}`]],
+    ['many-fields', Array.from({ length: 1_500 }, (_, i) => `X-${i}: y`)],
+    ['a-line-at-cap', [`X: ${'a'.repeat(16_384 - base - 5)}`]],
+    ['a-line-over-cap', [`X: ${'a'.repeat(16_385 - base - 5)}`]],
     ['head-at-cap', filling(16_384 - base)],
     ['head-over-cap', filling(16_385 - base)],
     ['commas', [`Connection: ${','.repeat(8000)}`, `Upgrade: ${','.repeat(8000)}`]],

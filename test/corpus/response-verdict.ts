@@ -26,6 +26,9 @@ export async function responseVerdict(pieces: readonly Buffer[]): Promise<string
     request: REQUEST,
     key: KEY,
     ...OFFERED,
+    headBytesMax: 16 * 1024,
+    relax: [],
+    progress: { refusal: null },
     deadline: Number.MAX_SAFE_INTEGER,
     signal: neverAborted,
   });

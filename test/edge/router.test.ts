@@ -62,6 +62,7 @@ function route(name: string, hosts: readonly string[], path: string, listeners: 
     close_codes: {},
     compression: 'passthrough',
     subprotocols: 'any',
+    relax: [],
   };
 }
 

@@ -25,22 +25,22 @@ const OVERHEAD_MAX = 16 * 1024;
 
 export function referenceResponse(
   bytes: Buffer,
-  limits: { headBytesMax: number; lineBytesMax: number; fieldsMax: number },
+  { headBytesMax, relaxLf }: { headBytesMax: number; relaxLf: boolean },
 ): ReferenceResponse | null {
   const all = bytes.toString('latin1');
-  const end = all.indexOf('\r\n\r\n');
-  if (end === -1 || end + 4 > limits.headBytesMax) return null;
-  const [statusLine = '', ...lines] = all.slice(0, end).split('\r\n');
+  const isLoose = relaxLf && /^HTTP\/1\.[01] 101[ \r\n]/.test(all);
+  const [whole = ''] = (isLoose ? /^.*?\n\r?\n/s : /^.*?\r\n\r\n/s).exec(all) ?? [];
+  if (whole === '' || whole.length > headBytesMax) return null;
+  const [statusLine = '', ...lines] = whole.split(isLoose ? /\r?\n/ : '\r\n').slice(0, -2);
   const [, minor, status] = STATUS_LINE.exec(statusLine) ?? [];
-  if (minor === undefined || status === undefined || lines.length > limits.fieldsMax) return null;
-  if ([statusLine, ...lines].some((line) => line.length > limits.lineBytesMax)) return null;
+  if (minor === undefined || status === undefined) return null;
   const fields: [string, string][] = [];
   for (const line of lines) {
     const [, name, text] = FIELD_LINE.exec(line) ?? [];
     if (name === undefined || text === undefined) return null;
     fields.push([name, text.replace(/[\t ]+$/, '')]);
   }
-  return { headBytes: end + 4, minor: Number(minor), status: Number(status), fields };
+  return { headBytes: whole.length, minor: Number(minor), status: Number(status), fields };
 }
 
 export function valuesOf(response: ReferenceResponse, name: string): string[] {
@@ -76,7 +76,7 @@ export function switches(
 export function endToEnd(response: ReferenceResponse): [string, string][] {
   const gone = new Set([
     ...wordsOf(response, 'connection'),
-    ...['content-length', 'connection', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade'],
+    ...['content-length', 'alt-svc', 'connection', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade'],
     ...['proxy-authenticate', 'proxy-authentication-info', 'proxy-authorization', 'proxy-connection', 'http2-settings'],
   ]);
   return response.fields.filter(([name]) => !gone.has(name.toLowerCase())).map(([name, value]) => [name, value]);
@@ -85,16 +85,16 @@ export function endToEnd(response: ReferenceResponse): [string, string][] {
 /** The body of a refusal, after which the backend closed. */
 export function referenceBody(response: ReferenceResponse, rest: Buffer): ReferenceBody {
   const codings = valuesOf(response, 'transfer-encoding');
-  const lengths = valuesOf(response, 'content-length');
+  const lengths = valuesOf(response, 'content-length').flatMap((value) => value.split(/[\t ]*,[\t ]*/));
   const isChunked = codings.length === 1 && codings[0]?.toLowerCase() === 'chunked' && response.minor === 1;
   if (codings.length > 0 && (!isChunked || lengths.length > 0)) return { kind: 'invalid' };
-  if (lengths.length > 1 || !/^[0-9]{0,15}$/.test(lengths[0] ?? '') || lengths[0] === '') return { kind: 'invalid' };
+  if (!lengths.every((each) => /^[0-9]{1,15}$/.test(each)) || new Set(lengths).size > 1) return { kind: 'invalid' };
   if (response.status < 200 || response.status === 204 || response.status === 304) return whole(Buffer.alloc(0));
   if (isChunked) return chunks(rest);
   if (lengths.length === 0) return whole(rest);
   const length = Number(lengths[0]);
   if (length > HELD_MAX) return { kind: 'dropped' };
-  return rest.length < length ? { kind: 'invalid' } : whole(rest.subarray(0, length));
+  return rest.length < length ? { kind: 'dropped' } : whole(rest.subarray(0, length));
 }
 
 function whole(bytes: Buffer): ReferenceBody {
@@ -117,18 +117,33 @@ function chunks(rest: Buffer): ReferenceBody {
     if (size > HELD_MAX - held) return { kind: 'dropped' };
     const line = next(/[0-9A-Fa-f]{1,7}(?:;([^\n\r\0]*))?\r\n/, at);
     overhead += line?.[1] === undefined ? 0 : line[1].length + 1;
-    if (line === null || overhead > OVERHEAD_MAX) return { kind: 'invalid' };
+    if (overhead > OVERHEAD_MAX) return { kind: 'invalid' };
+    if (line === null) return cutShort(text.slice(at), CUT_SIZE, OVERHEAD_MAX - overhead);
     at += line[0].length;
-    if (size === 0)
+    if (size === 0) {
       return trailer(text, at, OVERHEAD_MAX - overhead)
         ? whole(Buffer.from(parts.join(''), 'latin1'))
-        : { kind: 'invalid' };
+        : cutShort(text.slice(at), CUT_TRAILER, OVERHEAD_MAX - overhead);
+    }
     const data = text.slice(at, at + size);
-    if (data.length < size || text.slice(at + size, at + size + 2) !== '\r\n') return { kind: 'invalid' };
+    if (data.length < size) return { kind: 'dropped' };
+    const end = text.slice(at + size, at + size + 2);
+    if (end !== '\r\n') return '\r\n'.startsWith(end) ? { kind: 'dropped' } : { kind: 'invalid' };
     parts.push(data);
     held += size;
     at += size + 2;
   }
+}
+
+/** What a size line and a trailer can look like as far as they came. */
+const CUT_SIZE = /^(?:[0-9A-Fa-f]{0,7}|[0-9A-Fa-f]{1,7}(;[^\n\r\0]*)?\r?)$/;
+const CUT_TRAILER = /^((?:[^\n\r\0]+\r\n)*[^\n\r\0]*\r?)$/;
+
+/** A body that may have gone on like this is dropped, and one that never was in order is refused. */
+function cutShort(text: string, form: RegExp, room: number): ReferenceBody {
+  const match = form.exec(text);
+  const counted = (match?.[1] ?? '').replace(/\n/g, '').length;
+  return match === null || counted > room ? { kind: 'invalid' } : { kind: 'dropped' };
 }
 
 /** Lines up to an empty one; every byte but the LFs counts. */

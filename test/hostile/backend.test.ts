@@ -88,7 +88,15 @@ describe('answers that are no 101', () => {
       server.send(`${headOf(`HTTP/1.1 ${status} A Phrase Of Its Own`, line, ...own)}nope${headOf('HTTP/1.1 200 OK')}`);
       const response = await client.readResponse();
       expect(response.head.line).toBe(`HTTP/1.1 ${status} ${phrase}`);
-      expect(response.head.fields).toEqual([line.split(': '), ['Content-Length', '4'], ['Connection', 'close']]);
+      const hop = status === 426 ? ['Upgrade', 'websocket'] : [];
+      expect(response.head.fields).toEqual(
+        [
+          line.split(': '),
+          ['Content-Length', '4'],
+          hop,
+          ['Connection', status === 426 ? 'Upgrade, close' : 'close'],
+        ].filter((field) => field.length > 0),
+      );
       expect(response.body.toString()).toBe('nope');
       await client.ended;
       expect(client.unread).toHaveLength(0);
@@ -161,10 +169,10 @@ describe('answers that are no 101', () => {
       ['Transfer-Encoding: chunked', 'Content-Length: 14'],
       `4${crlf}nope${crlf}0${crlf}${crlf}`,
     ],
-    ['two Content-Length fields', ['Content-Length: 4', 'Content-Length: 4'], 'nope'],
-    ['two Content-Length fields', ['Content-Length: 4', 'Content-Length: 2'], 'nope'],
+    ['different Content-Lengths', ['Content-Length: 4', 'Content-Length: 2'], 'nope'],
+    ['different Content-Lengths', ['Content-Length: 4, 2'], 'nope'],
     ['bad Content-Length', ['Content-Length: +4'], 'nope'],
-    ['bad Content-Length', ['Content-Length: 4, 4'], 'nope'],
+    ['bad Content-Length', ['Content-Length: 4,'], 'nope'],
     ['unknown Transfer-Encoding', ['Transfer-Encoding: gzip'], 'nope'],
     ['unknown Transfer-Encoding', ['Transfer-Encoding: chunked, chunked'], 'nope'],
     ['unknown Transfer-Encoding', ['Transfer-Encoding: chunked', 'Transfer-Encoding: identity'], 'nope'],
@@ -176,12 +184,73 @@ describe('answers that are no 101', () => {
     await expectSpoilt(`${headOf('HTTP/1.1 403 Canary', ...lines)}${body}`, cause);
   });
 
-  test('B10: 9112 8: a refusal whose body is cut short is 502', async () => {
-    const attempt = await beginHandshake();
-    attempt.server.send(`${headOf('HTTP/1.1 403 Canary', 'Content-Length: 4')}nop`);
-    attempt.server.end();
-    await takeRefusal(attempt.client, 502, 'backend_handshake');
-    await expectRefusedLine(attempt.running, { status: 502, error: 'backend_handshake', cause: 'body cut short' });
+  const framings: [string, string[], string][] = [
+    ['a length', ['Content-Length: 4'], 'nop'],
+    ['chunks', ['Transfer-Encoding: chunked'], `4${crlf}nop`],
+    ['chunks without a last one', ['Transfer-Encoding: chunked'], `4${crlf}nope${crlf}`],
+  ];
+  test.each(framings.flatMap((framing) => (['FIN', 'RST'] as const).map((how) => [how, ...framing] as const)))(
+    'B2: 9112 8: a body cut short by %s, framed by %s, is left out of the refusal',
+    async (how, _name, lines, body) => {
+      const { client, server, running } = await beginHandshake();
+      server.send(`${headOf('HTTP/1.1 401 Canary', 'WWW-Authenticate: Basic', ...lines)}${body}`);
+      if (how === 'FIN') server.end();
+      else {
+        await server.flushed();
+        server.reset();
+      }
+      const response = await client.readResponse();
+      expect([response.status, response.head.field('www-authenticate')]).toEqual([401, 'Basic']);
+      expect([response.head.field('content-length'), response.body.length]).toEqual(['0', 0]);
+      await expectRefusedLine(running, { status: 401, error: 'backend_refused', cause: 'status 401' });
+    },
+  );
+
+  test('B2: a refusal whose body is late is relayed without it when timeouts.open is over, too', async () => {
+    const { client, server, running } = await beginHandshake({ route: { timeouts: { open: '150ms' } } });
+    server.send(`${headOf('HTTP/1.1 401 No', 'Content-Length: 4')}no`);
+    const response = await client.readResponse();
+    expect([response.status, response.body.length]).toEqual([401, 0]);
+    await server.closed;
+    await expectRefusedLine(running, { status: 401, error: 'backend_refused', cause: 'status 401' });
+  });
+
+  test('B2: 9112 6.3: equal Content-Lengths are one', async () => {
+    for (const lines of [['Content-Length: 4', 'content-length: 4'], ['Content-Length: 4, 4']]) {
+      const { client, server } = await beginHandshake();
+      server.send(`${headOf('HTTP/1.1 403 No', ...lines)}nope`);
+      const response = await client.readResponse();
+      expect([response.status, response.head.all('content-length'), response.body.toString()]).toEqual([
+        403,
+        ['4'],
+        'nope',
+      ]);
+    }
+  });
+
+  test('B2: 9110 15.5.22: a 426 says what to upgrade to', async () => {
+    const { client, server } = await beginHandshake();
+    server.send(headOf('HTTP/1.1 426 No', 'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13'));
+    server.end();
+    const { head } = await client.readResponse();
+    expect(head.fields).toEqual([
+      ['Sec-WebSocket-Version', '13'],
+      ['Content-Length', '0'],
+      ['Upgrade', 'websocket'],
+      ['Connection', 'Upgrade, close'],
+    ]);
+  });
+
+  test('B40: 7838 3: Alt-Svc goes on with no answer, be it a refusal or a 101', async () => {
+    const lines = ['Alt-Svc: h3="evil.example:443"; ma=86400', 'alt-svc: clear', 'X-Kept: 1'];
+    const refused = await beginHandshake();
+    refused.server.send(headOf('HTTP/1.1 401 No', ...lines, 'Content-Length: 0'));
+    const { head } = await refused.client.readResponse();
+    expect([head.all('alt-svc'), head.field('x-kept')]).toEqual([[], '1']);
+    const { client, server, key } = await beginHandshake();
+    server.send(withLines(...lines)(key));
+    const switched = await client.readHead();
+    expect([switched.all('alt-svc'), switched.field('x-kept')]).toEqual([[], '1']);
   });
 });
 
@@ -382,7 +451,7 @@ describe('the head of the answer in pieces and out of bounds', () => {
 
   test('B7: 9112 2.2: a head of 512 KiB byte by byte takes a time that grows with it, not with its square', () => {
     const bytes = Buffer.from(withLines(`X: ${'a'.repeat(2 ** 19)}`)(exampleKey));
-    const parser = new ResponseHeadParser({ headBytesMax: 2 ** 20, lineBytesMax: 2 ** 20, fieldsMax: 100 });
+    const parser = new ResponseHeadParser({ headBytesMax: 2 ** 20, relaxLf: false });
     const startedAt = performance.now();
     let step: HeadStep = HeadStep.NeedData;
     for (let i = 0; i < bytes.length; i += 1) {
@@ -402,27 +471,33 @@ describe('the head of the answer in pieces and out of bounds', () => {
     )(key);
   };
 
+  const cap = 'upstreams.*.max_head_size';
   test('B8: a head over 16 KiB is 502 at the cap; one of 16 KiB passes', async () => {
-    await expectSpoilt(padded(16_385), 'head_too_large');
+    await expectSpoilt(padded(16_385), cap);
     const { client, server, key } = await beginHandshake();
     server.send(padded(16_384)(key));
     expect((await client.readHead()).status).toBe(101);
   });
 
-  test('B8: a line over 8 KiB is 502, before it ends; one of 8 KiB passes', async () => {
-    await expectSpoilt(withLines(`X-Canary: ${'x'.repeat(8192 - 9)}`), 'line_too_long');
-    await expectSpoilt(`HTTP/1.1 101 ${'x'.repeat(8192)}`, 'line_too_long');
+  test('B8: the size is the only cap: one line may be all of it, and so may fields without number', async () => {
     const { client, server, key } = await beginHandshake();
-    server.send(withLines(`X-Canary: ${'x'.repeat(8192 - 10)}`)(key));
-    expect((await client.readHead()).field('x-canary')).toHaveLength(8182);
+    server.send(withLines(`X-Long: ${'x'.repeat(12_000)}`)(key));
+    expect((await client.readHead()).field('x-long')).toHaveLength(12_000);
+    const other = await beginHandshake();
+    other.server.send(withLines(...Array.from({ length: 1000 }, (_, i) => `X-${i}: ${i}`))(other.key));
+    expect((await other.client.readHead()).fields).toHaveLength(1003);
   });
 
-  test('B8: 101 fields are 502; 100 pass', async () => {
-    const fields = (count: number) => withLines(...Array.from({ length: count - 3 }, (_, i) => `X-${i}: ${i}`));
-    await expectSpoilt(fields(101), 'too_many_fields');
-    const { client, server, key } = await beginHandshake();
-    server.send(fields(100)(key));
-    expect((await client.readHead()).fields).toHaveLength(100);
+  test('B8: upstreams.*.max_head_size is that cap, for a refusal too', async () => {
+    for (const line of ['HTTP/1.1 101 x', 'HTTP/1.1 403 x']) {
+      const { client, server, running } = await beginHandshake({ upstream: { max_head_size: '200B' } });
+      server.send(headOf(line, `X: ${'x'.repeat(201 - line.length - 9)}`));
+      await takeRefusal(client, 502, 'backend_handshake');
+      await expectRefusedLine(running, { status: 502, error: 'backend_handshake', cause: cap });
+    }
+    const { client, server, key } = await beginHandshake({ upstream: { max_head_size: '40000B' } });
+    server.send(withLines(`X-Long: ${'x'.repeat(39_000)}`)(key));
+    expect((await client.readHead()).status).toBe(101);
   });
 
   test('B8: a head that never ends is 502 at the cap, not at the time-out', async () => {
@@ -431,7 +506,7 @@ describe('the head of the answer in pieces and out of bounds', () => {
     for (let i = 0; i < 40; i++) attempt.server.send(`X-${i}: ${'x'.repeat(1000)}${crlf}`);
     await takeRefusal(attempt.client, 502, 'backend_handshake');
     await expectOneRequest(attempt);
-    await expectRefusedLine(attempt.running, { status: 502, error: 'backend_handshake', cause: 'head_too_large' });
+    await expectRefusedLine(attempt.running, { status: 502, error: 'backend_handshake', cause: cap });
   });
 
   test('B11: 9110 8.6: Content-Length and Transfer-Encoding on the 101 are removed; frames follow', async () => {

@@ -26,6 +26,7 @@ const pathDecoding = inFile('src/protocol/path-decoding.ts');
 const pathFile = inFile('src/protocol/path.ts');
 const refusals = inFile('src/protocol/refusals.ts');
 const refusalReport = inFile('src/edge/refusal-report.ts');
+const relaxedChecks = inFile('src/edge/relaxed-checks.ts');
 const router = inFile('src/edge/router.ts');
 const subprotocols = inFile('src/protocol/subprotocols.ts');
 const upgrade = inFile('src/protocol/upgrade-request.ts');
@@ -76,6 +77,7 @@ const syntax: readonly Mutant[] = [
     'a trailing space',
   ),
   httpHead('H11', 'byte === Byte.SP && i > start', 'byte === Byte.SP', 'an empty method'),
+  httpHead('H11', 'if (byte === Byte.SP && i === start) return', 'if (byte === 0) return', 'an empty target'),
   httpHead('H11', '? Byte.ZERO + 1 : Byte.ZERO', '? Byte.ZERO : Byte.ZERO', 'HTTP/0.9'),
   httpHead(
     'H11',
@@ -214,6 +216,13 @@ const handshake: readonly Mutant[] = [
   subprotocols('U40', "entry.endsWith('*') && name.startsWith(entry.slice(0, -1))", 'false'),
   subprotocols('U40', 'name.startsWith(entry.slice(0, -1))', 'name.includes(entry.slice(0, -1))'),
   refusalReport('U40', 'kept: kept.map((name) => entryFor(name, list)),', 'kept,', 'not the credential'),
+  relaxedChecks('U31', 'return isProxy ? relax.filter', 'return relax.length < 0 ? relax.filter', 'from a proxy'),
+  relaxedChecks('U31', "peerAddress === '' || ", '', 'on a unix socket'),
+  upgrade('U31', "if (connection === null) return 'connection_token';", '', 'what is no list of tokens'),
+  upgrade('U31', "if (!isRelaxed('connection_token')) return 'connection_token';", '', 'on every route'),
+  upgrade('U32', "if (!isRelaxed('key')) return 'key';", '', 'on every route'),
+  upgrade('U32', '{1,128}={0,2}$/', '{1,}={0,2}$/', 'the longest'),
+  connection('U32', 'report.noteRelaxed(request.relaxed);', '', 'a use is counted'),
   connection(
     'U17',
     'state.discarded += end - start;',

@@ -1,6 +1,7 @@
 // A handshake that a scripted backend spoils: what the client must get, what the backend may see, and the log line.
 
 import { expect } from 'vitest';
+import type { ConfigInput } from '../../src/proxy.ts';
 import { oneRoute, type RunningProxy, startProxy } from '../support/harness.ts';
 import { type BackendConnection, RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -20,10 +21,21 @@ export interface Attempt {
   readonly key: string;
 }
 
+export interface HandshakeOptions extends PairOptions {
+  /** Keys of an upstream block for the backend; without it the route has a URL. */
+  readonly upstream?: Partial<NonNullable<ConfigInput['upstreams']>[string]>;
+}
+
 /** A client's request, with a frame glued to it, has reached the backend, which has not answered. */
-export async function beginHandshake(options: PairOptions = {}): Promise<Attempt> {
+export async function beginHandshake(options: HandshakeOptions = {}): Promise<Attempt> {
   const backend = await RawBackend.listen();
-  const running = await startProxy(oneRoute(backend.url, options.route, options.config));
+  const { route, config, upstream } = options;
+  const own = { own: { targets: [{ url: backend.url }], ...upstream } };
+  const running = await startProxy(
+    upstream === undefined
+      ? oneRoute(backend.url, route, config)
+      : oneRoute('own', route, { ...config, upstreams: own }),
+  );
   const client = await RawClient.connect(running.port);
   client.send(Buffer.concat([upgradeRequest({ path: '/chat?x=1', headers: options.request ?? {} }), earlyFrame]));
   const server = await backend.nextConnection();
@@ -114,7 +126,7 @@ export async function expectOneRequest(attempt: Pick<Attempt, 'backend' | 'serve
   expect(backend.connections).toBe(1);
 }
 
-export type SpoiltOptions = Omit<PairOptions, 'answer'>;
+export type SpoiltOptions = Omit<HandshakeOptions, 'answer'>;
 
 /** A backend whose answer is no valid one: 502, nothing of it reflected, one request, one log line. */
 export async function expectSpoilt(

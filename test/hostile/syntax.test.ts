@@ -182,6 +182,8 @@ describe('the request line (RFC 9112 3)', () => {
       'H11: anything but METHOD SP TARGET SP VERSION',
       [
         withLine('GET  / HTTP/1.1'),
+        withLine('GET  HTTP/1.1'),
+        'GET  ',
         withLine('GET\t/ HTTP/1.1'),
         withLine('GET /  HTTP/1.1'),
         withLine('GET / HTTP/1.1 '),
@@ -284,7 +286,6 @@ describe('the target (RFC 9112 3.2)', () => {
         '*',
         'framegate.test:80',
         'admin',
-        '',
         '?a=b',
         'http:/framegate.test/',
         './a',

@@ -29,6 +29,7 @@ function input(profile: TrafficProfile, change: Partial<AdviceInput> = {}): Advi
       backend_ping_interval: OFF,
       lifetime: OFF,
     },
+    relaxed: [],
     hits: () => 0,
     ends: () => 0,
     ...change,

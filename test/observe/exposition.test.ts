@@ -20,6 +20,7 @@ const expected: Readonly<Record<string, readonly [type: string, labels: string]>
   handshakes_open: ['gauge', ''],
   handshakes_total: ['counter', 'route result'],
   handshake_duration_seconds: ['histogram', 'route'],
+  relaxed_checks_total: ['counter', 'route check'],
   sessions_open: ['gauge', 'route'],
   sessions_limit: ['gauge', 'route'],
   sessions_total: ['counter', 'route'],

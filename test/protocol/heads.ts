@@ -7,13 +7,16 @@ import {
   type RequestHead,
   RequestHeadParser,
   type ResponseHead,
-  type ResponseHeadLimits,
+  type ResponseHeadOptions,
   ResponseHeadParser,
 } from '../../src/protocol/http-head.ts';
 import { judgeUpgradeRequest, type UpgradeRequest } from '../../src/protocol/upgrade-request.ts';
 import { everySplit, placed, type SplitOptions } from '../support/every-split.ts';
 
 export const LIMITS: HeadLimits = { headBytesMax: 16 * 1024, targetBytesMax: 8 * 1024, fieldsMax: 100 };
+
+/** A backend's answer, as strict as by default. */
+export const ANSWER: ResponseHeadOptions = { headBytesMax: 16 * 1024, relaxLf: false };
 
 export const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 export const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
@@ -96,9 +99,9 @@ export function parseRequest(text: string, limits: HeadLimits = LIMITS): Parsed<
   return inEveryCut(() => new RequestHeadParser(limits), bytes, cuts(bytes));
 }
 
-export function parseResponse(text: string, limits?: ResponseHeadLimits): Parsed<ResponseHead> {
+export function parseResponse(text: string, options: ResponseHeadOptions = ANSWER): Parsed<ResponseHead> {
   const bytes = Buffer.from(text, 'latin1');
-  return inEveryCut(() => new ResponseHeadParser(limits), bytes, cuts(bytes));
+  return inEveryCut(() => new ResponseHeadParser(options), bytes, cuts(bytes));
 }
 
 /** The slug of whoever refuses the head first, 'ok', or 'more' when it is not complete. */

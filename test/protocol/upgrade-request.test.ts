@@ -30,6 +30,7 @@ test('a handshake is taken apart once', () => {
     deflateOffers: [],
     origin: 'https://a.example',
     nominated: new Set(),
+    relaxed: [],
   });
 });
 
@@ -105,8 +106,11 @@ describe('target form (RFC 9112 3.2)', () => {
     },
   );
 
-  test('H18: an empty target', () => {
-    expect(withLine('GET  HTTP/1.1')).toBe('target_form');
+  test('H11: an empty target is refused at its first byte, whatever follows', () => {
+    for (const line of ['GET  ', 'GET  HTTP/1.1', 'GET  /', 'GET  / HTTP/1.1', 'GET   ']) {
+      expect(outcome(line)).toBe('request_line');
+    }
+    expect(outcome('GET ')).toBe('more');
   });
 
   test('P3: what a URL parser would take for another host is refused', () => {

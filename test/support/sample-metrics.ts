@@ -14,6 +14,7 @@ export function sampleRegistry(): MetricsRegistry {
   chat.sessionEnded('client', 'client_close', 1000, 12);
   chat.sessionEnded('proxy', 'drain', 4321, 3601);
   chat.pingRtt.observe(0.02);
+  chat.relaxed.add('key');
   for (const profile of [chat.profile.fromClient, chat.profile.fromBackend]) {
     profile.recordMessages(64, 1);
     profile.recordMessages(65, 1);

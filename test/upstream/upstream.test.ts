@@ -18,6 +18,8 @@ function upstream(targets: readonly TargetConfig[], change: Partial<UpstreamConf
     balance: 'round_robin',
     retries: 2,
     local_addresses: [],
+    max_head_size: 16_384,
+    relax: [],
     tls: null,
     ...change,
   });
