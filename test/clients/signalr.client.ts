@@ -174,6 +174,11 @@ describe('SignalR', () => {
       .build();
     await expect(negotiating.start()).rejects.toThrow(/405|negotiation/);
     const line = await gate.waitForLog('handshake.refused');
-    expect(line).toMatchObject({ status: 405, error: 'method', path: '/hub/negotiate' });
+    expect(line).toMatchObject({
+      status: 405,
+      error: 'method',
+      path: '/hub/negotiate',
+      cause: expect.stringContaining('SignalR negotiate'),
+    });
   });
 });

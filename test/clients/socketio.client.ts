@@ -158,6 +158,10 @@ describe('socket.io', () => {
     const gate = await start();
     const { events } = connect(gate, '', { transports: ['polling'], reconnection: false });
     expect(await events.next()).toMatch(/^error: xhr poll error/);
-    expect(await gate.waitForLog('handshake.refused')).toMatchObject({ status: 426, error: 'upgrade_required' });
+    expect(await gate.waitForLog('handshake.refused')).toMatchObject({
+      status: 426,
+      error: 'upgrade_required',
+      cause: expect.stringContaining('Socket.IO polling'),
+    });
   });
 });
