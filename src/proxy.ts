@@ -17,6 +17,7 @@ import { buildSnapshot } from './edge/snapshot.ts';
 import type { Clock } from './limits/clock.ts';
 import { Slices } from './limits/slices.ts';
 import { TimerWheel } from './limits/timer-wheel.ts';
+import { WheelDriver } from './limits/wheel-driver.ts';
 import { Carrier } from './net/carrier.ts';
 import { Dialer } from './net/dial.ts';
 import type { BoundAddress } from './net/listen.ts';
@@ -33,8 +34,6 @@ export type { ConfigSource, ReadConfig, Reloaded } from './edge/reload.ts';
 
 /** How often the timer wheel is driven. Deadlines are at most this much, and one tick, late. */
 const WHEEL_DRIVE_MS = 50;
-/** Driven later than this, the process was stopped, or its event loop blocked. */
-const ASLEEP_MS = 1_000;
 
 export interface ProxyOptions {
   /** Where log lines go, each with its line feed; stdout when absent. */
@@ -121,7 +120,6 @@ class ProxyProcess implements Proxy {
   private admin: AdminServer | null = null;
   private runtime: RuntimeMetrics | null = null;
   private driver: NodeJS.Timeout | null = null;
-  private drivenAt = 0;
   private readonly wall = new WallWatch(performance.now(), Date.now());
   private drainer: Drain | null = null;
   private draining: Promise<DrainResult> | null = null;
@@ -175,8 +173,8 @@ class ProxyProcess implements Proxy {
       this.log.event('warn', 'max_sessions.lowered', { max_sessions: this.cap.sessionsMax, why: this.cap.lowered });
     }
     await this.carrier.probe();
-    this.drivenAt = this.clock.now();
-    this.driver = setInterval(() => setImmediate(() => this.drive()), WHEEL_DRIVE_MS);
+    const driver = new WheelDriver(this.wheel, this.clock.now());
+    this.driver = setInterval(() => setImmediate(() => this.drive(driver)), WHEEL_DRIVE_MS);
     this.log.event('info', 'start', {
       ...this.options.about,
       workers: 1,
@@ -386,15 +384,12 @@ class ProxyProcess implements Proxy {
 
   /**
    * Comes as an immediate: libuv runs timers before it reads, immediates after, so what peers sent while the event loop
-   * was busy has been read. After a pause of the whole process deadlines are looked at one turn later still: what was
-   * on its way to us has arrived then. Nobody is cut off for a silence of our own.
+   * was busy has been read. Nobody is cut off for a silence of our own.
    */
-  private drive(): void {
+  private drive(driver: WheelDriver): void {
     if (this.driver === null) return;
     const now = this.clock.now();
-    const wasAsleep = now - this.drivenAt > ASLEEP_MS;
-    this.drivenAt = now;
-    if (!wasAsleep) this.wheel.advance();
+    driver.drive(now);
     const ms = this.wall.look(performance.now(), Date.now());
     if (ms !== 0) this.log.event('warn', 'clock.jumped', { ms });
     this.log.tick(now);

@@ -93,11 +93,10 @@ export class TimerWheel {
   }
 
   /**
-   * Fire everything that is due by the clock. After a long silence every slot is visited once, not once per tick. What
-   * an entry throws is thrown at the end: it must not take the deadlines of others with it.
+   * Fire everything that is due at `now`. After a long silence every slot is visited once, not once per tick. What an
+   * entry throws is thrown at the end: it must not take the deadlines of others with it.
    */
-  advance(): void {
-    const now = this.clock.now();
+  advance(now: number = this.clock.now()): void {
     const until = Math.floor(now / this.tickMs);
     const first = Math.max(this.tick + 1, until - SLOTS + 1);
     if (until <= this.tick) return;

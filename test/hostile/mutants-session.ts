@@ -806,16 +806,23 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'E23',
     file: 'src/proxy.ts',
-    search: 'setInterval(() => setImmediate(() => this.drive()), WHEEL_DRIVE_MS)',
+    search: 'setInterval(() => setImmediate(() => this.drive(driver)), WHEEL_DRIVE_MS)',
     replace: 'setInterval(() => this.wheel.advance(), WHEEL_DRIVE_MS)',
     why: 'deadlines are looked at before what has come was read',
   },
   {
     row: 'E29',
     file: 'src/proxy.ts',
-    search: 'setInterval(() => setImmediate(() => this.drive()), WHEEL_DRIVE_MS)',
-    replace: 'setInterval(() => this.drive(), WHEEL_DRIVE_MS)',
+    search: 'setInterval(() => setImmediate(() => this.drive(driver)), WHEEL_DRIVE_MS)',
+    replace: 'setInterval(() => this.drive(driver), WHEEL_DRIVE_MS)',
     why: 'deadlines are looked at before what has come was read',
+  },
+  {
+    row: 'L41',
+    file: 'src/limits/wheel-driver.ts',
+    search: 'this.wheel.advance(now - last > ASLEEP_MS ? last : now);',
+    replace: 'if (now - last <= ASLEEP_MS) this.wheel.advance(now);',
+    why: 'postponed at every standstill',
   },
   {
     row: 'E30',

@@ -42,7 +42,7 @@ describe.each(bothSides)('a %s that is gone without a FIN', (side) => {
     expect(gone.unread).toHaveLength(0);
     await pass(1);
     const asked = await gone.nextFrame();
-    expect([asked.opcode, asked.payload.length]).toEqual([Opcode.Ping, 8]);
+    expect([asked.opcode, asked.payload.length]).toEqual([Opcode.Ping, 16]);
     await pass(2_000);
     // That the kernel takes what is sent to it shows nothing.
     other.send(text('is it there?', as(otherOf(side))));
@@ -137,6 +137,33 @@ describe.each([
     expect(jumps).toMatchObject([{ level: 'warn', ms: expect.any(Number) }]);
     expect(Math.abs(Number(jumps[0]?.ms) - jumpMs)).toBeLessThan(60_000);
   });
+});
+
+test('L41: the process stands still in every turn: a handshake, a session and a drain end all the same', async () => {
+  let now = 1_000_000;
+  // Over a second has gone by whenever the clock is asked again by what drives the timers.
+  const running = await startProxy(
+    oneRoute(
+      'builtin:echo',
+      { timeouts: { idle: '30s' } },
+      { timeouts: { handshake: '20s' }, drain: { timeout: '9s' } },
+    ),
+    { clock: { now: () => now } },
+  );
+  const standstills = setInterval(() => {
+    now += 1_500;
+  }, 20);
+  onTestFinished(() => clearInterval(standstills));
+  const late = await RawClient.connect(running.port);
+  late.send('GET / HTTP/1.1\r\n');
+  expect((await late.readHead()).status).toBe(408);
+  const idle = await RawClient.connect(running.port);
+  expect((await idle.upgrade()).status).toBe(101);
+  expect(await idle.nextClose()).toEqual({ code: 1001, reason: 'idle timeout' });
+  const deaf = await RawClient.connect(running.port);
+  expect((await deaf.upgrade()).status).toBe(101);
+  expect(await running.proxy.drain()).toEqual({ closed: expect.any(Number), cut: expect.any(Number) });
+  await deaf.closed;
 });
 
 describe('the event loop is blocked for 2 s', () => {
