@@ -5,7 +5,8 @@ import { randomBytes } from 'node:crypto';
 import { pingFrame } from '../protocol/frame-writer.ts';
 import type { Peer } from './peer.ts';
 
-const TOKEN_BYTES = 8;
+/** Hex digits: some peers take a payload for text, and would send other bytes back mangled. */
+const TOKEN_BYTES = 16;
 /** The slowest line that has to be borne: 25 KiB/s, as for `write_stall`. */
 const SLOW_BYTES_PER_MS = 25.6;
 /** What a kernel holds for one socket at most: on Linux tcp_wmem goes up to 4 MiB. */
@@ -49,7 +50,7 @@ export class Liveness {
 
   /** A ping to be written now. */
   private frame(now: number, masked: boolean): Buffer {
-    this.token ??= randomBytes(TOKEN_BYTES);
+    this.token ??= makeToken();
     this.sentAt = now;
     this.isWriting = true;
     this.open += 1;
@@ -121,4 +122,11 @@ export class Liveness {
     this.rttMs = now - this.sentAt;
     return this.rttMs;
   }
+}
+
+/** In memory of its own: a pool's slab must not live as long as a session. */
+function makeToken(): Buffer {
+  const token = Buffer.allocUnsafeSlow(TOKEN_BYTES);
+  token.write(randomBytes(TOKEN_BYTES / 2).toString('hex'), 'latin1');
+  return token;
 }

@@ -400,8 +400,9 @@ export class Session extends TimerEntry {
   }
 
   private idleAt(): number {
-    // What is not read for its rate cannot show that it is there.
-    if (this.client.gate.heldUntil > 0 || this.backend.gate.heldUntil > 0) return Number.POSITIVE_INFINITY;
+    // What is not read for its rate cannot show that it is there; unless nothing else bounds how long it is not read.
+    const isHeld = this.client.gate.heldUntil > 0 || this.backend.gate.heldUntil > 0;
+    if (isHeld && this.policy.writeStallMs < Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
     return Math.max(this.client.lastByteAt, this.backend.lastByteAt) + this.policy.idleMs;
   }
 

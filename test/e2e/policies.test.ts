@@ -149,7 +149,7 @@ describe('our own pings', () => {
     const { client, server, running } = await openPair({ clock, route: { timeouts } });
     clock.advance(10_000);
     const asked = await client.nextFrame();
-    expect([asked.opcode, asked.masked, asked.payload.length]).toEqual([Opcode.Ping, false, 8]);
+    expect([asked.opcode, asked.masked, asked.payload.length]).toEqual([Opcode.Ping, false, 16]);
     client.send(Buffer.concat([pong(asked.payload, masked), pong('mine', masked), continuationOf('x')]));
     const relayed = Buffer.concat([pong('mine', masked), continuationOf('x')]);
     expect(await server.readBytes(relayed.length)).toEqual(relayed);

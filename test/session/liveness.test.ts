@@ -51,7 +51,7 @@ describe.each(CASES)('our pings to the $side, $mode', ({ stable, side }) => {
     rig.advance(1);
     expect(at(rig)).toEqual([expect.stringMatching(/^ping fin/)]);
     expect(rig.framesAt(rig[side])[0]).toMatchObject({ opcode: 9, fin: true, masked: side === 'backend' });
-    expect(rig.framesAt(rig[side])[0]?.payload).toHaveLength(8);
+    expect(rig.framesAt(rig[side])[0]?.payload).toHaveLength(16);
     expect(rig[other(side)].receivedBytes).toBe(0);
     rig.expectAlive();
   });
@@ -79,6 +79,10 @@ describe.each(CASES)('our pings to the $side, $mode', ({ stable, side }) => {
   test('each session has a token of its own', () => {
     const tokens = new Set(Array.from({ length: 10 }, () => lastToken(justPinged()).toString('hex')));
     expect(tokens.size).toBe(10);
+  });
+
+  test('a token is 16 hex digits: a peer that takes its payload for text sends it back as it was', () => {
+    expect(lastToken(justPinged()).toString('latin1')).toMatch(/^[0-9a-f]{16}$/);
   });
 
   test('its pong is swallowed, wherever it is cut, and its round-trip time observed', () => {

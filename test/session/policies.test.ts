@@ -264,6 +264,15 @@ describe.each(MODES)('F29: rates, $mode', ({ stable }) => {
       expect(rig.session.cause).toBe('idle');
     });
 
+    test('idle does not stand still when write_stall is off: nothing else bounds a debt', () => {
+      const rig = new Rig({ stable, policy: { client: charged(SLOW), idleMs: 5_000, writeStallMs: Infinity } });
+      rig.fromClient(text('a', MASKED), text('b', MASKED));
+      rig.advance(4_999);
+      rig.expectAlive();
+      rig.advance(1);
+      expect([rig.session.cause, rig.session.limit]).toEqual(['idle', 'idle']);
+    });
+
     test('message_stall stands still', () => {
       const rig = new Rig({ stable, policy: { client: charged(SLOW), messageStallMs: 5_000 } });
       rig.fromClient(text('a', MASKED), text('b', { ...MASKED, fin: false }));

@@ -13,7 +13,7 @@ const LAST_ANSWERS_MS = 200;
 const PING_RETRY_MS = 100;
 /** Frames of our own and a held control frame, on top of the cap and one read. */
 const OWN_FRAMES_BYTES = 512;
-const TOKEN_BYTES = 8;
+const TOKEN_BYTES = 16;
 const OWN_PING_BYTES = 6 + TOKEN_BYTES;
 
 /** What is counted of one direction while the session lives. */

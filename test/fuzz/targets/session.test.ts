@@ -225,7 +225,7 @@ const timeBreaks: readonly Break[] = [
   [
     'a ping has another token each time',
     (parts) =>
-      both(parts, (peer) => Object.defineProperty(peer.liveness, 'token', { get: () => randomBytes(8), set() {} })),
+      both(parts, (peer) => Object.defineProperty(peer.liveness, 'token', { get: () => randomBytes(16), set() {} })),
     /was pinged with another token/,
   ],
   [
