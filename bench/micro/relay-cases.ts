@@ -20,6 +20,8 @@ class Sink implements Transport {
   readonly stable = false;
   readonly headroom = HEADROOM;
   readonly pending = 0;
+  readonly held = 0;
+  readonly kept = 0;
   readonly remoteAddress = '';
   readonly remotePort = 0;
   reader: TransportReader = silentReader;

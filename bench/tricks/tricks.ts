@@ -64,7 +64,7 @@ export const TRICKS: readonly Trick[] = [
     edits: [
       {
         file: HANDLES,
-        search: 'const result = this.writeOwned(handle, scratch.view(end - start));',
+        search: 'const result = this.writeOwned(handle, scratch.view(size));',
         replace: 'const result = this.writeOwned(handle, Buffer.from(bytes.subarray(start, end)));',
       },
       { file: HANDLES, search: 'bytes.copy(scratch.bytes, 0, start, end);', replace: '' },
@@ -76,7 +76,7 @@ export const TRICKS: readonly Trick[] = [
     edits: [
       {
         file: HANDLES,
-        search: 'const result = this.writeOwned(handle, scratch.view(end - start));',
+        search: 'const result = this.writeOwned(handle, scratch.view(size));',
         replace: 'const result = this.writeOwned(handle, bytes.subarray(start, end));',
       },
       { file: HANDLES, search: 'bytes.copy(scratch.bytes, 0, start, end);', replace: '' },

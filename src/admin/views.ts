@@ -82,7 +82,7 @@ function sideView(peer: Peer, now: number): SessionSideView {
     largest_message: largestMessage,
     paused: peer.transport.paused,
     pauses: peer.gate.pauses,
-    buffered: peer.other.transport.pending,
+    buffered: peer.other.transport.held,
     silent_ms: Math.round(now - peer.lastByteAt),
   };
 }

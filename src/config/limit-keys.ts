@@ -75,13 +75,14 @@ const limit = {
       'Without it one client takes all of handshakes_per_second.',
   ),
   max_buffered: size(
-    'Per session and direction: bytes the slower peer has not taken; from here on its source is not read. ' +
-      'Without it a peer that never reads fills the memory.',
+    'Per session and direction: memory for what the slower peer has not taken; from here on its source is not ' +
+      'read. Without it a peer that never reads fills the memory.',
     { min: KIB, max: GIB, off: false },
   ),
   max_buffered_total: size(
-    'Bytes that all sessions together hold for slower peers, early bytes included (global). Above it new handshakes ' +
-      'get 503 and the fullest session ends. Without it max_buffered times max_sessions has to fit in the memory.',
+    'Memory that all sessions together hold for slower peers, early bytes included (global). Above it new ' +
+      'handshakes get 503 and the fullest session ends. ' +
+      'Without it max_buffered times max_sessions has to fit in the memory.',
     { min: KIB, max: 1024 * GIB, off: true },
   ),
 };

@@ -9,7 +9,7 @@ const SWEEP_MS = 50;
 
 /** Who may hold bytes for a slow peer. */
 interface Side {
-  readonly transport: { readonly pending: number };
+  readonly transport: { readonly held: number; readonly kept: number };
 }
 
 /** A session that can be made to end. `cause`: why it ends already. */
@@ -98,5 +98,7 @@ export class BufferWatch {
 }
 
 function bytesOf(session: Buffering['session']): number {
-  return session.client.transport.pending + session.backend.transport.pending;
+  const { transport: client } = session.client;
+  const { transport: backend } = session.backend;
+  return client.held + client.kept + backend.held + backend.kept;
 }

@@ -119,7 +119,7 @@ export class SessionRecord implements SessionOwner {
   /** All sessions together hold too much, and this one the most. */
   shed(bytes: number): void {
     const { client, backend } = this.session;
-    const source = client.transport.pending >= backend.transport.pending ? backend : client;
+    const source = client.transport.held >= backend.transport.held ? backend : client;
     this.onLimitHit(source, 'max_buffered_total', bytes);
     this.session.shed();
   }

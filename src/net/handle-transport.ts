@@ -2,6 +2,7 @@
 // scratch, so a session holds no buffers. It owns its handle; the socket it was taken from is empty and forgotten.
 
 import { getSystemErrorName } from 'node:util';
+import { type ChunkSource, Outbox } from './outbox.ts';
 import type { StreamBase, StreamHandle, StreamRequest } from './stream-base.ts';
 import { silentReader, type Transport, type TransportReader } from './transport.ts';
 import { TURN_BYTES, TURN_STEPS } from './turn.ts';
@@ -13,15 +14,14 @@ const HEADROOM = 144;
 const FULL_READS_MAX = TURN_BYTES / READ_BYTES;
 /** Lengths for which a view of the scratch is kept: small messages make no garbage. */
 const VIEWS_MAX = 2_048;
-/** A read and what the one before it left over. */
+/** A read and what the one before it left over; and for what is small, since an unfinished write keeps its scratch. */
 const SCRATCH_BYTES = HEADROOM + READ_BYTES;
+const SMALL_SCRATCH_BYTES = 4_096;
 /** Scratches kept for later when the writes that took them are done: 1 MiB; more are left to the garbage collector. */
 const SPARE_MAX = 16;
-/** Towards a peer that lags already, less than this is copied exactly: a scratch each would pin 64 KiB for little. */
-const EXACT_BELOW = SCRATCH_BYTES / 2;
 const UV_EOF = -4095;
 
-/** A write that libuv has queued; it keeps its bytes alive. */
+/** A write that libuv has not finished; it keeps its bytes alive. At most one per transport. */
 interface QueuedWrite extends StreamRequest {
   bytes: Uint8Array | null;
   /** The scratch that `bytes` is a part of, to be used again afterwards. */
@@ -30,8 +30,12 @@ interface QueuedWrite extends StreamRequest {
 
 /** A buffer that writes are copied to, and the views of its start that were needed so far, by their length. */
 class Scratch {
-  readonly bytes = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
-  private readonly views: (Buffer | undefined)[] = [];
+  readonly bytes: Buffer;
+  private views: (Buffer | undefined)[] = [];
+
+  constructor(size: number) {
+    this.bytes = Buffer.allocUnsafeSlow(size);
+  }
 
   view(length: number): Buffer {
     if (length >= VIEWS_MAX) return this.bytes.subarray(0, length);
@@ -41,6 +45,11 @@ class Scratch {
       this.views[length] = view;
     }
     return view;
+  }
+
+  /** The views of one that is lent would cost more than its bytes. */
+  forgetViews(): void {
+    this.views = [];
   }
 }
 
@@ -59,7 +68,7 @@ interface OwnedHandle extends StreamHandle {
 }
 
 /** What all transports of one thread share. Only a write that could not finish at once takes something out of it. */
-export class HandleIo {
+export class HandleIo implements ChunkSource {
   readonly base: StreamBase;
   readonly readBuffer = Buffer.allocUnsafeSlow(HEADROOM + READ_BYTES);
   /**
@@ -69,7 +78,8 @@ export class HandleIo {
   readonly readView = this.readBuffer.subarray(HEADROOM);
   /** Called by libuv for every read of every handle. */
   readonly onread: (this: OwnedHandle) => void;
-  private scratch = new Scratch();
+  private scratch = new Scratch(SCRATCH_BYTES);
+  private small = new Scratch(SMALL_SCRATCH_BYTES);
   private readonly spare: Scratch[] = [];
   /** Serves every write that finishes at once; one that does not keeps it. */
   private request: QueuedWrite;
@@ -85,37 +95,39 @@ export class HandleIo {
 
   /** Write a copy of `[start, end)`. Gives the request that libuv has kept, null if all is done, or an error number. */
   writeCopy(handle: StreamHandle, bytes: Buffer, start: number, end: number): QueuedWrite | null | number {
-    const { scratch } = this;
-    if (end - start > SCRATCH_BYTES) return this.writeOwned(handle, Buffer.from(bytes.subarray(start, end)));
+    const size = end - start;
+    if (size > SCRATCH_BYTES) return this.writeOwned(handle, Buffer.from(bytes.subarray(start, end)));
+    const scratch = size < VIEWS_MAX ? this.small : this.scratch;
     bytes.copy(scratch.bytes, 0, start, end);
-    const result = this.writeOwned(handle, scratch.view(end - start));
-    if (typeof result === 'object' && result !== null) {
-      // The kernel has not taken all of it: that write keeps the scratch until it has.
-      result.scratch = scratch;
-      this.scratch = this.spare.pop() ?? new Scratch();
-    }
+    const result = this.writeOwned(handle, scratch.view(size));
+    if (typeof result === 'object' && result !== null) this.lend(scratch, result);
     return result;
   }
 
-  /** A queued write is done. */
-  release(request: QueuedWrite): void {
-    if (request.scratch !== null) this.giveBack(request.scratch);
-    request.scratch = null;
-    request.bytes = null;
+  /** The kernel has not taken all of it: that write keeps the scratch until it has. */
+  private lend(scratch: Scratch, request: QueuedWrite): void {
+    request.scratch = scratch;
+    scratch.forgetViews();
+    if (scratch === this.small) this.small = new Scratch(SMALL_SCRATCH_BYTES);
+    else this.scratch = this.take(SCRATCH_BYTES);
+  }
+
+  take(size: number): Scratch {
+    return size < VIEWS_MAX ? new Scratch(SMALL_SCRATCH_BYTES) : (this.spare.pop() ?? new Scratch(SCRATCH_BYTES));
+  }
+
+  /** Nothing of it is needed any more. */
+  giveBack(scratch: Scratch): void {
+    if (scratch.bytes.length === SCRATCH_BYTES && this.spare.length < SPARE_MAX) this.spare.push(scratch);
   }
 
   /** A copy of `[start, end)`, with headroom. */
   keep(bytes: Buffer, start: number, end: number): Rest {
     const size = HEADROOM + end - start;
-    const scratch = size > SCRATCH_BYTES ? null : (this.spare.pop() ?? new Scratch());
+    const scratch = size > SCRATCH_BYTES ? null : this.take(SCRATCH_BYTES);
     const copy = scratch?.bytes ?? Buffer.allocUnsafeSlow(size);
     bytes.copy(copy, HEADROOM, start, end); // copied: the read buffer is for the next read
     return { bytes: copy, start: HEADROOM, end: size, scratch };
-  }
-
-  /** Nothing of it is needed any more. */
-  giveBack(scratch: Scratch): void {
-    if (this.spare.length < SPARE_MAX) this.spare.push(scratch);
   }
 
   /** Write `bytes`, which nobody touches any more. */
@@ -154,6 +166,8 @@ export class HandleTransport implements Transport {
   private fullReads = 0;
   /** What this turn had no steps left for; the handle is not read before it is taken. */
   private rest: Rest | null = null;
+  /** While a write is not finished: what waits, and is not given to libuv before. */
+  private outbox: Outbox | null = null;
   private yielding = false;
   private lost = false;
   private ended = false;
@@ -170,17 +184,32 @@ export class HandleTransport implements Transport {
     handle.readStart();
   }
 
+  get held(): number {
+    return this.outbox === null ? 0 : this.outbox.cost;
+  }
+
+  get kept(): number {
+    return this.rest === null ? 0 : this.rest.bytes.length;
+  }
+
   write(bytes: Buffer, start: number, end: number, stable: boolean): void {
     if (this.destroyed || this.lost || this.ended) return;
+    if (this.outbox !== null) {
+      this.outbox.append(bytes, start, end);
+      this.pending += end - start;
+      return;
+    }
     const { io, handle } = this;
-    let result: QueuedWrite | null | number;
-    if (stable) result = io.writeOwned(handle, bytes.subarray(start, end));
-    else if (this.pending > 0 && end - start < EXACT_BELOW) {
-      result = io.writeOwned(handle, Buffer.from(bytes.subarray(start, end)));
-    } else result = io.writeCopy(handle, bytes, start, end);
+    const result = stable ? io.writeOwned(handle, bytes.subarray(start, end)) : io.writeCopy(handle, bytes, start, end);
     if (result === null) return;
-    if (typeof result === 'number') this.onGone(result);
-    else this.keepUntilDone(result);
+    if (typeof result === 'number') {
+      this.onGone(result);
+      return;
+    }
+    const { scratch } = result;
+    const foreign = result.bytes?.buffer.byteLength ?? 0;
+    this.outbox = new Outbox(io, scratch === null ? { foreign } : { chunk: scratch, size: end - start });
+    this.awaitWrite(result, this.outbox);
   }
 
   pause(): void {
@@ -206,6 +235,10 @@ export class HandleTransport implements Transport {
   end(): void {
     if (this.destroyed || this.lost || this.ended) return;
     this.ended = true;
+    if (this.outbox === null) this.shutDown(); // else behind what waits
+  }
+
+  private shutDown(): void {
     const request = new this.io.base.ShutdownWrap();
     request.oncomplete = () => {};
     this.handle.shutdown(request);
@@ -215,8 +248,10 @@ export class HandleTransport implements Transport {
     if (this.destroyed) return;
     this.destroyed = true;
     this.reader = silentReader;
-    // Not to be used again: its reader may be at it.
+    // Not to be used again: the reader of the one may be at it, and libuv at the other.
     this.rest = null;
+    this.outbox = null;
+    this.pending = 0;
     // Node insists on a function there; without its transport it does nothing.
     delete this.handle.transport;
     this.handle.close();
@@ -269,15 +304,33 @@ export class HandleTransport implements Transport {
     if (rest.scratch !== null) this.io.giveBack(rest.scratch);
   }
 
-  private keepUntilDone(request: QueuedWrite): void {
-    this.pending = this.handle.writeQueueSize;
+  private awaitWrite(request: QueuedWrite, outbox: Outbox): void {
+    this.pending = this.handle.writeQueueSize + outbox.waiting;
     request.oncomplete = (status) => {
-      this.io.release(request);
+      request.bytes = null; // until now libuv needed it
       if (this.destroyed) return;
-      this.pending = this.handle.writeQueueSize;
       if (status < 0) this.onGone(status);
-      else this.reader.onTaken();
+      else if (this.writeNext(outbox)) this.reader.onTaken();
     };
+  }
+
+  /** A write is done: on with what came behind it. False: the connection turns out to be gone. */
+  private writeNext(outbox: Outbox): boolean {
+    for (let bytes = outbox.next(); bytes !== null; bytes = outbox.next()) {
+      const result = this.io.writeOwned(this.handle, bytes);
+      if (result === null) continue;
+      if (typeof result === 'number') {
+        this.onGone(result);
+        return false;
+      }
+      this.awaitWrite(result, outbox);
+      return true;
+    }
+    outbox.clear();
+    this.outbox = null;
+    this.pending = 0;
+    if (this.ended) this.shutDown();
+    return true;
   }
 
   private onGone(error: number): void {

@@ -2,10 +2,21 @@
 // pauses and its end; nothing else may touch the socket once it is wrapped.
 
 import type { Socket } from 'node:net';
+import { type ChunkSource, Outbox } from './outbox.ts';
 import { silentReader, type Transport, type TransportReader } from './transport.ts';
 import { TURN_BYTES, TURN_STEPS } from './turn.ts';
 
 const EMPTY = Buffer.alloc(0);
+/** Where little waits, little is enough. */
+const SMALL_BYTES = 2_048;
+const SMALL_CHUNK_BYTES = 4_096;
+const CHUNK_BYTES = 65_536;
+
+/** Fresh memory each time: the stream API does so for every read as well. */
+const FRESH: ChunkSource = {
+  take: (size) => ({ bytes: Buffer.allocUnsafeSlow(size < SMALL_BYTES ? SMALL_CHUNK_BYTES : CHUNK_BYTES) }),
+  giveBack() {},
+};
 
 export class StreamTransport implements Transport {
   /** Each chunk of the stream API has memory of its own. */
@@ -24,15 +35,16 @@ export class StreamTransport implements Transport {
   private inTurn = false;
   private yielding = false;
   private lost: Error | null = null;
+  /** While a write is not finished: what waits, and is not given to Node's queue before. */
+  private outbox: Outbox | null = null;
+  private ended = false;
 
   /** `socket` must have been created with allowHalfOpen, and must not have emitted anything yet. */
   constructor(socket: Socket) {
     this.socket = socket;
     this.remoteAddress = plainAddress(socket.remoteAddress ?? '');
     this.remotePort = socket.remotePort ?? 0;
-    this.taken = () => {
-      if (!this.destroyed && this.lost === null) this.reader.onTaken();
-    };
+    this.taken = () => this.writeNext();
     socket.on('data', (chunk: Buffer) => this.onData(chunk));
     socket.on('end', () => {
       if (!this.destroyed) this.reader.onEnd();
@@ -43,21 +55,50 @@ export class StreamTransport implements Transport {
   }
 
   get pending(): number {
-    return this.socket.writableLength;
+    return this.outbox === null ? 0 : this.socket.writableLength + this.outbox.waiting;
+  }
+
+  get held(): number {
+    if (this.outbox === null) return 0;
+    // Over TLS what is under way is there twice: OpenSSL has all of it, encrypted.
+    return this.outbox.cost + ('encrypted' in this.socket ? this.socket.writableLength : 0);
+  }
+
+  get kept(): number {
+    return this.socket.readableLength;
   }
 
   write(bytes: Buffer, start: number, end: number, stable: boolean): void {
-    if (this.destroyed || this.lost !== null) return;
-    const socket = this.socket;
-    const range = start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
-    if (socket.writableLength > 0) {
-      socket.write(stable ? range : Buffer.from(range), this.taken);
+    if (this.destroyed || this.lost !== null || this.ended) return;
+    if (this.outbox !== null) {
+      this.outbox.append(bytes, start, end);
       return;
     }
-    socket.write(stable ? range : Buffer.from(range));
+    const { socket } = this;
+    const range = start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
+    const written = stable ? range : Buffer.from(range);
+    socket.write(written);
     // The kernel took all of it in most cases. If not, an empty write behind it tells when it has; no callback is
     // paid for otherwise.
-    if (socket.writableLength > 0) socket.write(EMPTY, this.taken);
+    if (socket.writableLength === 0) return;
+    this.outbox = new Outbox(FRESH, { foreign: written.buffer.byteLength });
+    socket.write(EMPTY, this.taken);
+  }
+
+  /** A write is done: on with what came behind it. */
+  private writeNext(): void {
+    const { outbox, socket } = this;
+    if (this.destroyed || this.lost !== null || outbox === null) return;
+    for (let bytes = outbox.next(); bytes !== null; bytes = outbox.next()) {
+      socket.write(bytes);
+      if (socket.writableLength === 0) continue;
+      socket.write(EMPTY, this.taken);
+      this.reader.onTaken();
+      return;
+    }
+    this.outbox = null;
+    if (this.ended) socket.end();
+    this.reader.onTaken();
   }
 
   pause(): void {
@@ -79,13 +120,16 @@ export class StreamTransport implements Transport {
   }
 
   end(): void {
-    if (!this.destroyed && this.lost === null) this.socket.end();
+    if (this.destroyed || this.lost !== null || this.ended) return;
+    this.ended = true;
+    if (this.outbox === null) this.socket.end(); // else behind what waits
   }
 
   destroy(): void {
     if (this.destroyed) return;
     this.destroyed = true;
     this.reader = silentReader;
+    this.outbox = null;
     this.socket.destroy();
   }
 

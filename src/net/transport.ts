@@ -24,6 +24,10 @@ export interface Transport {
   readonly headroom: number;
   /** Bytes written that the peer's kernel buffer has not taken yet. */
   readonly pending: number;
+  /** The memory that this costs, in bytes: 0 when nothing is pending, and never less than that. */
+  readonly held: number;
+  /** Memory of what was read and is not taken by the reader: given back by `unread`, or kept by Node's streams. */
+  readonly kept: number;
   /** Steps of work, such as frames, that the reader may still do in this turn of the event loop: it counts down. */
   stepsLeft: number;
   readonly paused: boolean;

@@ -242,9 +242,9 @@ function* writeDirections(out: Exposition, source: MetricsSource, routes: readon
   yield* out.each(paused, directions, own, ({ metrics }) => metrics.paused);
   const waited: Family = ['backpressure_seconds_total', 'counter', 'Time in which this side was not read.'];
   yield* out.each(waited, directions, own, ({ metrics }) => metrics.backpressureSeconds(source.now));
-  const buffered: Family = ['buffered_bytes', 'gauge', 'Bytes of this side that the other has not taken yet.'];
+  const buffered: Family = ['buffered_bytes', 'gauge', 'Memory for what the other side has not taken of this one.'];
   yield* out.each(buffered, directions, own, ({ metrics }) => metrics.buffered);
-  const limit = 'limits.max_buffered_total: bytes that may wait in all sessions together.';
+  const limit = 'limits.max_buffered_total: memory that all sessions together may hold so.';
   out.single('buffered_bytes_limit', 'gauge', limit, source.bufferedBytesLimit);
 }
 

@@ -22,12 +22,12 @@ export class Backlog {
 
   /** A source is not read any more from here on. */
   isFull(bytesMax: number): boolean {
-    return this.transport.pending >= bytesMax;
+    return this.transport.held >= bytesMax;
   }
 
   /** A source may be read again. */
   isLow(bytesMax: number): boolean {
-    return this.transport.pending <= bytesMax / 2;
+    return this.transport.held <= bytesMax / 2;
   }
 
   /** When the peer has taken nothing for too long. */

@@ -155,9 +155,9 @@ export class Peer implements TransportReader {
   }
 
   private noteTaken(now: number): void {
-    const pending = this.transport.pending;
+    const { pending, held } = this.transport;
     const source = this.other;
-    source.traffic.noteTaken(pending, now - this.backlog.progressAt, now - this.backlog.since);
+    source.traffic.noteTaken(held, now - this.backlog.progressAt, now - this.backlog.since);
     this.backlog.progressAt = now;
     this.liveness.takenAt = now;
     if (this.backlog.isLow(this.session.policy.bufferedBytesMax)) source.gate.open(now);
@@ -312,11 +312,10 @@ export class Peer implements TransportReader {
     const sink = this.other.transport;
     const before = sink.pending;
     sink.write(bytes, start, end, stable);
-    const pending = sink.pending;
-    if (pending === 0) return;
+    if (sink.pending === 0) return;
     const { backlog } = this.other;
     if (before === 0) backlog.begin(now);
-    this.traffic.noteBuffered(pending);
+    this.traffic.noteBuffered(sink.held);
     if (backlog.isFull(this.session.policy.bufferedBytesMax)) this.gate.close(now);
   }
 

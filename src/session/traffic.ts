@@ -72,14 +72,14 @@ export class Traffic {
     this.profile.recordStall(ms);
   }
 
-  /** A write of this side's bytes finished `ms` after the one before it; `pending` bytes wait on, since `backlogMs`. */
-  noteTaken(pending: number, ms: number, backlogMs: number): void {
+  /** A write of this side's bytes finished `ms` after the one before it; `held` bytes wait on, since `backlogMs`. */
+  noteTaken(held: number, ms: number, backlogMs: number): void {
     this.profile.recordWriteStall(ms);
-    if (pending === 0) this.profile.recordBacklog(backlogMs);
-    this.noteBuffered(pending);
+    if (held === 0) this.profile.recordBacklog(backlogMs);
+    this.noteBuffered(held);
   }
 
-  /** `bytes` of this peer wait for the other one now. */
+  /** What waits of this peer for the other one costs `bytes` now. */
   noteBuffered(bytes: number): void {
     this.metrics.buffered += bytes - this.countedBuffered;
     this.countedBuffered = bytes;

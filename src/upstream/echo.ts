@@ -11,6 +11,8 @@ import { buildClientSwitch } from '../protocol/upgrade-response.ts';
 
 /** Echoed bytes that may wait without counting as a backlog, as a socket's buffer would take them. */
 const BUFFER_BYTES = 65_536;
+/** What a piece costs besides its bytes. */
+const PIECE_BYTES = 256;
 /** What the proxy has judged already needs no second limit. */
 const NO_LIMITS = { messageBytesMax: Infinity, frameBytesMax: Infinity, fragmentsMax: Infinity };
 const HEAD_LIMITS = { headBytesMax: 1_048_576, targetBytesMax: 1_048_576, fieldsMax: 1_000 };
@@ -30,7 +32,7 @@ export class EchoTransport implements Transport {
   private readonly head = new RequestHeadParser(HEAD_LIMITS);
   private readonly scanner = new FrameScanner({ masked: true, deflate: true, limits: NO_LIMITS });
   private upgraded = false;
-  /** What was echoed and not read yet: bounded by the reader's own back-pressure on `pending`. */
+  /** What was echoed and not read yet, and what it costs: bounded by the reader's own back-pressure on `pending`. */
   private queue: Buffer[] = [];
   private queued = 0;
   private ending = false;
@@ -42,6 +44,12 @@ export class EchoTransport implements Transport {
   get pending(): number {
     return Math.max(0, this.queued - BUFFER_BYTES);
   }
+
+  get held(): number {
+    return this.pending;
+  }
+
+  readonly kept = 0;
 
   write(bytes: Buffer, start: number, end: number): void {
     if (this.destroyed || this.ending) return;
@@ -131,7 +139,7 @@ export class EchoTransport implements Transport {
   private send(bytes: Buffer): void {
     if (bytes.length === 0) return;
     this.queue.push(bytes);
-    this.queued += bytes.length;
+    this.queued += bytes.length + PIECE_BYTES;
   }
 
   /** Deliver in a later turn: a reader is never called from inside its own write. */

@@ -2,5 +2,6 @@
 // harm in processes of their own, the command as its users start it, and a bound for what others may notice.
 
 import type { Demand } from '../scale/demand.ts';
+import { stalledReaders } from './stalled-readers.ts';
 
-export const ATTACKS: readonly Demand[] = [];
+export const ATTACKS: readonly Demand[] = [stalledReaders];

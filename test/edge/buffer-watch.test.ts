@@ -7,13 +7,17 @@ import { FakeClock } from '../support/fake-clock.ts';
 class FakeSession implements Buffering {
   readonly session: {
     cause: EndCause | null;
-    client: { transport: { pending: number } };
-    backend: { transport: { pending: number } };
+    client: { transport: { held: number; kept: number } };
+    backend: { transport: { held: number; kept: number } };
   };
   readonly shedWith: number[] = [];
 
   constructor(client: number, backend = 0, cause: EndCause | null = null) {
-    this.session = { cause, client: { transport: { pending: client } }, backend: { transport: { pending: backend } } };
+    this.session = {
+      cause,
+      client: { transport: { held: client, kept: 0 } },
+      backend: { transport: { held: backend, kept: 0 } },
+    };
   }
 
   shed(bytes: number): void {

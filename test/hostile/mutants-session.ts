@@ -818,6 +818,13 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     why: 'deadlines are looked at before what has come was read',
   },
   {
+    row: 'L42',
+    file: 'src/net/handle-transport.ts',
+    search: 'if (this.outbox !== null) {\n      this.outbox.append',
+    replace: 'if (this.outbox !== null && this.destroyed) {\n      this.outbox.append',
+    why: 'a write for each piece',
+  },
+  {
     row: 'L41',
     file: 'src/limits/wheel-driver.ts',
     search: 'this.wheel.advance(now - last > ASLEEP_MS ? last : now);',

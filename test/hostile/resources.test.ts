@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { heldBytes } from '../support/held.ts';
+import { askAdmin } from '../e2e/operating.ts';
+import { heldBytes, heldMemory } from '../support/held.ts';
+import { parseMetrics } from '../support/metrics-text.ts';
 import { binary, closeFrame, ping, pong, text } from '../support/wire.ts';
 import {
   as,
@@ -16,9 +18,41 @@ import {
 } from './pair.ts';
 
 const MIB = 2 ** 20;
+const turn = () => new Promise((resolve) => setImmediate(resolve));
 const large = {
   limits: { from_client: { max_message_size: '64MiB' }, from_backend: { max_message_size: '64MiB' } },
 };
+
+test('L42: frames of three bytes that wait for a client cost about what they are', async () => {
+  const limits = { ...large.limits, max_buffered: '64MiB' };
+  const pair = await openPair({ route: { limits }, config: { admin: { address: '127.0.0.1:0' } } });
+  const { client, server, running } = pair;
+  client.keep(false);
+  client.pause();
+  // What the kernel takes, and more.
+  const filling = binary(Buffer.alloc(16 * MIB, 1));
+  server.send(filling);
+  const metric = async (name: string) => {
+    const { body } = await askAdmin(running, 'GET /metrics');
+    return [...(parseMetrics(body).get(name)?.samples ?? [])].reduce((sum, { value }) => sum + value, 0);
+  };
+  while ((await metric('framegate_bytes_total')) < 16 * MIB) await turn();
+  const before = heldMemory();
+  const counted = await metric('framegate_buffered_bytes');
+  const count = 20_000;
+  for (let i = 0; i < count; i++) {
+    server.send(text('x'));
+    await turn(); // a read of its own for each, or for a few
+  }
+  while ((await metric('framegate_messages_total')) < count) await turn();
+  // A write for each of them held over 8 MiB.
+  expect(heldMemory() - before).toBeLessThan(3 * MIB);
+  expect((await metric('framegate_buffered_bytes')) - counted).toBeGreaterThanOrEqual(0);
+  expect((await metric('framegate_buffered_bytes')) - counted).toBeLessThan(MIB);
+  client.keep(true);
+  client.resume();
+  await closeCleanly(pair);
+});
 
 describe('D5: peers that do not read', () => {
   test('D5: a client that never reads: the backend is held, the client is cut off, the backend gets 1001', async () => {

@@ -36,7 +36,7 @@ test('the rows stand in their groups in order, none twice and none lost', () => 
     B: 23,
     F: 30,
     D: 6,
-    L: 12,
+    L: 13,
     E: 30,
   });
 });

@@ -246,6 +246,27 @@ describe('writing', () => {
     expect(transport.pending).toBe(0);
   });
 
+  test('L42: many small writes to a peer that lags are joined, and cost what they hold', async () => {
+    const { transport, peer } = await connectPair();
+    peer.pause();
+    expect(transport.held).toBe(0);
+    const written = fill(transport, (i) => Buffer.alloc(FULL_CHUNK, i));
+    expect(transport.held).toBeGreaterThanOrEqual(transport.pending);
+    const before = process.memoryUsage();
+    const small = Buffer.from('abc');
+    for (let i = 0; i < 100_000; i++) transport.write(small, 0, 3, i % 2 === 0);
+    const after = process.memoryUsage();
+    const grown = after.heapUsed + after.external - before.heapUsed - before.external;
+    expect(transport.pending).toBeGreaterThanOrEqual(300_000);
+    expect(transport.held).toBeLessThan(transport.pending + 4 * FULL_CHUNK);
+    // A write each held 40 MB.
+    expect(grown).toBeLessThan(6 * 2 ** 20);
+    transport.end();
+    const received = await collect(peer, written.length + 300_000);
+    expect(received.equals(Buffer.concat([written, Buffer.alloc(300_000, 'abc')]))).toBe(true);
+    expect([transport.pending, transport.held]).toEqual([0, 0]);
+  });
+
   test('stable = false: the caller may overwrite its buffer at once, whatever the pressure', async () => {
     const { transport, peer } = await connectPair();
     peer.pause();

@@ -76,6 +76,13 @@ export class MemoryTransport implements Transport {
     return this.queued;
   }
 
+  /** Here a byte costs a byte. */
+  get held(): number {
+    return this.queued;
+  }
+
+  readonly kept = 0;
+
   write(bytes: Buffer, start: number, end: number, stable: boolean): void {
     const failure = this.failOnce ?? this.failure;
     this.failOnce = null;
