@@ -89,6 +89,7 @@ const why = {
   authorization:
     'RFC 9110 7.6.1: Authorization is end-to-end. Removed, it would make an anonymous request; passed on, it ' +
     'would break the nomination.',
+  endToEnd: 'RFC 9110 7.6.1: the field is end-to-end, and checks go by it; without it this is another request.',
   socketVersion:
     'RFC 6455 4.4: answered here with the version we speak. A backend that refuses behind a proxy that tunnels' +
     ' already is how requests are smuggled through WebSockets.',
@@ -97,6 +98,12 @@ const why = {
   grammar:
     'RFC 6455 4.1, 9.1, 11.3: tokens, none of them twice; a malformed list is refused here and not left to the' +
     ' backend.',
+  nullElements:
+    'RFC 6455 4.3, RFC 2616 2.1: null elements count for nothing. The list is made anew for the backend; the ' +
+    'others pass it as it is.',
+  nothingListed: 'RFC 6455 4.3, RFC 2616 2.1: an empty field offers nothing, so none goes on.',
+  commas: 'RFC 2616 2.1: one element at least. The others leave the list to the backend.',
+  claim: 'Only a proxy can know this of a client; from a peer that is not trusted it does not go on.',
   extension:
     'An extension that the proxy does not know could change the framing it reads: only permessage-deflate is ' +
     'offered on.',
@@ -262,6 +269,11 @@ export const GRAFTS: readonly Graft[] = [
     instead('Connection', 'Connection: Upgrade, Authorization', 'Authorization: Basic eDp5'),
     why.authorization,
   ),
+  graft(
+    'Connection names Cookie and Origin',
+    instead('Connection', 'Connection: Upgrade, Cookie, Origin', 'Cookie: a=b', 'Origin: https://chat.example.com'),
+    why.endToEnd,
+  ),
   graft('no version of the protocol', instead('Sec-WebSocket-Version'), why.socketVersion),
   graft('version 8', instead('Sec-WebSocket-Version', 'Sec-WebSocket-Version: 8'), why.socketVersion),
   graft('version 13 twice', fields('Sec-WebSocket-Version: 13'), why.twice),
@@ -270,6 +282,12 @@ export const GRAFTS: readonly Graft[] = [
   graft('the key twice', fields(`Sec-WebSocket-Key: ${KEY}`), why.twice),
   graft('the same subprotocol twice', fields('Sec-WebSocket-Protocol: a, a'), why.grammar),
   graft('a subprotocol that is no token', fields('Sec-WebSocket-Protocol: a b'), why.grammar),
+  graft('a null element among the subprotocols', fields('Sec-WebSocket-Protocol: a,'), why.nullElements),
+  graft('an empty Sec-WebSocket-Protocol', fields('Sec-WebSocket-Protocol:'), why.nothingListed),
+  graft('an empty Sec-WebSocket-Extensions', fields('Sec-WebSocket-Extensions:'), why.nothingListed),
+  graft('only commas in Sec-WebSocket-Protocol', fields('Sec-WebSocket-Protocol: ,'), why.commas),
+  graft('only commas in Sec-WebSocket-Extensions', fields('Sec-WebSocket-Extensions: ,'), why.commas),
+  graft('blanks around =', fields('Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits = 15')),
   graft('a malformed extension', fields('Sec-WebSocket-Extensions: ;a'), why.grammar),
   graft('an unknown extension', fields('Sec-WebSocket-Extensions: x-unknown'), why.extension),
   // Body
@@ -298,6 +316,8 @@ export const GRAFTS: readonly Graft[] = [
   graft('TE and Trailer', fields('TE: trailers', 'Trailer: X'), why.hopByHop),
   graft('Proxy-Connection and Keep-Alive', fields('Proxy-Connection: x', 'Keep-Alive: timeout=5'), why.hopByHop),
   graft('X-Forwarded-For of a stranger', fields('X-Forwarded-For: 192.0.2.1'), why.forwarded),
+  graft('CF-Connecting-IP of a stranger', fields('CF-Connecting-IP: 192.0.2.1'), why.claim),
+  graft('Remote-User of a stranger', fields('Remote-User: root'), why.claim),
   graft('Origin twice', fields('Origin: https://a', 'Origin: https://b'), why.twice),
   graft('Authorization twice', fields('Authorization: Basic eDp5', 'Authorization: Basic YTpi'), why.twice),
   // What stands around the request
