@@ -24,6 +24,7 @@ export const GLOBAL_LIMITS = [
   'max_target_size',
   'max_header_fields',
   'max_handshakes',
+  'max_waiting_handshakes',
   'handshakes_per_second',
   'handshake_burst',
   'max_buffered_total',

@@ -48,9 +48,16 @@ const limit = {
     ['off'],
   ),
   max_handshakes: countOr(
-    "Complete request heads that wait for a backend's 101; over it 503 (global). " +
+    "Handshakes that wait for a backend's 101; above it complete heads wait for their turn (global). " +
       'Without it a hung backend collects clients up to max_sessions.',
     1,
+    SESSIONS_MAX,
+    ['off'],
+  ),
+  max_waiting_handshakes: countOr(
+    'Complete heads that wait for one of max_handshakes, the clients in turn, for timeouts.open at most; ' +
+      'over it 503 (global). Without it a reconnect storm is refused, or fills max_sessions.',
+    0,
     SESSIONS_MAX,
     ['off'],
   ),
@@ -103,7 +110,8 @@ const timeout = {
     TIMEOUT,
   ),
   open: duration(
-    'From the complete request head to our 101, all tries together; then 504. Without it retries add up.',
+    'From the complete request head to our 101, all tries together; then 504, or 503 where it still waits for its ' +
+      'turn. Without it retries add up.',
     TIMEOUT,
   ),
   idle: duration(
@@ -161,6 +169,7 @@ export const limits = documented(
     max_early_bytes: limit.max_early_bytes.prefault('64KiB'),
     max_sessions: limit.max_sessions.prefault(10_000),
     max_handshakes: limit.max_handshakes.prefault(1000),
+    max_waiting_handshakes: limit.max_waiting_handshakes.prefault(4000),
     handshakes_per_second: limit.handshakes_per_second.prefault('off'),
     handshake_burst: limit.handshake_burst.optional(),
     max_sessions_per_ip: limit.max_sessions_per_ip.prefault('off'),

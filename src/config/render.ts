@@ -16,6 +16,7 @@ import type {
 } from './schema.ts';
 import { configSchema } from './schema.ts';
 import { describeKeys, type KeyDescription } from './schema-walk.ts';
+import { countOrShareText } from './shares.ts';
 import { isPemText } from './tls-files.ts';
 import { formatDuration, formatSize } from './units.ts';
 import { z } from './zod.ts';
@@ -168,6 +169,7 @@ function plainUpstream(upstream: UpstreamConfig, config: Config): Plain {
     })),
     host: typeof upstream.host === 'string' ? upstream.host : upstream.host.literal,
     balance: upstream.balance,
+    max_handshakes: countOrShareText(upstream.max_handshakes),
     retries: upstream.retries,
     local_addresses: upstream.local_addresses,
     max_head_size: formatSize(upstream.max_head_size),
@@ -196,6 +198,7 @@ function plainGlobalLimits(limits: Limits): Plain {
     max_header_fields: limits.max_header_fields,
     max_sessions: countText(limits.max_sessions),
     max_handshakes: countText(limits.max_handshakes),
+    max_waiting_handshakes: countText(limits.max_waiting_handshakes),
     handshakes_per_second: countText(limits.handshakes_per_second),
     ...(limits.handshake_burst === OFF ? {} : { handshake_burst: limits.handshake_burst }),
     max_sessions_per_ip: countText(limits.max_sessions_per_ip),

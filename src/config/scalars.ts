@@ -3,6 +3,7 @@
 
 import type * as zod from 'zod';
 import { printable } from './addresses.ts';
+import type { CountOrShare } from './shares.ts';
 import { didYouMean } from './suggest.ts';
 import {
   DURATION_PATTERN,
@@ -65,6 +66,19 @@ export function countOr<const W extends string>(description: string, min: number
   return documented(schema, `${description} From ${min} to ${max}, or ${words.join(', ')}.`, {
     type: `count, ${words.join(', ')}`,
   });
+}
+
+const SHARE_PATTERN = /^(?:100|[1-9][0-9]?)%$/;
+
+/** A count, or a share of another one. */
+export function countOrShare(description: string, min: number, max: number) {
+  const orShare = ', or a share from 1% to 100%';
+  const error = countError(min, max, orShare);
+  const form = z.union([wholeNumber(min, max, orShare), z.string().regex(SHARE_PATTERN, { error })], { error });
+  const schema = form.transform(
+    (input): CountOrShare => (typeof input === 'number' ? { count: input } : { percent: Number.parseInt(input, 10) }),
+  );
+  return documented(schema, `${description} From ${min} to ${max}, or from 1% to 100%.`, { type: 'count, share' });
 }
 
 /** A number with up to three decimals: what token buckets count without rounding. */

@@ -15,6 +15,7 @@ import {
   choiceOff,
   count,
   countOr,
+  countOrShare,
   documented,
   MAP_KEY,
   nameText,
@@ -22,6 +23,7 @@ import {
   size,
   subprotocolText,
 } from './scalars.ts';
+import type { CountOrShare } from './shares.ts';
 import { z } from './zod.ts';
 
 /** What a session's backend is reached by. `base` goes before the request's path and never ends in a slash. */
@@ -75,6 +77,7 @@ export interface Limits {
   /** Always the global cap, also in a route's merged limits: a route's own is `own_max_sessions`. */
   readonly max_sessions: number;
   readonly max_handshakes: number;
+  readonly max_waiting_handshakes: number;
   readonly handshakes_per_second: number;
   readonly handshake_burst: number;
   /** As with `max_sessions`: a route's own are `own_max_sessions_per_ip` and `own_handshakes_per_second_per_ip`. */
@@ -151,6 +154,8 @@ export interface UpstreamConfig {
   readonly targets: readonly TargetConfig[];
   readonly host: 'client' | 'target' | { readonly literal: string };
   readonly balance: 'least_sessions' | 'round_robin';
+  /** Of `limits.max_handshakes`; a share is all of them while there is one upstream only. */
+  readonly max_handshakes: CountOrShare;
   readonly retries: number;
   readonly local_addresses: readonly string[];
   readonly max_head_size: number;
@@ -343,6 +348,12 @@ const upstream = z.strictObject({
   balance: choice('How a target is chosen, by weight.', ['least_sessions', 'round_robin'], LATER_BALANCE).prefault(
     'least_sessions',
   ),
+  max_handshakes: countOrShare(
+    'Of limits.max_handshakes those that may wait for this upstream at a time, a share being all with one upstream; ' +
+      'above it they wait for their turn. Without it one silent backend refuses the clients of all others.',
+    1,
+    SESSIONS_MAX,
+  ).prefault('75%'),
   retries: count(
     'More targets tried after a failed dial, each once, never after a byte of the request was sent. ' +
       'Without it one dead target fails its share of clients.',

@@ -17,6 +17,7 @@ import type { Edge } from './edge.ts';
 import type { RelayedRefusal } from './exchange.ts';
 import { type Barred, Seat } from './gates.ts';
 import { type Admitted, Handshake } from './handshake.ts';
+import type { SlotOwner } from './handshake-slots.ts';
 import { asksForHealth, healthAnswer } from './health.ts';
 import type { EdgeListener } from './live-listener.ts';
 import type { Opened } from './opening.ts';
@@ -43,7 +44,7 @@ export interface ConnectionOptions {
   readonly onGone: (() => void) | null;
 }
 
-export class Connection extends TimerEntry implements TransportReader {
+export class Connection extends TimerEntry implements TransportReader, SlotOwner {
   readonly listener: EdgeListener;
   private readonly edge: Edge;
   private readonly transport: Transport;
@@ -91,8 +92,9 @@ export class Connection extends TimerEntry implements TransportReader {
     this.guarded(() => {
       const { state } = this;
       if (state.kind === 'reading') this.refuseLateHead(state.parser);
-      else if (state.kind === 'opening') this.giveUpOpening();
-      else this.close();
+      else if (state.kind !== 'opening') this.close();
+      else if (state.handshake.isWaiting) this.bar(TURN_TOO_LATE);
+      else this.giveUpOpening();
     });
   }
 
@@ -263,8 +265,12 @@ export class Connection extends TimerEntry implements TransportReader {
       this.open(admitted, seat, rest);
       return;
     }
-    report.metrics.fromClient.limitHits.add(seat.limit);
-    this.refuse(seat.slug, seat.limit);
+    this.bar(seat);
+  }
+
+  private bar({ slug, limit }: Barred): void {
+    this.report.metrics.fromClient.limitHits.add(limit);
+    this.refuse(slug, limit);
   }
 
   private open(admitted: Admitted, seat: Seat, rest: Buffer): void {
@@ -274,6 +280,26 @@ export class Connection extends TimerEntry implements TransportReader {
     edge.wheel.schedule(this, handshake.deadline);
     if (rest.length > 0) handshake.early.append(rest, 0, rest.length);
     this.holdBack(handshake);
+    if (handshake.takeTurn(this)) this.dial(handshake);
+  }
+
+  /** It has waited until it may be one of the handshakes under way. */
+  onTurn(): void {
+    this.guarded(() => {
+      if (this.state.kind !== 'opening') return;
+      const { handshake } = this.state;
+      // A drain or a reload may have come by meanwhile.
+      const closed = closedToNew(this.edge.snapshot, { route: handshake.admitted.route, target: null });
+      if (closed === null) this.dial(handshake);
+      else this.refuse('draining', closed);
+    });
+  }
+
+  onPushedOut(): void {
+    this.guarded(() => this.bar(WAITING_FULL));
+  }
+
+  private dial(handshake: Handshake): void {
     this.openAndSettle(handshake).catch((error: unknown) => this.fault(error));
   }
 
@@ -378,6 +404,9 @@ export class Connection extends TimerEntry implements TransportReader {
 
 const NOTHING = Buffer.alloc(0);
 const OVERLOAD: Barred = { slug: 'overload', limit: 'max_buffered_total' };
+/** Its turn did not come within `timeouts.open`. */
+const TURN_TOO_LATE: Barred = { slug: 'too_many_handshakes', limit: 'max_handshakes' };
+const WAITING_FULL: Barred = { slug: 'too_many_handshakes', limit: 'max_waiting_handshakes' };
 
 function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -11,6 +11,7 @@ import { MetricsRegistry } from '../observe/metrics.ts';
 import { BufferWatch } from './buffer-watch.ts';
 import { Connection } from './connection.ts';
 import { type Barred, Gates, type GatesOptions, type Seat } from './gates.ts';
+import { HandshakeSlots } from './handshake-slots.ts';
 import type { EdgeListener } from './live-listener.ts';
 import { PeerNotices } from './peer-notices.ts';
 import type { SessionRecord } from './session-record.ts';
@@ -52,6 +53,7 @@ export class Edge {
   /** At most one per connection. */
   readonly sessions = new Set<SessionRecord>();
   sessionsMax: number;
+  readonly slots: HandshakeSlots;
   readonly gates: Gates;
   readonly buffers: BufferWatch;
   readonly notices: PeerNotices;
@@ -68,7 +70,8 @@ export class Edge {
     this.snapshot = options.snapshot;
     this.sessionsMax = options.sessionsMax;
     this.notices = new PeerNotices(this.log);
-    this.gates = new Gates({ ...this.gateSettings(), counts: this.metrics.process });
+    this.slots = new HandshakeSlots(this.snapshot.config.limits, this.metrics.process, this.clock);
+    this.gates = new Gates({ ...this.gateSettings(), slots: this.slots });
     this.buffers = new BufferWatch({
       wheel: this.wheel,
       now: () => this.clock.now(),
@@ -91,6 +94,7 @@ export class Edge {
   apply(snapshot: Snapshot, sessionsMax: number): void {
     this.snapshot = snapshot;
     this.sessionsMax = sessionsMax;
+    this.slots.retune(snapshot.config.limits);
     this.gates.retune(this.gateSettings(), this.seats());
     this.buffers.retune(snapshot.config.limits.max_buffered_total);
     for (const connection of this.connections) connection.retune();
@@ -157,7 +161,7 @@ export class Edge {
     });
   }
 
-  private gateSettings(): Omit<GatesOptions, 'counts'> {
+  private gateSettings(): Omit<GatesOptions, 'slots'> {
     const { limits, routes } = this.snapshot.config;
     return { limits, routes, sessionsMax: this.sessionsMax, now: this.clock.now() };
   }

@@ -4,8 +4,8 @@
 import type { Limits, RouteConfig } from '../config/schema.ts';
 import { KeyedLimits, type KeyedLimitsOptions, KeyedVerdict, keyOf } from '../limits/keyed-limits.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
-import type { ProcessMetrics } from '../observe/metrics.ts';
 import type { RefusalSlug } from '../protocol/refusals.ts';
+import type { HandshakeSlots } from './handshake-slots.ts';
 import type { Route } from './snapshot.ts';
 
 /** Addresses remembered at least, so that a small `max_sessions` does not make a small table. */
@@ -23,7 +23,6 @@ const BARRED = {
   /** More addresses than can be told apart: nobody new is let in until some may be forgotten. */
   addresses: { slug: 'too_many_handshakes', limit: 'handshakes_per_second_per_ip' },
   sessions: { slug: 'too_many_sessions', limit: 'max_sessions' },
-  handshakes: { slug: 'too_many_handshakes', limit: 'max_handshakes' },
   rate: { slug: 'too_many_handshakes', limit: 'handshakes_per_second' },
 } as const satisfies Record<string, Barred>;
 
@@ -33,8 +32,6 @@ export class Seat {
   readonly route: Route;
   /** The limits of the route that it is counted in, if the route has any of its own. */
   own: KeyedLimits | null;
-  /** True until the handshake has become a session. */
-  isHandshake = true;
 
   constructor(key: string, route: Route, own: KeyedLimits | null) {
     this.key = key;
@@ -47,24 +44,22 @@ export interface GatesOptions {
   readonly limits: Limits;
   readonly sessionsMax: number;
   readonly routes: Iterable<RouteConfig>;
-  /** Its `handshakesOpen` is what `max_handshakes` bounds. */
-  readonly counts: ProcessMetrics;
+  /** Where the handshakes that are let in get their turn. */
+  readonly slots: HandshakeSlots;
   readonly now: number;
 }
 
 export class Gates {
-  private readonly counts: ProcessMetrics;
+  private readonly slots: HandshakeSlots;
   private readonly addresses: KeyedLimits;
   private readonly rate: TokenBucket;
-  private handshakesMax: number;
   private addressesMax: number;
   /** By route, for those with limits of their own per address. */
   private readonly ownAddresses = new Map<string, KeyedLimits>();
 
   constructor(options: GatesOptions) {
     const { limits, now } = options;
-    this.counts = options.counts;
-    this.handshakesMax = limits.max_handshakes;
+    this.slots = options.slots;
     this.addressesMax = Math.max(ADDRESSES_MIN, options.sessionsMax);
     this.addresses = new KeyedLimits(globalLimits(limits, this.addressesMax));
     this.rate = new TokenBucket(limits.handshakes_per_second, limits.handshake_burst, now);
@@ -83,7 +78,8 @@ export class Gates {
     const tried = worseOf(this.addresses.admit(key, now), own?.admit(key, now) ?? KeyedVerdict.Ok);
     if (tried !== KeyedVerdict.Ok) return tried === KeyedVerdict.Over ? BARRED.handshakesPerIp : BARRED.addresses;
     if (route.sessions >= route.config.own_max_sessions) return BARRED.sessions;
-    if (this.counts.handshakesOpen >= this.handshakesMax) return BARRED.handshakes;
+    const obstacle = this.slots.obstacleTo(route.upstream, key);
+    if (obstacle !== null) return { slug: 'too_many_handshakes', limit: obstacle };
     const seated = this.acquire(key, own, now);
     if (seated !== KeyedVerdict.Ok) return seated === KeyedVerdict.Over ? BARRED.sessionsPerIp : BARRED.addresses;
     if (!this.rate.takeOne(now)) {
@@ -92,27 +88,18 @@ export class Gates {
       return BARRED.rate;
     }
     route.sessions += 1;
-    this.counts.handshakesOpen += 1;
     return new Seat(key, route, own);
   }
 
-  /** The handshake has become a session, which keeps the seat. */
-  opened(seat: Seat): void {
-    seat.isHandshake = false;
-    this.counts.handshakesOpen -= 1;
-  }
-
   leave(seat: Seat, now: number): void {
-    if (seat.isHandshake) this.opened(seat);
     seat.route.sessions -= 1;
     this.addresses.release(seat.key, now);
     seat.own?.release(seat.key, now);
   }
 
   /** The limits of another config from now on. `seats` are all that are taken; none of them is lost. */
-  retune(options: Omit<GatesOptions, 'counts'>, seats: Iterable<Seat>): void {
+  retune(options: Omit<GatesOptions, 'slots'>, seats: Iterable<Seat>): void {
     const { limits, now } = options;
-    this.handshakesMax = limits.max_handshakes;
     this.addressesMax = Math.max(ADDRESSES_MIN, options.sessionsMax);
     this.addresses.retune(globalLimits(limits, this.addressesMax), now);
     this.rate.retune(limits.handshakes_per_second, limits.handshake_burst, now);

@@ -8,6 +8,7 @@ import { Session } from '../session/session.ts';
 import { EarlyBytes } from './early-bytes.ts';
 import type { Edge } from './edge.ts';
 import type { Seat } from './gates.ts';
+import type { SlotOwner } from './handshake-slots.ts';
 import { Holdings } from './holdings.ts';
 import type { EdgeListener } from './live-listener.ts';
 import { type Opened, type OpeningOutcome, type OpeningProgress, openBackend } from './opening.ts';
@@ -63,6 +64,17 @@ export class Handshake {
   /** When it must be a session, by the config in force. */
   get deadline(): number {
     return this.headAt + this.admitted.route.config.timeouts.open;
+  }
+
+  /** True when it may go on at once; else `owner` is told when its turn has come. */
+  takeTurn(owner: SlotOwner): boolean {
+    const { route } = this.admitted;
+    const { key } = this.holdings.seat;
+    return this.holdings.takeTurn({ owner, upstream: route.upstream, key, openMs: route.config.timeouts.open });
+  }
+
+  get isWaiting(): boolean {
+    return this.holdings.isWaiting;
   }
 
   /** The backend of one of its targets. Rejects with faults of our own only; `leave` makes it give up. */

@@ -1,22 +1,26 @@
-// What one client has taken of what all share: its seat, a slot of a target, the connection to it. One owner from the
-// admitted head to the end of the session, which gives all of it back on every way out. It decides nothing.
+// What one client has taken of what all share: its seat, its turn as a handshake, a slot of a target, the connection to
+// it. One owner from the admitted head to the end of the session, which gives it back on every way out.
 
 import assert from 'node:assert/strict';
 import type { Clock } from '../limits/clock.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Gates, Seat } from './gates.ts';
+import type { HandshakeSlots, SlotClaim, SlotRequest } from './handshake-slots.ts';
 
 export class Holdings {
   readonly seat: Seat;
   private readonly gates: Gates;
+  private readonly slots: HandshakeSlots;
   private readonly clock: Clock;
+  private claim: SlotClaim | null = null;
   private slot: Target | null = null;
   private backend: Transport | null = null;
   private isReleased = false;
 
-  constructor(owner: { readonly gates: Gates; readonly clock: Clock }, seat: Seat) {
+  constructor(owner: { readonly gates: Gates; readonly slots: HandshakeSlots; readonly clock: Clock }, seat: Seat) {
     this.gates = owner.gates;
+    this.slots = owner.slots;
     this.clock = owner.clock;
     this.seat = seat;
   }
@@ -24,6 +28,24 @@ export class Holdings {
   /** The target whose slot is held. */
   get target(): Target | null {
     return this.slot;
+  }
+
+  /** Be one of the handshakes under way, now or when its turn comes. True when it is now. */
+  takeTurn(request: SlotRequest): boolean {
+    assert(!this.isReleased && this.claim === null, 'a handshake asks once');
+    this.claim = this.slots.ask(request);
+    return this.claim.state === 'open';
+  }
+
+  get isWaiting(): boolean {
+    return this.claim?.state === 'waiting';
+  }
+
+  /** It is no handshake any more. */
+  leaveTurn(): void {
+    const { claim } = this;
+    this.claim = null;
+    if (claim !== null) this.slots.leave(claim);
   }
 
   /** Take a slot of `target`; what was held for the try before it goes back. */
@@ -48,7 +70,11 @@ export class Holdings {
     try {
       this.leaveTarget();
     } finally {
-      this.gates.leave(this.seat, this.clock.now());
+      try {
+        this.leaveTurn();
+      } finally {
+        this.gates.leave(this.seat, this.clock.now());
+      }
     }
   }
 

@@ -70,7 +70,7 @@ export class SessionRecord implements SessionOwner {
     try {
       this.metrics.sessionBegan();
       first();
-      edge.gates.opened(this.seat);
+      this.holdings.leaveTurn();
       const level = edge.snapshot.config.log.session_open;
       if (edge.log.enabled(level)) edge.log.event(level, 'session.open', { ...facts });
       session.start(clientBytes, backendBytes);

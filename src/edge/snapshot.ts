@@ -1,7 +1,7 @@
 // A config made ready for use: router, upstreams, trusted proxies and session policies. Built whole, replaced whole;
 // routes, upstreams and targets that the next config names too stay the same objects, with what they count.
 
-import type { Config, RouteConfig } from '../config/schema.ts';
+import type { Config, RouteConfig, UpstreamConfig } from '../config/schema.ts';
 import type { SessionPolicy } from '../session/policy.ts';
 import type { Target } from '../upstream/target.ts';
 import { Upstream } from '../upstream/upstream.ts';
@@ -41,7 +41,9 @@ export function buildSnapshot(config: Config, previous: Snapshot | null = null):
   for (const upstream of Object.values(config.upstreams)) {
     const known = previous?.upstreams.get(upstream.name);
     known?.reconfigure(upstream);
-    upstreams.set(upstream.name, known ?? new Upstream(upstream));
+    const made = known ?? new Upstream(upstream);
+    made.handshakesMax = handshakesMaxOf(upstream, config);
+    upstreams.set(upstream.name, made);
   }
   const routes = new Map<string, Route>();
   for (const route of config.routes) {
@@ -53,4 +55,11 @@ export function buildSnapshot(config: Config, previous: Snapshot | null = null):
   }
   const targets = new Set([...upstreams.values()].flatMap((upstream) => upstream.targets));
   return { config, router, routes, upstreams, targets, trusted };
+}
+
+/** A share leaves room for the others; where there are none it is all. At least one. */
+function handshakesMaxOf({ max_handshakes }: UpstreamConfig, { limits, upstreams }: Config): number {
+  if ('count' in max_handshakes) return max_handshakes.count;
+  if (Object.keys(upstreams).length === 1) return Number.POSITIVE_INFINITY;
+  return Math.max(1, Math.floor((limits.max_handshakes * max_handshakes.percent) / 100));
 }

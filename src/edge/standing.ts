@@ -7,14 +7,15 @@ import type { Route, Snapshot } from './snapshot.ts';
 
 export interface Footing {
   readonly route: Route;
-  readonly target: Target;
+  /** Null before one is chosen. */
+  readonly target: Target | null;
 }
 
 /** What the config of `snapshot` has no longer, or, under the same name, has as another one; null when nothing is. */
 export function removedFrom(snapshot: Snapshot, { route, target }: Footing): EndCause | null {
   // The route object keeps its name when its config is replaced.
   if (snapshot.routes.get(route.config.name) !== route) return 'route_removed';
-  return snapshot.targets.has(target) ? null : 'target_removed';
+  return target === null || snapshot.targets.has(target) ? null : 'target_removed';
 }
 
 /** Why nothing new may begin there: the cause for the log, or null. */
@@ -22,5 +23,5 @@ export function closedToNew(snapshot: Snapshot, footing: Footing): string | null
   const removed = removedFrom(snapshot, footing);
   if (removed !== null) return removed;
   if (footing.route.draining) return 'route_drain';
-  return footing.target.draining ? 'target_drain' : null;
+  return footing.target?.draining === true ? 'target_drain' : null;
 }

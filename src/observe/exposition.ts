@@ -150,6 +150,8 @@ function* writeHandshakes(out: Exposition, source: MetricsSource, routes: readon
   const all = [source.unrouted, ...routes.map(({ metrics }) => metrics)];
   const open = 'Complete request heads that wait for a target, its 101 or ours.';
   out.single('handshakes_open', 'gauge', open, source.process.handshakesOpen);
+  const waiting = 'Complete heads that wait until they may be one of these.';
+  out.single('handshakes_waiting', 'gauge', waiting, source.process.handshakesWaiting);
   out.family('handshakes_total', 'counter', 'Handshakes by their result: ok, client_gone or why they were refused.');
   for (const { name, handshakes } of all) {
     for (const [result, count] of handshakes.entries()) out.sample({ route: name, result }, count);

@@ -182,6 +182,8 @@ export class ListenerMetrics {
 export class ProcessMetrics {
   /** Complete heads that wait for their target, its 101 or ours. */
   handshakesOpen = 0;
+  /** Complete heads that wait until they may be one of these. */
+  handshakesWaiting = 0;
   /** Of the config in use: seconds since 1970. */
   configLoadedAt = 0;
   lastReloadSuccessful = true;

@@ -105,7 +105,7 @@ export const REFUSALS = {
   too_many_sessions: { status: 503, text: 'limits.max_sessions is reached.', retryAfter: true },
   too_many_handshakes: {
     status: 503,
-    text: 'limits.max_handshakes or limits.handshakes_per_second is reached.',
+    text: 'limits.max_waiting_handshakes or handshakes_per_second is reached, or no turn came in timeouts.open.',
     retryAfter: true,
   },
   overload: { status: 503, text: 'limits.max_buffered_total is exceeded.', retryAfter: true },

@@ -8,6 +8,10 @@ import { Target } from './target.ts';
 
 export class Upstream {
   readonly name: string;
+  /** Handshakes under way on it. */
+  handshakes = 0;
+  /** Above it its handshakes wait for their turn. */
+  handshakesMax = Number.POSITIVE_INFINITY;
   private config: UpstreamConfig;
   private ownTargets: readonly Target[];
   private balancer: Balancer<Target>;
@@ -25,6 +29,10 @@ export class Upstream {
 
   get targets(): readonly Target[] {
     return this.ownTargets;
+  }
+
+  get hasHandshakeRoom(): boolean {
+    return this.handshakes < this.handshakesMax;
   }
 
   /** More targets tried after a failed dial. */

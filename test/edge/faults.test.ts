@@ -6,6 +6,8 @@ import { EarlyBytes } from '../../src/edge/early-bytes.ts';
 import { Edge } from '../../src/edge/edge.ts';
 import { Gates } from '../../src/edge/gates.ts';
 import { Handshake } from '../../src/edge/handshake.ts';
+import { HandshakeSlots } from '../../src/edge/handshake-slots.ts';
+import { Holdings } from '../../src/edge/holdings.ts';
 import { RefusalReport } from '../../src/edge/refusal-report.ts';
 import { Router } from '../../src/edge/router.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
@@ -132,6 +134,7 @@ const STEPS: readonly (readonly [step: string, fault: Fault, answer: string])[] 
   ['the route', methodOf(Router, 'match'), '500'],
   ['the limits', methodOf(Gates, 'enter'), '500'],
   ['early bytes', methodOf(EarlyBytes, 'append'), '500'],
+  ['its turn', methodOf(HandshakeSlots, 'ask'), '500'],
   ['the beginning of the opening', methodOf(Handshake, 'open'), '500'],
   ['the choice of a target', methodOf(Upstream, 'pick'), '500'],
   ['the slot of a target', methodOf(Target, 'acquire'), '500'],
@@ -146,7 +149,7 @@ const STEPS: readonly (readonly [step: string, fault: Fault, answer: string])[] 
   ['the session among the others', methodOf(Edge, 'promote'), SWITCHED],
   ['the count of the handshake', methodOf(RouteMetrics, 'handshake'), SWITCHED],
   ['the profile', methodOf(TrafficProfile, 'recordHandshake'), SWITCHED],
-  ['the slot of the handshake', methodOf(Gates, 'opened'), SWITCHED],
+  ['the end of its turn', methodOf(Holdings, 'leaveTurn'), SWITCHED],
   ['the first frames', methodOf(Session, 'start'), SWITCHED],
   ['the end of the session', methodOf(TrafficProfile, 'recordSession'), SWITCHED],
   ['the line of its end', methodOf(Log, 'eventOf'), SWITCHED],

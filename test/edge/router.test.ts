@@ -32,6 +32,7 @@ function route(name: string, hosts: readonly string[], path: string, listeners: 
       max_early_bytes: 1,
       max_sessions: 1,
       max_handshakes: 1,
+      max_waiting_handshakes: 1,
       handshakes_per_second: 1,
       handshake_burst: 1,
       max_sessions_per_ip: 1,

@@ -4,7 +4,7 @@ import { oneRoute, startProxy } from '../support/harness.ts';
 import { RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { exampleKey } from '../support/wire.ts';
-import { expectEnd, expectRefusal } from './harness.ts';
+import { expectEnd, expectRefusal, requestOf, startGate } from './harness.ts';
 import { startPoisoned } from './poisoned.ts';
 
 describe('E50: a fault of our own in a handshake', () => {
@@ -60,5 +60,84 @@ describe('E51: what was decided when the head came holds no longer when the 101 
     expectRefusal(await client.readResponse(), '503 draining');
     await Promise.all([expectEnd(client), server.closed]);
     expect(running.logsOf('session.open')).toEqual([]);
+  });
+});
+
+describe('E52: more complete heads than max_handshakes', () => {
+  test('E52: they wait for their turn; a client that leaves is gone, and over the queue it is 503', async () => {
+    const limits = { max_handshakes: 1, max_waiting_handshakes: 2 };
+    const gate = await startGate((upstream) => ({ limits, routes: [{ name: 'test', upstream }] }));
+    const reach = async () => {
+      const client = await gate.connect();
+      client.send(requestOf());
+      return client;
+    };
+    const first = await reach();
+    const server = await gate.backend.nextConnection();
+    const second = await reach();
+    await gate.settled();
+    const third = await reach();
+    await gate.settled();
+    const fourth = await reach();
+    expect(await gate.expectRefused(fourth, '503 too_many_handshakes')).toMatchObject({
+      cause: 'max_waiting_handshakes',
+    });
+    second.destroy();
+    await gate.settled();
+    await server.accept();
+    expect((await first.readHead()).status).toBe(101);
+    const next = await gate.backend.nextConnection();
+    await next.accept();
+    expect((await third.readHead()).status).toBe(101);
+    gate.dials += 2;
+  });
+
+  test('E52: no turn within timeouts.open: 503', async () => {
+    const limits = { max_handshakes: 1 };
+    const timeouts = { open: '3s', upgrade: '60s' };
+    const gate = await startGate((upstream) => ({ limits, timeouts, routes: [{ name: 'test', upstream }] }));
+    const first = await gate.connect();
+    first.send(requestOf());
+    await gate.backend.nextConnection();
+    gate.clock.advance(2_000);
+    const second = await gate.connect();
+    second.send(requestOf());
+    await gate.settled();
+    gate.dials += 1;
+    gate.clock.advance(1_001);
+    expectRefusal(await first.readResponse(), '504 backend_timeout');
+    // Its turn has come, with a second less for the rest.
+    const server = await gate.backend.nextConnection();
+    gate.dials += 1;
+    gate.clock.advance(2_000);
+    expectRefusal(await second.readResponse(), '504 backend_timeout');
+    await server.closed;
+  });
+});
+
+describe('E53: a backend that accepts and says nothing', () => {
+  test('E53: clients of another backend do not wait for it', async () => {
+    const silent = await RawBackend.listen();
+    const limits = { max_handshakes: 8 };
+    const gate = await startGate((upstream) => ({
+      limits,
+      routes: [
+        { name: 'silent', match: { path: '/silent' }, upstream: silent.url },
+        { name: 'test', upstream },
+      ],
+    }));
+    for (let i = 0; i < 20; i += 1) {
+      const client = await gate.connect();
+      client.send(requestOf({ line: 'GET /silent HTTP/1.1' }));
+    }
+    await gate.settled();
+    for (let i = 0; i < 10; i += 1) {
+      const client = await gate.connect();
+      client.send(requestOf());
+      gate.dials += 1;
+      await (await gate.backend.nextConnection()).accept();
+      expect((await client.readHead()).status).toBe(101);
+    }
+    expect(silent.connections).toBe(6);
   });
 });

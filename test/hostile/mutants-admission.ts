@@ -17,4 +17,18 @@ export const ADMISSION_MUTANTS: readonly Mutant[] = [
     replace: 'if (closed === undefined) {',
     why: 'what was decided at the head is not looked at again',
   },
+  {
+    row: 'E52',
+    file: 'src/edge/handshake-slots.ts',
+    search: 'if (queue !== undefined) this.noteRoom(queue);\n      this.pumpSoon();',
+    replace: '',
+    why: 'whoever waits is not told that there is room',
+  },
+  {
+    row: 'E53',
+    file: 'src/edge/snapshot.ts',
+    search: 'made.handshakesMax = handshakesMaxOf(upstream, config);',
+    replace: '',
+    why: 'one upstream may have all',
+  },
 ];

@@ -95,8 +95,8 @@ describe('D1: too many from one address, and in all', () => {
     await openFrom(gate, '127.0.0.2');
   });
 
-  test('D1: max_handshakes: 503 while that many wait for a silent backend, not when they are sessions', async () => {
-    const gate = await limited({ max_handshakes: 2 });
+  test('D1: max_handshakes without a queue: 503 while that many wait for a silent backend', async () => {
+    const gate = await limited({ max_handshakes: 2, max_waiting_handshakes: 0 });
     const first = await reachFrom(gate, '127.0.0.1');
     const second = await reachFrom(gate, '127.0.0.2');
     await refuseFrom(gate, '127.0.0.3', '503 too_many_handshakes', 'max_handshakes');

@@ -18,6 +18,7 @@ const expected: Readonly<Record<string, readonly [type: string, labels: string]>
   connections_accepted_total: ['counter', 'listener'],
   connections_rejected_total: ['counter', 'listener reason'],
   handshakes_open: ['gauge', ''],
+  handshakes_waiting: ['gauge', ''],
   handshakes_total: ['counter', 'route result'],
   handshake_duration_seconds: ['histogram', 'route'],
   relaxed_checks_total: ['counter', 'route check'],

@@ -11,6 +11,7 @@ const FAULTS_KEPT_MAX = 50;
 const restingGauges = [
   'framegate_connections_open',
   'framegate_handshakes_open',
+  'framegate_handshakes_waiting',
   'framegate_sessions_open',
   'framegate_sessions_paused',
   'framegate_buffered_bytes',

@@ -16,6 +16,7 @@ function upstream(targets: readonly TargetConfig[], change: Partial<UpstreamConf
     targets,
     host: 'client',
     balance: 'round_robin',
+    max_handshakes: { percent: 75 },
     retries: 2,
     local_addresses: [],
     max_head_size: 16_384,
