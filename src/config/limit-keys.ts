@@ -69,15 +69,16 @@ const limit = {
     'Handshakes at once, before handshakes_per_second holds (global). Without it two clients at once are a storm.',
   ),
   max_sessions_per_ip: countOr(
-    'Sessions of one client address, IPv6 by its /64; over it 429. ' +
-      "In a route: that route's own cap besides this one. " +
+    'Connections of one client address from accept on, IPv6 by its /64 and 8 times as many by its /48; over it 429. ' +
+      "In a route: that route's own cap on sessions besides this one. " +
       'Without it one client takes all of max_sessions.',
     1,
     SESSIONS_MAX,
     ['off'],
   ),
   handshakes_per_second_per_ip: rate(
-    'New handshakes per second of one client address, IPv6 by its /64, twice as many at once; over it 429. ' +
+    'New handshakes per second of one client address, IPv6 by its /64 and 8 times as many by its /48, twice as many ' +
+      'at once; over it 429. ' +
       "In a route: that route's own rate besides this one. " +
       'Without it one client takes all of handshakes_per_second.',
   ),

@@ -15,7 +15,7 @@ import { buildClientSwitch } from '../protocol/upgrade-response.ts';
 import { chooseRoute, type RouteRefusal } from './choose-route.ts';
 import type { Edge } from './edge.ts';
 import type { RelayedRefusal } from './exchange.ts';
-import { type Barred, Seat } from './gates.ts';
+import { type Arrival, BARRED, type Barred, Seat } from './gates.ts';
 import { type Admitted, Handshake } from './handshake.ts';
 import type { SlotOwner } from './handshake-slots.ts';
 import { asksForHealth, healthAnswer } from './health.ts';
@@ -41,14 +41,18 @@ export interface ConnectionOptions {
   readonly edge: Edge;
   readonly listener: EdgeListener;
   readonly transport: Transport;
-  readonly onGone: (() => void) | null;
+  /** How it counts under the address of its peer. */
+  readonly arrival: Arrival;
+  /** Why there is no room for it; null when there is. */
+  readonly barred: Barred | null;
 }
 
 export class Connection extends TimerEntry implements TransportReader, SlotOwner {
   readonly listener: EdgeListener;
   private readonly edge: Edge;
   private readonly transport: Transport;
-  private readonly onGone: (() => void) | null;
+  readonly arrival: Arrival;
+  private readonly barred: Barred | null;
   private readonly report: RefusalReport;
   private state: State;
 
@@ -57,19 +61,32 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
     this.edge = options.edge;
     this.listener = options.listener;
     this.transport = options.transport;
-    this.onGone = options.onGone;
+    this.arrival = options.arrival;
+    this.barred = options.barred;
     this.state = { kind: 'reading', parser: null };
     this.report = new RefusalReport(this.edge, this.listener.name, this.transport.remoteAddress);
   }
 
-  /** Begin to read, or refuse at once. */
-  start(barred: Barred | null): void {
+  /** Begin to read its head; one for which there is no room may ask for health only. */
+  read(): void {
     this.guarded(() => {
       const { edge, transport } = this;
       transport.reader = this;
-      if (barred === null) edge.wheel.schedule(this, this.report.startedAt + edge.snapshot.config.timeouts.handshake);
-      else this.refuse(barred.slug, barred.limit);
+      edge.wheel.schedule(this, this.report.startedAt + edge.snapshot.config.timeouts.handshake);
     });
+  }
+
+  /** Another one without room takes its place. */
+  cutOff(): void {
+    this.guarded(() => {
+      if (this.barred !== null && this.state.kind === 'reading') this.noteRejected(this.barred);
+      this.close();
+    });
+  }
+
+  /** There is no room for it: tell it so at once. */
+  turnAway(): void {
+    this.guarded(() => this.refuseBarred());
   }
 
   onBytes(bytes: Buffer, start: number, end: number): void {
@@ -93,7 +110,7 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
       const { state } = this;
       if (state.kind === 'reading') this.refuseLateHead(state.parser);
       else if (state.kind !== 'opening') this.close();
-      else if (state.handshake.isWaiting) this.bar(TURN_TOO_LATE);
+      else if (state.handshake.isWaiting) this.bar(BARRED.turnTooLate);
       else this.giveUpOpening();
     });
   }
@@ -135,7 +152,6 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
     } finally {
       edge.wheel.cancel(this);
       edge.removeConnection(this);
-      this.onGone?.();
     }
   }
 
@@ -214,6 +230,10 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
     }
     const head = this.listener.live.read(parser.head);
     if (this.answersHealth(head)) return;
+    if (this.barred !== null) {
+      this.refuseBarred();
+      return;
+    }
     this.report.noteComplete();
     const admitted = this.admit(head);
     if ('slug' in admitted) this.refuse(admitted.slug, admitted.cause);
@@ -260,12 +280,24 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
       this.refuse('draining');
       return;
     }
-    const seat = edge.buffers.isOver ? OVERLOAD : edge.gates.enter(report.client, route, edge.clock.now());
+    const seat = edge.buffers.isOver
+      ? BARRED.overload
+      : edge.gates.enter(report.client, route, edge.clock.now(), this.arrival);
     if (seat instanceof Seat) {
       this.open(admitted, seat, rest);
       return;
     }
     this.bar(seat);
+  }
+
+  private refuseBarred(): void {
+    if (this.barred === null) return;
+    this.noteRejected(this.barred);
+    this.refuse(this.barred.slug, this.barred.limit);
+  }
+
+  private noteRejected({ slug }: Barred): void {
+    this.edge.metrics.listener(this.listener.name).rejected.add(slug);
   }
 
   private bar({ slug, limit }: Barred): void {
@@ -296,7 +328,7 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
   }
 
   onPushedOut(): void {
-    this.guarded(() => this.bar(WAITING_FULL));
+    this.guarded(() => this.bar(BARRED.pushedOut));
   }
 
   private dial(handshake: Handshake): void {
@@ -330,6 +362,7 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
     handshake.isSwitched = true;
     transport.write(response, 0, response.length, true);
     edge.promote(this, record);
+    handshake.holdings.keepArrival(this.arrival);
     this.state = { kind: 'over' };
     record.begin(early, leftover, () => report.noteOpened(opened));
   }
@@ -403,10 +436,6 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
 }
 
 const NOTHING = Buffer.alloc(0);
-const OVERLOAD: Barred = { slug: 'overload', limit: 'max_buffered_total' };
-/** Its turn did not come within `timeouts.open`. */
-const TURN_TOO_LATE: Barred = { slug: 'too_many_handshakes', limit: 'max_handshakes' };
-const WAITING_FULL: Barred = { slug: 'too_many_handshakes', limit: 'max_waiting_handshakes' };
 
 function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -10,20 +10,14 @@ import type { Log } from '../observe/log.ts';
 import { MetricsRegistry } from '../observe/metrics.ts';
 import { BufferWatch } from './buffer-watch.ts';
 import { Connection } from './connection.ts';
-import { type Barred, Gates, type GatesOptions, type Seat } from './gates.ts';
+import { Arrival, BARRED, type Barred, Gates, type GatesOptions, type Seat } from './gates.ts';
 import { HandshakeSlots } from './handshake-slots.ts';
 import type { EdgeListener } from './live-listener.ts';
+import { Overflow } from './overflow.ts';
 import { PeerNotices } from './peer-notices.ts';
+import { RandomIds } from './random-ids.ts';
 import type { SessionRecord } from './session-record.ts';
 import type { Snapshot } from './snapshot.ts';
-
-/**
- * Connections over `max_sessions` that are told so; more are cut off. They live on the descriptors kept in reserve: at
- * least 32, of which Node 24 and the listeners take up to twenty-eight.
- */
-const TURNED_AWAY_MAX = 4;
-
-const SESSIONS_FULL: Barred = { slug: 'too_many_sessions', limit: 'max_sessions' };
 
 export interface EdgeOptions {
   readonly clock: Clock;
@@ -57,9 +51,11 @@ export class Edge {
   readonly gates: Gates;
   readonly buffers: BufferWatch;
   readonly notices: PeerNotices;
-  private turnedAway = 0;
+  private readonly overflow = new Overflow();
+  private readonly ids = new RandomIds();
+  /** Not the name in Via, which backends know. */
+  private readonly sessionPrefix = this.ids.next().slice(0, 16);
   private sessionsStarted = 0;
-  private requestsStarted = 0;
   private whenEmpty: (() => void) | null = null;
 
   constructor(options: EdgeOptions) {
@@ -103,40 +99,58 @@ export class Edge {
   accept(transport: Transport, listener: EdgeListener): void {
     const metrics = this.metrics.listener(listener.name);
     metrics.connectionsAccepted += 1;
-    if (this.open - this.turnedAway < this.sessionsMax) {
-      this.add(transport, listener, null, null);
+    if (this.open - this.overflow.size >= this.sessionsMax) {
+      this.turnAway(transport, listener, BARRED.sessions);
       return;
     }
-    metrics.rejected.add(SESSIONS_FULL.slug);
-    if (this.turnedAway >= TURNED_AWAY_MAX) {
+    const { remoteAddress } = transport;
+    // The clients of a proxy are known by their heads only, which `Gates.enter` counts them by.
+    const peer = this.snapshot.trusted.trusts(remoteAddress) ? '' : remoteAddress;
+    const arrival = this.gates.arrive(peer, this.clock.now());
+    if (arrival instanceof Arrival) this.add(transport, listener, arrival, null).read();
+    else this.turnAway(transport, listener, arrival);
+  }
+
+  private turnAway(transport: Transport, listener: EdgeListener, barred: Barred): void {
+    // Who has too much is told so; only where all are too many may it be a probe that wants to know how things are.
+    if (barred === BARRED.sessions && listener.live.config.health_path !== null) {
+      const connection = this.add(transport, listener, new Arrival(), barred);
+      this.overflow.letAsk(connection)?.cutOff();
+      connection.read();
+      return;
+    }
+    if (!this.overflow.canTell) {
+      this.metrics.listener(listener.name).rejected.add(barred.slug);
       transport.destroy();
       return;
     }
-    this.turnedAway += 1;
-    this.add(transport, listener, SESSIONS_FULL, () => this.onTurnedAwayGone());
+    const connection = this.add(transport, listener, new Arrival(), barred);
+    this.overflow.tell(connection);
+    connection.turnAway();
   }
 
-  private add(transport: Transport, listener: EdgeListener, barred: Barred | null, onGone: (() => void) | null): void {
-    const connection = new Connection({ edge: this, listener, transport, onGone });
+  private add(transport: Transport, listener: EdgeListener, arrival: Arrival, barred: Barred | null): Connection {
+    const connection = new Connection({ edge: this, listener, transport, arrival, barred });
     this.connections.add(connection);
     this.metrics.listener(listener.name).connectionsOpen += 1;
-    connection.start(barred);
+    return connection;
   }
 
   nextSessionId(): string {
     this.sessionsStarted += 1;
-    return `${this.instanceId}-${this.sessionsStarted.toString(36)}`;
+    return `${this.sessionPrefix}-${this.sessionsStarted.toString(36)}`;
   }
 
-  /** 32 hex digits: unique by the instance's part, no look-up of randomness for each. */
+  /** 32 hex digits that tell neither who made them nor how many there were. */
   nextRequestId(): string {
-    this.requestsStarted += 1;
-    return this.instanceId + this.requestsStarted.toString(16).padStart(16, '0');
+    return this.ids.next();
   }
 
   /** `connection` is over. */
   removeConnection(connection: Connection): void {
     if (!this.connections.delete(connection)) return;
+    this.overflow.leave(connection);
+    this.gates.depart(connection.arrival, this.clock.now());
     this.metrics.listener(connection.listener.name).connectionsOpen -= 1;
     this.checkEmpty();
   }
@@ -169,10 +183,6 @@ export class Edge {
   private *seats(): Iterable<Seat> {
     for (const record of this.sessions) yield record.seat;
     for (const connection of this.connections) if (connection.seat !== null) yield connection.seat;
-  }
-
-  private onTurnedAwayGone(): void {
-    this.turnedAway -= 1;
   }
 
   private checkEmpty(): void {

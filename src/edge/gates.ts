@@ -2,7 +2,8 @@
 // route. It counts what it lets in and answers nobody; connection.ts makes a refusal of what it says.
 
 import type { Limits, RouteConfig } from '../config/schema.ts';
-import { KeyedLimits, type KeyedLimitsOptions, KeyedVerdict, keyOf } from '../limits/keyed-limits.ts';
+import { AddressLimits } from '../limits/address-limits.ts';
+import { type KeyedLimitsOptions, KeyedVerdict, keyOf, NO_KEY } from '../limits/keyed-limits.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
 import type { RefusalSlug } from '../protocol/refusals.ts';
 import type { HandshakeSlots } from './handshake-slots.ts';
@@ -17,24 +18,41 @@ export interface Barred {
   readonly limit: string;
 }
 
-const BARRED = {
+export const BARRED = {
   sessionsPerIp: { slug: 'too_many_sessions_per_ip', limit: 'max_sessions_per_ip' },
   handshakesPerIp: { slug: 'too_many_handshakes_per_ip', limit: 'handshakes_per_second_per_ip' },
   /** More addresses than can be told apart: nobody new is let in until some may be forgotten. */
   addresses: { slug: 'too_many_handshakes', limit: 'handshakes_per_second_per_ip' },
   sessions: { slug: 'too_many_sessions', limit: 'max_sessions' },
+  /** Its turn did not come within `timeouts.open`. */
+  turnTooLate: { slug: 'too_many_handshakes', limit: 'max_handshakes' },
+  pushedOut: { slug: 'too_many_handshakes', limit: 'max_waiting_handshakes' },
+  overload: { slug: 'overload', limit: 'max_buffered_total' },
   rate: { slug: 'too_many_handshakes', limit: 'handshakes_per_second' },
 } as const satisfies Record<string, Barred>;
+
+/** A connection whose head is not judged yet, counted under the address of its peer. Given back once, with `depart`. */
+export class Arrival {
+  /** NO_KEY when it counts under no address. */
+  key: string;
+
+  constructor(key: string = NO_KEY) {
+    this.key = key;
+  }
+}
 
 /** What a handshake, and later its session, takes of the limits. Given back once, with `Gates.leave`. */
 export class Seat {
   readonly key: string;
   readonly route: Route;
+  /** False when its connection counts under the same address already. */
+  readonly isCounted: boolean;
   /** The limits of the route that it is counted in, if the route has any of its own. */
-  own: KeyedLimits | null;
+  own: AddressLimits | null;
 
-  constructor(key: string, route: Route, own: KeyedLimits | null) {
+  constructor(key: string, isCounted: boolean, route: Route, own: AddressLimits | null) {
     this.key = key;
+    this.isCounted = isCounted;
     this.route = route;
     this.own = own;
   }
@@ -51,28 +69,42 @@ export interface GatesOptions {
 
 export class Gates {
   private readonly slots: HandshakeSlots;
-  private readonly addresses: KeyedLimits;
+  private readonly addresses: AddressLimits;
   private readonly rate: TokenBucket;
   private addressesMax: number;
   /** By route, for those with limits of their own per address. */
-  private readonly ownAddresses = new Map<string, KeyedLimits>();
+  private readonly ownAddresses = new Map<string, AddressLimits>();
 
   constructor(options: GatesOptions) {
     const { limits, now } = options;
     this.slots = options.slots;
     this.addressesMax = Math.max(ADDRESSES_MIN, options.sessionsMax);
-    this.addresses = new KeyedLimits(globalLimits(limits, this.addressesMax));
+    this.addresses = new AddressLimits(globalLimits(limits, this.addressesMax));
     this.rate = new TokenBucket(limits.handshakes_per_second, limits.handshake_burst, now);
     for (const route of options.routes) {
-      if (hasOwnLimits(route)) this.ownAddresses.set(route.name, new KeyedLimits(this.ownLimits(route)));
+      if (hasOwnLimits(route)) this.ownAddresses.set(route.name, new AddressLimits(this.ownLimits(route)));
     }
+  }
+
+  /** One more connection of `peer`; '' for one that counts under no address. */
+  arrive(peer: string, now: number): Arrival | Barred {
+    const key = keyOf(peer);
+    const verdict = this.addresses.acquire(key, now);
+    if (verdict === KeyedVerdict.Ok) return new Arrival(key);
+    return verdict === KeyedVerdict.Over ? BARRED.sessionsPerIp : BARRED.addresses;
+  }
+
+  /** The connection is gone, or its client is another one than its peer. */
+  depart(arrival: Arrival, now: number): void {
+    this.addresses.release(arrival.key, now);
+    arrival.key = NO_KEY;
   }
 
   /**
    * One more handshake of `client` on `route`: its seat, or what stands against it. An address pays for every try; the
    * rate of all is charged last, so that tries which fail on anything else use up nothing of it.
    */
-  enter(client: string, route: Route, now: number): Seat | Barred {
+  enter(client: string, route: Route, now: number, arrival: Arrival): Seat | Barred {
     const key = keyOf(client);
     const own = this.ownAddresses.get(route.config.name) ?? null;
     const tried = worseOf(this.addresses.admit(key, now), own?.admit(key, now) ?? KeyedVerdict.Ok);
@@ -80,20 +112,22 @@ export class Gates {
     if (route.sessions >= route.config.own_max_sessions) return BARRED.sessions;
     const obstacle = this.slots.obstacleTo(route.upstream, key);
     if (obstacle !== null) return { slug: 'too_many_handshakes', limit: obstacle };
-    const seated = this.acquire(key, own, now);
+    const isCounted = arrival.key !== key;
+    const seated = this.acquire(isCounted ? key : NO_KEY, key, own, now);
     if (seated !== KeyedVerdict.Ok) return seated === KeyedVerdict.Over ? BARRED.sessionsPerIp : BARRED.addresses;
     if (!this.rate.takeOne(now)) {
-      this.addresses.release(key, now);
+      if (isCounted) this.addresses.release(key, now);
       own?.release(key, now);
       return BARRED.rate;
     }
+    if (isCounted) this.depart(arrival, now);
     route.sessions += 1;
-    return new Seat(key, route, own);
+    return new Seat(key, isCounted, route, own);
   }
 
   leave(seat: Seat, now: number): void {
     seat.route.sessions -= 1;
-    this.addresses.release(seat.key, now);
+    if (seat.isCounted) this.addresses.release(seat.key, now);
     seat.own?.release(seat.key, now);
   }
 
@@ -110,11 +144,11 @@ export class Gates {
     const limited = new Map<string, RouteConfig>();
     for (const route of routes) if (hasOwnLimits(route)) limited.set(route.name, route);
     for (const name of this.ownAddresses.keys()) if (!limited.has(name)) this.ownAddresses.delete(name);
-    const fresh = new Map<string, KeyedLimits>();
+    const fresh = new Map<string, AddressLimits>();
     for (const [name, route] of limited) {
       const known = this.ownAddresses.get(name);
       // Without a cap at first: sessions that are over it stay, and are counted.
-      if (known === undefined) fresh.set(name, new KeyedLimits({ ...this.ownLimits(route), sessionsMax: Infinity }));
+      if (known === undefined) fresh.set(name, new AddressLimits({ ...this.ownLimits(route), sessionsMax: Infinity }));
       else known.retune(this.ownLimits(route), now);
     }
     if (fresh.size === 0) return;
@@ -129,10 +163,11 @@ export class Gates {
     }
   }
 
-  private acquire(key: string, own: KeyedLimits | null, now: number): KeyedVerdict {
+  /** `key`: NO_KEY where it counts already. */
+  private acquire(key: string, ownKey: string, own: AddressLimits | null, now: number): KeyedVerdict {
     const verdict = this.addresses.acquire(key, now);
     if (verdict !== KeyedVerdict.Ok || own === null) return verdict;
-    const ownVerdict = own.acquire(key, now);
+    const ownVerdict = own.acquire(ownKey, now);
     if (ownVerdict !== KeyedVerdict.Ok) this.addresses.release(key, now);
     return ownVerdict;
   }

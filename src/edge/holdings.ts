@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import type { Clock } from '../limits/clock.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Target } from '../upstream/target.ts';
-import type { Gates, Seat } from './gates.ts';
+import type { Arrival, Gates, Seat } from './gates.ts';
 import type { HandshakeSlots, SlotClaim, SlotRequest } from './handshake-slots.ts';
 
 export class Holdings {
@@ -14,6 +14,7 @@ export class Holdings {
   private readonly slots: HandshakeSlots;
   private readonly clock: Clock;
   private claim: SlotClaim | null = null;
+  private arrival: Arrival | null = null;
   private slot: Target | null = null;
   private backend: Transport | null = null;
   private isReleased = false;
@@ -48,6 +49,11 @@ export class Holdings {
     if (claim !== null) this.slots.leave(claim);
   }
 
+  /** The session goes on counting as its connection did. */
+  keepArrival(arrival: Arrival): void {
+    this.arrival = arrival;
+  }
+
   /** Take a slot of `target`; what was held for the try before it goes back. */
   takeSlot(target: Target): void {
     assert(!this.isReleased, 'nothing is taken by one who has left');
@@ -73,7 +79,9 @@ export class Holdings {
       try {
         this.leaveTurn();
       } finally {
-        this.gates.leave(this.seat, this.clock.now());
+        const now = this.clock.now();
+        if (this.arrival !== null) this.gates.depart(this.arrival, now);
+        this.gates.leave(this.seat, now);
       }
     }
   }

@@ -4,6 +4,7 @@
 import { wasGiven } from '../config/build.ts';
 import type { Config } from '../config/schema.ts';
 import { openFilesNeededFor, sessionsMaxFor } from '../net/open-files.ts';
+import { PROBES_MAX } from './overflow.ts';
 
 export interface SessionsCap {
   readonly sessionsMax: number;
@@ -15,14 +16,16 @@ export interface SessionsCap {
 
 export function sessionsCap(config: Config, openFiles: number): SessionsCap {
   const wanted = config.limits.max_sessions;
-  const sessionsMax = Math.min(wanted, sessionsMaxFor(openFiles));
+  // Probes get in when every place is taken.
+  const besides = config.listeners.some((listener) => listener.health_path !== null) ? PROBES_MAX : 0;
+  const sessionsMax = Math.min(wanted, sessionsMaxFor(openFiles, besides));
   if (wanted <= sessionsMax) return { sessionsMax, lowered: null, isRefused: false };
   // `off` asks for no number, so it gets what there is.
   if (!Number.isFinite(wanted)) {
     const lowered = `limits.max_sessions off: as many as the open-file limit of ${openFiles} allows`;
     return { sessionsMax, lowered, isRefused: false };
   }
-  const needed = openFilesNeededFor(wanted);
+  const needed = openFilesNeededFor(wanted, besides);
   const lowered = `limits.max_sessions ${wanted} needs an open-file limit of ${needed}, it is ${openFiles}`;
   return { sessionsMax, lowered, isRefused: wasGiven(config, 'limits.max_sessions') };
 }

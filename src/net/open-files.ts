@@ -20,19 +20,22 @@ export function openFileLimit(readLimits: () => string = readProcLimits): number
   return soft === undefined || soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft);
 }
 
-/** The most sessions that `limit` descriptors carry: libuv accepts and drops clients silently when they run out. */
-export function sessionsMaxFor(limit: number): number {
+/**
+ * The most sessions that `limit` descriptors carry: libuv accepts and drops clients silently when they run out.
+ * `besides`: descriptors for connections that are not sessions.
+ */
+export function sessionsMaxFor(limit: number, besides = 0): number {
   if (limit === Number.POSITIVE_INFINITY) return limit;
-  const reserve = Math.max(RESERVE_MIN, limit * RESERVE_SHARE);
+  const reserve = Math.max(RESERVE_MIN, limit * RESERVE_SHARE) + besides;
   return Math.max(0, Math.floor((limit - reserve) / DESCRIPTORS_PER_SESSION));
 }
 
 /** The limit on open files that `sessions` sessions need: the smallest whose `sessionsMaxFor` is not below it. */
-export function openFilesNeededFor(sessions: number): number {
-  const descriptors = sessions * DESCRIPTORS_PER_SESSION;
+export function openFilesNeededFor(sessions: number, besides = 0): number {
+  const descriptors = sessions * DESCRIPTORS_PER_SESSION + besides;
   let limit = Math.floor(Math.max(descriptors + RESERVE_MIN, descriptors / (1 - RESERVE_SHARE)));
   // At most a few steps: rounding hides less than one session.
-  while (sessionsMaxFor(limit) < sessions) limit += 1;
+  while (sessionsMaxFor(limit, besides) < sessions) limit += 1;
   return limit;
 }
 

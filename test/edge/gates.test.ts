@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { loadObject } from '../../src/config/load.ts';
 import type { ConfigInput } from '../../src/config/schema.ts';
-import { Gates, type GatesOptions, Seat } from '../../src/edge/gates.ts';
+import { Arrival, Gates, type GatesOptions, Seat } from '../../src/edge/gates.ts';
 import { HandshakeSlots } from '../../src/edge/handshake-slots.ts';
 import { buildSnapshot, type Route, type Snapshot } from '../../src/edge/snapshot.ts';
 import { ProcessMetrics } from '../../src/observe/metrics.ts';
@@ -32,7 +32,7 @@ class Rig {
 
   /** The seat, or slug and config key of what stood against it. */
   enter(client: string, route = 'a'): Seat | string {
-    const verdict = this.gates.enter(client, this.route(route), this.now);
+    const verdict = this.gates.enter(client, this.route(route), this.now, new Arrival());
     if (!(verdict instanceof Seat)) return `${verdict.slug} ${verdict.limit}`;
     this.seats.add(verdict);
     return verdict;

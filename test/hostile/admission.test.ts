@@ -141,3 +141,100 @@ describe('E53: a backend that accepts and says nothing', () => {
     expect(silent.connections).toBe(6);
   });
 });
+
+describe('E54: silent connections of one address', () => {
+  test('E54: they count from accept on: 429 for one more, and others come in', async () => {
+    const limits = { max_sessions_per_ip: 3 };
+    const gate = await startGate((upstream) => ({ limits, routes: [{ name: 'test', upstream }] }));
+    for (let i = 0; i < 3; i += 1) await RawClient.connect(gate.port, { localAddress: '127.0.0.2' });
+    const more = await RawClient.connect(gate.port, { localAddress: '127.0.0.2' });
+    expectRefusal(await more.readResponse(), '429 too_many_sessions_per_ip');
+    await expectEnd(more);
+    const other = await RawClient.connect(gate.port, { localAddress: '127.0.0.3' });
+    other.send(requestOf());
+    gate.dials += 1;
+    await (await gate.backend.nextConnection()).accept();
+    expect((await other.readHead()).status).toBe(101);
+  });
+
+  test('E54: those of a trusted proxy count for nobody', async () => {
+    const limits = { max_sessions_per_ip: 1 };
+    const gate = await startGate((upstream) => ({
+      limits,
+      trusted_proxies: ['127.0.0.2'],
+      routes: [{ name: 'test', upstream }],
+    }));
+    for (let i = 0; i < 5; i += 1) await RawClient.connect(gate.port, { localAddress: '127.0.0.2' });
+    const proxied = await RawClient.connect(gate.port, { localAddress: '127.0.0.2' });
+    proxied.send(requestOf({ fields: ['X-Forwarded-For: 192.0.2.1'] }));
+    gate.dials += 1;
+    await (await gate.backend.nextConnection()).accept();
+    expect((await proxied.readHead()).status).toBe(101);
+  });
+});
+
+describe('E55: a probe while all of max_sessions are taken', () => {
+  test('E55: it is answered, however many silent connections stand before it', async () => {
+    const running = await startProxy({
+      listeners: [{ name: 'test', address: '127.0.0.1:0', health_path: '/healthz' }],
+      routes: [],
+      limits: { max_sessions: 2 },
+    });
+    for (let i = 0; i < 40; i += 1) await RawClient.connect(running.port);
+    const probe = await RawClient.connect(running.port);
+    probe.send('GET /healthz HTTP/1.0\r\n\r\n');
+    expect((await probe.readResponse()).head.line).toBe('HTTP/1.1 200 OK');
+  });
+});
+
+describe('E56: one client with a whole IPv6 /48', () => {
+  test('E56: it has what eight /64 may have', async () => {
+    const limits = { max_sessions_per_ip: 1 };
+    const gate = await startGate((upstream) => ({
+      limits,
+      trusted_proxies: ['127.0.0.1'],
+      routes: [{ name: 'test', upstream }],
+    }));
+    const ask = async (address: string) => {
+      const client = await gate.connect();
+      client.send(requestOf({ fields: [`X-Forwarded-For: ${address}`] }));
+      return client;
+    };
+    for (let i = 0; i < 8; i += 1) {
+      const client = await ask(`2001:db8:1:${i}::1`);
+      gate.dials += 1;
+      await (await gate.backend.nextConnection()).accept();
+      expect((await client.readHead()).status).toBe(101);
+    }
+    const ninth = await ask('2001:db8:1:8::1');
+    await gate.expectRefused(ninth, '429 too_many_sessions_per_ip');
+    const other = await ask('2001:db8:2::1');
+    gate.dials += 1;
+    await (await gate.backend.nextConnection()).accept();
+    expect((await other.readHead()).status).toBe(101);
+  });
+});
+
+describe('E57: request ids', () => {
+  test('E57: they tell neither how many there were nor the name in Via', async () => {
+    const backend = await RawBackend.listen();
+    const running = await startProxy(oneRoute(backend.url));
+    const ids: string[] = [];
+    let via = '';
+    for (let i = 0; i < 20; i += 1) {
+      const client = await RawClient.connect(running.port);
+      client.send(requestOf());
+      const request = await (await backend.nextConnection()).request();
+      ids.push(request.field('x-request-id') ?? '');
+      via = (request.field('via') ?? '').replace('1.1 ', '');
+      client.destroy();
+    }
+    expect(via).toMatch(/^[0-9a-f]{16}$/);
+    expect(ids.every((id) => /^[0-9a-f]{32}$/.test(id) && !id.includes(via))).toBe(true);
+    // Neither half is the same in any two.
+    for (const half of [ids.map((id) => id.slice(0, 16)), ids.map((id) => id.slice(16))]) {
+      expect(new Set(half).size).toBe(ids.length);
+      expect(new Set(half.map((text) => text.slice(0, 8))).size).toBe(ids.length);
+    }
+  });
+});

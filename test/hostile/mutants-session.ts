@@ -498,8 +498,8 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'D1',
     file: 'src/edge/edge.ts',
-    search: 'if (this.open - this.turnedAway < this.sessionsMax) {',
-    replace: 'if (this.open - this.turnedAway < Infinity) {',
+    search: 'if (this.open - this.overflow.size >= this.sessionsMax) {',
+    replace: 'if (this.open - this.overflow.size >= Infinity) {',
     why: 'no cap on all sessions',
   },
   {

@@ -1,0 +1,45 @@
+// Connections for which there is no room: a few are told why, a few may ask a listener with a `health_path` for health
+// first, all others are cut off. It decides nobody's room.
+
+import type { Connection } from './connection.ts';
+
+/** The most that are told at a time. They live on the descriptors kept in reserve (net/open-files). */
+const TOLD_MAX = 4;
+/** Places of those who may ask for health; their descriptors are reserved where a listener has a `health_path`. */
+export const PROBES_MAX = 8;
+
+export class Overflow {
+  /** At most TOLD_MAX. */
+  private readonly told = new Set<Connection>();
+  /** At most PROBES_MAX, by when they came. */
+  private readonly asking = new Set<Connection>();
+
+  /** Connections that live here, beyond those for which there is room. */
+  get size(): number {
+    return this.told.size + this.asking.size;
+  }
+
+  get canTell(): boolean {
+    return this.told.size < TOLD_MAX;
+  }
+
+  tell(connection: Connection): void {
+    this.told.add(connection);
+  }
+
+  /**
+   * Gives who has to go for it: whoever has had such a place for longest. A probe asks at once, so no number of silent
+   * connections keeps it out.
+   */
+  letAsk(connection: Connection): Connection | null {
+    const [oldest] = this.asking;
+    const isFull = this.asking.size >= PROBES_MAX;
+    this.asking.add(connection);
+    return isFull ? (oldest ?? null) : null;
+  }
+
+  leave(connection: Connection): void {
+    this.told.delete(connection);
+    this.asking.delete(connection);
+  }
+}
