@@ -2,6 +2,8 @@
 // harm in processes of their own, the command as its users start it, and a bound for what others may notice.
 
 import type { Demand } from '../scale/demand.ts';
+import { silentBackend } from './silent-backend.ts';
 import { stalledReaders } from './stalled-readers.ts';
+import { storm } from './storm.ts';
 
-export const ATTACKS: readonly Demand[] = [stalledReaders];
+export const ATTACKS: readonly Demand[] = [stalledReaders, storm, silentBackend];
