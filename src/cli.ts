@@ -13,11 +13,12 @@ import {
   parseArguments,
   type RunSource,
 } from './cli/arguments.ts';
+import type { FileReloads } from './cli/file-reloads.ts';
 import { helpText, tryHint } from './cli/help.ts';
-import type { FileReloads, FileResult } from './cli/load.ts';
+import type { FileResult } from './cli/load.ts';
 import { FileWatch } from './cli/watch.ts';
 import type { Config } from './config/schema.ts';
-import type { Proxy as Framegate } from './proxy.ts';
+import type { Proxy as Framegate, ReloadAsk } from './proxy.ts';
 
 /** After a crash the drain is asked of code that may be broken: this long, then the process ends without it. */
 const CRASH_DRAIN_MS = 10_000;
@@ -151,7 +152,7 @@ async function run(source: RunSource, watch: boolean): Promise<ExitCode> {
   const about = { version: version(), node: process.version, pid: process.pid, config: loaded.name };
   // For a Node whose internals misbehave in spite of the probe at start, and for tests of both.
   const transport = process.env.FRAMEGATE_TRANSPORT === 'stream' ? 'stream' : 'auto';
-  const files = watch ? new FileWatch(() => reloads.ask()) : null;
+  const files = watch ? new FileWatch(() => reloads.ask({ again: true })) : null;
   const again = await reloadsOf(source, loaded, files);
   const proxy = createProxyFromConfig(loaded.config, {
     about,
@@ -182,9 +183,9 @@ async function reloadsOf(
   files?.watch(loaded.result?.files ?? []);
   if (source.kind === 'demo' || source.kind === 'to' || source.kind === 'stdin') return null;
   if (loaded.result === undefined) return null;
-  const { FileReloads } = await import('./cli/load.ts');
+  const { FileReloads } = await import('./cli/file-reloads.ts');
   const around = { env: process.env, stdin: process.stdin };
-  return new FileReloads(source, around, loaded.result, (result) => files?.watch(result.files));
+  return new FileReloads(source, around, loaded.result, (read) => files?.watch(read));
 }
 
 /** Waits until somebody wants the proxy to end, and ends it: in order at first, at once when asked again. */
@@ -238,23 +239,23 @@ class StopRequests {
 /** Signals that ask for a reload; one that comes while the proxy starts is not lost, nor does it end the process. */
 class ReloadRequests {
   private proxy: Framegate | null = null;
-  private asked = false;
+  private asked: ReloadAsk | null = null;
 
   constructor() {
     for (const name of ['SIGHUP', 'SIGUSR2'] as const) process.on(name, () => this.ask());
   }
 
-  ask(): void {
-    this.asked = true;
+  ask(ask: ReloadAsk = {}): void {
+    this.asked = ask;
     if (this.proxy === null) return;
-    this.asked = false;
+    this.asked = null;
     // What came of it is in the log; it does not run any more when it is being stopped.
-    this.proxy.reload().catch(ignore);
+    this.proxy.reload(undefined, ask).catch(ignore);
   }
 
   serve(proxy: Framegate): void {
     this.proxy = proxy;
-    if (this.asked) this.ask();
+    if (this.asked !== null) this.ask(this.asked);
   }
 }
 

@@ -10,7 +10,7 @@ import type { Config, ConfigInput } from './config/schema.ts';
 import { Drain, Spread } from './edge/drain.ts';
 import { Edge } from './edge/edge.ts';
 import { addressText, BindError, Listeners } from './edge/listeners.ts';
-import { type ConfigSource, type Reloaded, Reloads } from './edge/reload.ts';
+import { type ConfigSource, type ReloadAsk, type Reloaded, Reloads } from './edge/reload.ts';
 import type { SessionRecord } from './edge/session-record.ts';
 import { type SessionsCap, sessionsCap } from './edge/sessions-cap.ts';
 import { buildSnapshot } from './edge/snapshot.ts';
@@ -30,7 +30,7 @@ import type { CloseNotice, EndCause } from './protocol/end-causes.ts';
 
 export { ConfigError, type Problem } from './config/problems.ts';
 export type { Config, ConfigInput } from './config/schema.ts';
-export type { ConfigSource, ReadConfig, Reloaded } from './edge/reload.ts';
+export type { ConfigSource, ReadConfig, ReloadAsk, Reloaded } from './edge/reload.ts';
 
 /** How often the timer wheel is driven. Deadlines are at most this much, and one tick, late. */
 const WHEEL_DRIVE_MS = 50;
@@ -74,9 +74,11 @@ export interface Proxy {
   adminAddress(): BoundAddress | string;
   /**
    * Take on `config`, or what `source` reads now, while everything runs: whole, or not at all. Never rejects for what
-   * is wrong with it: the old config stays then, and the answer lists the problems.
+   * is wrong with it: the old config stays then, and the answer lists the problems. `force`: however many sessions
+   * lose their route or target by it (`reload.max_ended`). `again`: what was rejected for those alone is tried again,
+   * from `source`, when enough of them have ended.
    */
-  reload(config?: ConfigInput): Promise<Reloaded>;
+  reload(config?: ConfigInput, ask?: ReloadAsk): Promise<Reloaded>;
   /** Stop accepting, send every session its Close (1012), wait for the answers: the steps and times of `drain`. */
   drain(why?: string): Promise<DrainResult>;
   /** Cut everything off at once and release every resource. */
@@ -153,6 +155,7 @@ class ProxyProcess implements Proxy {
     this.listeners = new Listeners(this.edge, carrier);
     this.reloads = new Reloads({
       edge: this.edge,
+      slices: this.slices,
       listeners: this.listeners,
       source: options.source ?? null,
       baseDir: options.baseDir ?? '.',
@@ -206,9 +209,9 @@ class ProxyProcess implements Proxy {
     return this.admin.address();
   }
 
-  async reload(config?: ConfigInput): Promise<Reloaded> {
+  async reload(config?: ConfigInput, ask: ReloadAsk = {}): Promise<Reloaded> {
     if (!this.ready || this.closing) throw new Error('this proxy is not running');
-    return this.reloads.reload(config);
+    return this.reloads.reload(config, ask);
   }
 
   drain(why = 'drain'): Promise<DrainResult> {
@@ -313,7 +316,7 @@ class ProxyProcess implements Proxy {
       drain: () => this.askDrain(),
       drainRoute: (route, draining) => this.drainRoute(route, draining),
       drainTarget: (upstream, target, draining) => this.drainTarget(upstream, target, draining),
-      reload: () => reloads.reload(),
+      reload: (force) => reloads.reload(undefined, { force }),
     };
   }
 

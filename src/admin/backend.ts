@@ -173,5 +173,6 @@ export interface AdminBackend {
   undrainRoute(route: string): boolean;
   drainTarget(upstream: string, target: string): boolean;
   undrainTarget(upstream: string, target: string): boolean;
-  reload(): Promise<ReloadResult>;
+  /** `force`: however many sessions it ends. */
+  reload(force: boolean): Promise<ReloadResult>;
 }

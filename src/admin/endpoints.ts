@@ -59,7 +59,7 @@ const endpoints: readonly Endpoint[] = [
   view('/api/v1/sessions', ['route', 'client', 'target', 'state', 'limit', 'after'], listSessions),
   get('/api/v1/sessions/*', [], showSession),
   view('/application/websockets', [], ({ backend }) => jsonAnswerSteps(backend.applicationWebsockets())),
-  post('/api/v1/reload', [], reload),
+  post('/api/v1/reload', ['force'], reload),
   post('/api/v1/drain', [], ({ backend }) => {
     backend.drain();
     return jsonAnswer({ status: 'draining' }, 202);
@@ -255,8 +255,10 @@ function isControl(codePoint: number): boolean {
   return codePoint < 0x20 || (codePoint >= 0x7f && codePoint < 0xa0);
 }
 
-async function reload({ backend }: Call): Promise<Answer> {
-  const result = await backend.reload();
+async function reload({ backend, parameters }: Call): Promise<Answer> {
+  const force = parameters.get('force');
+  if (force !== undefined && force !== '1') return errorAnswer('bad_parameter');
+  const result = await backend.reload(force === '1');
   if (result.ok) return jsonAnswer({ changed: result.changed });
   return errorAnswer('config_rejected', { problems: result.problems });
 }

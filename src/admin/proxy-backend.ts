@@ -4,7 +4,7 @@
 import type { SessionRecord } from '../edge/session-record.ts';
 import type { Snapshot } from '../edge/snapshot.ts';
 import { type Advice, adviseRoute } from '../observe/advice.ts';
-import { metricsPieces, type RouteReading } from '../observe/exposition.ts';
+import { metricsPieces, type RouteReading, type TargetReading } from '../observe/exposition.ts';
 import type { MetricsRegistry } from '../observe/metrics.ts';
 import { relaxedUses } from '../observe/relax-advice.ts';
 import type { RuntimeMetrics } from '../observe/runtime-metrics.ts';
@@ -54,7 +54,7 @@ export interface ProxyControl {
   drain(): void;
   drainRoute(route: string, draining: boolean): boolean;
   drainTarget(upstream: string, target: string, draining: boolean): boolean;
-  reload(): Promise<ReloadResult>;
+  reload(force: boolean): Promise<ReloadResult>;
 }
 
 type Found = SessionRecord | typeof NOTHING_YET;
@@ -196,14 +196,7 @@ export class ProxyBackend implements AdminBackend {
       process: metrics.process,
       unrouted: metrics.unrouted,
       routes: this.routeReadings(),
-      targets: [...snapshot.upstreams.values()].flatMap(({ name, targets }) =>
-        targets.map((target) => ({
-          metrics: metrics.target(name, target.name),
-          up: !target.draining,
-          sessions: target.sessions,
-          sessionsLimit: target.sessionsMax,
-        })),
-      ),
+      targets: this.targetReadings(),
       listeners: [...metrics.listeners()],
       runtime,
     });
@@ -252,17 +245,32 @@ export class ProxyBackend implements AdminBackend {
     return this.control.drainTarget(upstream, target, false);
   }
 
-  reload(): Promise<ReloadResult> {
-    return this.control.reload();
+  reload(force: boolean): Promise<ReloadResult> {
+    return this.control.reload(force);
   }
 
   /** Those of routes that a reload removed are still counted while a session of theirs lives. */
   private *routeReadings(): Generator<RouteReading> {
     const { metrics, snapshot } = this.control;
-    for (const name of snapshot.routes.keys()) metrics.route(name);
-    for (const route of metrics.routes()) {
-      const sessionsLimit = snapshot.routes.get(route.name)?.config.own_max_sessions ?? Number.POSITIVE_INFINITY;
-      yield { metrics: route, sessionsLimit };
+    for (const { config } of snapshot.routes.values()) {
+      yield { metrics: metrics.route(config.name), sessionsLimit: config.own_max_sessions };
+    }
+    for (const route of [...metrics.routes()]) {
+      if (!snapshot.routes.has(route.name)) yield { metrics: route, sessionsLimit: Number.POSITIVE_INFINITY };
+    }
+  }
+
+  private *targetReadings(): Generator<TargetReading> {
+    const { metrics, snapshot } = this.control;
+    for (const { name, targets } of snapshot.upstreams.values()) {
+      for (const target of targets) {
+        yield {
+          metrics: metrics.target(name, target.name),
+          up: !target.draining,
+          sessions: target.sessions,
+          sessionsLimit: target.sessionsMax,
+        };
+      }
     }
   }
 

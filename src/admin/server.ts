@@ -235,19 +235,19 @@ export class AdminServer {
 
   /** As much as the client takes, in slices, and on when it has taken that. */
   private write(response: ServerResponse, chunks: readonly Buffer[], start: number): void {
-    let at = start;
+    const goOn = (next: number) => this.write(response, chunks, next);
     const steps = function* (): Generator<void> {
-      while (at < chunks.length && !response.destroyed) {
-        at += 1;
-        if (!response.write(chunks[at - 1])) return;
+      for (let at = start; at < chunks.length && !response.destroyed; at += 1) {
+        if (!response.write(chunks[at]) && at + 1 < chunks.length) {
+          // Here and not behind the slice: what drains at once has drained by then.
+          response.once('drain', () => goOn(at + 1));
+          return;
+        }
         yield;
       }
+      response.end();
     };
-    void this.options.slices.run(steps()).then(() => {
-      if (response.destroyed) return;
-      if (at === chunks.length) response.end();
-      else response.once('drain', () => this.write(response, chunks, at));
-    });
+    void this.options.slices.run(steps());
   }
 }
 

@@ -67,7 +67,7 @@ async function run(command: AdminCommand, admin: Conversation, terminal: Termina
     case 'undrain':
       return drain(command.kind, command.subject, admin, terminal);
     case 'reload':
-      return reload(command.format, admin, terminal);
+      return reload(command, admin, terminal);
     case 'advise':
       return printAdvice(command.route, command.format, admin, terminal);
     case 'healthcheck': {
@@ -157,8 +157,12 @@ async function drain(
 
 const REJECTED = 422;
 
-async function reload(format: 'text' | 'json', admin: Conversation, terminal: Terminal): Promise<ExitCode> {
-  const { status, body } = await admin.post(`${API}/reload`, [REJECTED]);
+async function reload(
+  { force, format }: Extract<AdminCommand, { kind: 'reload' }>,
+  admin: Conversation,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const { status, body } = await admin.post(`${API}/reload${force ? '?force=1' : ''}`, [REJECTED]);
   if (format === 'json') {
     terminal.print(jsonText(body));
   } else if (status === REJECTED) {

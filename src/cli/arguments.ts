@@ -68,7 +68,7 @@ export type AdminCommand = { readonly at: AdminPlace } & (
     }
   | { readonly kind: 'drain'; readonly subject: DrainSubject | null }
   | { readonly kind: 'undrain'; readonly subject: DrainSubject }
-  | { readonly kind: 'reload'; readonly format: OutputFormat }
+  | { readonly kind: 'reload'; readonly force: boolean; readonly format: OutputFormat }
   | { readonly kind: 'advise'; readonly route: string | null; readonly format: OutputFormat }
   | { readonly kind: 'healthcheck'; readonly route: string | null }
 );
@@ -95,6 +95,7 @@ const options = {
   listen: { type: 'string' },
   format: { type: 'string' },
   watch: { type: 'boolean' },
+  force: { type: 'boolean' },
   test: { type: 'boolean', short: 't' },
   admin: { type: 'string' },
   route: { type: 'string' },
@@ -119,7 +120,7 @@ const commandOptions: Readonly<Record<CommandName, readonly OptionName[]>> = {
   close: ['admin', 'config', 'route', 'client', 'target', 'code', 'reason'],
   drain: ['admin', 'config'],
   undrain: ['admin', 'config'],
-  reload: ['admin', 'config', 'format'],
+  reload: ['admin', 'config', 'force', 'format'],
   advise: ['admin', 'config', 'route', 'format'],
   healthcheck: ['admin', 'config', 'route'],
   schema: [],
@@ -254,7 +255,7 @@ function judgeAdminCommand(name: AdminName, values: Values, rest: readonly strin
       return subject === null ? `"undrain" needs ${SUBJECTS}` : { kind: name, at, subject };
     }
     case 'reload':
-      return { kind: name, at, format };
+      return { kind: name, at, force: values.has('force'), format };
     case 'advise':
       return { kind: name, at, route, format };
     case 'healthcheck':

@@ -19,7 +19,7 @@ Usage:
                                             end the proxy in order, or empty a route or a target
   framegate undrain route NAME | target UPSTREAM NAME
                                             let new sessions in again
-  framegate reload                          read the config again, all of it or nothing
+  framegate reload [--force]                read the config again, all of it or nothing
   framegate advise [--route NAME]           what each limit would have refused of the traffic so far
   framegate healthcheck [--route NAME]      exit 0 when ready for clients
   framegate version | -v                    print the version
@@ -115,12 +115,13 @@ framegate undrain target UPSTREAM NAME
 Lets new sessions in again.
 
 ${adminOptions}`,
-  reload: `framegate reload [--format text|json]
+  reload: `framegate reload [--force] [--format text|json]
 
 Reads the config and every file it names again. Prints what changed; when there is a problem, prints
 that, exits 1, and the old config stays.
 
-${adminOptions}  --format FORMAT     text (default) or json
+${adminOptions}  --force             however many sessions lose their route or target (reload.max_ended)
+  --format FORMAT     text (default) or json
 `,
   advise: `framegate advise [--route NAME] [--format text|json]
 

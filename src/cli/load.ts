@@ -7,7 +7,6 @@ import { DEMO_CONFIG, oneBackendConfig } from '../config/demo.ts';
 import { type LoadResult, loadConfig, loadObject } from '../config/load.ts';
 import { ConfigError, type Problem } from '../config/problems.ts';
 import type { Config, ConfigInput } from '../config/schema.ts';
-import type { ReadConfig } from '../edge/reload.ts';
 import type { FileSource, RunSource } from './arguments.ts';
 
 export interface Surroundings {
@@ -52,40 +51,6 @@ export async function loadSource(source: FileSource, around: Surroundings): Prom
   const place = source.kind === 'stdin' ? { baseDir: '.' } : {};
   const result = loadConfig({ text: bytes, file, env: around.env, readFile: (path) => reading.read(path), ...place });
   return { ...result, file, text: bytes.toString('utf8'), files: reading.files, fingerprint: reading.fingerprint };
-}
-
-/** Reads the file of a config that runs anew for each reload. */
-export class FileReloads {
-  private readonly source: FileSource;
-  private readonly around: Surroundings;
-  private readonly onRead: (result: FileResult) => void;
-  /** Of the config in force. */
-  private fingerprint: string;
-
-  constructor(source: FileSource, around: Surroundings, first: FileResult, onRead: (result: FileResult) => void) {
-    this.source = source;
-    this.around = around;
-    this.fingerprint = first.fingerprint;
-    this.onRead = onRead;
-  }
-
-  readonly read = async (): Promise<ReadConfig> => {
-    const result = await loadSource(this.source, this.around);
-    if (result === null) {
-      const message = 'cannot read this file (ENOENT)';
-      return { problems: [{ severity: 'error', file: DEFAULT_FILE, line: 0, column: 0, path: '', message }] };
-    }
-    this.onRead(result);
-    if ('problems' in result) return { problems: result.problems };
-    if (result.fingerprint === this.fingerprint) return { unchanged: true };
-    const { config, fingerprint } = result;
-    return {
-      config,
-      accepted: () => {
-        this.fingerprint = fingerprint;
-      },
-    };
-  };
 }
 
 /** Remembers which files were read, and sums their bytes up. */

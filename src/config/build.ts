@@ -65,11 +65,16 @@ export function buildConfig(parsed: ParsedConfig, context: BuildContext): Config
     timeouts: parsed.timeouts,
     close_codes: mergeCodes(parsed.close_codes, {}),
     drain: parsed.drain,
+    reload: parsed.reload,
     admin: parsed.admin === undefined ? null : buildAdmin(parsed.admin, context.baseDir),
     log: parsed.log,
   };
-  Object.defineProperty(config, ORIGIN, { value: context.origin });
-  return freeze(config);
+  return freeze(withOrigin(config, context.origin));
+}
+
+/** `config` itself, not frozen yet. */
+export function withOrigin(config: Config, origin: Origin): Config {
+  return Object.defineProperty(config, ORIGIN, { value: origin });
 }
 
 export function originOf(config: Config): Origin {
@@ -245,7 +250,7 @@ function defined<T extends object>(block: T): { [K in keyof T]: Exclude<T[K], un
 }
 
 /** Deeply; bytes are left alone, they cannot be frozen. */
-function freeze<T extends object>(value: T): T {
+export function freeze<T extends object>(value: T): T {
   for (const child of Object.values(value)) {
     if (typeof child === 'object' && child !== null && !ArrayBuffer.isView(child)) freeze(child);
   }

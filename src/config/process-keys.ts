@@ -3,7 +3,7 @@
 
 import { parsePattern } from '../protocol/path.ts';
 import { parseHostPattern, parseListenAddress } from './addresses.ts';
-import { choice, documented, duration, parsedText, textOff } from './scalars.ts';
+import { choice, documented, duration, parsedText, shareOff, textOff } from './scalars.ts';
 import type { Parsed } from './units.ts';
 import { z } from './zod.ts';
 
@@ -32,6 +32,18 @@ export const drain = documented(
     ).prefault('25s'),
   }),
   'How the process stops: on TERM, INT, QUIT and POST /api/v1/drain.',
+  { type: 'map' },
+).prefault({});
+
+export const reload = documented(
+  z.strictObject({
+    max_ended: shareOff(
+      'Of the open sessions: a reload that would end more of them than this, and more than 100, because their routes ' +
+        'or targets are gone, is rejected unless it is forced. Without it a file that is cut short sends everybody ' +
+        'away.',
+    ).prefault('50%'),
+  }),
+  'What a reload may do.',
   { type: 'map' },
 ).prefault({});
 

@@ -53,6 +53,7 @@ export function* configPieces(config: Config): Generator<string> {
     timeouts: plainTimes(config.timeouts),
     close_codes: config.close_codes,
     drain: plainTimes(config.drain),
+    reload: { max_ended: shareText(config.reload.max_ended) },
     ...(config.admin === null ? {} : { admin: plainAdmin(config.admin) }),
     log: config.log,
   };
@@ -240,6 +241,10 @@ function plainTimes(block: Config['timeouts'] | Config['drain']): Plain {
 
 function countText(count: number): number | string {
   return count === OFF ? 'off' : count;
+}
+
+function shareText(share: number): string {
+  return share === OFF ? 'off' : `${Math.round(share * 100)}%`;
 }
 
 /** The keys of `own` that say something else than `whole`. */

@@ -109,6 +109,18 @@ function decimalError(min: number, max: number, words: string): string {
   return `expected a number from ${min} to ${max} with at most three decimals${words}`;
 }
 
+const SHARE = /^([1-9]?[0-9]|100)%$/;
+
+/** A share of something, such as 50%, or off. From 0 to 1, Infinity for off. */
+export function shareOff(description: string) {
+  const problem = 'expected a share from 0% to 100%, or off';
+  const parse = (text: string): Parsed<number> => {
+    if (text === 'off') return { value: Number.POSITIVE_INFINITY };
+    return SHARE.test(text) ? { value: Number.parseInt(text, 10) / 100 } : { problem };
+  };
+  return textOff(`${description} From 0% to 100%, or off.`, parse, problem, { type: 'share, off' });
+}
+
 /** On or off; YAML 1.1 makes true and false of these words. */
 export function onOff(description: string) {
   const schema = z

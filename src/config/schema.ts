@@ -8,7 +8,7 @@ import { isHostname, parseCidr, parseHostLiteral, parseListenAddress, parseTarge
 import { closeCodes } from './close-code-keys.ts';
 import { limitOverrides, limits, timeoutOverrides, timeouts } from './limit-keys.ts';
 import { listenerPaths, match } from './path-keys.ts';
-import { admin, drain, healthPath } from './process-keys.ts';
+import { admin, drain, healthPath, reload } from './process-keys.ts';
 import { routeRelax, upstreamRelax } from './relax-keys.ts';
 import {
   choice,
@@ -171,6 +171,11 @@ export interface DrainConfig {
   readonly timeout: number;
 }
 
+/** `max_ended`: a share from 0 to 1, Infinity for off. */
+export interface ReloadConfig {
+  readonly max_ended: number;
+}
+
 export interface AdminConfig {
   /** A unix socket is for the own user only. */
   readonly address: ListenAddress;
@@ -200,6 +205,7 @@ export interface Config {
   readonly timeouts: Timeouts;
   readonly close_codes: CloseCodes;
   readonly drain: DrainConfig;
+  readonly reload: ReloadConfig;
   /** Null: no admin listener. */
   readonly admin: AdminConfig | null;
   readonly log: LogConfig;
@@ -418,6 +424,7 @@ export const configSchema = z.strictObject({
   timeouts,
   close_codes: closeCodes,
   drain,
+  reload,
   admin,
   log,
 });

@@ -8,31 +8,40 @@ const NAMED = new Set(['listeners', 'routes', 'targets']);
 /** What a route repeats of the blocks for all. */
 const MERGED = /^routes\[[^\]]*\]\.((?:limits|timeouts|close_codes)\b.*)$/;
 
-/** Every path at which the two differ, such as `timeouts.idle` or `routes[chat].rewrite`; sorted. */
-export function changedPaths(before: Config, after: Config): string[] {
+type PlainMap = Readonly<Record<string, unknown>>;
+
+/** Every path at which the two differ, such as `timeouts.idle` or `routes[chat].rewrite`; sorted. In small steps. */
+export function* changedPaths(before: Config, after: Config): Generator<void, string[]> {
   const found: string[] = [];
-  compare('', before, after, found);
+  yield* compareMaps('', plainMap(before), plainMap(after), found);
   const all = new Set(found);
   // A block for all changes the merged blocks of the routes too: that is one change, not one for each route.
   return [...all].filter((path) => !all.has(MERGED.exec(path)?.[1] ?? '')).sort();
 }
 
-function compare(path: string, before: unknown, after: unknown, found: string[]): void {
-  if (isDeepStrictEqual(before, after)) return;
-  if (!isMap(before) || !isMap(after)) {
-    found.push(path);
-    return;
-  }
+/** Looks at each value once: a comparison of the wholes before that of their parts would look at it on every level. */
+function* compare(path: string, before: unknown, after: unknown, found: string[]): Generator<void> {
+  if (isMap(before) && isMap(after)) yield* compareMaps(path, before, after, found);
+  else if (!isDeepStrictEqual(before, after)) found.push(path);
+}
+
+function* compareMaps(path: string, before: PlainMap, after: PlainMap, found: string[]): Generator<void> {
+  yield;
   for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
     const inner = path === '' ? key : `${path}.${key}`;
     const one = before[key];
     const other = after[key];
-    if (NAMED.has(key) && Array.isArray(one) && Array.isArray(other)) compareNamed(inner, one, other, found);
-    else compare(inner, one, other, found);
+    if (NAMED.has(key) && Array.isArray(one) && Array.isArray(other)) yield* compareNamed(inner, one, other, found);
+    else yield* compare(inner, one, other, found);
   }
 }
 
-function compareNamed(path: string, before: readonly unknown[], after: readonly unknown[], found: string[]): void {
+function* compareNamed(
+  path: string,
+  before: readonly unknown[],
+  after: readonly unknown[],
+  found: string[],
+): Generator<void> {
   const known = byName(before);
   const next = byName(after);
   for (const name of new Set([...known.keys(), ...next.keys()])) {
@@ -40,7 +49,7 @@ function compareNamed(path: string, before: readonly unknown[], after: readonly 
     const one = known.get(name);
     const other = next.get(name);
     if (one === undefined || other === undefined) found.push(inner);
-    else compare(inner, one, other, found);
+    else yield* compare(inner, one, other, found);
   }
 }
 
@@ -48,8 +57,12 @@ function byName(items: readonly unknown[]): Map<string, unknown> {
   return new Map(items.map((item) => [isMap(item) ? String(item.name) : '', item]));
 }
 
+function plainMap(config: Config): PlainMap {
+  return { ...config };
+}
+
 /** Bytes are compared whole. */
-function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+function isMap(value: unknown): value is PlainMap {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
 }
 

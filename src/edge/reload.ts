@@ -4,13 +4,16 @@
 import { loadObject } from '../config/load.ts';
 import { ConfigError, type Problem } from '../config/problems.ts';
 import type { Config, ConfigInput } from '../config/schema.ts';
+import type { Slices } from '../limits/slices.ts';
+import { Alarm } from '../limits/timer-wheel.ts';
 import { changedPaths, restartObstacles } from './config-changes.ts';
 import { Spread } from './drain.ts';
 import type { Edge } from './edge.ts';
+import { areTooMany, countEnded } from './ended-sessions.ts';
 import { BindError, type Listeners, type Move } from './listeners.ts';
 import type { SessionRecord } from './session-record.ts';
 import { sessionsCap } from './sessions-cap.ts';
-import { buildSnapshot } from './snapshot.ts';
+import { planSnapshot, type Snapshot, type SnapshotPlan } from './snapshot.ts';
 import { removedFrom } from './standing.ts';
 
 /** What reading the config anew gave. `unchanged`: not one byte of what it is made of is another. */
@@ -30,8 +33,20 @@ export type Reloaded =
   | { readonly ok: true; readonly changed: readonly string[] }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
+export interface ReloadAsk {
+  /** However many sessions it ends: see `reload.max_ended`. */
+  readonly force?: boolean;
+  /** Rejected for what it would end, it is tried again when that has become less. */
+  readonly again?: boolean;
+}
+
+/** How often those sessions are counted. */
+const COUNT_AGAIN_MS = 1_000;
+
 export interface ReloadOptions {
   readonly edge: Edge;
+  /** What grows with the config and with the sessions is done in these. */
+  readonly slices: Slices;
   readonly listeners: Listeners;
   /** Null when there is nothing to read again. */
   readonly source: ConfigSource | null;
@@ -49,31 +64,44 @@ export class Reloads {
   private readonly options: ReloadOptions;
   private tail: Promise<unknown> = Promise.resolve();
   /** Asked for, and not begun: whoever asks now gets what it will read. */
-  private waiting: Promise<Reloaded> | null = null;
+  private waiting: { readonly result: Promise<Reloaded>; ask: ReloadAsk } | null = null;
   private spread: Spread | null = null;
+  private readonly countAgain = new Alarm(() => void this.tryAgain());
+  /** What the last one would have ended, when it is to be tried again. */
+  private held: { readonly plan: SnapshotPlan; readonly share: number } | null = null;
 
   constructor(options: ReloadOptions) {
     this.options = options;
   }
 
   /** From `input`, or from the source. Never rejects: what is wrong is in the answer and in the log. */
-  reload(input?: ConfigInput): Promise<Reloaded> {
-    if (input === undefined && this.waiting !== null) return this.waiting;
-    const next = this.tail.then(() => {
-      if (this.waiting === next) this.waiting = null;
-      return this.run(input);
+  reload(input?: ConfigInput, ask: ReloadAsk = {}): Promise<Reloaded> {
+    if (input === undefined && this.waiting !== null) {
+      // Whoever says --force gets it, and so do those who wait for the same.
+      if (ask.force === true) this.waiting.ask = ask;
+      return this.waiting.result;
+    }
+    const turn = this.tail;
+    const result = turn.then(() => {
+      if (this.waiting?.result === result) {
+        ask = this.waiting.ask;
+        this.waiting = null;
+      }
+      return this.run(input, ask);
     });
-    this.tail = next;
-    if (input === undefined) this.waiting = next;
-    return next;
+    this.tail = result;
+    if (input === undefined) this.waiting = { result, ask };
+    return result;
   }
 
-  private async run(input: ConfigInput | undefined): Promise<Reloaded> {
+  private async run(input: ConfigInput | undefined, ask: ReloadAsk): Promise<Reloaded> {
     const { edge } = this.options;
+    this.held = null;
+    edge.wheel.cancel(this.countAgain);
     const startedAt = edge.clock.now();
     let result: Reloaded;
     try {
-      result = await this.attempt(input);
+      result = await this.attempt(input, ask);
     } catch (error) {
       const message = `a fault in framegate itself: ${error instanceof Error ? error.message : String(error)}`;
       result = this.refused('', message);
@@ -91,8 +119,8 @@ export class Reloads {
     return result;
   }
 
-  private async attempt(input: ConfigInput | undefined): Promise<Reloaded> {
-    const { edge, listeners } = this.options;
+  private async attempt(input: ConfigInput | undefined, ask: ReloadAsk): Promise<Reloaded> {
+    const { edge, listeners, slices } = this.options;
     if (edge.draining) return this.refused('', 'framegate is draining');
     const read = await this.read(input);
     if ('problems' in read) return { ok: false, problems: read.problems };
@@ -105,6 +133,10 @@ export class Reloads {
     }
     const cap = sessionsCap(config, this.options.openFiles);
     if (cap.isRefused) return this.refused('limits.max_sessions', cap.lowered ?? '');
+    const plan = await slices.run(planSnapshot(config, edge.snapshot));
+    const tooMany = ask.force === true ? null : await this.endsTooMany(plan, config.reload.max_ended, ask);
+    if (tooMany !== null) return this.refused('reload.max_ended', tooMany);
+    const changed = await slices.run(changedPaths(before, config));
     let move: Move;
     try {
       move = await listeners.prepare(config.listeners);
@@ -116,11 +148,43 @@ export class Reloads {
       move.abort();
       return this.refused('', 'framegate is draining');
     }
-    const changed = changedPaths(before, config);
-    this.apply(config, cap.sessionsMax);
+    this.apply(plan.commit(), cap.sessionsMax);
     read.accepted?.();
     move.commit();
+    await slices.run(this.retune());
     return { ok: true, changed };
+  }
+
+  /** Why not; null when it ends few enough. */
+  private async endsTooMany(plan: SnapshotPlan, share: number, { again }: ReloadAsk): Promise<string | null> {
+    const counted = await this.count(plan);
+    if (!areTooMany(counted, share)) return null;
+    if (again === true) {
+      const { edge } = this.options;
+      this.held = { plan, share };
+      edge.wheel.schedule(this.countAgain, edge.clock.now() + COUNT_AGAIN_MS);
+    }
+    return (
+      `would end ${counted.ended} of ${counted.open} open sessions, whose routes or targets are gone: ` +
+      'say so with "framegate reload --force", POST /api/v1/reload?force=1, or reload.max_ended'
+    );
+  }
+
+  private count(plan: SnapshotPlan): Promise<{ readonly open: number; readonly ended: number }> {
+    const { edge, slices } = this.options;
+    const { snapshot } = edge;
+    return slices.run(countEnded(edge.sessions, plan, (record) => removedFrom(snapshot, record) !== null));
+  }
+
+  /** Sessions may have left: then what was rejected for them is read anew. */
+  private async tryAgain(): Promise<void> {
+    const { held } = this;
+    if (held === null || this.options.edge.draining) return;
+    const counted = await this.count(held.plan);
+    if (this.held !== held) return;
+    const { edge } = this.options;
+    if (areTooMany(counted, held.share)) edge.wheel.schedule(this.countAgain, edge.clock.now() + COUNT_AGAIN_MS);
+    else await this.reload(undefined, { again: true });
   }
 
   private async read(input: ConfigInput | undefined): Promise<ReadConfig> {
@@ -136,18 +200,11 @@ export class Reloads {
     }
   }
 
-  private apply(config: Config, sessionsMax: number): void {
+  private apply(snapshot: Snapshot, sessionsMax: number): void {
     const { edge, onApplied } = this.options;
-    const snapshot = buildSnapshot(config, edge.snapshot);
+    const { config } = snapshot;
     edge.apply(snapshot, sessionsMax);
     edge.log.setLevel(config.log.level);
-    for (const { route, session } of edge.sessions) {
-      try {
-        session.retune(route.policy);
-      } catch (error) {
-        session.fail(error); // one session's fault must not leave half of a config in force
-      }
-    }
     edge.metrics.keepOnly({
       routes: new Set(snapshot.routes.keys()),
       listeners: new Set(config.listeners.map((listener) => listener.name)),
@@ -155,6 +212,18 @@ export class Reloads {
     });
     this.endLost();
     onApplied(config);
+  }
+
+  /** Open sessions take on what their routes say now; those that begin meanwhile have it. */
+  private *retune(): Generator<void> {
+    for (const { route, session } of this.options.edge.sessions) {
+      try {
+        session.retune(route.policy);
+      } catch (error) {
+        session.fail(error); // one session's fault must not leave half of a config in force
+      }
+      yield;
+    }
   }
 
   /**

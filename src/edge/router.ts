@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import type { RouteConfig } from '../config/schema.ts';
+import { atOnce } from '../limits/slices.ts';
 import { type PathPattern, parsePattern } from '../protocol/path.ts';
 import { decodePath } from '../protocol/path-decoding.ts';
 
@@ -42,10 +43,19 @@ export class Router {
   private readonly decoded: Tables;
 
   /** `routes` come from a checked config: their patterns parse, and no two match the same requests. */
-  constructor(routes: readonly RouteConfig[], listenerNames: readonly string[]) {
-    this.asSent = tablesOf(routes, listenerNames, false);
-    const hasEscapes = routes.some((route) => route.match.path.includes('%'));
-    this.decoded = hasEscapes ? tablesOf(routes, listenerNames, true) : this.asSent;
+  constructor(
+    routes: readonly RouteConfig[],
+    listenerNames: readonly string[],
+    tables = atOnce(bothTables(routes, listenerNames)),
+  ) {
+    const { asSent, decoded } = tables;
+    this.asSent = asSent;
+    this.decoded = decoded;
+  }
+
+  /** The same in small steps. */
+  static *inSteps(routes: readonly RouteConfig[], listenerNames: readonly string[]): Generator<void, Router> {
+    return new Router(routes, listenerNames, yield* bothTables(routes, listenerNames));
   }
 
   /**
@@ -62,7 +72,22 @@ export class Router {
   }
 }
 
-function tablesOf(routes: readonly RouteConfig[], listenerNames: readonly string[], decoded: boolean): Tables {
+interface BothTables {
+  readonly asSent: Tables;
+  readonly decoded: Tables;
+}
+
+function* bothTables(routes: readonly RouteConfig[], listenerNames: readonly string[]): Generator<void, BothTables> {
+  const asSent = yield* tablesOf(routes, listenerNames, false);
+  const hasEscapes = routes.some((route) => route.match.path.includes('%'));
+  return { asSent, decoded: hasEscapes ? yield* tablesOf(routes, listenerNames, true) : asSent };
+}
+
+function* tablesOf(
+  routes: readonly RouteConfig[],
+  listenerNames: readonly string[],
+  decoded: boolean,
+): Generator<void, Tables> {
   const tables = new Map<string, HostTable>();
   for (const listener of listenerNames) {
     const table = { exact: new Map(), wildcards: new Map(), wildcardLengthMax: 0, any: makeNode() };
@@ -70,6 +95,7 @@ function tablesOf(routes: readonly RouteConfig[], listenerNames: readonly string
     for (const route of routes) {
       const { listeners } = route.match;
       if (listeners.length === 0 || listeners.includes(listener)) addRoute(table, route, decoded);
+      yield;
     }
   }
   return tables;

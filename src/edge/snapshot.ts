@@ -2,6 +2,7 @@
 // routes, upstreams and targets that the next config names too stay the same objects, with what they count.
 
 import type { Config, RouteConfig, UpstreamConfig } from '../config/schema.ts';
+import { atOnce } from '../limits/slices.ts';
 import type { SessionPolicy } from '../session/policy.ts';
 import type { Target } from '../upstream/target.ts';
 import { Upstream } from '../upstream/upstream.ts';
@@ -30,31 +31,61 @@ export interface Snapshot {
   readonly trusted: TrustedProxies;
 }
 
+/** A snapshot that is not in force yet: nothing of the one in force has changed. */
+export interface SnapshotPlan {
+  /** Routes and targets that stay, of those in force. */
+  readonly keptRoutes: ReadonlySet<Route>;
+  readonly keptTargets: ReadonlySet<Target>;
+  /** Put it in force, in one go. */
+  commit(): Snapshot;
+}
+
 /** `previous`: the snapshot that this one replaces at once. Nothing of it has changed when this throws. */
 export function buildSnapshot(config: Config, previous: Snapshot | null = null): Snapshot {
+  return atOnce(planSnapshot(config, previous)).commit();
+}
+
+/** The same in small steps. `previous` has to be in force still when the plan is committed. */
+export function* planSnapshot(config: Config, previous: Snapshot | null): Generator<void, SnapshotPlan> {
   const listenerNames = config.listeners.map((listener) => listener.name);
-  const router = new Router(config.routes, listenerNames);
+  const router = yield* Router.inSteps(config.routes, listenerNames);
   const trusted = new TrustedProxies(config.trusted_proxies);
   const missing = config.routes.find((route) => config.upstreams[route.upstream] === undefined);
   if (missing !== undefined) throw new Error(`route ${missing.name} names no upstream`);
+  const changes: (() => void)[] = [];
   const upstreams = new Map<string, Upstream>();
+  const keptTargets = new Set<Target>();
   for (const upstream of Object.values(config.upstreams)) {
     const known = previous?.upstreams.get(upstream.name);
-    known?.reconfigure(upstream);
+    const plan = known?.plan(upstream);
     const made = known ?? new Upstream(upstream);
-    made.handshakesMax = handshakesMaxOf(upstream, config);
+    changes.push(() => {
+      plan?.commit();
+      made.handshakesMax = handshakesMaxOf(upstream, config);
+    });
+    for (const target of plan?.kept ?? []) keptTargets.add(target);
     upstreams.set(upstream.name, made);
+    yield;
   }
   const routes = new Map<string, Route>();
+  const keptRoutes = new Set<Route>();
   for (const route of config.routes) {
     const upstream = upstreams.get(route.upstream) as Upstream; // looked at above
     const settings = { config: route, upstream, policy: policyOf(route) };
     const known = previous?.routes.get(route.name);
-    const made = known === undefined ? { ...settings, sessions: 0, draining: false } : Object.assign(known, settings);
-    routes.set(route.name, made);
+    if (known !== undefined) {
+      keptRoutes.add(known);
+      changes.push(() => Object.assign(known, settings));
+    }
+    routes.set(route.name, known ?? { ...settings, sessions: 0, draining: false });
+    yield;
   }
-  const targets = new Set([...upstreams.values()].flatMap((upstream) => upstream.targets));
-  return { config, router, routes, upstreams, targets, trusted };
+  const commit = (): Snapshot => {
+    for (const change of changes) change();
+    const targets = new Set([...upstreams.values()].flatMap((upstream) => upstream.targets));
+    return { config, router, routes, upstreams, targets, trusted };
+  };
+  return { keptRoutes, keptTargets, commit };
 }
 
 /** A share leaves room for the others; where there are none it is all. At least one. */

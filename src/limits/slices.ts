@@ -16,6 +16,14 @@ export interface SlicesOptions {
 /** Each step is far below a millisecond; the value is what it was all for. */
 export type Steps<T> = Iterator<unknown, T>;
 
+/** All of it now, where nobody waits. */
+export function atOnce<T>(steps: Steps<T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
 interface Job {
   readonly steps: Steps<unknown>;
   readonly resolve: (value: unknown) => void;

@@ -67,14 +67,23 @@ export function* metricsPieces(source: MetricsSource): Generator<string> {
 }
 
 function* writeAll(out: Exposition, source: MetricsSource): Generator<void> {
-  const routes = [...source.routes];
+  const routes: RouteReading[] = [];
+  for (const route of source.routes) {
+    routes.push(route);
+    yield;
+  }
   writeProcess(out, source);
   yield* writeListeners(out, [...source.listeners]);
   yield* writeHandshakes(out, source, routes);
   yield* writeRelaxed(out, routes);
   yield* writeSessions(out, source, routes);
   yield* writeDirections(out, source, routes);
-  yield* writeTargets(out, [...source.targets]);
+  const targets: TargetReading[] = [];
+  for (const target of source.targets) {
+    targets.push(target);
+    yield;
+  }
+  yield* writeTargets(out, targets);
   writeConfig(out, source);
   yield;
   if (source.runtime !== null) source.runtime.write(out.format);

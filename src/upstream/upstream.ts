@@ -59,14 +59,23 @@ export class Upstream {
   }
 
   /**
-   * Take on a new config of the same name. A target with the same name and endpoint stays what it was, with its
-   * counters; one whose endpoint changed is another target, but stays drained if it was.
+   * What a new config of the same name would change; nothing has changed before `commit`. A target with the same name
+   * and endpoint stays what it was, with its counters; one whose endpoint changed is another target, but stays drained
+   * if it was.
    */
-  reconfigure(config: UpstreamConfig): void {
+  plan(config: UpstreamConfig): { readonly kept: readonly Target[]; readonly commit: () => void } {
     const known = new Map(this.ownTargets.map((target) => [target.name, target]));
+    const kept = config.targets.flatMap(({ name, endpoint }) => {
+      const old = known.get(name);
+      return old !== undefined && isDeepStrictEqual(old.endpoint, endpoint) ? [old] : [];
+    });
+    return { kept, commit: () => this.takeOn(config, known, new Set(kept)) };
+  }
+
+  private takeOn(config: UpstreamConfig, known: ReadonlyMap<string, Target>, kept: ReadonlySet<Target>): void {
     const targets = config.targets.map((target) => {
       const old = known.get(target.name);
-      if (old !== undefined && isDeepStrictEqual(old.endpoint, target.endpoint)) {
+      if (old !== undefined && kept.has(old)) {
         old.reconfigure(target, config.host);
         return old;
       }

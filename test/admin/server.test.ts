@@ -8,7 +8,7 @@ import { parse } from 'yaml';
 import { AdminServer } from '../../src/admin/server.ts';
 import { loadObject } from '../../src/config/load.ts';
 import { renderConfig } from '../../src/config/render.ts';
-import { localSettings, readAll, startAdmin, testSlices } from '../support/admin.ts';
+import { localSettings, parseReply, readAll, startAdmin, testSlices } from '../support/admin.ts';
 import { atTestEnd } from '../support/cleanup.ts';
 import { FakeAdminBackend, sampleSession, sampleStatus } from '../support/fake-admin-backend.ts';
 
@@ -319,6 +319,19 @@ describe('E33: slow and hammering clients', () => {
     const half = 'POST /api/v1/drain HTTP/1.1\r\nHost: localhost\r\n';
     await Promise.all(['', half, `${half}Content-Length: 10\r\n\r\nabc`].map((bytes) => admin.raw(bytes)));
     expect(admin.backend.calls).toEqual([]);
+  });
+
+  test('a large answer arrives whole, whether its client takes it at once or slowly', async () => {
+    const admin = await startAdmin();
+    admin.backend.metrics = Array.from({ length: 300_000 }, (_, at) => `line ${at}\n`).join('');
+    expect((await admin.ask('GET /metrics')).body).toBe(admin.backend.metrics);
+    const slow = admin.open();
+    slow.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+    slow.on('data', () => {
+      slow.pause();
+      setImmediate(() => slow.resume());
+    });
+    expect(parseReply(await readAll(slow)).body).toBe(admin.backend.metrics);
   });
 
   test('a client that does not take its answer is cut off', async () => {

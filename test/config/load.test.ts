@@ -115,6 +115,7 @@ describe('defaults', () => {
       timeouts: DEFAULT_TIMEOUTS,
       close_codes: {},
       drain: { delay: 0, grace: 0, spread: 5000, timeout: 25_000 },
+      reload: { max_ended: 0.5 },
       admin: null,
       log: { level: 'info', format: 'json', query: 'off', path: 'full', session_open: 'debug' },
     });

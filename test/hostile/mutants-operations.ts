@@ -42,4 +42,16 @@ export const OPERATIONS_MUTANTS: readonly Mutant[] = [
     search: "namesParts: parameters.has('route'),",
     replace: 'namesParts: false,',
   },
+  {
+    row: 'X44',
+    file: 'src/cli/load-thread.ts',
+    search: 'const BYTES_HERE_MAX = 4 * 1024;',
+    replace: 'const BYTES_HERE_MAX = 4 * 1024 * 1024;',
+  },
+  {
+    row: 'X45',
+    file: 'src/edge/ended-sessions.ts',
+    search: 'return ended > ENDED_MIN && ended > open * share;',
+    replace: 'return false;',
+  },
 ];

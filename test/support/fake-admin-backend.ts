@@ -144,7 +144,7 @@ export class FakeAdminBackend implements AdminBackend {
   }
 
   metricsPieces(): Promise<Iterable<string>> {
-    return Promise.resolve([this.metrics]);
+    return Promise.resolve(this.metrics.match(/[\s\S]{1,1000}/g) ?? []);
   }
 
   readiness(route?: string): Readiness | null {
@@ -180,8 +180,8 @@ export class FakeAdminBackend implements AdminBackend {
     return upstream === 'chat' && target === 'a';
   }
 
-  reload(): Promise<ReloadResult> {
-    this.note('reload');
+  reload(force: boolean): Promise<ReloadResult> {
+    this.note('reload', force);
     return Promise.resolve(this.reloadResult);
   }
 }

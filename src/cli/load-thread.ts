@@ -1,0 +1,87 @@
+// Loads the file of a config for a reload without stopping traffic: a large one in a thread of its own, taken over in
+// small parts. A small one is loaded here: that takes less than starting the thread.
+
+import { statSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { Assembly, type ConfigPart } from '../config/portable.ts';
+import type { Problem } from '../config/problems.ts';
+import type { Config } from '../config/schema.ts';
+import type { FileSource } from './arguments.ts';
+import { DEFAULT_FILE, type FileResult, loadSource, type Surroundings } from './load.ts';
+
+export interface ThreadInput {
+  readonly source: FileSource;
+  readonly env: Surroundings['env'];
+}
+
+type About = Pick<FileResult, 'file' | 'files' | 'fingerprint'>;
+
+export type ThreadMessage =
+  | { readonly kind: 'no file' }
+  | { readonly kind: 'rejected'; readonly about: About; readonly problems: readonly Problem[] }
+  | { readonly kind: 'part'; readonly part: ConfigPart }
+  | { readonly kind: 'loaded'; readonly about: About; readonly warnings: readonly Problem[] };
+
+/** As `loadSource` gives it, without the text. */
+export type Reread = About &
+  ({ readonly config: Config; readonly warnings: readonly Problem[] } | { readonly problems: readonly Problem[] });
+
+/** About 4 microseconds a byte: this much is judged in one turn of the event loop, and takes 16 ms of it. */
+const BYTES_HERE_MAX = 4 * 1024;
+/** A pipe that nobody writes to, a file system that hangs. */
+const THREAD_MS = 120_000;
+/** From the source, as in tests and under tsx, there is no thread: it runs what is built. */
+const WORKER = import.meta.url.endsWith('.js') ? new URL('./load-worker.js', import.meta.url) : null;
+
+/** null: there is no such file, and nobody named one. */
+export async function loadAgain(source: FileSource, around: Surroundings): Promise<Reread | null> {
+  const path = source.kind === 'file' ? source.path : DEFAULT_FILE;
+  if (WORKER === null || source.kind === 'stdin' || isSmall(path)) return loadSource(source, around);
+  const result = await loadInThread(WORKER, { source, env: { ...around.env } });
+  // Without a thread, for want of memory or threads: rather late than never.
+  return result === 'failed' ? loadSource(source, around) : result;
+}
+
+/** What is no file, such as a pipe, may take its time; what cannot be looked at is told by whoever reads it. */
+function isSmall(path: string): boolean {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats === undefined || (stats.isFile() && stats.size <= BYTES_HERE_MAX);
+}
+
+function loadInThread(entry: URL, input: ThreadInput): Promise<Reread | null | 'failed'> {
+  return new Promise((resolve) => {
+    let worker: Worker;
+    try {
+      worker = new Worker(entry, { workerData: input, execArgv: [], stdin: false });
+    } catch {
+      resolve('failed');
+      return;
+    }
+    const assembly = new Assembly();
+    let config: Config | null = null;
+    const late = setTimeout(() => end(lateResult(input.source)), THREAD_MS);
+    const end = (result: Reread | null | 'failed'): void => {
+      clearTimeout(late);
+      void worker.terminate();
+      resolve(result);
+    };
+    worker.on('error', () => end('failed'));
+    worker.on('exit', () => end('failed'));
+    worker.on('message', (message: ThreadMessage) => {
+      if (message.kind === 'part') {
+        config = assembly.add(message.part) ?? config;
+        worker.postMessage('next');
+      } else if (message.kind === 'no file') end(null);
+      else if (message.kind === 'rejected') end({ ...message.about, problems: message.problems });
+      else end(config === null ? 'failed' : { ...message.about, config, warnings: message.warnings });
+    });
+    worker.postMessage('next');
+  });
+}
+
+function lateResult(source: FileSource): Reread {
+  const file = source.kind === 'file' ? source.path : DEFAULT_FILE;
+  const message = `was not read within ${THREAD_MS / 1000} s`;
+  const problem: Problem = { severity: 'error', file, line: 0, column: 0, path: '', message };
+  return { file, files: [file], fingerprint: '', problems: [problem] };
+}

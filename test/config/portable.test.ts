@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest';
+import { originOf } from '../../src/config/build.ts';
+import { loadObject } from '../../src/config/load.ts';
+import { Assembly, partsOf } from '../../src/config/portable.ts';
+import { renderConfig } from '../../src/config/render.ts';
+import type { Config } from '../../src/config/schema.ts';
+import { loaded } from './loading.ts';
+
+function carried(config: Config): Config | null {
+  const assembly = new Assembly();
+  let result: Config | null = null;
+  for (const part of partsOf(config)) {
+    expect(result).toBeNull();
+    result = assembly.add(structuredClone(part));
+  }
+  return result;
+}
+
+function isFrozen(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return true;
+  return Object.isFrozen(value) && Object.values(value).every(isFrozen);
+}
+
+test('a config that was taken apart, copied and put together is the same, frozen, and safe to look names up in', () => {
+  const text = [
+    'routes:',
+    ...Array.from({ length: 130 }, (_, at) => `  - { name: r${at}, match: { path: /r${at} }, upstream: u${at % 70} }`),
+    'upstreams:',
+    ...Array.from({ length: 70 }, (_, at) => `  u${at}: { targets: [{ url: "ws://127.0.0.1:${9000 + at}" }] }`),
+    'close_codes: { idle: 4000 }',
+    'limits: { max_sessions: 7 }',
+    'admin: { token: { file: t } }',
+  ].join('\n');
+  const config = loaded(text, { files: { t: 'secret-secret' } });
+  const copy = carried(config);
+  if (copy === null) throw new Error('no part was the last');
+  expect(copy).toEqual(config);
+  expect(Object.keys(copy.upstreams)).toEqual(Object.keys(config.upstreams));
+  expect(renderConfig(copy)).toBe(renderConfig(config));
+  expect(originOf(copy)).toEqual(originOf(config));
+  expect(isFrozen(copy)).toBe(true);
+  for (const map of [copy.upstreams, copy.close_codes, copy.routes[0]?.close_codes]) {
+    expect(Object.getPrototypeOf(map)).toBe(null);
+  }
+});
+
+test('bytes are Buffers again', () => {
+  const config = loadObject(
+    { routes: [{ upstream: 'u' }], upstreams: { u: { targets: [{ url: 'wss://a' }] } } },
+    { baseDir: '.' },
+  ).config;
+  const ca = Buffer.from('bytes');
+  const tls = { ca, cert: null, key: null, server_name: null, verify: true };
+  const upstream = config.upstreams.u;
+  if (upstream === undefined) throw new Error('no upstream');
+  const copy = carried({ ...config, upstreams: { u: { ...upstream, tls } } });
+  expect(Buffer.isBuffer(copy?.upstreams.u?.tls?.ca)).toBe(true);
+  expect(copy?.upstreams.u?.tls).toEqual(tls);
+});
