@@ -56,7 +56,10 @@ export interface StatusView {
 export interface TargetView {
   readonly name: string;
   readonly url: string;
-  readonly state: 'up' | 'down' | 'draining';
+  /** `failing`: its last dial failed. */
+  readonly state: 'up' | 'failing' | 'draining';
+  /** Since its dials fail; null when the last one succeeded, or there was none. */
+  readonly failing_ms: number | null;
   readonly weight: number;
   readonly sessions: number;
   readonly sessions_limit: number | null;
@@ -138,8 +141,8 @@ export type ReloadResult =
   | { readonly ok: true; readonly changed: readonly string[] }
   | { readonly ok: false; readonly problems: readonly unknown[] };
 
-/** `no_target`: the route that was asked about has no target up. */
-export type Readiness = ProxyState | 'no_target';
+/** Of the route that was asked about: `no_target`: each target drains; `failing`: all dials of the last 10 s failed. */
+export type Readiness = ProxyState | 'no_target' | 'failing';
 
 /** What a client shall be told; what is absent is as the config has it. */
 export type AskedClose = Partial<CloseNotice>;

@@ -96,11 +96,13 @@ export class ProxyBackend implements AdminBackend {
   }
 
   upstreams(): Pulled<readonly UpstreamView[]> {
-    const { metrics, snapshot } = this.control;
+    const { metrics, snapshot, clock } = this.control;
     return mapped([...snapshot.upstreams.values()], (upstream) => ({
       name: upstream.name,
       balance: upstream.balance,
-      targets: mapped(upstream.targets, (target) => targetView(target, metrics.target(upstream.name, target.name))),
+      targets: mapped(upstream.targets, (target) =>
+        targetView(target, metrics.target(upstream.name, target.name), clock.now()),
+      ),
     }));
   }
 
@@ -203,12 +205,14 @@ export class ProxyBackend implements AdminBackend {
   }
 
   readiness(name?: string): Readiness | null {
-    const { snapshot, state } = this.control;
+    const { snapshot, state, clock } = this.control;
     if (name === undefined) return state;
     const route = snapshot.routes.get(name);
     if (route === undefined) return null;
     if (state !== 'ready') return state;
-    return route.upstream.targets.some((target) => !target.draining) ? 'ready' : 'no_target';
+    const open = route.upstream.targets.filter((target) => !target.draining);
+    if (open.length === 0) return 'no_target';
+    return open.some((target) => target.isUp(clock.now())) ? 'ready' : 'failing';
   }
 
   applicationWebsockets(): Pulled<readonly ApplicationWebsocket[]> {
@@ -261,12 +265,12 @@ export class ProxyBackend implements AdminBackend {
   }
 
   private *targetReadings(): Generator<TargetReading> {
-    const { metrics, snapshot } = this.control;
+    const { metrics, snapshot, clock } = this.control;
     for (const { name, targets } of snapshot.upstreams.values()) {
       for (const target of targets) {
         yield {
           metrics: metrics.target(name, target.name),
-          up: !target.draining,
+          up: target.isUp(clock.now()),
           sessions: target.sessions,
           sessionsLimit: target.sessionsMax,
         };

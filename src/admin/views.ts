@@ -32,13 +32,15 @@ function trafficView({ textMessages, binaryMessages, bytes }: DirectionMetrics):
   return { messages: textMessages + binaryMessages, bytes };
 }
 
-export function targetView(target: Target, metrics: TargetMetrics): TargetView {
+export function targetView(target: Target, metrics: TargetMetrics, now: number): TargetView {
   let failed = 0;
   for (const [result, count] of metrics.dials.entries()) if (result !== 'ok') failed += count;
+  const failing = target.dials.failingSince;
   return {
     name: target.name,
     url: target.url,
-    state: target.draining ? 'draining' : 'up',
+    state: target.draining ? 'draining' : failing === null ? 'up' : 'failing',
+    failing_ms: failing === null ? null : Math.round(now - failing),
     weight: target.weight,
     sessions: target.sessions,
     sessions_limit: finiteOrNull(target.sessionsMax),

@@ -136,7 +136,7 @@ ${adminOptions}  --route NAME        only this route
 Exits 0 when the proxy accepts clients, 1 when it is starting or draining, 69 when it does not
 answer. For a container's health check.
 
-${adminOptions}  --route NAME        1 also when this route has no target up
+${adminOptions}  --route NAME        1 also when this route has no target up, or their dials fail
 `,
   schema: `framegate schema
 

@@ -70,7 +70,7 @@ type TargetRow = UpstreamView['targets'][number] & { readonly upstream: string }
 const targetColumns: readonly Column<TargetRow>[] = [
   { ...left('UPSTREAM', ({ upstream }: TargetRow) => upstream), gives: true },
   left('TARGET', ({ name }) => name),
-  left('STATE', ({ state }) => state),
+  left('STATE', ({ state, failing_ms }) => (state === 'failing' ? `failing ${durationText(failing_ms ?? 0)}` : state)),
   right('WEIGHT', ({ weight }) => String(weight)),
   right('SESSIONS', ({ sessions }) => groupedText(sessions)),
   right('LIMIT', ({ sessions_limit }) => limitText(sessions_limit)),

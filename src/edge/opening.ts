@@ -150,6 +150,7 @@ async function dialTarget(
     const transport = new EchoTransport();
     if (!options.holdings.keepBackend(transport)) return ABORTED;
     metrics.dial('ok', 0);
+    target.dials.succeeded(clock.now());
     return { kind: 'dialed', transport, ms: 0 };
   }
   const startedAt = clock.now();
@@ -164,11 +165,13 @@ async function dialTarget(
     if (!options.holdings.keepBackend(transport)) return ABORTED;
     const ms = clock.now() - startedAt;
     metrics.dial('ok', ms / 1000);
+    target.dials.succeeded(clock.now());
     return { kind: 'dialed', transport, ms };
   } catch (error) {
     if (!(error instanceof DialError)) throw error;
     // A dial that we gave up says nothing of the target.
     if (error.code !== 'aborted') metrics.dial(error.code, (clock.now() - startedAt) / 1000);
+    if (error.code.startsWith('backend_')) target.dials.failed(clock.now());
     const failure: NotOpened = { kind: 'failed', error: error.code, cause: error.cause_code };
     // Without a descriptor no other target can be dialed either.
     const isFinal = signal.aborted || error.code === 'aborted' || error.code === 'no_descriptor';

@@ -261,7 +261,11 @@ function* writeDirections(out: Exposition, source: MetricsSource, routes: readon
 
 function* writeTargets(out: Exposition, targets: readonly TargetReading[]): Generator<void> {
   const labels = ({ metrics }: TargetReading) => ({ upstream: metrics.upstream, target: metrics.name });
-  const up: Family = ['target_up', 'gauge', 'Whether new sessions may go to this target.'];
+  const up: Family = [
+    'target_up',
+    'gauge',
+    '0 while it drains, or all dials of the last 10 s failed, of which there was one.',
+  ];
   yield* out.each(up, targets, labels, (target) => Number(target.up));
   const sessions: Family = ['target_sessions', 'gauge', 'Sessions on this target, dials in flight included.'];
   yield* out.each(sessions, targets, labels, (target) => target.sessions);

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import type { Endpoint, TargetConfig, UpstreamConfig } from '../config/schema.ts';
+import { DialRecord } from './dial-record.ts';
 
 const PORT_PLAIN = 80;
 const PORT_SECURE = 443;
@@ -21,6 +22,7 @@ export class Target {
   draining = false;
   /** Slots ever taken. */
   sessionsTotal = 0;
+  readonly dials = new DialRecord();
   private host: UpstreamConfig['host'];
   /** What the backend calls itself: the host of its URL. */
   private readonly authority: string;
@@ -45,6 +47,11 @@ export class Target {
     this.weight = config.weight;
     this.sessionsMax = config.max_sessions;
     this.host = host;
+  }
+
+  /** As far as is known new sessions may go to it. */
+  isUp(now: number): boolean {
+    return !this.draining && !this.dials.isDown(now);
   }
 
   acquire(): void {

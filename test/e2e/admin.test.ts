@@ -2,9 +2,11 @@
 
 import { describe, expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/proxy.ts';
+import { deadUrl } from '../support/dead.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { oneRoute, startProxy } from '../support/harness.ts';
 import { RawClient } from '../support/raw-client.ts';
+import { upgradeRequest } from '../support/wire.ts';
 import { askAdmin, until } from './operating.ts';
 import { connectWs, type Inbox } from './ws-pair.ts';
 
@@ -155,6 +157,34 @@ describe('what it shows', () => {
     expect(body).toContain('process_resident_memory_bytes');
     const without = await startProxy(config);
     expect((await askAdmin(without, 'GET /metrics')).body).not.toContain('process_');
+  });
+
+  test('a target whose dials fail: its state, target_up, readyz and healthcheck say so, until 10 s without a dial', async () => {
+    const clock = new FakeClock();
+    const routes = [{ name: 'chat', match: { path: '/chat' }, upstream: 'app' }];
+    const targets = [{ name: 'one', url: deadUrl }];
+    const running = await startProxy({ ...config, routes, upstreams: { app: { targets } } }, { clock });
+    const look = async () => {
+      const upstreams = (await askAdmin(running, 'GET /api/v1/upstreams')).json;
+      const metrics = (await askAdmin(running, 'GET /metrics')).body;
+      const { status, json } = await askAdmin(running, 'GET /readyz?route=chat');
+      return { upstreams, up: /^framegate_target_up\{.*\} (\d)$/m.exec(metrics)?.[1], ready: [status, json] };
+    };
+    const shown = (state: string, ms: number | null) => ({
+      upstreams: [{ targets: [{ state, failing_ms: ms }] }],
+    });
+    expect(await look()).toMatchObject({ upstreams: shown('up', null), up: '1', ready: [200, { status: 'ready' }] });
+    const client = await RawClient.connect(running.port);
+    client.send(upgradeRequest({ path: '/chat' }));
+    expect((await client.readResponse()).status).toBe(502);
+    clock.advance(500);
+    expect(await look()).toMatchObject({
+      upstreams: shown('failing', 500),
+      up: '0',
+      ready: [503, { status: 'failing' }],
+    });
+    clock.advance(9_500);
+    expect(await look()).toMatchObject({ upstreams: shown('failing', 10_000), up: '1', ready: [200, {}] });
   });
 
   test('config and advice', async () => {

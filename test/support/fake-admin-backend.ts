@@ -84,6 +84,7 @@ export const sampleUpstreams: readonly UpstreamView[] = [
         name: 'a',
         url: 'ws://127.0.0.1:9001',
         state: 'draining',
+        failing_ms: null,
         weight: 1,
         sessions: 1234,
         sessions_limit: 5000,
