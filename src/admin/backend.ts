@@ -47,6 +47,8 @@ export interface StatusView {
   };
   readonly sessions: { readonly open: number; readonly limit: number | null; readonly total: number };
   readonly handshakes_open: number;
+  /** Refusals of all routes and listeners by their cause, the most frequent first. */
+  readonly refusals: Readonly<Record<string, number>>;
   readonly buffered_bytes: number;
   readonly memory_bytes: number;
   readonly listeners: readonly ListenerView[];

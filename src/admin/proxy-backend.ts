@@ -4,6 +4,7 @@
 import type { SessionRecord } from '../edge/session-record.ts';
 import type { Snapshot } from '../edge/snapshot.ts';
 import { type Advice, adviseRoute } from '../observe/advice.ts';
+import { adviseCap } from '../observe/cap-advice.ts';
 import { metricsPieces, type RouteReading, type TargetReading } from '../observe/exposition.ts';
 import type { MetricsRegistry } from '../observe/metrics.ts';
 import { relaxedUses } from '../observe/relax-advice.ts';
@@ -23,6 +24,7 @@ import type {
   UpstreamView,
 } from './backend.ts';
 import { NOTHING_YET, type Pulled } from './json-pieces.ts';
+import { capInputs, refusalsByCause } from './refusals.ts';
 import { idOrder, routeView, sessionState, sessionView, targetView } from './views.ts';
 
 /** What a proxy is asked for. */
@@ -86,6 +88,7 @@ export class ProxyBackend implements AdminBackend {
         total: sum(metrics.routes(), (route) => route.sessionsTotal),
       },
       handshakes_open: metrics.process.handshakesOpen,
+      refusals: refusalsByCause(metrics),
       buffered_bytes: sum(metrics.routes(), (route) => route.fromClient.buffered + route.fromBackend.buffered),
       memory_bytes: control.memoryBytes,
       listeners: [...control.listeners()].map(({ name, address }) => {
@@ -161,25 +164,33 @@ export class ProxyBackend implements AdminBackend {
   }
 
   advice(): Pulled<Advice> {
-    const { metrics, snapshot, clock, startedAt } = this.control;
+    const { metrics, snapshot, clock, startedAt, sessionsMax } = this.control;
     const inputs = mapped([...snapshot.routes.values()], ({ config, upstream }) => {
       const seen = metrics.route(config.name);
       return {
         route: config.name,
         sessionsOpen: seen.sessionsOpen,
         sessionsTotal: seen.sessionsTotal,
+        clients: seen.clients.count,
         profile: seen.profile,
         limits: config.limits,
         timeouts: config.timeouts,
         hits: (direction: 'from_client' | 'from_backend', key: string) =>
           (direction === 'from_client' ? seen.fromClient : seen.fromBackend).limitHits.of(key),
+        largestRefused: (direction: 'from_client' | 'from_backend', key: string) =>
+          (direction === 'from_client' ? seen.fromClient : seen.fromBackend).largestRefused(key),
         ends: (key: string) => seen.limitEnds.of(key),
         relaxed: relaxedUses({ route: config.relax, upstream: upstream.relax, upstreamName: upstream.name }, (check) =>
           seen.relaxed.of(check),
         ),
       };
     });
-    return { watched_ms: Math.round(clock.now() - startedAt), routes: mapped(inputs, adviseRoute) };
+    const watchedMs = clock.now() - startedAt;
+    return {
+      watched_ms: Math.round(watchedMs),
+      caps: capInputs(metrics, snapshot.config.limits, sessionsMax).map((cap) => adviseCap(cap, watchedMs)),
+      routes: mapped(inputs, (input) => adviseRoute(input, watchedMs)),
+    };
   }
 
   async metricsPieces(): Promise<Iterable<string>> {

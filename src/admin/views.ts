@@ -7,9 +7,7 @@ import type { Peer } from '../session/peer.ts';
 import type { Session } from '../session/session.ts';
 import type { Target } from '../upstream/target.ts';
 import type { RouteView, SessionSideView, SessionState, SessionView, TargetView, TrafficView } from './backend.ts';
-
-/** Results of a handshake that refused nobody. */
-const NOT_REFUSED = new Set(['ok', 'client_gone']);
+import { NOT_REFUSED } from './refusals.ts';
 
 export function routeView({ config, draining }: Route, metrics: RouteMetrics): RouteView {
   let refused = 0;

@@ -88,6 +88,7 @@ export function renderStatus(status: StatusView, upstreams: readonly UpstreamVie
     `sessions ${groupedText(sessions.open)} of ${limitText(sessions.limit)}, ${groupedText(sessions.total)} in all; ` +
       `handshakes ${groupedText(status.handshakes_open)}; buffered ${sizeText(status.buffered_bytes)}; ` +
       `memory ${sizeText(status.memory_bytes)}`,
+    ...refusalLines(status),
     `config ${config.name}, loaded ${config.loaded_at}, ${reloaded}`,
     ...status.listeners.map(({ name, address, connections }) => {
       return `listening on ${address}${name === address ? '' : ` (${name})`}, ${groupedText(connections)} connections`;
@@ -96,6 +97,12 @@ export function renderStatus(status: StatusView, upstreams: readonly UpstreamVie
   const targets = upstreams.flatMap(({ name, targets: own }) => own.map((target) => ({ ...target, upstream: name })));
   const tables = [...section(routeColumns, status.routes, width), ...section(targetColumns, targets, width)];
   return `${[...facts.map(harmless), ...tables].join('\n')}\n`;
+}
+
+/** None when nobody was refused. */
+function refusalLines({ refusals }: StatusView): string[] {
+  const causes = Object.entries(refusals).map(([cause, count]) => `${cause} ${groupedText(count)}`);
+  return causes.length === 0 ? [] : [`refused ${causes.join(', ')}`];
 }
 
 function section<T>(columns: readonly Column<T>[], rows: readonly T[], width: number): string[] {

@@ -27,6 +27,7 @@ export class BufferWatch {
   private readonly sessions: Iterable<Buffering>;
   private readonly alarm = new Alarm((now) => this.sweep(now));
   private bytesMax: number;
+  private readonly peaks: { buffered: number };
   /** What the sessions held at the last look. */
   private held = 0;
 
@@ -35,10 +36,13 @@ export class BufferWatch {
     readonly now: () => number;
     readonly sessions: Iterable<Buffering>;
     readonly bytesMax: number;
+    /** The most that was held at a look is kept here. */
+    readonly peaks: { buffered: number };
   }) {
     this.wheel = options.wheel;
     this.now = options.now;
     this.sessions = options.sessions;
+    this.peaks = options.peaks;
     this.bytesMax = options.bytesMax;
     this.retune(options.bytesMax);
   }
@@ -75,6 +79,7 @@ export class BufferWatch {
       if (session.cause !== null) leaving += bytes;
     }
     this.held = held;
+    this.peaks.buffered = Math.max(this.peaks.buffered, held + this.early);
     const excess = held - leaving + this.early - this.bytesMax;
     if (excess > 0) this.shed(excess);
     this.wheel.schedule(this.alarm, now + SWEEP_MS);

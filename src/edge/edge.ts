@@ -73,6 +73,7 @@ export class Edge {
       now: () => this.clock.now(),
       sessions: this.sessions,
       bytesMax: this.snapshot.config.limits.max_buffered_total,
+      peaks: this.metrics.process.peaks,
     });
   }
 
@@ -107,8 +108,11 @@ export class Edge {
     // The clients of a proxy are known by their heads only, which `Gates.enter` counts them by.
     const peer = this.snapshot.trusted.trusts(remoteAddress) ? '' : remoteAddress;
     const arrival = this.gates.arrive(peer, this.clock.now());
-    if (arrival instanceof Arrival) this.add(transport, listener, arrival, null).read();
-    else this.turnAway(transport, listener, arrival);
+    if (arrival instanceof Arrival) {
+      const { peaks } = this.metrics.process;
+      peaks.connections = Math.max(peaks.connections, this.open - this.overflow.size + 1);
+      this.add(transport, listener, arrival, null).read();
+    } else this.turnAway(transport, listener, arrival);
   }
 
   private turnAway(transport: Transport, listener: EdgeListener, barred: Barred): void {

@@ -69,6 +69,7 @@ export class SessionRecord implements SessionOwner {
     const { edge, session, facts } = this;
     try {
       this.metrics.sessionBegan();
+      this.metrics.clients.add(facts.client);
       first();
       this.holdings.leaveTurn();
       const level = edge.snapshot.config.log.session_open;
@@ -105,7 +106,7 @@ export class SessionRecord implements SessionOwner {
   onLimitHit(peer: Peer, limit: string, value: number): void {
     const direction = peer.isClient ? 'from_client' : 'from_backend';
     const metrics: DirectionMetrics = peer.isClient ? this.metrics.fromClient : this.metrics.fromBackend;
-    metrics.limitHits.add(limit);
+    metrics.limitHit(limit, value);
     const hit = `${direction} ${limit}`;
     this.hits ??= new Set();
     if (this.hits.has(hit)) return;
@@ -113,7 +114,8 @@ export class SessionRecord implements SessionOwner {
     this.hits.add(hit);
     if (!this.edge.log.enabled('info')) return;
     const { session, route, client } = this.facts;
-    this.edge.log.event('info', 'limit.hit', { session, route, client, direction, limit, value });
+    const largest = metrics.largestRefused(limit);
+    this.edge.log.event('info', 'limit.hit', { session, route, client, direction, limit, value, largest });
   }
 
   /** All sessions together hold too much, and this one the most. */

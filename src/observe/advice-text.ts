@@ -2,6 +2,8 @@
 // It takes the facts as they come over the wire and adds none.
 
 import type { Advice, Candidate, DirectionAdvice, LimitAdvice, RouteAdvice, Unit, Verdict } from './advice.ts';
+import type { CapAdvice } from './cap-advice.ts';
+import { CLIENTS_MAX } from './client-count.ts';
 import type { Summary } from './histogram.ts';
 import { countText, durationText, groupedText, shareText, sizeText } from './quantities.ts';
 import { relaxedLines } from './relax-advice.ts';
@@ -21,6 +23,7 @@ const marks: Readonly<Record<Verdict, string>> = {
 /** Plain text with a line feed at its end. */
 export function renderAdvice(advice: Advice): string {
   const lines = [`Traffic of ${durationText(advice.watched_ms)}, since the start of the process.`];
+  if (advice.caps.length > 0) lines.push('', 'all routes together', ...advice.caps.map(capLine));
   if (advice.routes.length === 0) lines.push('', 'No route to give advice on.');
   for (const route of advice.routes) lines.push('', ...routeLines(route));
   const hints = [
@@ -34,12 +37,13 @@ function routeLines(route: RouteAdvice): string[] {
   const { session_duration_ms: duration } = route;
   const lines = [
     `route ${route.route}`,
-    `  ${groupedText(route.sessions_total)} sessions, ${groupedText(route.sessions_open)} of them open${
-      duration.count === 0
-        ? ''
-        : `; half of those that ended lasted ${durationText(duration.p50)} or less, ` +
-          `the longest ${durationText(duration.max)}`
-    }`,
+    `  ${groupedText(route.sessions_total)} sessions from ${clientsText(route.clients)}, ` +
+      `${groupedText(route.sessions_open)} of them open${
+        duration.count === 0
+          ? ''
+          : `; half of those that ended lasted ${durationText(duration.p50)} or less, ` +
+            `the longest ${durationText(duration.max)}`
+      }`,
   ];
   const relaxed = relaxedLines(route.relaxed);
   if (route.sessions_total === 0) return [...lines, '  nothing seen yet', ...relaxed];
@@ -50,6 +54,24 @@ function routeLines(route: RouteAdvice): string[] {
     lines.push('', ...directionTable(name, direction), '', ...direction.limits.flatMap(limitLines));
   }
   return [...lines, '', '  timeouts', ...route.timeouts.flatMap(limitLines), ...relaxed];
+}
+
+function clientsText(count: number): string {
+  if (count >= CLIENTS_MAX) return `${CLIENTS_MAX} clients or more`;
+  return count === 1 ? '1 client' : `${count} clients`;
+}
+
+function capLine({ key, unit, value, peak, refused, verdict, suggested, provisional }: CapAdvice): string {
+  const name = key.slice(key.lastIndexOf('.') + 1);
+  const present = `${name} ${valueText(unit, value ?? Number.POSITIVE_INFINITY)}`;
+  const facts = [`at most ${valueText(unit, peak)} at a time`];
+  if (suggested !== null) facts.push(suggestionText(unit, suggested, provisional));
+  if (refused > 0) facts.push(`refused ${groupedText(refused)} so far`);
+  return `    ${marks[verdict].padEnd(MARK_WIDTH)}${present}: ${facts.join('; ')}`;
+}
+
+function suggestionText(unit: Unit, value: number, provisional: boolean): string {
+  return `try ${valueText(unit, value)}${provisional ? ' (of less than a day)' : ''}`;
 }
 
 function directionTable(name: string, direction: DirectionAdvice): string[] {
@@ -82,15 +104,19 @@ function limitLines(limit: LimitAdvice): string[] {
   const name = limit.key.slice(limit.key.lastIndexOf('.') + 1);
   const mark = `    ${marks[limit.verdict].padEnd(MARK_WIDTH)}`;
   const present = `${name} ${valueText(limit.unit, limit.value ?? Number.POSITIVE_INFINITY)}`;
-  const hits = limit.hits === 0 ? '' : `; refused ${groupedText(limit.hits)} so far`;
+  const hits = limit.hits === 0 ? '' : `; refused ${groupedText(limit.hits)} so far${largestText(limit)}`;
   if (limit.seen === 0) return [`${mark}${present}: no ${limit.of} seen${hits}`];
   const facts = [`largest seen ${valueText(limit.unit, limit.largest)}`];
   const ping = limit.key.endsWith('_ping_interval');
   if (ping && limit.value !== null) facts.push(`${limit.refused} of ${limit.seen} ${limit.of} were longer`);
   else if (!ping) facts.push(...candidateFacts(limit));
   const better = betterValue(limit);
-  if (better !== null) facts.push(`try ${valueText(limit.unit, better)}`);
+  if (better !== null) facts.push(suggestionText(limit.unit, better, limit.provisional));
   return [`${mark}${present}: ${facts.join('; ')}${hits}`];
+}
+
+function largestText({ largest_refused: largest, unit }: LimitAdvice): string {
+  return largest === null ? '' : `, the largest ${valueText(unit, largest)}`;
 }
 
 /** "32KiB would have refused 0 of 1204311, 16KiB 12 (0.001 %)": the smallest that refuses nothing, the next below. */

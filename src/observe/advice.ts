@@ -1,6 +1,7 @@
 // Says what each limit and timeout of a route would have refused of the traffic that was seen, at its present value and
 // at others. Pure: distributions and settings in, facts out. It changes nothing and hides no uncertainty.
 
+import type { CapAdvice } from './cap-advice.ts';
 import type { LogLinearHistogram, Summary } from './histogram.ts';
 import type { DirectionProfile, TrafficProfile } from './profile.ts';
 import type { RelaxedUse } from './relax-advice.ts';
@@ -32,11 +33,15 @@ export interface AdviceInput {
   readonly route: string;
   readonly sessionsOpen: number;
   readonly sessionsTotal: number;
+  /** Addresses they came from: CLIENTS_MAX stands for that many or more. */
+  readonly clients: number;
   readonly profile: TrafficProfile;
   readonly limits: { readonly from_client: AdvisedDirection; readonly from_backend: AdvisedDirection };
   readonly timeouts: AdvisedTimeouts;
   /** Times that limit has refused something since the start, by its config key: `limit_hits_total`. */
   hits(direction: Direction, key: string): number;
+  /** The largest that this limit of a size or count refused; 0 when it refused nothing. */
+  largestRefused(direction: Direction, key: string): number;
   /** Handshakes and sessions that this limit or timeout has ended since the start. */
   ends(key: string): number;
   readonly relaxed: readonly RelaxedUse[];
@@ -66,15 +71,23 @@ export interface LimitAdvice {
   /** Null when it is off. */
   readonly value: number | null;
   readonly seen: number;
+  /** Of what passed. */
   readonly largest: number;
+  /** The largest that it refused; null when it refused nothing, and for limits that have no sizes. */
+  readonly largest_refused: number | null;
   /** Times it refused since the start. */
   readonly hits: number;
   /** How much of what was seen is above the present value. */
   readonly refused: number;
   readonly candidates: readonly Candidate[];
   readonly verdict: Verdict;
-  /** A round value: twice the largest seen or more, for a timeout 10 s or more; null when too little was seen. */
+  /**
+   * A round value: twice the largest that passed or more, and never below what anybody may need (see FLOORS); null when
+   * too little was seen. Whether what was refused ought to pass is for a person to say.
+   */
   readonly suggested: number | null;
+  /** The suggestion is made of less than a day. */
+  readonly provisional: boolean;
 }
 
 export interface DirectionAdvice {
@@ -92,6 +105,8 @@ export interface RouteAdvice {
   readonly relaxed: readonly RelaxedUse[];
   readonly sessions_open: number;
   readonly sessions_total: number;
+  /** Addresses that they came from; 100 stands for 100 or more. */
+  readonly clients: number;
   readonly session_duration_ms: Summary;
   readonly from_client: DirectionAdvice;
   readonly from_backend: DirectionAdvice;
@@ -101,6 +116,8 @@ export interface RouteAdvice {
 export interface Advice {
   /** How long it has been watched. */
   readonly watched_ms: number;
+  /** The caps on the whole process. */
+  readonly caps: readonly CapAdvice[];
   readonly routes: readonly RouteAdvice[];
 }
 
@@ -110,7 +127,10 @@ const SEEN_MIN = 100;
 const LOOSE_FACTOR = 8;
 /** Timeouts are for what is rare and perhaps was not seen: up to here none is too long, none is advised below 10 s. */
 const PATIENT_MS = 30_000;
-const SUGGESTED_MS_MIN = 10_000;
+/** What was seen so far cannot show that nobody needs this much. */
+const FLOORS = { bytes: 1024, ms: 10_000, count: 1, idle: 60_000, fragments: 16 } as const;
+/** A week has weekends, and a day has nights: what is made of less says so. */
+export const DAY_MS = 86_400_000;
 /** The largest value seen is this share of the limit, or more: growth will hit it soon. */
 const TIGHT_SHARE = 0.8;
 /** Room that a suggestion leaves above the largest value seen. */
@@ -118,25 +138,32 @@ const ROOM = 2;
 const CANDIDATES_BELOW = 2;
 const CANDIDATES_MAX = 5;
 
-export function advise(inputs: Iterable<AdviceInput>, watchedMs: number): Advice {
-  return { watched_ms: Math.round(watchedMs), routes: Array.from(inputs, adviseRoute) };
+export function advise(inputs: Iterable<AdviceInput>, watchedMs: number, caps: readonly CapAdvice[] = []): Advice {
+  const routes = Array.from(inputs, (input) => adviseRoute(input, watchedMs));
+  return { watched_ms: Math.round(watchedMs), caps, routes };
 }
 
-export function adviseRoute(input: AdviceInput): RouteAdvice {
+export function adviseRoute(input: AdviceInput, watchedMs: number): RouteAdvice {
   const { profile } = input;
   return {
     route: input.route,
     relaxed: input.relaxed,
     sessions_open: input.sessionsOpen,
     sessions_total: input.sessionsTotal,
+    clients: input.clients,
     session_duration_ms: profile.duration.summary(),
-    from_client: adviseDirection(input, 'from_client', profile.fromClient),
-    from_backend: adviseDirection(input, 'from_backend', profile.fromBackend),
-    timeouts: adviseTimeouts(input),
+    from_client: adviseDirection(input, 'from_client', profile.fromClient, watchedMs),
+    from_backend: adviseDirection(input, 'from_backend', profile.fromBackend, watchedMs),
+    timeouts: adviseTimeouts(input, watchedMs),
   };
 }
 
-function adviseDirection(input: AdviceInput, direction: Direction, profile: DirectionProfile): DirectionAdvice {
+function adviseDirection(
+  input: AdviceInput,
+  direction: Direction,
+  profile: DirectionProfile,
+  watchedMs: number,
+): DirectionAdvice {
   const own = input.limits[direction];
   const limit = (key: keyof AdvisedDirection, unit: Unit, of: string, seen: LogLinearHistogram): LimitAdvice =>
     adviseLimit({
@@ -146,6 +173,9 @@ function adviseDirection(input: AdviceInput, direction: Direction, profile: Dire
       value: own[key],
       histogram: seen,
       hits: input.hits(direction, key),
+      // What a rate refused has no size.
+      largestRefused: key.endsWith('_per_second') ? 0 : input.largestRefused(direction, key),
+      watchedMs,
     });
   return {
     message_size: profile.messageSize.summary(),
@@ -164,11 +194,20 @@ function adviseDirection(input: AdviceInput, direction: Direction, profile: Dire
   };
 }
 
-function adviseTimeouts(input: AdviceInput): LimitAdvice[] {
+function adviseTimeouts(input: AdviceInput, watchedMs: number): LimitAdvice[] {
   const { profile, timeouts } = input;
   const { fromClient, fromBackend } = profile;
   const timeout = (key: keyof AdvisedTimeouts, of: string, histogram: LogLinearHistogram, hits = input.ends(key)) =>
-    adviseLimit({ key: `timeouts.${key}`, unit: 'ms', of, value: timeouts[key], histogram, hits });
+    adviseLimit({
+      key: `timeouts.${key}`,
+      unit: 'ms',
+      of,
+      value: timeouts[key],
+      histogram,
+      hits,
+      largestRefused: 0,
+      watchedMs,
+    });
   return [
     timeout('connect', 'dials', profile.connect),
     timeout('upgrade', 'upgrades', profile.upgrade),
@@ -196,12 +235,16 @@ interface Question {
   readonly value: number;
   readonly histogram: LogLinearHistogram;
   readonly hits: number;
+  readonly largestRefused: number;
+  readonly watchedMs: number;
 }
 
-function adviseLimit({ key, unit, of, value, histogram, hits }: Question): LimitAdvice {
+function adviseLimit(question: Question): LimitAdvice {
+  const { key, unit, of, value, histogram, hits, largestRefused } = question;
   const { count, max } = histogram;
   const refused = histogram.countAbove(value);
   const values = candidateValues(unit, histogram, value);
+  const suggested = count < SEEN_MIN || max === 0 ? null : suggestionFor(key, unit, max);
   return {
     key,
     unit,
@@ -209,11 +252,13 @@ function adviseLimit({ key, unit, of, value, histogram, hits }: Question): Limit
     value: value === Number.POSITIVE_INFINITY ? null : value,
     seen: count,
     largest: max,
+    largest_refused: largestRefused === 0 ? null : largestRefused,
     hits,
     refused,
     candidates: values.map((candidate) => ({ value: candidate, refused: histogram.countAbove(candidate) })),
-    verdict: verdictOf({ key, unit, of, value, histogram, hits: hits + refused }),
-    suggested: count < SEEN_MIN || max === 0 ? null : suggestionFor(unit, max),
+    verdict: verdictOf({ ...question, hits: hits + refused }),
+    suggested,
+    provisional: suggested !== null && question.watchedMs < DAY_MS,
   };
 }
 
@@ -229,9 +274,13 @@ function verdictOf({ key, unit, value, histogram: { count, max }, hits }: Questi
   return max * LOOSE_FACTOR <= value && !isPatient ? 'loose' : 'fits';
 }
 
-function suggestionFor(unit: Unit, max: number): number {
-  const roomy = roundUp(unit, max * ROOM);
-  return unit === 'ms' ? Math.max(SUGGESTED_MS_MIN, roomy) : roomy;
+function suggestionFor(key: string, unit: Unit, max: number): number {
+  return Math.max(floorOf(key, unit), roundUp(unit, max * ROOM));
+}
+
+function floorOf(key: string, unit: Unit): number {
+  if (key === 'timeouts.idle') return FLOORS.idle;
+  return key.endsWith('.max_fragments') ? FLOORS.fragments : FLOORS[unit];
 }
 
 /** Round values around what was seen: some that would refuse, the first that would not, and one with room. */
@@ -258,7 +307,7 @@ const DURATION_STEPS: readonly number[] = [
 ];
 
 /** Sizes grow by powers of two, which the buckets answer exactly; counts by 1, 2, 5; durations by what people write. */
-function roundUp(unit: Unit, value: number): number {
+export function roundUp(unit: Unit, value: number): number {
   if (unit === 'bytes') return 2 ** Math.ceil(Math.log2(Math.max(1, value)));
   if (unit === 'ms') return DURATION_STEPS.find((step) => step >= value) ?? value;
   const power = 10 ** Math.floor(Math.log10(Math.max(1, value)));

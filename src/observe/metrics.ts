@@ -1,6 +1,7 @@
 // What is counted: plain numeric fields that the data path increments, one object per route, direction, target and
 // listener. It reads no clock and writes no text; exposition.ts does the latter.
 
+import { ClientCount } from './client-count.ts';
 import { Histogram } from './histogram.ts';
 import { type DirectionProfile, TrafficProfile } from './profile.ts';
 
@@ -46,6 +47,8 @@ export class DirectionMetrics {
   paused = 0;
   /** By config key. */
   readonly limitHits = new Tally();
+  /** By config key: the largest that it refused, for limits of sizes and counts. The keys are a closed set. */
+  private readonly refused = new Map<string, number>();
   private readonly profile: DirectionProfile;
   /** Milliseconds of ended pauses, less the time at which each open pause began: a scrape adds `paused * now`. */
   private pauseMs = 0;
@@ -58,6 +61,17 @@ export class DirectionMetrics {
   /** Payload of them on the wire, all fragments together. */
   get messageSize(): Histogram {
     return this.profile.messageSize.inBounds(messageBytes);
+  }
+
+  /** `value`: what it came to. */
+  limitHit(limit: string, value: number): void {
+    this.limitHits.add(limit);
+    this.refused.set(limit, Math.max(value, this.largestRefused(limit)));
+  }
+
+  /** 0 when it refused nothing. */
+  largestRefused(limit: string): number {
+    return this.refused.get(limit) ?? 0;
   }
 
   /** Its source is no longer read. Once per pause; `now` is the clock of the exposition. */
@@ -103,6 +117,8 @@ export class RouteMetrics {
   readonly relaxed = new Tally();
   /** What the advice is made of. */
   readonly profile = new TrafficProfile();
+  /** Addresses that sessions came from. */
+  readonly clients = new ClientCount();
   readonly fromClient = new DirectionMetrics(this.profile.fromClient);
   readonly fromBackend = new DirectionMetrics(this.profile.fromBackend);
   /** At most the causes of an end times the 19 classes of codes. */
@@ -180,15 +196,35 @@ export class ListenerMetrics {
 
 /** What the process has one of. */
 export class ProcessMetrics {
-  /** Complete heads that wait for their target, its 101 or ours. */
-  handshakesOpen = 0;
-  /** Complete heads that wait until they may be one of these. */
-  handshakesWaiting = 0;
+  /** The most that there were at a time. */
+  readonly peaks = { connections: 0, handshakes: 0, waiting: 0, buffered: 0 };
+  private open = 0;
+  private waiting = 0;
   /** Of the config in use: seconds since 1970. */
   configLoadedAt = 0;
   lastReloadSuccessful = true;
   /** By result: `ok` or `rejected`. */
   readonly reloads = new Tally();
+
+  /** Complete heads that wait for their target, its 101 or ours. */
+  get handshakesOpen(): number {
+    return this.open;
+  }
+
+  set handshakesOpen(count: number) {
+    this.open = count;
+    if (count > this.peaks.handshakes) this.peaks.handshakes = count;
+  }
+
+  /** Complete heads that wait until they may be one of these. */
+  get handshakesWaiting(): number {
+    return this.waiting;
+  }
+
+  set handshakesWaiting(count: number) {
+    this.waiting = count;
+    if (count > this.peaks.waiting) this.peaks.waiting = count;
+  }
 
   /** The config of the start, or of a reload that worked. */
   configLoaded(unixSeconds: number): void {

@@ -22,7 +22,7 @@ describe('endpoints', () => {
     ['/api/v1/status', sampleStatus],
     ['/api/v1/sessions/cafe-1', sampleSession],
     ['/api/v1/sessions', { sessions: [sampleSession], next: 'cafe-1' }],
-    ['/api/v1/advice', { watched_ms: 1000, routes: [] }],
+    ['/api/v1/advice', { watched_ms: 1000, caps: [], routes: [] }],
   ])('GET %s answers JSON', async (target, expected) => {
     const admin = await startAdmin();
     const reply = await admin.ask(`GET ${target}`);

@@ -221,7 +221,7 @@ describe('--watch', () => {
 });
 
 test('advise prints the text, or one route of the JSON', async () => {
-  const ask = answer(200, { watched_ms: 1000, routes: [] });
+  const ask = answer(200, { watched_ms: 1000, caps: [], routes: [] });
   expect((await run('advise --admin :1', { ask })).out).toMatch(/^Traffic of 1s, since the start/);
   expect(await run('advise --admin :1 --route chat', { ask })).toMatchObject({
     exit: ExitCode.Failed,
@@ -229,6 +229,7 @@ test('advise prints the text, or one route of the JSON', async () => {
   });
   expect(JSON.parse((await run('advise --admin :1 --format json', { ask })).out)).toEqual({
     watched_ms: 1000,
+    caps: [],
     routes: [],
   });
 });

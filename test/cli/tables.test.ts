@@ -41,6 +41,7 @@ test('status', () => {
     [
       'framegate 1.2.3  READY  up 2h  pid 42',
       'sessions 1 234 of 10 000, 56 789 in all; handshakes 3; buffered 256KiB; memory 100MiB',
+      'refused no_route 5, too_many_handshakes 2',
       'config config.yaml, loaded 2025-01-01T00:00:00.000Z, never reloaded',
       'listening on 127.0.0.1:8080 (public), 1 240 connections',
       '',

@@ -30,12 +30,19 @@ class Rig {
   readonly clock = new FakeClock();
   readonly wheel = new TimerWheel(this.clock, 1);
   readonly sessions: FakeSession[] = [];
+  readonly peaks = { buffered: 0 };
   readonly watch: BufferWatch;
 
   constructor(bytesMax: number, ...sessions: readonly FakeSession[]) {
     this.sessions.push(...sessions);
     const { wheel, clock } = this;
-    this.watch = new BufferWatch({ wheel, now: () => clock.now(), sessions: this.sessions, bytesMax });
+    this.watch = new BufferWatch({
+      wheel,
+      now: () => clock.now(),
+      sessions: this.sessions,
+      bytesMax,
+      peaks: this.peaks,
+    });
   }
 
   pass(ms = 50): void {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { loadObject } from '../../src/config/load.ts';
 import { type AdviceInput, advise, type LimitAdvice } from '../../src/observe/advice.ts';
 import { renderAdvice } from '../../src/observe/advice-text.ts';
+import { adviseCap } from '../../src/observe/cap-advice.ts';
 import { TrafficProfile } from '../../src/observe/profile.ts';
 import { countText, durationText, groupedText, shareText, sizeText } from '../../src/observe/quantities.ts';
 
@@ -15,6 +16,7 @@ function input(profile: TrafficProfile, change: Partial<AdviceInput> = {}): Advi
     route: 'chat',
     sessionsOpen: 34,
     sessionsTotal: 546,
+    clients: 12,
     profile,
     limits: { from_client: direction, from_backend: { ...direction, max_message_size: 16 * MIB } },
     timeouts: {
@@ -31,6 +33,7 @@ function input(profile: TrafficProfile, change: Partial<AdviceInput> = {}): Advi
     },
     relaxed: [],
     hits: () => 0,
+    largestRefused: () => 0,
     ends: () => 0,
     ...change,
   };
@@ -78,6 +81,7 @@ describe('a limit', () => {
       value: MIB,
       seen: 1000,
       largest: 18 * KIB,
+      largest_refused: null,
       hits: 0,
       refused: 0,
       candidates: [
@@ -88,6 +92,7 @@ describe('a limit', () => {
       ],
       verdict: 'loose',
       suggested: 64 * KIB,
+      provisional: true,
     });
   });
 
@@ -115,7 +120,7 @@ describe('a limit', () => {
     for (let count = 0; count < 99; count += 1) profile.recordQuiet(10);
     expect(limitOf('timeouts.idle', input(profile))).toMatchObject({ verdict: 'too_few', suggested: null });
     profile.recordQuiet(10);
-    expect(limitOf('timeouts.idle', input(profile))).toMatchObject({ verdict: 'loose', suggested: 10_000 });
+    expect(limitOf('timeouts.idle', input(profile))).toMatchObject({ verdict: 'loose', suggested: 60_000 });
   });
 
   test('of both directions is judged by the direction that comes closer to it', () => {
@@ -123,6 +128,38 @@ describe('a limit', () => {
     for (let count = 0; count < 100; count += 1) profile.fromClient.recordStall(5);
     for (let count = 0; count < 100; count += 1) profile.fromBackend.recordStall(50_000);
     expect(limitOf('timeouts.message_stall', input(profile))).toMatchObject({ largest: 50_000, verdict: 'tight' });
+  });
+
+  test('is never advised below what anybody may need, however little was seen', () => {
+    const profile = new TrafficProfile();
+    for (let count = 0; count < 100; count += 1) profile.fromClient.recordMessages(3, 1);
+    for (let count = 0; count < 100; count += 1) profile.recordQuiet(5);
+    const given = input(profile);
+    expect(limitOf('limits.from_client.max_message_size', given).suggested).toBe(KIB);
+    expect(limitOf('limits.from_client.max_fragments', given).suggested).toBe(16);
+    expect(limitOf('timeouts.idle', given).suggested).toBe(60_000);
+    // Twice the largest seen, once that is more.
+    profile.fromClient.recordMessages(513, 1);
+    profile.recordQuiet(30_001);
+    expect(limitOf('limits.from_client.max_message_size', given).suggested).toBe(2 * KIB);
+    expect(limitOf('timeouts.idle', given).suggested).toBe(120_000);
+  });
+
+  test('tells the largest that it refused, which does not make its suggestion', () => {
+    const hits = (_direction: string, key: string) => (key === 'max_message_size' ? 3 : 0);
+    const largestRefused = () => 5 * MIB;
+    const given = input(chatProfile(), { hits, largestRefused });
+    const advice = limitOf('limits.from_client.max_message_size', given);
+    expect(advice).toMatchObject({ largest: 18 * KIB, largest_refused: 5 * MIB, suggested: 64 * KIB });
+    expect(limitOf('limits.from_client.messages_per_second', given).largest_refused).toBeNull();
+    expect(renderAdvice(advise([given], 1000))).toContain('refused 3 so far, the largest 5MiB\n');
+  });
+
+  test('of a day or more is not provisional', () => {
+    const suggestions = (watchedMs: number) =>
+      advise([input(chatProfile())], watchedMs).routes[0]?.from_client.limits.map(({ provisional }) => provisional);
+    expect(suggestions(86_399_999)?.[0]).toBe(true);
+    expect(suggestions(86_400_000)).toEqual([false, false, false, false]);
   });
 
   test('is JSON all through: off is null', () => {
@@ -137,17 +174,55 @@ describe('as text', () => {
 
   test('has a table and a sentence for each limit', () => {
     expect(text).toContain('Traffic of 2h, since the start of the process.');
-    expect(text).toContain('  546 sessions, 34 of them open; half of those that ended lasted 1m or less');
+    expect(text).toContain(
+      '  546 sessions from 12 clients, 34 of them open; half of those that ended lasted 1m or less',
+    );
     expect(text).toMatch(/from_client +seen +p50 +p99 +p99\.9 +max\n/);
     expect(text).toMatch(/message size +1000 +128B +160B +18KiB +18KiB\n/);
     expect(text).toContain(
       'loose   max_message_size 1MiB: largest seen 18KiB; 32KiB would have refused 0 of 1000 messages, ' +
-        '16KiB 10 (1 %); try 64KiB\n',
+        '16KiB 10 (1 %); try 64KiB (of less than a day)\n',
     );
     expect(text).toContain(
       'messages_per_second off: largest seen 10; 10 would have refused 0 of 1000 busy seconds, 5 at most 500 (50 %)',
     );
     expect(text).toContain('-       message_stall 1m: no pauses inside messages seen');
+  });
+
+  test('says how many clients there were, and that there may have been more', () => {
+    const from = (clients: number) => renderAdvice(advise([input(chatProfile(), { clients })], 1000));
+    expect(from(1)).toContain('546 sessions from 1 client,');
+    expect(from(99)).toContain('546 sessions from 99 clients,');
+    expect(from(100)).toContain('546 sessions from 100 clients or more,');
+  });
+
+  test('has a block for the caps on the whole process', () => {
+    const caps = [
+      { key: 'limits.max_sessions', unit: 'count', value: 1000, peak: 790, refused: 0 } as const,
+      { key: 'limits.max_handshakes', unit: 'count', value: 1000, peak: 1000, refused: 2999 } as const,
+      { key: 'limits.max_buffered_total', unit: 'bytes', value: OFF, peak: 5 * MIB, refused: 0 } as const,
+    ];
+    const watched = 1000;
+    const advice = advise(
+      [],
+      watched,
+      caps.map((cap) => adviseCap(cap, watched)),
+    );
+    expect(JSON.parse(JSON.stringify(advice))).toEqual(advice);
+    expect(renderAdvice(advice)).toContain(
+      [
+        'all routes together',
+        '    fits    max_sessions 1000: at most 790 at a time',
+        '    tight   max_handshakes 1000: at most 1000 at a time; try 2000 (of less than a day); refused 2 999 so far',
+        '    off     max_buffered_total off: at most 5MiB at a time',
+      ].join('\n'),
+    );
+    const near = { key: 'limits.max_sessions', unit: 'count', value: 1000, peak: 800, refused: 0 } as const;
+    expect(adviseCap(near, 86_400_000)).toMatchObject({
+      verdict: 'tight',
+      suggested: 2000,
+      provisional: false,
+    });
   });
 
   test('is plain printable text', () => {

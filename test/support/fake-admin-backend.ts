@@ -56,6 +56,7 @@ export const sampleStatus: StatusView = {
   config: { name: 'config.yaml', loaded_at: '2025-01-01T00:00:00.000Z', last_reload: null },
   sessions: { open: 1234, limit: 10_000, total: 56_789 },
   handshakes_open: 3,
+  refusals: { no_route: 5, too_many_handshakes: 2 },
   buffered_bytes: 262_144,
   memory_bytes: 104_857_600,
   listeners: [{ name: 'public', address: '127.0.0.1:8080', connections: 1240 }],

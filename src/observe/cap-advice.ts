@@ -1,0 +1,49 @@
+// Says of each cap on the whole process how near it was come to, and how often it refused. Pure, as advice.ts is.
+
+import { DAY_MS, roundUp, type Unit } from './advice.ts';
+
+/** One cap: its value now, the most there was at a time, and how often it refused. */
+export interface CapInput {
+  /** As in the config file: `limits.max_sessions`. */
+  readonly key: string;
+  readonly unit: Unit;
+  /** Infinity is off. */
+  readonly value: number;
+  readonly peak: number;
+  readonly refused: number;
+}
+
+/** `tight`: it refused, or was come near to. `fits`: neither. `off`: not in use. */
+export interface CapAdvice {
+  readonly key: string;
+  readonly unit: Unit;
+  /** Null when it is off. */
+  readonly value: number | null;
+  readonly peak: number;
+  readonly refused: number;
+  readonly verdict: 'tight' | 'fits' | 'off';
+  /** Twice the peak or more, where it is tight and that is above its value. */
+  readonly suggested: number | null;
+  /** The suggestion is made of less than a day. */
+  readonly provisional: boolean;
+}
+
+const TIGHT_SHARE = 0.8;
+const ROOM = 2;
+
+export function adviseCap({ key, unit, value, peak, refused }: CapInput, watchedMs: number): CapAdvice {
+  const isOff = value === Number.POSITIVE_INFINITY;
+  const isTight = !isOff && (refused > 0 || peak >= value * TIGHT_SHARE);
+  const better = roundUp(unit, peak * ROOM);
+  const suggested = isTight && better > value ? better : null;
+  return {
+    key,
+    unit,
+    value: isOff ? null : value,
+    peak,
+    refused,
+    verdict: isOff ? 'off' : isTight ? 'tight' : 'fits',
+    suggested,
+    provisional: suggested !== null && watchedMs < DAY_MS,
+  };
+}
