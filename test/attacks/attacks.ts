@@ -2,8 +2,11 @@
 // harm in processes of their own, the command as its users start it, and a bound for what others may notice.
 
 import type { Demand } from '../scale/demand.ts';
+import { adminAskers } from './admin-askers.ts';
+import { adminSilence } from './admin-silence.ts';
+import { largeConfig } from './large-config.ts';
 import { silentBackend } from './silent-backend.ts';
 import { stalledReaders } from './stalled-readers.ts';
 import { storm } from './storm.ts';
 
-export const ATTACKS: readonly Demand[] = [stalledReaders, storm, silentBackend];
+export const ATTACKS: readonly Demand[] = [adminAskers, adminSilence, largeConfig, silentBackend, stalledReaders, storm];
