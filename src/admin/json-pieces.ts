@@ -11,22 +11,17 @@ export type Pulled<T> = T extends readonly (infer E)[]
 /** In the place of an element: there is none yet, the search goes on. */
 export const NOTHING_YET = Symbol('nothing yet');
 
+/** A list up to this length is written in one piece, when its elements are. */
+const SHORT_LIST = 32;
+
 /**
- * The text of `JSON.stringify`, whose pieces are each as long as one element of a list. Keys are read in their order,
- * one after the other: a getter sees what the lists before it came to.
+ * The text of `JSON.stringify`, whose pieces are each about as long as one element of a long list. Keys are read in
+ * their order, one after the other: a getter sees what the lists before it came to.
  */
 export function* jsonPieces(value: unknown): Generator<string> {
-  if (isList(value)) {
-    yield* listPieces(value);
-  } else if (
-    typeof value === 'object' &&
-    value !== null &&
-    Object.values(Object.getOwnPropertyDescriptors(value)).some(holdsList)
-  ) {
-    yield* objectPieces(value);
-  } else {
-    yield JSON.stringify(value) ?? 'null';
-  }
+  if (!isLong(value)) yield JSON.stringify(value) ?? 'null';
+  else if (isList(value)) yield* listPieces(value);
+  else yield* objectPieces(value);
 }
 
 function* listPieces(list: Iterable<unknown>): Generator<string> {
@@ -55,9 +50,14 @@ function* objectPieces(value: object): Generator<string> {
   yield lead === '{' ? '{}' : '}';
 }
 
-/** A getter may come to one. */
-function holdsList({ value, get }: PropertyDescriptor): boolean {
-  return get !== undefined || isList(value);
+/** What is made while it is written, or is too much for one piece, is in it somewhere. */
+function isLong(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  if (Array.isArray(value)) return value.length > SHORT_LIST || value.some(isLong);
+  if (isList(value)) return true;
+  return Object.values(Object.getOwnPropertyDescriptors(value)).some(
+    ({ get, value: own }) => get !== undefined || isLong(own),
+  );
 }
 
 function isList(value: unknown): value is Iterable<unknown> {

@@ -13,6 +13,7 @@ describe('JSON in pieces', () => {
     [{ a: undefined, b: null }],
     [{ a: [], b: [1, [2, { c: [3] }]], d: { e: 'f' } }],
     [[{ 'k"': [1] }, [], {}]],
+    [{ a: { b: { c: Array.from({ length: 100 }, (_, at) => ({ at, of: [at] })) } }, d: undefined, e: [undefined] }],
   ])('%j is what JSON.stringify makes of it', (value) => {
     expect(textOf(value)).toBe(JSON.stringify(value));
   });
