@@ -7,14 +7,20 @@ import type { MetricsRegistry } from '../observe/metrics.ts';
 /** Results of a handshake that refused nobody. */
 export const NOT_REFUSED: ReadonlySet<string> = new Set(['ok', 'client_gone']);
 
+/** Told before a head is read, so no route has them: they are among the rejected connections of a listener. */
+const AT_ACCEPT: ReadonlySet<string> = new Set([
+  'too_many_sessions',
+  'too_many_sessions_per_ip',
+  'too_many_handshakes',
+]);
+
 /** Slugs of refusals and reasons of connections that were cut off before one, the most frequent first. */
 export function refusalsByCause(metrics: MetricsRegistry): Record<string, number> {
   const counts = new Map<string, number>();
   const add = (cause: string, count: number) => counts.set(cause, (counts.get(cause) ?? 0) + count);
   for (const route of [metrics.unrouted, ...metrics.routes()]) {
     for (const [result, count] of route.handshakes.entries()) {
-      // Those that are told so before a route is known are among the rejected connections below.
-      const isCounted = route === metrics.unrouted && result === 'too_many_sessions';
+      const isCounted = route === metrics.unrouted && AT_ACCEPT.has(result);
       if (!isCounted && !NOT_REFUSED.has(result)) add(result, count);
     }
   }
@@ -35,17 +41,12 @@ export function capInputs(metrics: MetricsRegistry, limits: Limits, sessionsMax:
   return [
     count('max_sessions', sessionsMax, peaks.connections, turnedAway),
     count('max_handshakes', limits.max_handshakes, peaks.handshakes, hits('max_handshakes')),
-    count(
-      'max_waiting_handshakes',
-      limits.max_waiting_handshakes,
-      peaks.waiting,
-      hits('max_waiting_handshakes'),
-    ),
+    count('max_waiting_handshakes', limits.max_waiting_handshakes, peaks.waiting, hits('max_waiting_handshakes')),
     {
       key: 'limits.max_buffered_total',
       unit: 'bytes',
       value: limits.max_buffered_total,
-      peak: peaks.buffered,
+      peak: limits.max_buffered_total === Number.POSITIVE_INFINITY ? null : peaks.buffered,
       // New handshakes, and the sessions that were ended.
       refused: hits('max_buffered_total'),
     },

@@ -64,7 +64,7 @@ function clientsText(count: number): string {
 function capLine({ key, unit, value, peak, refused, verdict, suggested, provisional }: CapAdvice): string {
   const name = key.slice(key.lastIndexOf('.') + 1);
   const present = `${name} ${valueText(unit, value ?? Number.POSITIVE_INFINITY)}`;
-  const facts = [`at most ${valueText(unit, peak)} at a time`];
+  const facts = [peak === null ? 'not counted while it is off' : `at most ${valueText(unit, peak)} at a time`];
   if (suggested !== null) facts.push(suggestionText(unit, suggested, provisional));
   if (refused > 0) facts.push(`refused ${groupedText(refused)} so far`);
   return `    ${marks[verdict].padEnd(MARK_WIDTH)}${present}: ${facts.join('; ')}`;

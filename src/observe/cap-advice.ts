@@ -9,7 +9,8 @@ export interface CapInput {
   readonly unit: Unit;
   /** Infinity is off. */
   readonly value: number;
-  readonly peak: number;
+  /** Null when nobody counts it while the cap is off. */
+  readonly peak: number | null;
   readonly refused: number;
 }
 
@@ -19,7 +20,7 @@ export interface CapAdvice {
   readonly unit: Unit;
   /** Null when it is off. */
   readonly value: number | null;
-  readonly peak: number;
+  readonly peak: number | null;
   readonly refused: number;
   readonly verdict: 'tight' | 'fits' | 'off';
   /** Twice the peak or more, where it is tight and that is above its value. */
@@ -33,8 +34,9 @@ const ROOM = 2;
 
 export function adviseCap({ key, unit, value, peak, refused }: CapInput, watchedMs: number): CapAdvice {
   const isOff = value === Number.POSITIVE_INFINITY;
-  const isTight = !isOff && (refused > 0 || peak >= value * TIGHT_SHARE);
-  const better = roundUp(unit, peak * ROOM);
+  const most = peak ?? 0;
+  const isTight = !isOff && (refused > 0 || most >= value * TIGHT_SHARE);
+  const better = roundUp(unit, most * ROOM);
   const suggested = isTight && better > value ? better : null;
   return {
     key,

@@ -9,4 +9,11 @@ import { silentBackend } from './silent-backend.ts';
 import { stalledReaders } from './stalled-readers.ts';
 import { storm } from './storm.ts';
 
-export const ATTACKS: readonly Demand[] = [adminAskers, adminSilence, largeConfig, silentBackend, stalledReaders, storm];
+export const ATTACKS: readonly Demand[] = [
+  adminAskers,
+  adminSilence,
+  largeConfig,
+  silentBackend,
+  stalledReaders,
+  storm,
+];

@@ -187,6 +187,42 @@ describe('what it shows', () => {
     expect(await look()).toMatchObject({ upstreams: shown('failing', 10_000), up: '1', ready: [200, {}] });
   });
 
+  test('what was refused: by cause in status, with the largest in limit.hit and in the advice', async () => {
+    const limits = { from_client: { max_message_size: '1KiB' } };
+    const running = await startProxy({ ...config, limits });
+    for (const size of [5000, 3000]) {
+      const client = await connectWs(running.port, { path: '/chat', perMessageDeflate: false });
+      client.socket.send('x'.repeat(size));
+      expect(await client.closed()).toMatchObject({ code: 1009 });
+    }
+    expect(running.logsOf('limit.hit')).toMatchObject([
+      { limit: 'max_message_size', value: 5000, largest: 5000 },
+      { limit: 'max_message_size', value: 3000, largest: 5000 },
+    ]);
+    const stranger = await RawClient.connect(running.port);
+    stranger.send(upgradeRequest({ path: '/none' }));
+    expect((await stranger.readResponse()).status).toBe(404);
+    expect((await askAdmin(running, 'GET /api/v1/status')).json).toMatchObject({ refusals: { no_route: 1 } });
+    const advice = (await askAdmin(running, 'GET /api/v1/advice')).json;
+    const sizes = { key: 'limits.from_client.max_message_size', hits: 2, largest_refused: 5000, verdict: 'tight' };
+    expect(advice).toMatchObject({
+      caps: [
+        { key: 'limits.max_sessions' },
+        { key: 'limits.max_handshakes' },
+        { key: 'limits.max_waiting_handshakes' },
+        { key: 'limits.max_buffered_total' },
+      ],
+      routes: [
+        {
+          route: 'chat',
+          clients: 1,
+          from_client: { limits: expect.arrayContaining([expect.objectContaining(sizes)]) },
+        },
+        {},
+      ],
+    });
+  });
+
   test('config and advice', async () => {
     const token = 'secret-token';
     const running = await startProxy({ ...config, admin: { address: '127.0.0.1:0' } });

@@ -200,7 +200,7 @@ describe('as text', () => {
     const caps = [
       { key: 'limits.max_sessions', unit: 'count', value: 1000, peak: 790, refused: 0 } as const,
       { key: 'limits.max_handshakes', unit: 'count', value: 1000, peak: 1000, refused: 2999 } as const,
-      { key: 'limits.max_buffered_total', unit: 'bytes', value: OFF, peak: 5 * MIB, refused: 0 } as const,
+      { key: 'limits.max_buffered_total', unit: 'bytes', value: OFF, peak: null, refused: 0 } as const,
     ];
     const watched = 1000;
     const advice = advise(
@@ -214,7 +214,7 @@ describe('as text', () => {
         'all routes together',
         '    fits    max_sessions 1000: at most 790 at a time',
         '    tight   max_handshakes 1000: at most 1000 at a time; try 2000 (of less than a day); refused 2 999 so far',
-        '    off     max_buffered_total off: at most 5MiB at a time',
+        '    off     max_buffered_total off: not counted while it is off',
       ].join('\n'),
     );
     const near = { key: 'limits.max_sessions', unit: 'count', value: 1000, peak: 800, refused: 0 } as const;
