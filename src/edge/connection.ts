@@ -1,28 +1,23 @@
-// One accepted connection until it is a session, refused or gone: reads the head, applies the checks in their fixed
-// order, opens the backend, answers. The only reader and closer of the client's transport until the session takes it.
+// One accepted connection until it is a session, refused or gone: reads the head, has it judged, opens the backend,
+// answers. The only reader and closer of the client's transport until the session takes it.
 
 import { TimerEntry } from '../limits/timer-wheel.ts';
 import type { Transport, TransportReader } from '../net/transport.ts';
-import { namesInstance } from '../protocol/forward.ts';
-import { hintOfBytes, hintOfHead } from '../protocol/hints.ts';
+import { hintOfBytes } from '../protocol/hints.ts';
 import { HeadStep, type RequestHead, RequestHeadParser } from '../protocol/http-head.ts';
-import { valuesOf } from '../protocol/lists.ts';
 import { buildRelayedRefusal } from '../protocol/refusal-body.ts';
 import { buildRefusal, REFUSALS, type RefusalSlug } from '../protocol/refusals.ts';
-import { allowedProtocols } from '../protocol/subprotocols.ts';
-import { judgeUpgradeRequest } from '../protocol/upgrade-request.ts';
 import { buildClientSwitch } from '../protocol/upgrade-response.ts';
-import { chooseRoute, type RouteRefusal } from './choose-route.ts';
+import { type Admitted, admit } from './admission.ts';
 import type { Edge } from './edge.ts';
 import type { RelayedRefusal } from './exchange.ts';
 import { type Arrival, BARRED, type Barred, Seat } from './gates.ts';
-import { type Admitted, Handshake } from './handshake.ts';
+import { Handshake } from './handshake.ts';
 import type { SlotOwner } from './handshake-slots.ts';
 import { asksForHealth, healthAnswer } from './health.ts';
 import type { EdgeListener } from './live-listener.ts';
 import type { Opened } from './opening.ts';
 import { RefusalReport } from './refusal-report.ts';
-import { relaxedChecks } from './relaxed-checks.ts';
 import { closedToNew } from './standing.ts';
 
 /** After a refusal what still comes is read and dropped, so that the answer is not lost to a reset; at most this. */
@@ -235,7 +230,12 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
       return;
     }
     this.report.noteComplete();
-    const admitted = this.admit(head);
+    const admitted = admit(head, {
+      edge: this.edge,
+      report: this.report,
+      transport: this.transport,
+      listener: this.listener,
+    });
     if ('slug' in admitted) this.refuse(admitted.slug, admitted.cause);
     else this.enter(admitted, bytes.subarray(parser.position, end));
   }
@@ -247,29 +247,6 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
     if (path === null || !asksForHealth(head, path)) return false;
     this.answer(healthAnswer(head.method, !edge.draining && !edge.refusing));
     return true;
-  }
-
-  /** The checks of a complete head, in their order: what was decided, or the slug of the first that refuses. */
-  private admit(head: RequestHead): Admitted | RouteRefusal {
-    const { edge, report, transport, listener } = this;
-    const { snapshot } = edge;
-    report.noteHead(head, this.isPeerTrusted());
-    report.client = snapshot.trusted.clientOf(transport.remoteAddress, valuesOf(head.fields, 'x-forwarded-for'));
-    const from = { snapshot, listener: listener.live.config.name, peerAddress: transport.remoteAddress };
-    const verdict = judgeUpgradeRequest(head, (place) => relaxedChecks({ ...from, place }));
-    if (!verdict.ok) return { slug: verdict.slug, cause: hintOfHead(verdict.slug, head) };
-    const { request } = verdict;
-    report.noteRequest(request);
-    report.notePeer(head.fields);
-    if (namesInstance(head, edge.instanceId)) return { slug: 'loop' };
-    const { route, path, refusal } = chooseRoute(snapshot, from.listener, request);
-    if (route !== null) report.noteRoute(route);
-    if (route === null || refusal !== null) return refusal ?? { slug: 'no_route' };
-    report.noteRelaxed(request.relaxed);
-    const protocols = allowedProtocols(request.protocols, route.config.subprotocols);
-    if (protocols.length === 0 && request.protocols.length > 0) return { slug: 'subprotocol', cause: 'none is listed' };
-    report.noteProtocols(request.protocols, protocols);
-    return { request, route, path, protocols };
   }
 
   /** Rates and caps, asked last: what is refused for anything else takes nothing of them. */

@@ -3,8 +3,8 @@
 
 import { Abort } from '../net/abort.ts';
 import type { Transport } from '../net/transport.ts';
-import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
 import { Session } from '../session/session.ts';
+import type { Admitted } from './admission.ts';
 import { EarlyBytes } from './early-bytes.ts';
 import type { Edge } from './edge.ts';
 import type { Seat } from './gates.ts';
@@ -14,16 +14,6 @@ import type { EdgeListener } from './live-listener.ts';
 import { type Opened, type OpeningOutcome, type OpeningProgress, openBackend } from './opening.ts';
 import type { RefusalReport } from './refusal-report.ts';
 import { SessionRecord } from './session-record.ts';
-import type { Route } from './snapshot.ts';
-
-/** A request that passed every check, and what was decided about it. */
-export interface Admitted {
-  readonly request: UpgradeRequest;
-  readonly route: Route;
-  /** Path after the rewrite, and query. */
-  readonly path: string;
-  readonly protocols: readonly string[];
-}
 
 export interface HandshakeOptions {
   readonly edge: Edge;

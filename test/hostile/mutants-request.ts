@@ -10,6 +10,7 @@ function inFile(file: string): Edit {
 
 const charset = inFile('src/protocol/charset.ts');
 const chooseRoute = inFile('src/edge/choose-route.ts');
+const admission = inFile('src/edge/admission.ts');
 const clientAddress = inFile('src/edge/client-address.ts');
 const connection = inFile('src/edge/connection.ts');
 const earlyBytes = inFile('src/edge/early-bytes.ts');
@@ -222,7 +223,7 @@ const handshake: readonly Mutant[] = [
   upgrade('U31', "if (!isRelaxed('connection_token')) return 'connection_token';", '', 'on every route'),
   upgrade('U32', "if (!isRelaxed('key')) return 'key';", '', 'on every route'),
   upgrade('U32', '{1,128}={0,2}$/', '{1,}={0,2}$/', 'the longest'),
-  connection('U32', 'report.noteRelaxed(request.relaxed);', '', 'a use is counted'),
+  admission('U32', 'report.noteRelaxed(request.relaxed);', '', 'a use is counted'),
   connection(
     'U17',
     'state.discarded += end - start;',
@@ -300,7 +301,7 @@ const forwarded: readonly Mutant[] = [
   clientAddress('X2', 'zone === -1 ? text : text.slice(0, zone)', 'text', 'zones'),
   fieldNames('X7', "  'proxy-authorization',\n", ''),
   fieldNames('X7', "  'te',\n", "  'te',\n  'cookie2',\n  'referer',\n", 'all others go on'),
-  connection('X7', 'namesInstance(head, edge.instanceId)', "namesInstance(head, '')"),
+  admission('X7', 'namesInstance(head, edge.instanceId)', "namesInstance(head, '')"),
   forward('X7', 'receivedBy === instanceId', 'receivedBy?.startsWith(instanceId)'),
 ];
 

@@ -852,7 +852,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'E34',
-    file: 'src/edge/connection.ts',
+    file: 'src/edge/admission.ts',
     search: "if (namesInstance(head, edge.instanceId)) return { slug: 'loop' };",
     replace: '',
   },
