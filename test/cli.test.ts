@@ -90,6 +90,16 @@ describe('results', () => {
     expect(exit).toEqual({ code: 0, signal: null, stdout: 'config.yaml: ok\n', stderr: '' });
   });
 
+  test('a problem without a place has none: no line 0, no column 0', async () => {
+    const message = 'cannot read this file (ENOENT)';
+    const json = await runCli(['check', '-c', 'gone.yaml', '--format', 'json']);
+    expect(json).toMatchObject({ code: 78, stderr: '' });
+    const place = { file: 'gone.yaml', line: null, column: null };
+    expect(JSON.parse(json.stdout)).toEqual([{ severity: 'error', ...place, path: '', message }]);
+    const text = await runCli(['check', '-c', 'gone.yaml']);
+    expect(text).toMatchObject({ code: 78, stdout: `gone.yaml: error: ${message}\n`, stderr: '' });
+  });
+
   test('a reader that goes away early is no failure', async () => {
     const cli = startCli(['schema']);
     cli.child.stdout?.destroy();

@@ -17,7 +17,7 @@ import { readQuery } from './support/promql.ts';
 import { sampleRegistry, sampleSource } from './support/sample-metrics.ts';
 import { projectRoot } from './support/source.ts';
 
-const defaults = loadObject({ routes: [] }, { baseDir: '.' }).config;
+const defaults = loadObject({ routes: [{ upstream: 'builtin:echo' }] }, { baseDir: '.' }).config;
 const DRAIN_TIMEOUT_S = defaults.drain.timeout / 1000;
 /** From the last cut to the exit. */
 const EXIT_MARGIN_S = 5;

@@ -25,7 +25,7 @@ export class FileReloads {
     const result = await loadAgain(this.source, this.around);
     if (result === null) {
       const message = 'cannot read this file (ENOENT)';
-      return { problems: [{ severity: 'error', file: DEFAULT_FILE, line: 0, column: 0, path: '', message }] };
+      return { problems: [{ severity: 'error', file: DEFAULT_FILE, line: null, column: null, path: '', message }] };
     }
     this.onRead(result.files);
     if ('problems' in result) return { problems: result.problems };

@@ -67,7 +67,8 @@ Exits 0 when there is no error (warnings alone are none), else 78.
 
   -c, --config FILE   the config file; "-" is stdin; default ./config.yaml
   --format FORMAT     text (default): file:line:column, the source line and a caret
-                      json: [{severity, file, line, column, path, message}]
+                      json: [{severity, file, line, column, path, message}], line and column
+                      null for a problem without a place, such as a file that cannot be read
 `,
   config: `framegate config [-c FILE]
 

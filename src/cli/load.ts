@@ -44,7 +44,7 @@ export async function loadSource(source: FileSource, around: Surroundings): Prom
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown fault';
     if (source.kind === 'default' && code === 'ENOENT') return null;
     const message = `cannot read this file (${code})`;
-    const problems = [{ severity: 'error' as const, file, line: 0, column: 0, path: '', message }];
+    const problems = [{ severity: 'error' as const, file, line: null, column: null, path: '', message }];
     return { problems, file, text: null, files: [file], fingerprint: '' };
   }
   reading.note(file, bytes);

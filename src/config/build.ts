@@ -2,7 +2,7 @@
 // It must not judge: `check.ts` has.
 
 import { parseTargetUrl } from './addresses.ts';
-import { endpointName, listenerName, routeName, targetName } from './names.ts';
+import { endpointName, implicitUpstreamName, listenerName, routeName, targetName } from './names.ts';
 import type {
   AdminConfig,
   CloseCodes,
@@ -53,8 +53,9 @@ export function buildConfig(parsed: ParsedConfig, context: BuildContext): Config
     upstreams[name] = buildUpstream(name, upstream, context);
   }
   for (const { upstream } of parsed.routes) {
-    // A URL stands for an upstream of its own; map keys have no colon, so the names never meet.
-    if (upstreams[upstream] === undefined) upstreams[upstream] = implicitUpstream(upstream, context.baseDir);
+    if (upstreams[upstream] !== undefined) continue;
+    // A URL stands for an upstream of its own.
+    upstreams[implicitUpstreamName(upstream)] = implicitUpstream(upstream, context.baseDir);
   }
   const config: Config = {
     listeners: parsed.listeners.map((listener) => buildListener(listener, context.baseDir)),
@@ -121,7 +122,7 @@ function buildRoute(route: ParsedRoute, parsed: ParsedConfig): RouteConfig {
       encoded_slashes: route.match.encoded_slashes,
       listeners: route.match.listeners ?? [],
     },
-    upstream: route.upstream,
+    upstream: parsed.upstreams[route.upstream] === undefined ? implicitUpstreamName(route.upstream) : route.upstream,
     rewrite: route.rewrite ?? null,
     limits: mergeLimits(parsed.limits, route.limits),
     own_max_sessions: route.limits.max_sessions ?? Number.POSITIVE_INFINITY,
@@ -227,7 +228,7 @@ function implicitUpstream(url: string, baseDir: string): UpstreamConfig {
     max_sessions: Number.POSITIVE_INFINITY,
   };
   return {
-    name: url,
+    name: implicitUpstreamName(url),
     targets: [target],
     host: 'client',
     balance: 'least_sessions',

@@ -184,7 +184,6 @@ function isOver(frame: number, message: number): boolean {
 }
 
 function checkUse(config: ParsedConfig, written: Written, report: CrossReport): void {
-  if (config.routes.length === 0) report('warning', ['routes'], 'there is no route: every request gets 404');
   if (config.routes.some((_, index) => written.isFaulty(['routes', index, 'upstream']))) return;
   const used = new Set(config.routes.map((route) => route.upstream));
   for (const name of Object.keys(config.upstreams)) {
@@ -193,7 +192,6 @@ function checkUse(config: ParsedConfig, written: Written, report: CrossReport): 
   for (const [index, listener] of config.listeners.entries()) {
     const name = listenerName(listener);
     const reached = config.routes.some(({ match }) => !match.listeners?.length || match.listeners.includes(name));
-    if (!reached && config.routes.length > 0)
-      report('warning', ['listeners', index], 'no route matches on this listener');
+    if (!reached) report('warning', ['listeners', index], 'no route matches on this listener');
   }
 }

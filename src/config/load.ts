@@ -73,7 +73,7 @@ export function loadObject(
 type Pending = Omit<Problem, 'message'> & { readonly message: () => string };
 
 function inOrder(a: Pending, b: Pending): number {
-  return a.line - b.line || a.column - b.column || (a.path < b.path ? -1 : 1);
+  return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0) || (a.path < b.path ? -1 : 1);
 }
 
 /** No warning takes the place of an error. */
@@ -91,7 +91,7 @@ class Loader {
   readonly #readFile: ReadFile;
   readonly #problems: Pending[] = [];
   /** Lines whose syntax was at fault: what the schema says about them is an echo. */
-  #quietLines: ReadonlySet<number> = new Set();
+  #quietLines: ReadonlySet<number | null> = new Set();
 
   constructor(file: string, source: SourceText | null, baseDir: string, readFile: ReadFile) {
     this.#file = file;
@@ -136,7 +136,7 @@ class Loader {
   }
 
   #add(severity: Problem['severity'], start: number, path: PathSegments, message: () => string): void {
-    const { line, column } = this.#source === null ? { line: 0, column: 0 } : this.#source.position(Math.max(0, start));
+    const { line, column } = this.#source?.position(Math.max(0, start)) ?? { line: null, column: null };
     this.#problems.push({ severity, file: this.#file, line, column, path: pathText(path), message });
   }
 

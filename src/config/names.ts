@@ -1,16 +1,22 @@
-// Owns the names of listeners, routes and targets that have none of their own in the config.
+// Owns the names of listeners, routes, targets and upstreams that have none of their own in the config: what they are
+// made of, and that each of them is a name that the config itself could give.
 
+import { createHash } from 'node:crypto';
+import { NAME, NAME_LENGTH_MAX } from './scalars.ts';
 import type { Endpoint, ParsedConfig } from './schema.ts';
 
 type ParsedTarget = ParsedConfig['upstreams'][string]['targets'][number];
 
+/** Enough to tell apart whatever a person calls by long or odd names. */
+const DIGEST_LENGTH = 12;
+
 export function listenerName(listener: ParsedConfig['listeners'][number]): string {
-  return listener.name ?? listener.address.text;
+  return listener.name ?? madeName(listener.address.text);
 }
 
 /** Host and path: what tells routes apart. */
 export function routeName(route: ParsedConfig['routes'][number]): string {
-  return route.name ?? `${(route.match.hosts ?? []).join(',')}${route.match.path.text}`;
+  return route.name ?? madeName(`${(route.match.hosts ?? []).join(',')}${route.match.path.text}`);
 }
 
 export function targetName(target: ParsedTarget): string {
@@ -20,6 +26,19 @@ export function targetName(target: ParsedTarget): string {
 /** `host:port`, the path of a unix socket, or builtin:echo. */
 export function endpointName(endpoint: Endpoint): string {
   if (endpoint.kind === 'echo') return 'builtin:echo';
-  if (endpoint.kind === 'unix') return endpoint.path;
-  return `${endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`;
+  if (endpoint.kind === 'unix') return madeName(endpoint.path);
+  return madeName(`${endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`);
+}
+
+/** Of the upstream that a URL in a route stands for. Keys of `upstreams` have no colon, so the names never meet. */
+export function implicitUpstreamName(url: string): string {
+  return madeName(url);
+}
+
+/** `text`, where that is a name; else what of it can be one, and a digest that keeps different texts apart. */
+function madeName(text: string): string {
+  if (NAME.test(text)) return text;
+  const digest = createHash('sha256').update(text).digest('hex').slice(0, DIGEST_LENGTH);
+  const visible = text.replace(/[^\x21-\x7e]+/g, '_').slice(0, NAME_LENGTH_MAX - DIGEST_LENGTH - 1);
+  return `${visible}~${digest}`;
 }

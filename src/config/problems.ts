@@ -3,12 +3,12 @@
 
 export type PathSegments = readonly (string | number)[];
 
-/** One finding, in the form that `check --format json` prints. Line and column begin at 1; 0 when there is no text. */
+/** One finding, as `check --format json` prints it. Line and column begin at 1; null when it has no place. */
 export interface Problem {
   readonly severity: 'error' | 'warning';
   readonly file: string;
-  readonly line: number;
-  readonly column: number;
+  readonly line: number | null;
+  readonly column: number | null;
   readonly path: string;
   readonly message: string;
 }
@@ -48,13 +48,14 @@ export function formatProblems(problems: readonly Problem[], source: string | nu
 }
 
 function headline(problem: Problem): string {
-  const position = problem.line === 0 ? '' : `:${problem.line}:${problem.column}`;
+  const position = problem.line === null ? '' : `:${problem.line}:${problem.column}`;
   const path = problem.path === '' ? '' : `${problem.path}: `;
   return `${problem.file}${position}: ${problem.severity}: ${path}${harmless(problem.message)}`;
 }
 
 function excerpt(problem: Problem, lines: readonly string[]): string {
-  const line = problem.line === 0 ? undefined : lines[problem.line - 1];
+  if (problem.line === null || problem.column === null) return '';
+  const line = lines[problem.line - 1];
   if (line === undefined) return '';
   // A long line is shown around the caret only.
   const start = Math.max(0, problem.column - 1 - SHOWN_COLUMNS / 2);

@@ -148,7 +148,7 @@ function plainRoute(route: RouteConfig, config: Config): Plain {
       encoded_slashes: match.encoded_slashes,
       ...(match.listeners.length > 0 ? { listeners: match.listeners } : {}),
     },
-    upstream: route.upstream,
+    upstream: upstreamText(route, config),
     ...(route.rewrite === null ? {} : { rewrite: route.rewrite }),
     limits: own,
     timeouts: difference(plainTimes(route.timeouts), plainTimes(config.timeouts)),
@@ -157,6 +157,11 @@ function plainRoute(route: RouteConfig, config: Config): Plain {
     subprotocols: route.subprotocols,
     relax: route.relax,
   };
+}
+
+/** The name of an upstream, or the URL that stands for one without a block of its own. */
+function upstreamText({ upstream }: RouteConfig, config: Config): string {
+  return MAP_KEY.test(upstream) ? upstream : (config.upstreams[upstream]?.targets[0]?.url ?? upstream);
 }
 
 function plainUpstream(upstream: UpstreamConfig, config: Config): Plain {

@@ -11,6 +11,7 @@ const ROUNDS_MAX = 8;
 
 /** What stands in for a required key that is missing or wrong. */
 const STAND_INS: Readonly<Record<string, unknown>> = {
+  routes: [{ upstream: 'builtin:echo' }],
   upstream: 'builtin:echo',
   url: 'builtin:echo',
   targets: [{ url: 'builtin:echo' }],

@@ -187,9 +187,10 @@ export function textOff<T>(description: string, parse: (text: string) => Parsed<
   return documented(schema, description, notes);
 }
 
-const NAME = /^[\x21-\x7e]{1,128}$/;
-
+export const NAME_LENGTH_MAX = 128;
 /** Names in logs and metric labels. */
+export const NAME = /^[\x21-\x7e]{1,128}$/;
+
 export function nameText() {
   return parsedText((text) =>
     NAME.test(text) ? { value: text } : { problem: 'a name has 1 to 128 visible ASCII characters and no space' },

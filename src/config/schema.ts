@@ -414,7 +414,10 @@ export const configSchema = z.strictObject({
     'Address blocks whose X-Forwarded-* and X-Request-ID are believed.',
     { type: 'list of CIDR blocks' },
   ).prefault([]),
-  routes: documented(z.array(route), 'Which request goes where.', { type: 'list' }).prefault([]),
+  routes: documented(z.array(route).min(1, { error: 'needs at least one route' }), 'Which request goes where.', {
+    type: 'list',
+    default: 'required',
+  }),
   upstreams: documented(
     z.record(z.string().regex(MAP_KEY, { error: MAP_KEY_PROBLEM }), upstream),
     'Groups of backends, by name.',

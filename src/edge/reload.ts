@@ -247,6 +247,6 @@ export class Reloads {
   }
 
   private problem(path: string, message: string): Problem {
-    return { severity: 'error', file: this.options.name, line: 0, column: 0, path, message };
+    return { severity: 'error', file: this.options.name, line: null, column: null, path, message };
   }
 }

@@ -291,7 +291,7 @@ describe('L4: what is answered', () => {
 
 describe('L5: secrets', () => {
   test('the config that is shown has *** for them', async () => {
-    const config = { routes: [], admin: { token: 'canary-7f3a' } };
+    const config = { routes: [{ upstream: 'builtin:echo' }], admin: { token: 'canary-7f3a' } };
     const loaded = loadObject(config, { baseDir: '.' }).config;
     const admin = await startAdmin();
     admin.backend.config = renderConfig(loaded);

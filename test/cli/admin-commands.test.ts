@@ -139,7 +139,7 @@ describe('where to ask', () => {
   test('without --admin the config says it; one with problems or no admin listener is exit code 78', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'framegate-cli-'));
     atTestEnd(() => rmSync(folder, { recursive: true }));
-    writeFileSync(`${folder}/none.yaml`, 'routes: []\n');
+    writeFileSync(`${folder}/none.yaml`, 'routes: [{ upstream: "builtin:echo" }]\n');
     writeFileSync(`${folder}/bad.yaml`, 'rutes: []\n');
     const none = await run(`status -c ${folder}/none.yaml`);
     expect(none).toMatchObject({
@@ -156,7 +156,10 @@ describe('where to ask', () => {
     atTestEnd(() => rmSync(folder, { recursive: true }));
     const admin = await startAdmin({ token: 'secret' });
     const file = `${folder}/a.yaml`;
-    writeFileSync(file, `routes: []\nadmin: { address: "127.0.0.1:${admin.port}", token: secret }\n`);
+    writeFileSync(
+      file,
+      `routes: [{ upstream: "builtin:echo" }]\nadmin: { address: "127.0.0.1:${admin.port}", token: secret }\n`,
+    );
     expect((await run(`reload -c ${file}`)).exit).toBe(ExitCode.Stopped);
     const other = await run(`reload -c ${file}`, { env: { FRAMEGATE_ADMIN_TOKEN: 'other' } });
     expect(other.err).toContain('refused with 401');

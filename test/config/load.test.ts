@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { wasGiven } from '../../src/config/build.ts';
 import { formatProblems } from '../../src/config/problems.ts';
+import { renderConfig } from '../../src/config/render.ts';
 import { errorsOf, loaded, MINIMAL, problemsOf, warningsOf } from './loading.ts';
 
 const OFF = Number.POSITIVE_INFINITY;
@@ -137,8 +138,7 @@ describe('defaults', () => {
   });
 
   test('a block with nothing but comments in it is absent', () => {
-    const text =
-      'limits:\n  # max_sessions: 5\n  from_client:\ntimeouts:\nroutes:\nlog:\ntrusted_proxies:\nupstreams:\n';
+    const text = 'limits:\n  # max_sessions: 5\n  from_client:\ntimeouts:\nlog:\ntrusted_proxies:\nupstreams:\n';
     expect(errorsOf(text)).toEqual([]);
     expect(loaded(text).limits.max_sessions).toBe(10_000);
   });
@@ -150,6 +150,30 @@ describe('defaults', () => {
   });
 });
 
+describe('routes', () => {
+  test.each([
+    ['', '1:1 routes: is required'],
+    ['\n', '1:1 routes: is required'],
+    ['# nothing\n', '1:1 routes: is required'],
+    ['---\n', '1:1 routes: is required'],
+    ['{}', '1:1 routes: is required'],
+    ['log: { level: warn }\n', '1:1 routes: is required'],
+    ['log: { level: warn }\nroutes:\n', '2:1 routes: needs a value'],
+    ['routes: []', '1:9 routes: needs at least one route'],
+  ])('%j has none, which is an error', (text, error) => {
+    expect(errorsOf(text, { whole: true })).toEqual([error]);
+  });
+
+  test('what else is wrong is told with it, and nothing that follows from it', () => {
+    const text = 'listeners: [{ name: a }]\nupstreams: { u: { targets: [{ url: "ws://a" }] } }\nlogs: {}\n';
+    expect(errorsOf(text, { whole: true })).toEqual([
+      '1:1 routes: is required',
+      '3:1 logs: unknown key (did you mean "log"?)',
+    ]);
+    expect(warningsOf(text, { whole: true })).toEqual([]);
+  });
+});
+
 describe('names', () => {
   test('a route is called by its hosts and path, a target by its host and port', () => {
     const config = loaded(
@@ -158,6 +182,30 @@ describe('names', () => {
     );
     expect(config.routes[0]?.name).toBe('a.example,*.b.example/x/*');
     expect(config.upstreams.u?.targets.map(({ name }) => name)).toEqual(['[::1]:9001', 'b.example:443', '/s']);
+  });
+
+  test('one that is made of something is a name that a config may give, and tells different things apart', () => {
+    const long = (letter: string) => `${'a'.repeat(60)}.${letter.repeat(60)}.${'c'.repeat(60)}`;
+    const text = [
+      'listeners: [{ address: "unix:/a b" }, { address: "unix:/a  b" }, { address: "unix:/\u00e4" }]',
+      'routes:',
+      `  - { match: { hosts: [${long('d')}] }, upstream: "ws+unix:/x y" }`,
+      `  - { match: { hosts: [${long('e')}] }, upstream: "ws+unix:/x  y" }`,
+      '  - { upstream: u }',
+      'upstreams:',
+      `  u: { targets: [{ url: "ws://${long('f')}" }, { url: "ws+unix:/b c" }] }`,
+    ].join('\n');
+    const config = loaded(text);
+    const names = [
+      ...config.listeners.map(({ name }) => name),
+      ...config.routes.flatMap(({ name, upstream }) => [name, upstream]),
+      ...Object.values(config.upstreams).flatMap(({ name, targets }) => [name, ...targets.map((one) => one.name)]),
+    ];
+    for (const name of names) expect(name).toMatch(/^[\x21-\x7e]{1,128}$/);
+    expect(new Set(names).size).toBe(names.length - 3); // a route's upstream is one of the upstreams
+    expect(config.listeners[0]?.name).toMatch(/^unix:\/a_b~[0-9a-f]{12}$/);
+    const again = loaded(renderConfig(config));
+    expect(again).toEqual(config);
   });
 
   test('one URL in two routes is one upstream', () => {
@@ -476,7 +524,6 @@ describe('routes that match the same set', () => {
 
 describe('warnings', () => {
   test.each([
-    ['', '1:1 routes: there is no route: every request gets 404'],
     [`${MINIMAL}upstreams: { u: { targets: [{ url: "ws://a" }] } }`, '2:17 upstreams.u: no route uses this upstream'],
     [
       `listeners: [{ name: a }, { name: b, address: ":1" }]\nroutes: [{ match: { listeners: [a] }, ${ECHO} }]`,
@@ -534,7 +581,7 @@ describe('how problems are told', () => {
 
   test('problems come in the order of the text', () => {
     const lines = problemsOf('timeouts: { idle: 5 }\nlimits: { x: 1 }\nlog: { level: loud, y: 1 }\n').map(
-      ({ line, column }) => line * 1000 + column,
+      ({ line, column }) => (line ?? 0) * 1000 + (column ?? 0),
     );
     expect(lines).toEqual([...lines].sort((a, b) => a - b));
     expect(lines.length).toBeGreaterThanOrEqual(4);

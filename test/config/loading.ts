@@ -9,6 +9,8 @@ export interface Around {
   /** Contents by path. */
   readonly files?: Readonly<Record<string, string | Buffer>>;
   readonly file?: string;
+  /** The text is a whole config. Without it, it is about other keys: that it has no routes is no finding. */
+  readonly whole?: boolean;
 }
 
 function inputOf(text: string | Uint8Array, { env = {}, files = {}, file = 'config.yaml' }: Around): LoadInput {
@@ -23,13 +25,20 @@ function inputOf(text: string | Uint8Array, { env = {}, files = {}, file = 'conf
 export function loaded(text: string | Uint8Array, around: Around = {}): Config {
   const result = loadConfig(inputOf(text, around));
   if ('config' in result) return result.config;
-  throw new ConfigError(result.problems);
+  if (around.whole === true || result.problems.some((one) => one.severity === 'error' && !isRoutesMissing(one)))
+    throw new ConfigError(result.problems);
+  return loaded(`${text.toString()}\n${MINIMAL}`, { ...around, whole: true });
+}
+
+function isRoutesMissing({ path, message }: Problem): boolean {
+  return path === 'routes' && message === 'is required';
 }
 
 /** All problems, warnings among them. */
 export function problemsOf(text: string | Uint8Array, around: Around = {}): readonly Problem[] {
   const result = loadConfig(inputOf(text, around));
-  return 'config' in result ? result.warnings : result.problems;
+  const problems = 'config' in result ? result.warnings : result.problems;
+  return around.whole === true ? problems : problems.filter((problem) => !isRoutesMissing(problem));
 }
 
 /** `line:column path: message` of every error. */
@@ -57,7 +66,7 @@ export function objectErrors(input: unknown, files: Readonly<Record<string, stri
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return error.problems
-      .filter(({ severity }) => severity === 'error')
+      .filter((problem) => problem.severity === 'error' && !isRoutesMissing(problem))
       .map(({ path, message }) => `${path}: ${message}`);
   }
 }

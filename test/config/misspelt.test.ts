@@ -93,7 +93,7 @@ describe('all keys in one pass', () => {
     }
     const lines = text.split('\n');
     for (const { line, column, path } of found) {
-      expect(lines[line - 1]?.slice(column - 1)).toMatch(new RegExp(`^${path.replace(/^.*\./, '')}:`));
+      expect(lines[(line ?? 0) - 1]?.slice((column ?? 0) - 1)).toMatch(new RegExp(`^${path.replace(/^.*\./, '')}:`));
     }
   });
 

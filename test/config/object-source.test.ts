@@ -28,8 +28,8 @@ test('the error holds every problem, without a position', () => {
   expect(error).toBeInstanceOf(ConfigError);
   if (!(error instanceof ConfigError)) return;
   expect(error.problems.map(({ file, line, column, path }) => [file, line, column, path])).toEqual([
-    ['config', 0, 0, 'routes[0].upstream'],
-    ['config', 0, 0, 'timeouts.idle'],
+    ['config', null, null, 'routes[0].upstream'],
+    ['config', null, null, 'timeouts.idle'],
   ]);
   expect(error.message).toContain('config: error: routes[0].upstream: there is no upstream "u"');
 });

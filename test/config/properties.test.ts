@@ -39,7 +39,7 @@ function mustNotThrow(text: string | Uint8Array): void {
   const problems = problemsOf(text, { env: { A: 'x: [y' } });
   const shown = typeof text === 'string' ? text : Buffer.from(text).toString();
   expect(formatProblems(problems, shown)).not.toMatch(/\n\s+at .*:\d+:\d+\)/);
-  for (const { line, column } of problems) expect(Math.min(line, column)).toBeGreaterThan(0);
+  for (const { line, column } of problems) expect(Math.min(line ?? 0, column ?? 0)).toBeGreaterThan(0);
 }
 
 test('text out of pieces of configs never throws', () => {

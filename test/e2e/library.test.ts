@@ -201,7 +201,10 @@ describe('createProxy', () => {
   });
 
   test('leaves the object alone, binds nothing and logs nothing', () => {
-    const config: Library.ConfigInput = { listeners: [{ address: '127.0.0.1:0' }], routes: [] };
+    const config: Library.ConfigInput = {
+      listeners: [{ address: '127.0.0.1:0' }],
+      routes: [{ upstream: 'builtin:echo' }],
+    };
     const before = JSON.stringify(config);
     const { tap, proxy } = create(config);
     expect(JSON.stringify(config)).toBe(before);

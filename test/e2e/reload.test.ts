@@ -9,7 +9,7 @@ import { text, upgradeRequest } from '../support/wire.ts';
 import { askAdmin, isOpen, until } from './operating.ts';
 import { connectWs, type Inbox, WsBackend } from './ws-pair.ts';
 
-type RouteInput = NonNullable<ConfigInput['routes']>[number];
+type RouteInput = ConfigInput['routes'][number];
 
 const listeners: ConfigInput['listeners'] = [{ name: 'test', address: '127.0.0.1:0' }];
 

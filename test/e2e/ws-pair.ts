@@ -162,7 +162,7 @@ export interface WsPair {
 }
 
 export interface WsPairOptions {
-  readonly route?: Partial<NonNullable<ConfigInput['routes']>[number]>;
+  readonly route?: Partial<ConfigInput['routes'][number]>;
   readonly config?: Partial<ConfigInput>;
   readonly client?: Parameters<typeof connectWs>[1];
   readonly server?: ServerOptions;

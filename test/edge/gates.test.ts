@@ -7,7 +7,7 @@ import { buildSnapshot, type Route, type Snapshot } from '../../src/edge/snapsho
 import { ProcessMetrics } from '../../src/observe/metrics.ts';
 
 type Limits = NonNullable<ConfigInput['limits']>;
-type RouteLimits = NonNullable<NonNullable<ConfigInput['routes']>[number]['limits']>;
+type RouteLimits = NonNullable<ConfigInput['routes'][number]['limits']>;
 
 /** Two routes, `a` and `b`; `b` has no limits of its own. */
 class Rig {

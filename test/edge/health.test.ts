@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { asksForHealth, healthAnswer } from '../../src/edge/health.ts';
-import { anyPort, type RunningProxy, startProxy } from '../support/harness.ts';
+import { anyPort, nowhere, type RunningProxy, startProxy } from '../support/harness.ts';
 import { RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 
@@ -82,7 +82,7 @@ describe('health on the data port', () => {
     expect((await ask(running, `GET ${HEALTH_PATH} HTTP/1.1\r\n${upgrade}${key}\r\n`)).status).toBe(404);
     expect((await ask(running, `GET ${HEALTH_PATH}/ HTTP/1.1\r\nHost: a\r\n\r\n`)).status).toBe(426);
     expect((await ask(running, `POST ${HEALTH_PATH} HTTP/1.1\r\nHost: a\r\n\r\n`)).status).toBe(405);
-    const plain = await startProxy({ routes: [] });
+    const plain = await startProxy({ routes: [nowhere] });
     expect((await ask(plain, `GET ${HEALTH_PATH} HTTP/1.1\r\nHost: a\r\n\r\n`)).status).toBe(426);
   });
 

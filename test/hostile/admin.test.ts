@@ -7,7 +7,7 @@ import { createProxy } from '../../src/proxy.ts';
 import { askAdminAt, until } from '../e2e/operating.ts';
 import { readAll } from '../support/admin.ts';
 import { atTestEnd } from '../support/cleanup.ts';
-import { anyPort, startProxy } from '../support/harness.ts';
+import { anyPort, nowhere, startProxy } from '../support/harness.ts';
 import { parseMetrics } from '../support/metrics-text.ts';
 import { RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -27,7 +27,7 @@ describe('who may ask', () => {
   const paths = ['/metrics', '/healthz', '/readyz', '/api/v1/status', '/api/v1/config', '/application/websockets'];
 
   test('L3: a foreign Host is 421, whatever else is right; an address, localhost and listed names pass', async () => {
-    const { adminPort } = await startWithAdmin({ routes: [], admin: { ...admin, hosts: ['ops.example'] } });
+    const { adminPort } = await startWithAdmin({ routes: [nowhere], admin: { ...admin, hosts: ['ops.example'] } });
     for (const host of ['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example', 'evil.example:80', '']) {
       const { status, body } = await askAdminAt(adminPort, 'GET /api/v1/status', `Host: ${host}`);
       expect([host, status, JSON.parse(body).error]).toEqual([host, 421, 'foreign_host']);
@@ -88,7 +88,7 @@ describe('who may ask', () => {
   });
 
   test('L3: a route that leads to it gets no further than its refusal of an upgrade', async () => {
-    const first = await startWithAdmin({ routes: [], admin });
+    const first = await startWithAdmin({ routes: [nowhere], admin });
     const target = `ws://127.0.0.1:${first.adminPort}`;
     const { running } = await startWithAdmin({ routes: [{ name: 'test', upstream: target }], admin });
     for (const where of paths) {
@@ -101,8 +101,8 @@ describe('who may ask', () => {
   });
 
   test.each(['0.0.0.0:0', '[::]:0', '192.0.2.1:0', ':0'])('L3: without a token it does not open on %s', (address) => {
-    expect(() => createProxy({ listeners: anyPort, routes: [], admin: { address } })).toThrow(/needs a token/);
-    expect(() => createProxy({ listeners: anyPort, routes: [], admin: { address, token: 'x' } })).not.toThrow();
+    expect(() => createProxy({ listeners: anyPort, routes: [nowhere], admin: { address } })).toThrow(/needs a token/);
+    expect(() => createProxy({ listeners: anyPort, routes: [nowhere], admin: { address, token: 'x' } })).not.toThrow();
   });
 });
 

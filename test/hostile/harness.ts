@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ConfigInput, createProxy, type Proxy as Framegate } from '../../src/proxy.ts';
 import { atTestEnd } from '../support/cleanup.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { nowhere } from '../support/harness.ts';
 import { type LogLine, LogTap } from '../support/log-tap.ts';
 import { type BackendConnection, RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -168,7 +169,7 @@ export class Gate {
   async start(): Promise<this> {
     this.startedBackend = await RawBackend.listen();
     const listeners = [{ name: 'test', address: '127.0.0.1:0' }];
-    const config = { listeners, routes: [], ...this.config(this.startedBackend.url) };
+    const config = { listeners, routes: [nowhere], ...this.config(this.startedBackend.url) };
     this.startedProxy = createProxy(config, { clock: this.clock, log: this.tap });
     await this.startedProxy.start();
     const address = this.startedProxy.address();

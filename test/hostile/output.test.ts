@@ -103,7 +103,9 @@ describe('what a peer sends stands in the log as text, on one line', () => {
   test(
     'L1: in the pretty format, and in what a crash prints, as well',
     async () => {
-      const config = 'listeners: [{ name: test, address: "127.0.0.1:0" }]\nroutes: []\nlog: { format: pretty }\n';
+      const config =
+        'listeners: [{ name: test, address: "127.0.0.1:0" }]\nlog: { format: pretty }\n' +
+        'routes: [{ match: { path: /nowhere }, upstream: "builtin:echo" }]\n';
       const crashing = { NODE_OPTIONS: `--import ${crashOn('\\u202e\\u009b\\u001b[31m forged')}` };
       const { cli, port } = await prettyRunning(config, crashing);
       const client = await RawClient.connect(port);

@@ -30,7 +30,7 @@ export interface Pair {
 }
 
 export interface PairOptions {
-  readonly route?: Partial<NonNullable<ConfigInput['routes']>[number]>;
+  readonly route?: Partial<ConfigInput['routes'][number]>;
   readonly config?: Partial<ConfigInput>;
   /** Fields of the client's request and of the backend's 101. */
   readonly request?: Readonly<Record<string, string>>;

@@ -26,7 +26,10 @@ export interface RunningProxy {
 /** One listener on a free port, to be spread into a config. */
 export const anyPort = [{ name: 'test', address: '127.0.0.1:0' }];
 
-type RouteInput = NonNullable<ConfigInput['routes']>[number];
+/** A route for proxies that are to relay nothing: a config needs one. */
+export const nowhere = { name: 'nowhere', match: { path: '/nowhere' }, upstream: 'builtin:echo' };
+
+type RouteInput = ConfigInput['routes'][number];
 
 /** The config of a proxy with one route, `/*`, to one backend. */
 export function oneRoute(
@@ -45,7 +48,7 @@ export async function startProxy(
   const { deadlineMs, ...proxyOptions } = options;
   const tap = new LogTap(deadlineMs);
   const lines = { write: (line: string) => tap.write(line.endsWith('\n') ? line : `${line}\n`) };
-  const base: ConfigInput = { listeners: anyPort, routes: [] };
+  const base: ConfigInput = { listeners: anyPort, routes: [nowhere] };
   const input = typeof config === 'function' ? config(base) : { ...base, ...config };
   const proxy = createProxy(input, { transport: transportMode, ...proxyOptions, log: lines });
   let stopped: Promise<void> | null = null;

@@ -205,6 +205,7 @@ function checkProblems(problems: readonly Problem[], text: string): void {
     const where = `${line}:${column} ${path} ${message}`;
     assert.equal(file, 'c.yaml');
     assert.match(message, /\w/, where);
+    assert(line !== null && column !== null, `${where}: no place`);
     assert(line >= 1 && line <= lines.length, `${where}: no such line`);
     assert(column >= 1 && column <= (lines[line - 1]?.length ?? 0) + 1, `${where}: no such column`);
   }
