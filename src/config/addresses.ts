@@ -187,10 +187,18 @@ function addressNumber(address: string, version: number): bigint {
   return groups.reduce((sum, group) => (sum << 16n) | BigInt(`0x${group}`), 0n);
 }
 
-/** Config text in a message: short, and nothing in it that a terminal would obey. */
+/** Config text in a message: short, nothing in it that a terminal would obey, no user information. */
 export function printable(text: string): string {
-  const short = text.length > 64 ? `${text.slice(0, 64)}...` : text;
+  const known = withoutUserinfo(text);
+  const short = known.length > 64 ? `${known.slice(0, 64)}...` : known;
   return JSON.stringify(short)
     .slice(1, -1)
     .replace(/[^\x20-\x7e]/g, '?');
+}
+
+/** RFC 3986 3.2.1: what stands before an at sign may be a password; in a path, and in a plain name, it is none. */
+function withoutUserinfo(text: string): string {
+  const at = text.lastIndexOf('@');
+  if (at < 0 || /^\/(?!\/)/.test(text) || !/[:/]/.test(text.slice(0, at))) return text;
+  return `***${text.slice(at)}`;
 }

@@ -3,6 +3,7 @@
 
 import { parseTargetUrl } from './addresses.ts';
 import { endpointName, implicitUpstreamName, listenerName, routeName, targetName } from './names.ts';
+import { pathText } from './problems.ts';
 import type {
   AdminConfig,
   CloseCodes,
@@ -44,6 +45,8 @@ type DirectionInput = ParsedConfig['limits']['from_client'];
 const KIB = 1024;
 /** One fragment per KiB of the largest message, and never fewer than this. */
 const FRAGMENTS_MIN = 1024;
+/** What is shown instead of a text that came from a file. */
+export const SECRET = '***';
 /** Who may connect to it may stop the process: nobody but its own user. */
 const ADMIN_SOCKET_MODE = 0o600;
 
@@ -196,11 +199,14 @@ function buildUpstream(
   context: BuildContext,
 ): UpstreamConfig {
   const { host } = upstream;
+  const { secrets } = context.origin;
+  const shown = (text: string, index: number): string =>
+    secrets.has(pathText(['upstreams', name, 'targets', index, 'url'])) ? SECRET : text;
   return {
     name,
-    targets: upstream.targets.map((target) => ({
+    targets: upstream.targets.map((target, index) => ({
       name: targetName(target),
-      url: target.url.text,
+      url: shown(target.url.text, index),
       endpoint: resolveEndpoint(target.url.endpoint, context.baseDir),
       weight: target.weight,
       max_sessions: target.max_sessions,

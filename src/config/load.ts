@@ -4,6 +4,8 @@
 import { readFileSync } from 'node:fs';
 import { buildConfig, type Origin } from './build.ts';
 import { checkConfig, type Written } from './check.ts';
+import { checkSecrets, isSecretAt } from './check-secrets.ts';
+import { listenerName } from './names.ts';
 import { objectTree } from './object-source.ts';
 import { ConfigError, type PathSegments, type Problem, pathText } from './problems.ts';
 import { parseRepairing } from './repair.ts';
@@ -111,6 +113,7 @@ class Loader {
       this.#found('error', tree, path, message, at),
     );
     if (parsed === null) return { problems: this.sorted() };
+    checkSecrets(parsed, tree, (path, message) => this.#addAt('error', tree, path, 'value', () => message));
     const isFaulty = faultyPaths(this.#problems);
     checkConfig(parsed, { ...writtenNames(parsed, tree), isFaulty }, (severity, path, message) => {
       // What was built on a faulty part would only say the same again.
@@ -152,9 +155,19 @@ class Loader {
     let told = message;
     if (node?.kind === 'scalar' && node.secret) told = () => 'the text of this file is not what this key takes';
     if (node?.kind === 'scalar' && node.value === null) told = () => this.#emptyMessage(node.start);
+    this.#addAt(severity, tree, path, at, told);
+  }
+
+  #addAt(
+    severity: Problem['severity'],
+    tree: Tree,
+    path: PathSegments,
+    at: 'key' | 'value',
+    message: () => string,
+  ): void {
     const start = offsetOf(tree, path, at);
     if (this.#source !== null && this.#quietLines.has(this.#source.position(start).line)) return;
-    this.#add(severity, start, path, told);
+    this.#add(severity, start, path, message);
   }
 
   #emptyMessage(start: number): string {
@@ -200,11 +213,15 @@ function faultyPaths(problems: readonly Pending[]): (path: PathSegments) => bool
 
 function writtenNames(parsed: ParsedConfig, tree: Tree): Pick<Written, 'listeners' | 'upstreams'> {
   const upstreams = nodeAt(tree, ['upstreams']);
-  const listeners = new Set(parsed.listeners.map((listener) => listener.name ?? listener.address.text));
-  for (const index of parsed.listeners.keys()) {
+  const listeners = new Set<string>();
+  for (const [index, listener] of parsed.listeners.entries()) {
+    // What a file holds is no name, and is not to be proposed as one.
+    if (!['name', 'address'].some((key) => isSecretAt(tree, ['listeners', index, key]))) {
+      listeners.add(listenerName(listener));
+    }
     for (const key of ['name', 'address']) {
       const node = nodeAt(tree, ['listeners', index, key]);
-      if (node?.kind === 'scalar') listeners.add(String(node.value));
+      if (node?.kind === 'scalar' && !node.secret) listeners.add(String(node.value));
     }
   }
   const names = upstreams?.kind === 'map' ? [...upstreams.entries.keys()] : Object.keys(parsed.upstreams);

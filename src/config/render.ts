@@ -2,7 +2,7 @@
 // It must not print a secret.
 
 import { stringify } from 'yaml';
-import { originOf } from './build.ts';
+import { originOf, SECRET } from './build.ts';
 import { pathText } from './problems.ts';
 import { DEFAULT_NOTE, MAP_KEY, TYPE_NOTE } from './scalars.ts';
 import type {
@@ -25,7 +25,6 @@ export { describeKeys, type KeyDescription };
 
 type Plain = Record<string, unknown>;
 
-const SECRET = '***';
 const OFF = Number.POSITIVE_INFINITY;
 /** Blocks of a route that repeat the keys of top-level blocks. */
 const OVERRIDES = /^routes\[\]\.(limits|timeouts|close_codes)\./;

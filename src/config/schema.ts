@@ -135,6 +135,7 @@ export interface RouteConfig {
 
 export interface TargetConfig {
   readonly name: string;
+  /** For people: `***` when it came from a file. */
   readonly url: string;
   readonly endpoint: Endpoint;
   readonly weight: number;
@@ -295,7 +296,8 @@ const target = z.strictObject({
       const parsed = parseTargetUrl(text);
       return 'problem' in parsed ? parsed : { value: { text, endpoint: parsed.value } };
     }),
-    'ws://, wss://, http:// or https://host:port/base, ws+unix:/path.sock:/base, or builtin:echo for trying out.',
+    'ws://, wss://, http:// or https://host:port/base, ws+unix:/path.sock:/base, or builtin:echo for trying out. ' +
+      'One from a file needs a name beside it.',
     { type: 'URL', default: 'required' },
   ),
   weight: count('Share of new sessions, relative to the other targets.', 1, 256).prefault(1),

@@ -11,7 +11,7 @@ const PORT_SECURE = 443;
 export class Target {
   readonly name: string;
   readonly endpoint: Endpoint;
-  /** As the config has it. */
+  /** As the config has it, for people: `***` when it came from a file. */
   url: string;
   weight: number;
   /** Infinity for no limit. */

@@ -655,6 +655,18 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
+    row: 'F40',
+    file: 'src/config/build.ts',
+    search: 'url: shown(target.url.text, index),',
+    replace: 'url: target.url.text,',
+  },
+  {
+    row: 'F40',
+    file: 'src/config/check-secrets.ts',
+    search: "if (isSecret([...at, 'url']) && target.name === undefined)",
+    replace: "if (isSecret([...at, 'url']) && target.name === '')",
+  },
+  {
     row: 'E1',
     file: 'src/session/peer.ts',
     search: 'const isMidFrame = source.relaysFrame;',

@@ -28,7 +28,17 @@ test('the rows stand in their groups in order, none twice and none lost', () => 
   const counts = Object.fromEntries(
     ['H', 'U', 'P', 'X', 'B', 'F', 'D', 'L', 'E'].map((group) => [group, countOf(listed, group)]),
   );
-  expect(counts).toEqual({ H: 28, U: 21, P: 11, X: 9, B: 23, F: 30, D: 6, L: 13, E: 36 });
+  expect(counts).toEqual({
+    H: 28,
+    U: 21,
+    P: 11,
+    X: 9,
+    B: 23,
+    F: 31,
+    D: 6,
+    L: 13,
+    E: 36,
+  });
 });
 
 function countOf(ids: readonly string[], group: string): number {

@@ -1,0 +1,50 @@
+// Owns what `{file: path}` may not stand for: names, and what is shown wherever a name is. No name is ever made of a
+// text that came from a file, so a URL from one needs a name beside it. It shows none of these texts itself.
+
+import type { PathSegments } from './problems.ts';
+import type { ParsedConfig } from './schema.ts';
+import { nodeAt, type Tree } from './tree.ts';
+
+type Report = (path: PathSegments, message: string) => void;
+
+const SHOWN = 'is shown in logs and metrics: write it here, not in a file';
+const NEEDS_NAME = 'is required: the url comes from a file, and no name is made of what a file holds';
+const NEEDS_UPSTREAM =
+  'comes from a file, and no name is made of what a file holds: write "upstream: NAME" here and ' +
+  'NAME: { targets: [{ name: a, url: { file: ... } }] } in upstreams';
+
+export function checkSecrets(parsed: ParsedConfig, tree: Tree, report: Report): void {
+  const isSecret = (path: PathSegments): boolean => isSecretAt(tree, path);
+  const shown = (...path: PathSegments): void => {
+    if (isSecret(path)) report(path, SHOWN);
+  };
+  const shownEach = (items: unknown, ...path: PathSegments): void => {
+    if (Array.isArray(items)) for (const index of items.keys()) shown(...path, index);
+  };
+  for (const index of parsed.listeners.keys()) {
+    shown('listeners', index, 'name');
+    shown('listeners', index, 'address');
+  }
+  shown('admin', 'address');
+  for (const [index, { match, subprotocols, upstream }] of parsed.routes.entries()) {
+    shown('routes', index, 'name');
+    shown('routes', index, 'match', 'path');
+    shownEach(match.hosts, 'routes', index, 'match', 'hosts');
+    shownEach(match.listeners, 'routes', index, 'match', 'listeners');
+    shownEach(subprotocols, 'routes', index, 'subprotocols');
+    const at = ['routes', index, 'upstream'];
+    if (isSecret(at) && upstream.includes(':')) report(at, NEEDS_UPSTREAM);
+  }
+  for (const [name, { targets }] of Object.entries(parsed.upstreams)) {
+    for (const [index, target] of targets.entries()) {
+      const at = ['upstreams', name, 'targets', index];
+      shown(...at, 'name');
+      if (isSecret([...at, 'url']) && target.name === undefined) report([...at, 'name'], NEEDS_NAME);
+    }
+  }
+}
+
+export function isSecretAt(tree: Tree, path: PathSegments): boolean {
+  const node = nodeAt(tree, path);
+  return node?.kind === 'scalar' && node.secret;
+}
