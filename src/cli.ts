@@ -146,7 +146,9 @@ async function loadFile(source: FileSource): Promise<FileResult | null> {
 async function run(source: RunSource, watch: boolean): Promise<ExitCode> {
   const stops = new StopRequests();
   const reloads = new ReloadRequests();
-  const loaded = await loadForRun(source);
+  // A config may come from a pipe that nobody writes to.
+  const loaded = await Promise.race([loadForRun(source), stops.first]);
+  if ('kind' in loaded) return loaded.kind === 'crash' ? ExitCode.Failed : ExitCode.Stopped;
   if ('exit' in loaded) return loaded.exit;
   const { createProxyFromConfig } = await import('./proxy.ts');
   const about = { version: version(), node: process.version, pid: process.pid, config: loaded.name };

@@ -7,7 +7,7 @@ import { Assembly, type ConfigPart } from '../config/portable.ts';
 import type { Problem } from '../config/problems.ts';
 import type { Config } from '../config/schema.ts';
 import type { FileSource } from './arguments.ts';
-import { DEFAULT_FILE, type FileResult, loadSource, type Surroundings } from './load.ts';
+import { DEFAULT_FILE, type FileResult, loadSource, PATIENCE_MS, type Surroundings } from './load.ts';
 
 export interface ThreadInput {
   readonly source: FileSource;
@@ -28,7 +28,7 @@ export type Reread = About &
 
 /** About 4 microseconds a byte: this much is judged in one turn of the event loop, and takes 16 ms of it. */
 const BYTES_HERE_MAX = 4 * 1024;
-/** A pipe that nobody writes to, a file system that hangs. */
+/** A file system that hangs. */
 const THREAD_MS = 120_000;
 /** From the source, as in tests and under tsx, there is no thread: it runs what is built. */
 const WORKER = import.meta.url.endsWith('.js') ? new URL('./load-worker.js', import.meta.url) : null;
@@ -36,10 +36,10 @@ const WORKER = import.meta.url.endsWith('.js') ? new URL('./load-worker.js', imp
 /** null: there is no such file, and nobody named one. */
 export async function loadAgain(source: FileSource, around: Surroundings): Promise<Reread | null> {
   const path = source.kind === 'file' ? source.path : DEFAULT_FILE;
-  if (WORKER === null || source.kind === 'stdin' || isSmall(path)) return loadSource(source, around);
+  if (WORKER === null || source.kind === 'stdin' || isSmall(path)) return loadSource(source, around, PATIENCE_MS);
   const result = await loadInThread(WORKER, { source, env: { ...around.env } });
   // Without a thread, for want of memory or threads: rather late than never.
-  return result === 'failed' ? loadSource(source, around) : result;
+  return result === 'failed' ? loadSource(source, around, PATIENCE_MS) : result;
 }
 
 /** What is no file, such as a pipe, may take its time; what cannot be looked at is told by whoever reads it. */
@@ -82,6 +82,6 @@ function loadInThread(entry: URL, input: ThreadInput): Promise<Reread | null | '
 function lateResult(source: FileSource): Reread {
   const file = source.kind === 'file' ? source.path : DEFAULT_FILE;
   const message = `was not read within ${THREAD_MS / 1000} s`;
-  const problem: Problem = { severity: 'error', file, line: 0, column: 0, path: '', message };
+  const problem: Problem = { severity: 'error', file, line: null, column: null, path: '', message };
   return { file, files: [file], fingerprint: '', problems: [problem] };
 }

@@ -3,7 +3,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { partsOf } from '../config/portable.ts';
-import { loadSource } from './load.ts';
+import { loadSource, PATIENCE_MS } from './load.ts';
 import type { ThreadInput, ThreadMessage } from './load-thread.ts';
 
 // What load-thread.ts gives it.
@@ -12,7 +12,7 @@ const { source, env }: ThreadInput = workerData;
 const NO_STDIN = { async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {} };
 
 async function* messages(): AsyncGenerator<ThreadMessage> {
-  const result = await loadSource(source, { env, stdin: NO_STDIN });
+  const result = await loadSource(source, { env, stdin: NO_STDIN }, PATIENCE_MS);
   if (result === null) {
     yield { kind: 'no file' };
     return;

@@ -2,12 +2,12 @@
 // makes the config that --demo and --to stand for. It must not print or end anything.
 
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { DEMO_CONFIG, oneBackendConfig } from '../config/demo.ts';
 import { type LoadResult, loadConfig, loadObject } from '../config/load.ts';
 import { ConfigError, type Problem } from '../config/problems.ts';
 import type { Config, ConfigInput } from '../config/schema.ts';
 import type { FileSource, RunSource } from './arguments.ts';
+import { readFileNow, readFileSoon, readStream } from './read-file.ts';
 
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -30,16 +30,20 @@ export type FlagResult = { readonly config: Config; readonly name: string } | { 
 export const DEFAULT_FILE = 'config.yaml';
 
 const STDIN_NAME = '<stdin>';
-/** One byte more than a config may have shows that it has too many; an endless device ends here too. */
-const READ_BYTES_MAX = 1024 * 1024 + 1;
+/** For whoever writes the config into a pipe, when a running proxy reads it again: others may ask meanwhile. */
+export const PATIENCE_MS = 10_000;
 
 /** null: nobody named a file, and there is no ./config.yaml. */
-export async function loadSource(source: FileSource, around: Surroundings): Promise<FileResult | null> {
+export async function loadSource(
+  source: FileSource,
+  around: Surroundings,
+  patienceMs = Number.POSITIVE_INFINITY,
+): Promise<FileResult | null> {
   const file = source.kind === 'file' ? source.path : source.kind === 'stdin' ? STDIN_NAME : DEFAULT_FILE;
   let bytes: Buffer;
   const reading = new Reading(around.env);
   try {
-    bytes = source.kind === 'stdin' ? await readStream(around.stdin) : readBounded(file);
+    bytes = source.kind === 'stdin' ? await readStream(around.stdin) : await readFileSoon(file, patienceMs);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown fault';
     if (source.kind === 'default' && code === 'ENOENT') return null;
@@ -72,7 +76,7 @@ class Reading {
 
   read(path: string): Buffer {
     this.paths.add(path);
-    const bytes = readFileSync(path);
+    const bytes = readFileNow(path);
     this.note(path, bytes);
     return bytes;
   }
@@ -103,30 +107,4 @@ function demoConfig(listen: string | null): ConfigInput {
 function flagFault({ path, message }: Problem): string {
   if (path.startsWith('listeners')) return `--listen: ${message}`;
   return path.startsWith('routes[0].upstream') ? `--to: ${message}` : `${path}: ${message}`;
-}
-
-async function readStream(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of stream) {
-    chunks.push(chunk);
-    bytes += chunk.length;
-    if (bytes >= READ_BYTES_MAX) break;
-  }
-  return Buffer.concat(chunks);
-}
-
-function readBounded(path: string): Buffer {
-  const fd = openSync(path, 'r');
-  try {
-    const bytes = Buffer.alloc(READ_BYTES_MAX);
-    let size = 0;
-    for (;;) {
-      const count = readSync(fd, bytes, size, bytes.length - size, null);
-      size += count;
-      if (count === 0 || size === bytes.length) return bytes.subarray(0, size);
-    }
-  } finally {
-    closeSync(fd);
-  }
 }
