@@ -172,9 +172,6 @@ class ProxyProcess implements Proxy {
     this.started = true;
     this.startedAt = this.clock.now();
     if (this.cap.isRefused) throw new StartError(this.cap.lowered ?? '');
-    if (this.cap.lowered !== null) {
-      this.log.event('warn', 'max_sessions.lowered', { max_sessions: this.cap.sessionsMax, why: this.cap.lowered });
-    }
     await this.carrier.probe();
     const driver = new WheelDriver(this.wheel, this.clock.now());
     this.driver = setInterval(() => setImmediate(() => this.drive(driver)), WHEEL_DRIVE_MS);
@@ -185,6 +182,10 @@ class ProxyProcess implements Proxy {
       open_files: Number.isFinite(this.openFiles) ? this.openFiles : undefined,
       max_sessions: this.cap.sessionsMax,
     });
+    // A default that nobody set is no reason to warn.
+    if (this.cap.lowered !== null) {
+      this.log.event('info', 'max_sessions.lowered', { max_sessions: this.cap.sessionsMax, why: this.cap.lowered });
+    }
     try {
       await this.startAdmin();
       const move = await this.listeners.prepare(this.config.listeners);

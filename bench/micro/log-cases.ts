@@ -22,6 +22,7 @@ export function cases(): readonly MicroCase[] {
   const log = new Log({
     level: 'info',
     format: 'json',
+    lines_per_second: Number.POSITIVE_INFINITY,
     clock: { now: () => time.now },
     wallClock: () => 1_700_000_000_000 + time.now,
     destination,

@@ -47,7 +47,8 @@ const topics: Readonly<Record<CommandName, string>> = {
 framegate run --demo [--listen ADDRESS]
 framegate run --to URL [--listen ADDRESS]
 
-Runs in the foreground; the default command. The log goes to stdout, one JSON object a line.
+Runs in the foreground; the default command. The log goes to stdout: one JSON object a
+line, or text for people on a terminal.
 
   -c, --config FILE   the config file; "-" is stdin; default ./config.yaml
   --watch             read the config again when it or a file that it names changes

@@ -54,7 +54,7 @@ export function* configPieces(config: Config): Generator<string> {
     drain: plainTimes(config.drain),
     reload: { max_ended: shareText(config.reload.max_ended) },
     ...(config.admin === null ? {} : { admin: plainAdmin(config.admin) }),
-    log: config.log,
+    log: { ...config.log, lines_per_second: countText(config.log.lines_per_second) },
   };
   yield yamlText(masked(rest, secrets, ''));
 }

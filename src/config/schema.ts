@@ -190,10 +190,12 @@ export interface AdminConfig {
 
 export interface LogConfig {
   readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error';
-  readonly format: 'json' | 'pretty';
+  readonly format: 'auto' | 'json' | 'pretty';
   readonly query: 'off' | 'names';
   readonly path: 'full' | 'route';
   readonly session_open: 'debug' | 'info';
+  /** Infinity is `off`. */
+  readonly lines_per_second: number;
 }
 
 export interface Config {
@@ -389,14 +391,25 @@ const log = documented(
     level: choice('The least important lines that are written.', ['trace', 'debug', 'info', 'warn', 'error']).prefault(
       'info',
     ),
-    format: choice('JSON lines, or text for people.', ['json', 'pretty']).prefault('json'),
+    format: choice('JSON lines, or text for people; auto is pretty on a terminal, else json.', [
+      'auto',
+      'json',
+      'pretty',
+    ]).prefault('auto'),
     query: choiceOff('Whether the query of a request is left out, or its names are logged (?token=***).', [
       'names',
     ]).prefault('off'),
     path: choice("The path as requested, or the route's pattern.", ['full', 'route']).prefault('full'),
     session_open: choice('Level of session.open.', ['debug', 'info']).prefault('debug'),
+    lines_per_second: countOr(
+      'All lines together; what is left out is counted by event and reason. ' +
+        'Without it every session gets its session.end, and a flood of ends fills the disk.',
+      1,
+      1_000_000,
+      ['off'],
+    ).prefault('off'),
   }),
-  'One JSON object a line on stdout.',
+  'The log on stdout: one JSON object a line, or text for people.',
   { type: 'map' },
 ).prefault({});
 

@@ -204,7 +204,7 @@ export class Reloads {
     const { edge, onApplied } = this.options;
     const { config } = snapshot;
     edge.apply(snapshot, sessionsMax);
-    edge.log.setLevel(config.log.level);
+    edge.log.retune(config.log);
     edge.metrics.keepOnly({
       routes: new Set(snapshot.routes.keys()),
       listeners: new Set(config.listeners.map((listener) => listener.name)),

@@ -100,7 +100,7 @@ export class SessionRecord implements SessionOwner {
     );
     this.metrics.profile.recordSession(now - this.startedAt);
     if (session.limit !== null) this.metrics.limitEnds.add(session.limit);
-    edge.log.eventOf('info', 'session.end', () => ({ ...this.facts, ...this.endOf(session) }));
+    edge.log.eventOf('info', 'session.end', session.cause, () => ({ ...this.facts, ...this.endOf(session) }));
   }
 
   onLimitHit(peer: Peer, limit: string, value: number): void {

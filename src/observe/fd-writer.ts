@@ -5,8 +5,10 @@
 import { closeSync, constants, fstatSync, openSync, write, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Held while the reader stalls; some thousand lines. */
-const HELD_BYTES_MAX = 1_048_576;
+/** Held while the reader stalls: more than the ends of all sessions that limits.max_sessions allows by default. */
+const HELD_BYTES_MAX = 8 * 1_048_576;
+/** A full pipe is tried again when so much more waits: whoever is tried now and then only would fall behind a flood. */
+const RETRY_BYTES = 16_384;
 /** Handed to the kernel at once; a pipe takes 64 KiB. */
 const CHUNK_BYTES_MAX = 65_536;
 const FLUSH_MS_MAX = 1_000;
@@ -37,6 +39,8 @@ export class FdWriter {
   /** What is being written, or failed to be, without what the kernel has taken of it. */
   private chunk: Buffer = EMPTY;
   private isWriting = false;
+  /** What waited when the pipe was full. */
+  private bytesAtFailure = 0;
   private failure: Failure = Failure.None;
   /** The reader is gone for good. */
   private isBroken = false;
@@ -55,6 +59,12 @@ export class FdWriter {
     this.lines.push(line);
     this.linesBytes += line.length;
     if (this.failure === Failure.None) this.pump();
+    else if (this.linesBytes - this.bytesAtFailure >= RETRY_BYTES) this.retryFull();
+  }
+
+  /** A line more would find no room, or nobody. */
+  get isFull(): boolean {
+    return this.isBroken || this.linesBytes > HELD_BYTES_MAX / 2;
   }
 
   /** Try again when the pipe was full; cheap enough for every turn of a timer. */
@@ -129,6 +139,7 @@ export class FdWriter {
       this.giveUp();
     } else {
       this.failure = error.code === 'EAGAIN' ? Failure.NoRoom : Failure.Other;
+      this.bytesAtFailure = this.linesBytes;
     }
   }
 

@@ -1,18 +1,15 @@
-// One JSON object a line: time, level, event, then fields. Every byte that leaves is printable ASCII, a flood of equal
-// events is counted instead of written, and an output that fails harms nobody. Callers choose what a line may say.
+// One JSON object a line: time, level, event, then fields; or text for people. Every byte that leaves is printable
+// ASCII, and an output that fails harms nobody. Callers choose what a line may say, the gate which lines are too many.
 
+import { isatty } from 'node:tty';
 import pino, { type Logger } from 'pino';
-import { prettyFactory } from 'pino-pretty';
 import type { LogConfig } from '../config/schema.ts';
 import { FdWriter } from './fd-writer.ts';
+import { LogGate } from './log-gate.ts';
+import { prettyLine } from './pretty-line.ts';
 
 const STDOUT = 1;
 const WINDOW_MS = 1_000;
-/** Lines of one event and `error` in one window; the rest is counted. */
-const LINES_MAX = 100;
-/** Pairs of event and `error` told apart in one window. Both are names of our own; the bound is for when one is not. */
-const PAIRS_MAX = 256;
-const ERROR_KEY_LENGTH_MAX = 64;
 
 export type LogLevel = LogConfig['level'];
 /** Undefined values are left out; numbers that JSON has not are null. */
@@ -26,45 +23,45 @@ export interface LogDestination {
 export interface LogOptions {
   readonly level: LogLevel;
   readonly format: LogConfig['format'];
+  /** Lines of all events together; Infinity is `off`. */
+  readonly lines_per_second: number;
   /** Monotonic milliseconds, for the windows. */
   readonly clock: { now(): number };
   /** Standard output without one. */
   readonly destination?: LogDestination;
   /** Milliseconds since 1970, for `time`. */
   readonly wallClock?: () => number;
-}
-
-/** What one event and `error` wrote in the current window. */
-interface Pair {
-  readonly event: string;
-  readonly error: unknown;
-  lines: number;
+  /** Whether a person sees the lines at once; asked of standard output without it. */
+  readonly isTerminal?: boolean;
 }
 
 export class Log {
   private readonly clock: { now(): number };
+  private readonly wallClock: () => number;
   private readonly logger: Logger;
   private readonly destination: LogDestination;
   private readonly writer: FdWriter | null;
-  private readonly pretty: ((line: string) => string) | null;
+  private readonly isPretty: boolean;
+  private readonly gate: LogGate;
   private linesRefused = 0;
+  /** Of the lines that are lost, those that a line has told. */
+  private lossTold = 0;
   private windowStart: number;
-  /** At most PAIRS_MAX entries and one for the rest; cleared with every window. */
-  private readonly pairs = new Map<string, Pair>();
 
   constructor(options: LogOptions) {
     this.clock = options.clock;
+    this.wallClock = options.wallClock ?? Date.now;
     this.windowStart = options.clock.now();
+    this.gate = new LogGate(options.lines_per_second);
     this.writer = options.destination === undefined ? new FdWriter(STDOUT) : null;
     this.destination = options.destination ?? (this.writer as LogDestination); // one of the two is there
-    this.pretty = options.format === 'pretty' ? prettyFactory(PRETTY) : null;
-    const wallClock = options.wallClock ?? Date.now;
+    this.isPretty = options.format === 'pretty' || (options.format === 'auto' && isSeen(options));
     const settings = {
       level: options.level,
       base: null,
       // pino writes the level first: its own is left out and given as a field, so that `time` leads.
       formatters: { level: () => ({}) },
-      timestamp: () => `"time":"${new Date(wallClock()).toISOString()}"`,
+      timestamp: () => `"time":"${new Date(this.wallClock()).toISOString()}"`,
     };
     this.logger = pino(settings, { write: (line: string) => this.put(line) });
   }
@@ -75,8 +72,9 @@ export class Log {
   }
 
   /** What is written from now on. */
-  setLevel(level: LogLevel): void {
+  retune({ level, lines_per_second }: Pick<LogConfig, 'level' | 'lines_per_second'>): void {
     this.logger.level = level;
+    this.gate.linesMax = lines_per_second;
   }
 
   /** Ask before building the fields of a line. */
@@ -85,12 +83,12 @@ export class Log {
   }
 
   event(level: LogLevel, event: string, fields: LogFields = {}): void {
-    if (this.enabled(level) && this.admit(event, fields.error)) this.logger[level]({ level, event, ...fields });
+    if (this.enabled(level) && this.admit(event, fields.error, fields.reason)) this.write(level, { event, ...fields });
   }
 
   /** The same for an event without `error` whose fields are dear: they are made only if the line is written. */
-  eventOf(level: LogLevel, event: string, makeFields: () => LogFields): void {
-    if (this.enabled(level) && this.admit(event, undefined)) this.logger[level]({ level, event, ...makeFields() });
+  eventOf(level: LogLevel, event: string, reason: string | null, makeFields: () => LogFields): void {
+    if (this.enabled(level) && this.admit(event, undefined, reason)) this.write(level, { event, ...makeFields() });
   }
 
   /** Call it often: once a second it reports what was held back and tries again an output that failed. */
@@ -111,56 +109,57 @@ export class Log {
     this.writer?.flushSync();
   }
 
-  private admit(event: string, error: unknown): boolean {
+  private admit(event: string, error: unknown, reason: unknown): boolean {
     const now = this.clock.now();
     if (now - this.windowStart >= WINDOW_MS) this.beginWindow(now);
-    const key = error === undefined ? event : `${event} ${String(error).slice(0, ERROR_KEY_LENGTH_MAX)}`;
-    const pair = this.pairs.get(key) ?? this.addPair(key, event, error);
-    pair.lines += 1;
-    return pair.lines <= LINES_MAX;
-  }
-
-  private addPair(key: string, event: string, error: unknown): Pair {
-    const isFull = this.pairs.size >= PAIRS_MAX;
-    const known = isFull ? this.pairs.get('') : undefined;
-    if (known !== undefined) return known;
-    const pair = isFull ? { event: '*', error: undefined, lines: 0 } : { event, error, lines: 0 };
-    this.pairs.set(isFull ? '' : key, pair);
-    return pair;
+    return this.gate.admit(event, error, reason);
   }
 
   private beginWindow(now: number): void {
     this.windowStart = now;
     this.writer?.retry();
-    if (this.pairs.size === 0) return;
-    const pairs = [...this.pairs.values()];
-    this.pairs.clear();
+    const leftOut = this.gate.takeLeftOut();
     if (!this.enabled('warn')) return;
-    for (const { event, error, lines } of pairs) {
-      if (lines <= LINES_MAX) continue;
-      this.logger.warn({ level: 'warn', event: 'log.suppressed', count: lines - LINES_MAX, of: event, error });
+    for (const one of leftOut) this.write('warn', { event: 'log.suppressed', ...one });
+    this.tellLoss();
+  }
+
+  /** Once there is room for a line again. */
+  private tellLoss(): void {
+    const lost = this.linesDropped;
+    const count = lost - this.lossTold;
+    if (count === 0 || this.writer?.isFull === true) return;
+    this.write('warn', { event: 'log.dropped', count });
+    if (this.linesDropped === lost) this.lossTold = lost;
+  }
+
+  private write(level: LogLevel, line: LogFields & { readonly event: string }): void {
+    if (!this.isPretty) {
+      this.logger[level]({ level, ...line });
+      return;
+    }
+    try {
+      const { event, ...fields } = line;
+      this.put(prettyLine({ time: new Date(this.wallClock()), level, event, fields }));
+    } catch {
+      this.linesRefused += 1;
     }
   }
 
-  /** Behind pino: the one place through which every line leaves. */
+  /** The one place through which every line leaves. */
   private put(line: string): void {
     try {
-      const text = this.pretty === null ? line : this.pretty(line);
-      this.destination.write(`${escapeLine(text.endsWith('\n') ? text.slice(0, -1) : text)}\n`);
+      this.destination.write(`${escapeLine(line.endsWith('\n') ? line.slice(0, -1) : line)}\n`);
     } catch {
       this.linesRefused += 1;
     }
   }
 }
 
-/** For people: time, level and event, then the fields as JSON. No colours, since those are control characters. */
-const PRETTY = {
-  colorize: false,
-  singleLine: true,
-  messageKey: 'event',
-  errorLikeObjectKeys: [],
-  translateTime: 'SYS:HH:MM:ss.l',
-};
+/** What goes elsewhere is for programs. */
+function isSeen({ destination, isTerminal }: LogOptions): boolean {
+  return isTerminal ?? (destination === undefined && isatty(STDOUT));
+}
 
 /**
  * JSON.stringify leaves C1 controls, U+2028 and U+202E as they are, which forge lines and turn text round in terminals.

@@ -118,7 +118,14 @@ describe('defaults', () => {
       drain: { delay: 0, grace: 0, spread: 5000, timeout: 25_000 },
       reload: { max_ended: 0.5 },
       admin: null,
-      log: { level: 'info', format: 'json', query: 'off', path: 'full', session_open: 'debug' },
+      log: {
+        level: 'info',
+        format: 'auto',
+        query: 'off',
+        path: 'full',
+        session_open: 'debug',
+        lines_per_second: OFF,
+      },
     });
   });
 

@@ -48,7 +48,7 @@ export class Rig {
 
   constructor(config: Partial<ConfigInput> = {}, sessionsMax = 100) {
     const { clock, wheel, tap } = this;
-    const log = new Log({ level: 'debug', format: 'json', clock, destination: tap });
+    const log = new Log({ level: 'debug', format: 'json', lines_per_second: 1e6, clock, destination: tap });
     this.dialer = new MemoryDialer({ resolver: new Resolver(clock), wheel, clock, carrier: new Carrier('stream') });
     this.sessionsMax = sessionsMax;
     const snapshot = buildSnapshot(configOf(config));

@@ -99,11 +99,11 @@ describe('writing', () => {
     expect(sizes).toEqual([6, 65_536, 1, 70_000, 1]);
   });
 
-  test('1 MiB is held, beyond it new lines are dropped and counted', () => {
+  test('8 MiB are held, beyond them new lines are dropped and counted', () => {
     const { fd, writer } = makeWriter();
     writer.write('first\n');
-    for (let i = 0; i < 16; i++) writer.write(line(65_536));
-    expect(writer.linesDropped).toBe(0);
+    for (let i = 0; i < 128; i++) writer.write(line(65_536));
+    expect([writer.linesDropped, writer.isFull]).toEqual([0, true]);
     writer.write('\n');
     expect(writer.linesDropped).toBe(1);
     fd.take();
@@ -125,6 +125,21 @@ describe('E20: an output that fails', () => {
     fd.take();
     fd.take();
     expect([fd.taken, writer.linesDropped]).toEqual(['a\nb\n', 0]);
+  });
+
+  test('EAGAIN is tried again when 16 KiB more wait, so that a flood keeps up with its reader', () => {
+    const { fd, writer } = makeWriter();
+    writer.write('a\n');
+    fd.fail('EAGAIN');
+    for (let i = 0; i < 15; i++) writer.write(line(1024));
+    expect(fd.writes).toBe(1);
+    writer.write(line(1024));
+    expect(fd.writes).toBe(2);
+    fd.fail('EAGAIN');
+    writer.write(line(1024));
+    expect(fd.writes).toBe(2);
+    writer.write(line(16_384));
+    expect(fd.writes).toBe(3);
   });
 
   test('EAGAIN is tried again soon', () => {
@@ -232,7 +247,7 @@ describe('real descriptors', () => {
     const fd = openSync('/dev/full', 'w');
     onTestFinished(() => closeSync(fd));
     const writer = new FdWriter(fd);
-    for (let i = 0; i < 20_000; i++) writer.write(line(128));
+    for (let i = 0; i < 20_000; i++) writer.write(line(1024));
     await writer.flush();
     writer.retry();
     await writer.flush();

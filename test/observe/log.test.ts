@@ -10,6 +10,7 @@ function makeLog(change: Partial<LogOptions> = {}) {
   const log = new Log({
     level: 'info',
     format: 'json',
+    lines_per_second: Number.POSITIVE_INFINITY,
     clock,
     destination: { write: (line) => void lines.push(line) },
     wallClock: () => WALL,
@@ -87,12 +88,30 @@ describe('L1: only 0x20-0x7E leaves', () => {
   });
 });
 
-describe('the pretty format', () => {
-  test('is one line: time, level, event, fields', () => {
-    const { lines, log } = makeLog({ format: 'pretty' });
+describe('the format', () => {
+  const isJson = (change: Partial<LogOptions>): boolean => {
+    const { lines, log } = makeLog(change);
     log.event('warn', 'handshake.refused', { status: 404, error: 'no_route' });
     expect(lines.length).toBe(1);
-    expect(lines[0]).toMatch(/^\[\d\d:\d\d:00\.005\] WARN: handshake\.refused \{"status":404,"error":"no_route"\}\n$/);
+    return lines[0]?.startsWith('{') ?? false;
+  };
+
+  test('auto is pretty on a terminal, and JSON for all that is none', () => {
+    expect(isJson({ format: 'auto', isTerminal: true })).toBe(false);
+    expect(isJson({ format: 'auto', isTerminal: false })).toBe(true);
+    expect(isJson({ format: 'auto' })).toBe(true);
+  });
+
+  test('json and pretty are what they say, on a terminal and elsewhere', () => {
+    for (const isTerminal of [true, false]) {
+      expect([isJson({ format: 'json', isTerminal }), isJson({ format: 'pretty', isTerminal })]).toEqual([true, false]);
+    }
+  });
+
+  test('pretty is one line: when, how grave, what, then what is known', () => {
+    const { lines, log } = makeLog({ format: 'pretty' });
+    log.event('warn', 'config.rejected', { problems: ['a\nb'] });
+    expect(lines[0]).toMatch(/^\d\d:\d\d:00\.005 WARN {2}config\.rejected {3}problems=\["a\\nb"\]\n$/);
   });
 });
 
@@ -173,6 +192,47 @@ describe('a flood', () => {
     expect(events().length).toBe(100);
   });
 
+  test('session.end is written for every session, and a flood of others does not hide one', () => {
+    const { clock, events, log } = makeLog();
+    flood(log, 300, 'x');
+    for (let i = 0; i < 5_000; i++) log.eventOf('info', 'session.end', i % 2 === 0 ? 'idle' : 'drain', () => ({ i }));
+    expect(
+      events()
+        .filter(({ event }) => event === 'session.end')
+        .map(({ i }) => i),
+    ).toEqual([...Array(5_000).keys()]);
+    clock.advance(1_000);
+    log.tick(clock.now());
+    expect(events().filter(({ event }) => event === 'log.suppressed')).toMatchObject([{ count: 200, of: 'x' }]);
+  });
+
+  test('lines_per_second caps all lines together, and tells what it left out by event and reason', () => {
+    const { clock, events, log } = makeLog({ lines_per_second: 10 });
+    flood(log, 4, 'x');
+    for (let i = 0; i < 9; i++) log.eventOf('info', 'session.end', i < 7 ? 'idle' : 'drain', () => ({ i }));
+    flood(log, 3, 'handshake.refused', 'key');
+    expect(events().length).toBe(10);
+    clock.advance(1_000);
+    log.tick(clock.now());
+    expect(
+      events()
+        .slice(10)
+        .map(({ time, level, event, ...rest }) => rest),
+    ).toEqual([
+      { count: 1, of: 'session.end', reason: 'idle' },
+      { count: 2, of: 'session.end', reason: 'drain' },
+      { count: 3, of: 'handshake.refused', error: 'key' },
+    ]);
+    const makeFields = (): never => {
+      throw new Error('fields of a line that is not written are not made');
+    };
+    flood(log, 10, 'x');
+    log.eventOf('info', 'session.end', 'idle', makeFields);
+    log.retune({ level: 'info', lines_per_second: Number.POSITIVE_INFINITY });
+    flood(log, 10, 'x');
+    expect(events().length).toBe(10 + 3 + 20);
+  });
+
   test('256 pairs are told apart, more share one hundred lines', async () => {
     const { events, log } = makeLog();
     for (let i = 0; i < 256; i++) flood(log, 1, 'x', `e${i}`);
@@ -184,6 +244,26 @@ describe('a flood', () => {
 });
 
 describe('an output that fails', () => {
+  test('what was lost is told once, as soon as a line gets through', () => {
+    let isFull = true;
+    const lines: string[] = [];
+    const write = (line: string): void => {
+      if (isFull) throw new Error('full');
+      lines.push(line);
+    };
+    const { clock, log } = makeLog({ destination: { write } });
+    const nextSecond = (): void => {
+      clock.advance(1_000);
+      log.tick(clock.now());
+    };
+    for (let i = 0; i < 3; i++) log.event('info', 'a');
+    nextSecond();
+    isFull = false;
+    nextSecond();
+    nextSecond();
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ level: 'warn', event: 'log.dropped', count: 4 }]);
+  });
+
   test('E20: never throws; its lines are counted, and it is tried again', () => {
     let isFull = true;
     const lines: string[] = [];
