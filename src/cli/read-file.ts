@@ -4,7 +4,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** One byte more than a config or a file that it names may have shows that it has too many; endless devices end here. */
+/** One byte more than a config or a file that it names may have; endless devices end here. */
 const BYTES_MAX = 1024 * 1024 + 1;
 /** Between two looks at a pipe that is empty. */
 const LOOK_EVERY_MS = 20;

@@ -1,5 +1,5 @@
-// Decides which lines of a flood are written, and counts the rest by what they were. Of one event and error some lines a
-// second pass, of all together as many as the config allows. It writes nothing and reads no clock.
+// Decides which lines of a flood are written, and counts the rest by what they were: of one event and error some lines
+// a second pass, of all together as many as the config allows. It writes nothing and reads no clock.
 
 /** Lines of one event and `error` in one window; the rest is counted. */
 const LINES_MAX = 100;
@@ -53,7 +53,6 @@ export class LogGate {
   /** Begins the next window; tells what was left out in the last one. */
   takeLeftOut(): readonly LeftOut[] {
     this.passed = 0;
-    if (this.kinds.size === 0) return NOTHING;
     const found: LeftOut[] = [];
     for (const { event, error, reason, leftOut } of this.kinds.values()) {
       if (leftOut > 0) found.push({ count: leftOut, of: event, error, reason });
@@ -83,5 +82,3 @@ export class LogGate {
     return kind;
   }
 }
-
-const NOTHING: readonly LeftOut[] = [];

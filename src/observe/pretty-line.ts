@@ -6,7 +6,7 @@ import { durationText, groupedText, sizeText } from './quantities.ts';
 type Fields = Readonly<Record<string, unknown>>;
 
 const LEVEL_WIDTH = 5;
-const EVENT_WIDTH = 17;
+const EVENT_WIDTH = 20;
 const ROUTE_WIDTH = 12;
 const CLIENT_WIDTH = 15;
 
@@ -42,7 +42,7 @@ export function prettyLine({ time, level, event, fields }: PrettyLine): string {
   return columns.join(' ').trimEnd();
 }
 
-/** `client_close 1000/1000  from client 3 / 1.2KiB  from backend 5 / 2KiB  4.2s`: codes to the client and the backend. */
+/** `client_close 1000/1000  from client 3 / 1.2KiB  from backend 5 / 2KiB  4.2s`; the codes: to client and backend. */
 function endOf(take: (name: string) => unknown): string[] {
   const limit = take('limit');
   const cause = `${word(take('reason'))}${limit === undefined ? '' : ` (${word(limit)})`}`;

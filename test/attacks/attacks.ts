@@ -4,6 +4,7 @@
 import type { Demand } from '../scale/demand.ts';
 import { adminAskers } from './admin-askers.ts';
 import { adminSilence } from './admin-silence.ts';
+import { ends } from './ends.ts';
 import { largeConfig } from './large-config.ts';
 import { silentBackend } from './silent-backend.ts';
 import { stalledReaders } from './stalled-readers.ts';
@@ -12,6 +13,7 @@ import { storm } from './storm.ts';
 export const ATTACKS: readonly Demand[] = [
   adminAskers,
   adminSilence,
+  ends,
   largeConfig,
   silentBackend,
   stalledReaders,

@@ -65,7 +65,8 @@ describe('a pipe', () => {
   });
 
   test('without a name came with its writer: when that one is gone, its end is the end', async () => {
-    const code = `import('./src/cli/read-file.ts').then(async (m) => console.log((await m.readFileSoon('/dev/stdin', 15000)).length))`;
+    const read = `(await m.readFileSoon('/dev/stdin', ${LONG_MS})).length`;
+    const code = `import('./src/cli/read-file.ts').then(async (m) => console.info(${read}))`;
     const reading = `"$0" --import tsx -e "$1"`;
     for (const [writer, length] of [
       ['true', 0],

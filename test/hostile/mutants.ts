@@ -3,6 +3,7 @@
 
 import { ADMISSION_MUTANTS } from './mutants-admission.ts';
 import { OPERATIONS_MUTANTS } from './mutants-operations.ts';
+import { PROCESS_MUTANTS } from './mutants-process.ts';
 import { REQUEST_MUTANTS } from './mutants-request.ts';
 import { SESSION_MUTANTS } from './mutants-session.ts';
 
@@ -22,4 +23,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...SESSION_MUTANTS,
   ...OPERATIONS_MUTANTS,
   ...ADMISSION_MUTANTS,
+  ...PROCESS_MUTANTS,
 ];

@@ -111,7 +111,7 @@ describe('the format', () => {
   test('pretty is one line: when, how grave, what, then what is known', () => {
     const { lines, log } = makeLog({ format: 'pretty' });
     log.event('warn', 'config.rejected', { problems: ['a\nb'] });
-    expect(lines[0]).toMatch(/^\d\d:\d\d:00\.005 WARN {2}config\.rejected {3}problems=\["a\\nb"\]\n$/);
+    expect(lines[0]).toMatch(/^\d\d:\d\d:00\.005 WARN {2}config\.rejected {6}problems=\["a\\nb"\]\n$/);
   });
 });
 

@@ -23,6 +23,11 @@ export class Backends {
     return 'port' in reply ? reply.port : 0;
   }
 
+  /** They are gone at once, with all their connections. */
+  stop(): Promise<void> {
+    return this.script.stop();
+  }
+
   /** Every session so far whose path begins so. */
   async sessions(path: string): Promise<ReadonlyMap<string, BackendSession>> {
     const reply = await this.script.ask({ kind: 'tally', path });
