@@ -1,5 +1,6 @@
 # framegate in a container: docker build -t framegate . && docker run -v ./config.yaml:/etc/framegate/config.yaml framegate
-# The config has to listen on all addresses (":8080"), and its admin block serves the health check.
+# The config has to listen on all addresses (":8080"). The health check asks its admin listener, if it has one, else the
+# health_path of a listener, else whether the first one accepts a connection.
 # drain.timeout is 25s, docker's own patience 10s: stop it with docker stop -t 35 (compose: stop_grace_period: 35s).
 
 FROM node:24-slim AS build

@@ -241,6 +241,8 @@ describe('contrib/framegate.service', () => {
 
   test('does not start again what cannot start, and takes away what is not needed', () => {
     expect(settings.get('RestartPreventExitStatus')).toBe('2 78');
+    // It does not hold for commands that run before.
+    expect([...settings.keys()].filter((name) => /^ExecStart./.test(name))).toEqual([]);
     const hardening = [
       'NoNewPrivileges',
       'ProtectHome',
@@ -256,11 +258,9 @@ describe('contrib/framegate.service', () => {
   });
 
   test('its commands are command lines that framegate takes', () => {
-    for (const name of ['ExecStart', 'ExecStartPre']) {
-      const words = (settings.get(name) ?? '').split(' ');
-      expect(words.slice(0, 2)).toEqual(['/usr/bin/env', 'framegate']);
-      expect(parseArguments(words.slice(2))).toMatchObject({ ok: true });
-    }
+    const words = (settings.get('ExecStart') ?? '').split(' ');
+    expect(words.slice(0, 2)).toEqual(['/usr/bin/env', 'framegate']);
+    expect(parseArguments(words.slice(2))).toMatchObject({ ok: true });
   });
 });
 
@@ -301,6 +301,8 @@ describe('contrib/kubernetes.yaml', () => {
     expect(pod.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(DRAIN_TIMEOUT_S + EXIT_MARGIN_S);
     const { periodSeconds, failureThreshold } = container.readinessProbe;
     expect(periodSeconds * failureThreshold).toBeLessThan(seconds(delay));
+    // One late answer is no reason to lose a pod.
+    expect(failureThreshold).toBe(3);
   });
 
   test('probes ask what is public on the port of the admin listener; liveness does not ask for readiness', () => {
@@ -315,9 +317,19 @@ describe('contrib/kubernetes.yaml', () => {
     expect(config.admin.token).toBe(`\${${container.env[0].name}}`);
   });
 
+  test('clients reach one port from everywhere, the admin port is for those who scrape it', () => {
+    const { podSelector, policyTypes, ingress } = objects.get('NetworkPolicy').spec;
+    expect(podSelector).toEqual({ matchLabels: { 'app.kubernetes.io/name': 'framegate' } });
+    expect(policyTypes).toEqual(['Ingress']);
+    const [clients, scrapers, ...more] = ingress;
+    expect(clients).toEqual({ ports: [{ port: 'ws' }] });
+    expect(scrapers).toMatchObject({ from: [{ namespaceSelector: {} }], ports: [{ port: 'admin' }] });
+    expect(more).toEqual([]);
+  });
+
   test('the arguments are a command line that framegate takes, without root and privileges', () => {
     const source = { kind: 'file', path: `${container.volumeMounts[0].mountPath}/config.yaml` };
-    expect(parseArguments(container.args)).toMatchObject({ ok: true, command: { kind: 'run', source } });
+    expect(parseArguments(container.args)).toMatchObject({ ok: true, command: { kind: 'run', source, watch: true } });
     expect(pod.securityContext.runAsNonRoot).toBe(true);
     expect(container.securityContext).toMatchObject({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true });
   });

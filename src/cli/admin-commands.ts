@@ -6,49 +6,23 @@ import type { Problem } from '../config/problems.ts';
 import { formatProblems } from '../config/problems.ts';
 import type { Advice } from '../observe/advice.ts';
 import { renderAdvice } from '../observe/advice-text.ts';
-import { type AdminCommand, type AdminPlace, type DrainSubject, ExitCode, type SessionChoice } from './arguments.ts';
-import {
-  type AdminEndpoint,
-  type AdminReply,
-  type AdminRequest,
-  askAdmin,
-  endpointText,
-  parseAdminAddress,
-} from './client.ts';
-import { DEFAULT_FILE, loadSource, type Surroundings } from './load.ts';
+import { type AdminCommand, type DrainSubject, ExitCode, type SessionChoice } from './arguments.ts';
+import { type AdminEndpoint, type AdminReply, type AdminRequest, askAdmin, endpointText } from './client.ts';
+import { checkDataPort } from './healthcheck.ts';
+import { Failure, placeOf, type Terminal, TOKEN_VARIABLE } from './place.ts';
 import { harmless, renderSession, renderSessions, renderStatus } from './tables.ts';
-
-/** What a command may use of the process. */
-export interface Terminal extends Surroundings {
-  print(text: string): void;
-  complain(text: string): void;
-  /** Null when the output is no terminal. */
-  readonly screen: { readonly columns: number; readonly rows: number } | null;
-  wait(ms: number): Promise<void>;
-  /** How a request is made; the network's way when absent. */
-  ask?(endpoint: AdminEndpoint, request: AdminRequest): Promise<AdminReply>;
-}
 
 /** For pipes and files: nothing is cut there. */
 const WIDTH_UNBOUNDED = 1_000;
 const REDRAW_MS = 1_000;
-const TOKEN_VARIABLE = 'FRAMEGATE_ADMIN_TOKEN';
 const API = '/api/v1';
-
-/** What went wrong; it is told, then the command ends. */
-class Failure extends Error {
-  readonly exit: ExitCode;
-
-  constructor(exit: ExitCode, message: string) {
-    super(message);
-    this.exit = exit;
-  }
-}
 
 export async function runAdminCommand(command: AdminCommand, terminal: Terminal): Promise<ExitCode> {
   try {
-    const endpoint = await endpointOf(command.at, terminal);
-    return await run(command, new Conversation(endpoint, terminal), terminal);
+    const place = await placeOf(command.at, terminal);
+    if (place.endpoint !== null) return await run(command, new Conversation(place.endpoint, terminal), terminal);
+    if (command.kind === 'healthcheck' && command.route === null) return await checkDataPort(place.config, terminal);
+    throw new Failure(ExitCode.BadConfig, `${place.file} has no admin listener`);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     if (error.message !== '') terminal.complain(`framegate: ${error.message}\n`);
@@ -263,27 +237,6 @@ function jsonText(body: string): string {
 function queryText(parameters: Readonly<Record<string, string | null>>): string {
   const given = Object.entries(parameters).filter((entry): entry is [string, string] => entry[1] !== null);
   return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`;
-}
-
-/** The flag and the variable, or what they leave open from the config file. */
-async function endpointOf(at: AdminPlace, terminal: Terminal): Promise<AdminEndpoint> {
-  const token = terminal.env[TOKEN_VARIABLE] ?? null;
-  if (at.address !== null) {
-    const address = parseAdminAddress(at.address);
-    if ('problem' in address) throw new Failure(ExitCode.Usage, `--admin: ${address.problem}`);
-    return { address, token };
-  }
-  const result = await loadSource(at.source, terminal);
-  if (result === null) {
-    throw new Failure(ExitCode.BadConfig, `no ${DEFAULT_FILE} here: say where to ask with --admin ADDRESS or -c FILE`);
-  }
-  if ('problems' in result) {
-    terminal.complain(formatProblems(result.problems, result.text));
-    throw new Failure(ExitCode.BadConfig, '');
-  }
-  const { admin } = result.config;
-  if (admin === null) throw new Failure(ExitCode.BadConfig, `${result.file} has no admin listener`);
-  return { address: admin.address, token: token ?? admin.token };
 }
 
 function unreachable(value: never): never {

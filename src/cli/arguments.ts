@@ -2,6 +2,7 @@
 // It must not read files or environment, print, or end the process.
 
 import { parseArgs } from 'node:util';
+import { NOT_YET } from '../config/later-keys.ts';
 import { didYouMean } from '../config/suggest.ts';
 
 /** What a shell or a supervisor may rely on. */
@@ -128,8 +129,8 @@ const commandOptions: Readonly<Record<CommandName, readonly OptionName[]>> = {
   help: [],
 };
 
-/** Commands and options that a later version brings, and which one. */
-const laterCommands: ReadonlyMap<string, string> = new Map([['hash-password', 'edge']]);
+/** Commands that a later version brings, and why this one has no use for them. */
+const laterCommands: ReadonlyMap<string, string> = new Map([['hash-password', 'it knows no passwords']]);
 
 /** How many words may follow a command. */
 const positionalsMax: Readonly<Record<CommandName, number>> = {
@@ -165,7 +166,7 @@ export function parseArguments(argv: readonly string[]): ArgumentsVerdict {
   const first = argv[0] ?? '';
   // A later command has options of its own, so it is answered before any option is judged.
   const later = laterCommands.get(first);
-  if (later !== undefined) return refused(`"${first}" needs framegate with (${later})`);
+  if (later !== undefined) return refused(`"${first}": ${NOT_YET}: ${later}`);
   const given = readOptions(argv);
   if ('ok' in given) return given;
   const [name = 'run', ...rest] = given.positionals;
@@ -317,7 +318,7 @@ function readSubject(name: AdminName, rest: readonly string[]): DrainSubject | n
 function helpFor(topic: string | null): ArgumentsVerdict {
   if (topic === null || isCommandName(topic)) return accepted({ kind: 'help', topic });
   const later = laterCommands.get(topic);
-  if (later !== undefined) return refused(`"${topic}" needs framegate with (${later})`);
+  if (later !== undefined) return refused(`"${topic}": ${NOT_YET}: ${later}`);
   return refused(`no help on "${topic}"${didYouMean(topic, commandNames)}`);
 }
 

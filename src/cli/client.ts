@@ -2,6 +2,7 @@
 // print, and it never follows a redirect or a proxy setting.
 
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { parseListenAddress } from '../config/addresses.ts';
 
 export interface AdminEndpoint {
@@ -67,6 +68,22 @@ export function askAdmin(endpoint: AdminEndpoint, { method, path }: AdminRequest
       });
     });
     sent.end();
+  });
+}
+
+/** Null when somebody accepts connections there, else why not. Nothing is sent. */
+export function canConnect({ address }: AdminEndpoint): Promise<string | null> {
+  const where =
+    address.kind === 'unix' ? { path: address.path } : { host: reachable(address.host), port: address.port };
+  return new Promise((resolve) => {
+    const socket = connect({ ...where, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(null);
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      resolve(error.name === 'AbortError' ? `no answer within ${TIMEOUT_MS / 1000} s` : (error.code ?? error.message));
+    });
   });
 }
 

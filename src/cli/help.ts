@@ -136,7 +136,8 @@ ${adminOptions}  --route NAME        only this route
   healthcheck: `framegate healthcheck [--route NAME]
 
 Exits 0 when the proxy accepts clients, 1 when it is starting or draining, 69 when it does not
-answer. For a container's health check.
+answer. For a container's health check. A config without an admin listener is enough: the
+health_path of a listener is asked then, or whether the first one accepts a connection.
 
 ${adminOptions}  --route NAME        1 also when this route has no target up, or their dials fail
 `,

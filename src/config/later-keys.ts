@@ -1,21 +1,30 @@
 // Owns the keys that are known but not allowed where they stand: those of later versions, and global ones in a route.
 // A version that brings a key takes it out of here.
 
-/** By the block that holds them (list positions and names as `[]` and `*`), the feature set that brings each key. */
+/** What comes before the advice: a later version may have it. */
+export const NOT_YET = 'this version of framegate does not have it';
+
+/** By the block that holds them (list positions and names as `[]` and `*`): keys to come, and what to do until then. */
 const LATER_KEYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  '': { workers: 'fleet' },
-  'listeners[]': { tls: 'edge', proxy_protocol: 'edge' },
-  'routes[]': {
-    origins: 'edge',
-    require_origin: 'edge',
-    allow: 'edge',
-    deny: 'edge',
-    auth: 'edge',
-    headers: 'edge',
-    refuse_with: 'edge',
+  '': { workers: 'one process uses one core; run several, on ports of their own, behind a balancer' },
+  'listeners[]': {
+    tls: 'let nginx, Caddy or HAProxy in front take the TLS of clients',
+    proxy_protocol: 'let the balancer send X-Forwarded-For, and name it in trusted_proxies',
   },
-  'upstreams.*': { health: 'upstreams', discovery: 'upstreams' },
-  close_codes: { credential_expired: 'edge' },
+  'routes[]': {
+    origins: 'the backend gets Origin as it came, and can judge it',
+    require_origin: 'the backend gets Origin as it came, and can judge it',
+    allow: 'a firewall, or the server in front, can choose the addresses of clients',
+    deny: 'a firewall, or the server in front, can choose the addresses of clients',
+    auth: 'the backend gets Cookie and Authorization as they came, and can judge them',
+    headers: 'fields go through as they came',
+    refuse_with: 'a refusal is an HTTP answer',
+  },
+  'upstreams.*': {
+    health: 'a target whose dial fails is tried again by every session; retries hides that from clients',
+    discovery: 'list the targets, or name a host with several addresses',
+  },
+  close_codes: { credential_expired: 'it looks at no credentials' },
 };
 
 /** Keys that hold for the whole process: accepted in the top-level block only. */
@@ -45,7 +54,7 @@ const NO_CODE: Readonly<Record<string, string>> = {
 export function misplacedKey(block: string, key: string): string | null {
   const own = block.replace(/^routes\[\]\.(limits|timeouts|close_codes)/, '$1');
   const later = Object.hasOwn(LATER_KEYS, own) ? LATER_KEYS[own] : undefined;
-  if (later !== undefined && Object.hasOwn(later, key)) return `needs framegate with (${later[key]})`;
+  if (later !== undefined && Object.hasOwn(later, key)) return `${NOT_YET}: ${later[key]}`;
   if (own === 'close_codes' && Object.hasOwn(NO_CODE, key))
     return `this cause has no close code to choose: ${NO_CODE[key]}`;
   if (block === own) return null;

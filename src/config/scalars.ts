@@ -3,6 +3,7 @@
 
 import type * as zod from 'zod';
 import { printable } from './addresses.ts';
+import { NOT_YET } from './later-keys.ts';
 import type { CountOrShare } from './shares.ts';
 import { didYouMean } from './suggest.ts';
 import {
@@ -141,7 +142,7 @@ function countError(min: number, max: number, words: string) {
   };
 }
 
-/** Values that later versions know, by the name of that version. */
+/** Values that later versions know, and what to write until then. */
 type LaterValues = Readonly<Record<string, string>>;
 
 /** One of some words. */
@@ -162,8 +163,8 @@ export function choiceOff<const W extends string>(description: string, words: re
 
 function choiceProblem(input: unknown, words: readonly string[], later: LaterValues): string {
   const name = typeof input === 'string' ? input : objectKey(input);
-  const version = name !== null && Object.hasOwn(later, name) ? later[name] : undefined;
-  if (version !== undefined) return `needs framegate with (${version})`;
+  const instead = name !== null && Object.hasOwn(later, name) ? later[name] : undefined;
+  if (instead !== undefined) return `${NOT_YET}: ${instead}`;
   const guess = typeof input === 'string' ? didYouMean(input, words) : '';
   return `expected ${words.length === 1 ? '' : 'one of '}${words.join(', ')}${guess}`;
 }

@@ -343,7 +343,9 @@ const tls = documented(
   { type: 'map', default: 'verify with the system authorities' },
 ).optional();
 
-const LATER_BALANCE = { random_two: 'upstreams', source_ip: 'upstreams', hash: 'upstreams' };
+const BALANCES = ['least_sessions', 'round_robin'] as const;
+const INSTEAD = `expected one of ${BALANCES.join(', ')}`;
+const LATER_BALANCE = { random_two: INSTEAD, source_ip: INSTEAD, hash: INSTEAD };
 
 const upstream = z.strictObject({
   targets: documented(z.array(target).min(1, { error: 'needs at least one target' }), 'Backends of this upstream.', {
@@ -355,9 +357,7 @@ const upstream = z.strictObject({
     "Host sent to the backend: the client's, the target's host:port, or a literal.",
     { type: 'client, target, host' },
   ).prefault('client'),
-  balance: choice('How a target is chosen, by weight.', ['least_sessions', 'round_robin'], LATER_BALANCE).prefault(
-    'least_sessions',
-  ),
+  balance: choice('How a target is chosen, by weight.', BALANCES, LATER_BALANCE).prefault('least_sessions'),
   max_handshakes: countOrShare(
     'Of limits.max_handshakes those that may wait for this upstream at a time, a share being all with one upstream; ' +
       'above it they wait for their turn. Without it one silent backend refuses the clients of all others.',

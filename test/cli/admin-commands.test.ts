@@ -3,9 +3,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { runAdminCommand, type Terminal } from '../../src/cli/admin-commands.ts';
+import { runAdminCommand } from '../../src/cli/admin-commands.ts';
 import { ExitCode, parseArguments } from '../../src/cli/arguments.ts';
 import { type AdminEndpoint, type AdminReply, endpointText, parseAdminAddress } from '../../src/cli/client.ts';
+import type { Terminal } from '../../src/cli/place.ts';
 import { startAdmin } from '../support/admin.ts';
 import { atTestEnd } from '../support/cleanup.ts';
 
@@ -127,6 +128,68 @@ describe('asked of a real admin listener', () => {
       expect(ran.exit).toBe(ExitCode.NoAnswer);
       expect(ran.err).toBe(`framegate: no answer from the admin listener on 127.0.0.1:${port} (ECONNREFUSED)\n`);
     }
+  });
+});
+
+describe('healthcheck without an admin listener', () => {
+  /** A config with these listeners, and the path to its file. */
+  function configOf(listeners: string): string {
+    const folder = mkdtempSync(path.join(tmpdir(), 'framegate-cli-'));
+    atTestEnd(() => rmSync(folder, { recursive: true }));
+    writeFileSync(`${folder}/a.yaml`, `listeners: ${listeners}\nroutes: [{ upstream: "builtin:echo" }]\n`);
+    return `${folder}/a.yaml`;
+  }
+
+  /** Answers each request with this status line; tells what was asked for. */
+  async function answering(status: string): Promise<{ port: number; asked: string[] }> {
+    const asked: string[] = [];
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', (bytes) => {
+        asked.push(bytes.toString().split('\r\n')[0] ?? '');
+        socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
+      });
+    });
+    atTestEnd(() => {
+      server.close();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    return { port: typeof address === 'object' ? (address?.port ?? 0) : 0, asked };
+  }
+
+  test.each([
+    ['200 OK', ExitCode.Stopped, 'ready\n'],
+    ['503 Service Unavailable', ExitCode.Failed, 'draining\n'],
+    ['404 Not Found', ExitCode.Failed, ''],
+  ])('health_path is asked: %s', async (status, exit, out) => {
+    const { port, asked } = await answering(status);
+    const file = configOf(`[{ address: ":1" }, { address: "127.0.0.1:${port}", health_path: /healthz }]`);
+    expect(await run(`healthcheck -c ${file}`)).toMatchObject({ exit, out });
+    expect(asked).toEqual(['GET /healthz HTTP/1.1']);
+  });
+
+  test('without one it is enough that the first listener accepts a connection; nothing is sent', async () => {
+    const { port, asked } = await answering('200 OK');
+    const file = configOf(`[{ address: "127.0.0.1:0" }, { address: "127.0.0.1:${port}" }]`);
+    expect(await run(`healthcheck -c ${file}`)).toEqual({
+      exit: ExitCode.Stopped,
+      out: 'accepts connections\n',
+      err: '',
+    });
+    expect(asked).toEqual([]);
+  });
+
+  test('nobody there is exit code 69; a route, and a listener on port 0 alone, cannot be asked', async () => {
+    const file = configOf(`[{ address: "unix:${tmpdir()}/framegate-nobody.sock" }]`);
+    const nobody = await run(`healthcheck -c ${file}`);
+    expect(nobody.exit).toBe(ExitCode.NoAnswer);
+    expect(nobody.err).toMatch(/^framegate: no answer from the listener on unix:.* \(ENOENT\)\n$/);
+    expect(await run(`healthcheck -c ${file} --route /*`)).toMatchObject({
+      exit: ExitCode.BadConfig,
+      err: `framegate: ${file} has no admin listener\n`,
+    });
+    expect((await run(`healthcheck -c ${configOf('[{ address: "127.0.0.1:0" }]')}`)).exit).toBe(ExitCode.BadConfig);
   });
 });
 

@@ -142,9 +142,15 @@ describe('bad command lines', () => {
   });
 
   test('commands and options of later versions say which one, whatever follows them', () => {
-    expect(command('hash-password')).toBe('"hash-password" needs framegate with (edge)');
-    expect(command('hash-password --x')).toBe('"hash-password" needs framegate with (edge)');
-    expect(command('help hash-password')).toBe('"hash-password" needs framegate with (edge)');
+    expect(command('hash-password')).toBe(
+      '"hash-password": this version of framegate does not have it: it knows no passwords',
+    );
+    expect(command('hash-password --x')).toBe(
+      '"hash-password": this version of framegate does not have it: it knows no passwords',
+    );
+    expect(command('help hash-password')).toBe(
+      '"hash-password": this version of framegate does not have it: it knows no passwords',
+    );
   });
 });
 

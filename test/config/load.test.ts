@@ -426,11 +426,11 @@ describe('one problem each', () => {
     ],
     [
       'upstreams: { u: { targets: [{ url: "ws://a" }], balance: random_two } }',
-      /balance: needs framegate with \(upstreams\)$/,
+      /balance: this version of framegate does not have it: expected one of least_sessions, round_robin$/,
     ],
     [
       'upstreams: { u: { targets: [{ url: "ws://a" }], balance: { hash: path } } }',
-      /balance: needs framegate with \(upstreams\)$/,
+      /balance: this version of framegate does not have it: expected one of least_sessions, round_robin$/,
     ],
   ])('%s', (text, error) => {
     const errors = errorsOf(text);
@@ -440,14 +440,17 @@ describe('one problem each', () => {
   });
 
   test.each([
-    ['workers: 1', 'fleet'],
-    ['listeners: [{ tls: {} }]', 'edge'],
-    ['listeners: [{ proxy_protocol: v2 }]', 'edge'],
-    ['close_codes: { credential_expired: 4401 }', 'edge'],
-    [`routes: [{ origins: any, ${ECHO} }]`, 'edge'],
-    ['upstreams: { u: { targets: [{ url: "ws://a" }], health: {} } }', 'upstreams'],
-  ])('%s needs a later version', (text, version) => {
-    expect(errorsOf(text)).toEqual([expect.stringMatching(new RegExp(`: needs framegate with \\(${version}\\)$`))]);
+    ['workers: 1', 'one process uses one core'],
+    ['listeners: [{ tls: {} }]', 'let nginx, Caddy or HAProxy in front'],
+    ['listeners: [{ proxy_protocol: v2 }]', 'X-Forwarded-For'],
+    ['close_codes: { credential_expired: 4401 }', 'no credentials'],
+    [`routes: [{ origins: any, ${ECHO} }]`, 'the backend gets Origin'],
+    ['upstreams: { u: { targets: [{ url: "ws://a" }], health: {} } }', 'retries'],
+  ])('%s: this version does not have it, and what does it instead is told', (text, instead) => {
+    const [error, ...more] = errorsOf(text);
+    expect(more).toEqual([]);
+    expect(error).toMatch(/: this version of framegate does not have it: \w/);
+    expect(error).toContain(instead);
   });
 });
 

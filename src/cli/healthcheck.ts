@@ -1,0 +1,45 @@
+// Owns the health check of a proxy without an admin listener: its health path, or whether it accepts a connection.
+// It must not need anything else of the proxy.
+
+import type { Config, ListenerConfig } from '../config/schema.ts';
+import { ExitCode } from './arguments.ts';
+import { askAdmin, canConnect, endpointText } from './client.ts';
+import { Failure, type Terminal } from './place.ts';
+import { harmless } from './tables.ts';
+
+const READY = 200;
+const DRAINING = 503;
+
+export async function checkDataPort(config: Config, terminal: Terminal): Promise<ExitCode> {
+  // Where port 0 is bound to is known to the process alone.
+  const known = config.listeners.filter(({ address }) => address.kind === 'unix' || address.port !== 0);
+  const listener = known.find(({ health_path }) => health_path !== null) ?? known[0];
+  if (listener === undefined) {
+    throw new Failure(ExitCode.BadConfig, 'the config has neither an admin listener nor one with a port to ask');
+  }
+  return listener.health_path === null ? connect(listener, terminal) : ask(listener, listener.health_path, terminal);
+}
+
+async function ask({ address }: ListenerConfig, path: string, terminal: Terminal): Promise<ExitCode> {
+  const endpoint = { address, token: null };
+  const reply = await (terminal.ask ?? askAdmin)(endpoint, { method: 'GET', path });
+  if (reply.kind === 'silence') throw silence(endpointText(endpoint), reply.why);
+  const { status } = reply;
+  if (status !== READY && status !== DRAINING) {
+    throw new Failure(ExitCode.Failed, `health_path on ${endpointText(endpoint)} answers ${status}`);
+  }
+  terminal.print(status === READY ? 'ready\n' : 'draining\n');
+  return status === READY ? ExitCode.Stopped : ExitCode.Failed;
+}
+
+async function connect({ address }: ListenerConfig, terminal: Terminal): Promise<ExitCode> {
+  const endpoint = { address, token: null };
+  const why = await canConnect(endpoint);
+  if (why !== null) throw silence(endpointText(endpoint), why);
+  terminal.print('accepts connections\n');
+  return ExitCode.Stopped;
+}
+
+function silence(where: string, why: string): Failure {
+  return new Failure(ExitCode.NoAnswer, `no answer from the listener on ${where} (${harmless(why)})`);
+}

@@ -1,0 +1,56 @@
+// Owns where a command finds the running proxy: the flag and the variable, or what they leave open from a config file.
+// And how a command gives up. It must not ask the proxy anything.
+
+import { formatProblems } from '../config/problems.ts';
+import type { Config } from '../config/schema.ts';
+import { type AdminPlace, ExitCode } from './arguments.ts';
+import { type AdminEndpoint, type AdminReply, type AdminRequest, parseAdminAddress } from './client.ts';
+import { DEFAULT_FILE, loadSource, type Surroundings } from './load.ts';
+
+/** What a command may use of the process. */
+export interface Terminal extends Surroundings {
+  print(text: string): void;
+  complain(text: string): void;
+  /** Null when the output is no terminal. */
+  readonly screen: { readonly columns: number; readonly rows: number } | null;
+  wait(ms: number): Promise<void>;
+  /** How a request is made; the network's way when absent. */
+  ask?(endpoint: AdminEndpoint, request: AdminRequest): Promise<AdminReply>;
+}
+
+export const TOKEN_VARIABLE = 'FRAMEGATE_ADMIN_TOKEN';
+
+/** What went wrong; it is told, then the command ends. */
+export class Failure extends Error {
+  readonly exit: ExitCode;
+
+  constructor(exit: ExitCode, message: string) {
+    super(message);
+    this.exit = exit;
+  }
+}
+
+/** An admin listener to ask; or a config that has none, for those who can do without. */
+export type Place =
+  | { readonly endpoint: AdminEndpoint }
+  | { readonly endpoint: null; readonly config: Config; readonly file: string };
+
+export async function placeOf(at: AdminPlace, terminal: Terminal): Promise<Place> {
+  const token = terminal.env[TOKEN_VARIABLE] ?? null;
+  if (at.address !== null) {
+    const address = parseAdminAddress(at.address);
+    if ('problem' in address) throw new Failure(ExitCode.Usage, `--admin: ${address.problem}`);
+    return { endpoint: { address, token } };
+  }
+  const result = await loadSource(at.source, terminal);
+  if (result === null) {
+    throw new Failure(ExitCode.BadConfig, `no ${DEFAULT_FILE} here: say where to ask with --admin ADDRESS or -c FILE`);
+  }
+  if ('problems' in result) {
+    terminal.complain(formatProblems(result.problems, result.text));
+    throw new Failure(ExitCode.BadConfig, '');
+  }
+  const { config, file } = result;
+  if (config.admin === null) return { endpoint: null, config, file };
+  return { endpoint: { address: config.admin.address, token: token ?? config.admin.token } };
+}
