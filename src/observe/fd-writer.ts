@@ -5,8 +5,8 @@
 import { closeSync, constants, fstatSync, openSync, write, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Held while the reader stalls: more than the ends of all sessions that limits.max_sessions allows by default. */
-const HELD_BYTES_MAX = 8 * 1_048_576;
+/** Held while the reader stalls: the ends of 5000 sessions in one moment, and some. */
+const HELD_BYTES_MAX = 4 * 1_048_576;
 /** A full pipe is tried again when so much more waits: whoever is tried now and then only would fall behind a flood. */
 const RETRY_BYTES = 16_384;
 /** Handed to the kernel at once; a pipe takes 64 KiB. */

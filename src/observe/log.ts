@@ -23,8 +23,8 @@ export interface LogDestination {
 export interface LogOptions {
   readonly level: LogLevel;
   readonly format: LogConfig['format'];
-  /** Lines of all events together; Infinity is `off`. */
-  readonly lines_per_second: number;
+  /** Lines of all events together; no cap without it, nor with Infinity. */
+  readonly lines_per_second?: number;
   /** Monotonic milliseconds, for the windows. */
   readonly clock: { now(): number };
   /** Standard output without one. */
@@ -52,7 +52,7 @@ export class Log {
     this.clock = options.clock;
     this.wallClock = options.wallClock ?? Date.now;
     this.windowStart = options.clock.now();
-    this.gate = new LogGate(options.lines_per_second);
+    this.gate = new LogGate(options.lines_per_second ?? Number.POSITIVE_INFINITY);
     this.writer = options.destination === undefined ? new FdWriter(STDOUT) : null;
     this.destination = options.destination ?? (this.writer as LogDestination); // one of the two is there
     this.isPretty = options.format === 'pretty' || (options.format === 'auto' && isSeen(options));

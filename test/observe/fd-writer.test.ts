@@ -99,10 +99,10 @@ describe('writing', () => {
     expect(sizes).toEqual([6, 65_536, 1, 70_000, 1]);
   });
 
-  test('8 MiB are held, beyond them new lines are dropped and counted', () => {
+  test('4 MiB are held, beyond them new lines are dropped and counted', () => {
     const { fd, writer } = makeWriter();
     writer.write('first\n');
-    for (let i = 0; i < 128; i++) writer.write(line(65_536));
+    for (let i = 0; i < 64; i++) writer.write(line(65_536));
     expect([writer.linesDropped, writer.isFull]).toEqual([0, true]);
     writer.write('\n');
     expect(writer.linesDropped).toBe(1);
