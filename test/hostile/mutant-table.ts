@@ -41,12 +41,23 @@ export function mutated({ search, replace }: Mutant, text: string): string {
 
 /** Names in `after` that are neither in `before` nor global, or why it cannot be parsed. Members of values are free. */
 function newNames(file: string, before: string, after: string): string[] {
-  const known = namesIn(file, before);
+  const known = namesOnce(file, before);
   try {
     return [...namesIn(file, after)].filter((name) => !known.has(name) && !(name in globalThis));
   } catch (error) {
     return [error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)];
   }
+}
+
+/** Of texts as they are, by their file: many mutants are about the same one. */
+const knownNames = new Map<string, { readonly text: string; readonly names: ReadonlySet<string> }>();
+
+function namesOnce(path: string, text: string): ReadonlySet<string> {
+  const known = knownNames.get(path);
+  if (known?.text === text) return known.names;
+  const names = namesIn(path, text);
+  knownNames.set(path, { text, names });
+  return names;
 }
 
 function namesIn(path: string, text: string): Set<string> {
