@@ -13,6 +13,9 @@ type Upstreams = NonNullable<ConfigInput['upstreams']>;
 const targets = [{ url: 'ws://192.0.2.1:1' }];
 const TWO: Upstreams = { a: { targets }, b: { targets } };
 
+/** One route, to an upstream that is there: a URL would be one more. */
+const routesTo = (upstreams: Upstreams) => [{ upstream: Object.keys(upstreams)[0] ?? '' }];
+
 class Rig {
   now = 0;
   readonly counts = new ProcessMetrics();
@@ -23,12 +26,17 @@ class Rig {
   snapshot: Snapshot;
 
   constructor(limits: Limits, upstreams: Upstreams = { a: { targets } }) {
-    this.snapshot = buildSnapshot(loadObject({ limits, upstreams }, { baseDir: '.' }).config);
+    this.snapshot = buildSnapshot(
+      loadObject({ limits, routes: routesTo(upstreams), upstreams }, { baseDir: '.' }).config,
+    );
     this.slots = new HandshakeSlots(this.snapshot.config.limits, this.counts, { now: () => this.now });
   }
 
   retune(limits: Limits, upstreams: Upstreams = { a: { targets } }): void {
-    this.snapshot = buildSnapshot(loadObject({ limits, upstreams }, { baseDir: '.' }).config, this.snapshot);
+    this.snapshot = buildSnapshot(
+      loadObject({ limits, routes: routesTo(upstreams), upstreams }, { baseDir: '.' }).config,
+      this.snapshot,
+    );
     this.slots.retune(this.snapshot.config.limits);
   }
 
