@@ -8,7 +8,7 @@ import { type RunningProxy, startProxy } from '../support/harness.ts';
 import { askAdmin, until } from './operating.ts';
 import { connectWs, type Inbox } from './ws-pair.ts';
 
-const base: ConfigInput = {
+const base: Omit<ConfigInput, 'routes'> = {
   listeners: [{ name: 'test', address: '127.0.0.1:0' }],
   drain: { spread: '0s' },
   admin: { address: '127.0.0.1:0' },
