@@ -1,9 +1,9 @@
-// Owns the schema of what the process does besides proxying: how it stops, its health, and its admin listener.
+// Owns the schema of what the process does besides proxying: how it stops, its health, its admin listener, its log.
 // It must not open or read anything.
 
 import { parsePattern } from '../protocol/path.ts';
 import { parseHostPattern, parseListenAddress } from './addresses.ts';
-import { choice, documented, duration, parsedText, shareOff, textOff } from './scalars.ts';
+import { choice, choiceOff, countOr, documented, duration, parsedText, shareOff, textOff } from './scalars.ts';
 import type { Parsed } from './units.ts';
 import { z } from './zod.ts';
 
@@ -124,3 +124,30 @@ export const admin = documented(
   'Health, metrics, sessions, drain and reload on a listener of their own; {} takes the defaults.',
   { type: 'map', default: 'no admin listener' },
 ).optional();
+
+export const log = documented(
+  z.strictObject({
+    level: choice('The least important lines that are written.', ['trace', 'debug', 'info', 'warn', 'error']).prefault(
+      'info',
+    ),
+    format: choice('JSON lines, or text for people; auto is pretty on a terminal, else json.', [
+      'auto',
+      'json',
+      'pretty',
+    ]).prefault('auto'),
+    query: choiceOff('Whether the query of a request is left out, or its names are logged (?token=***).', [
+      'names',
+    ]).prefault('off'),
+    path: choice("The path as requested, or the route's pattern.", ['full', 'route']).prefault('full'),
+    session_open: choice('Level of session.open.', ['debug', 'info']).prefault('debug'),
+    lines_per_second: countOr(
+      'All lines together; what is left out is counted by event and reason. ' +
+        'Without it every session gets its session.end, and a flood of ends fills the disk.',
+      1,
+      1_000_000,
+      ['off'],
+    ).prefault('off'),
+  }),
+  'The log on stdout: one JSON object a line, or text for people.',
+  { type: 'map' },
+).prefault({});

@@ -8,7 +8,7 @@ import { isHostname, parseCidr, parseHostLiteral, parseListenAddress, parseTarge
 import { closeCodes } from './close-code-keys.ts';
 import { limitOverrides, limits, timeoutOverrides, timeouts } from './limit-keys.ts';
 import { listenerPaths, match } from './path-keys.ts';
-import { admin, drain, healthPath, reload } from './process-keys.ts';
+import { admin, drain, healthPath, log, reload } from './process-keys.ts';
 import { routeRelax, upstreamRelax } from './relax-keys.ts';
 import {
   choice,
@@ -385,33 +385,6 @@ const upstream = z.strictObject({
 
 const MAP_KEY_PROBLEM =
   'a name here begins with a letter or digit and has at most 64 letters, digits, ".", "_" and "-"';
-
-const log = documented(
-  z.strictObject({
-    level: choice('The least important lines that are written.', ['trace', 'debug', 'info', 'warn', 'error']).prefault(
-      'info',
-    ),
-    format: choice('JSON lines, or text for people; auto is pretty on a terminal, else json.', [
-      'auto',
-      'json',
-      'pretty',
-    ]).prefault('auto'),
-    query: choiceOff('Whether the query of a request is left out, or its names are logged (?token=***).', [
-      'names',
-    ]).prefault('off'),
-    path: choice("The path as requested, or the route's pattern.", ['full', 'route']).prefault('full'),
-    session_open: choice('Level of session.open.', ['debug', 'info']).prefault('debug'),
-    lines_per_second: countOr(
-      'All lines together; what is left out is counted by event and reason. ' +
-        'Without it every session gets its session.end, and a flood of ends fills the disk.',
-      1,
-      1_000_000,
-      ['off'],
-    ).prefault('off'),
-  }),
-  'The log on stdout: one JSON object a line, or text for people.',
-  { type: 'map' },
-).prefault({});
 
 /** The config file. `zod.input` of it is what people write, `zod.output` is what `build.ts` completes. */
 export const configSchema = z.strictObject({
