@@ -150,6 +150,12 @@ async function run(source: RunSource, watch: boolean): Promise<ExitCode> {
   const loaded = await Promise.race([loadForRun(source), stops.first]);
   if ('kind' in loaded) return loaded.kind === 'crash' ? ExitCode.Failed : ExitCode.Stopped;
   if ('exit' in loaded) return loaded.exit;
+  // The loader opens whatever a module imports at once; part by part, a process with few descriptors starts, too.
+  await import('./observe/log.ts');
+  await import('./session/session.ts');
+  await import('./edge/handshake.ts');
+  await import('./edge/edge.ts');
+  await import('./admin/server.ts');
   const { createProxyFromConfig } = await import('./proxy.ts');
   const about = { version: version(), node: process.version, pid: process.pid, config: loaded.name };
   // For a Node whose internals misbehave in spite of the probe at start, and for tests of both.
