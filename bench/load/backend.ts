@@ -1,5 +1,6 @@
 // The process of the echo backend: uWebSockets.js where it is installed and loads, else `ws`. Sends back every message.
 
+import { createServer } from 'node:http';
 import { WebSocketServer } from 'ws';
 import { answerMessages } from '../support/child-process.ts';
 
@@ -12,6 +13,8 @@ export interface BackendReply {
 }
 
 const HOST = '127.0.0.1';
+/** Of a request: memory is measured with large heads too. */
+const HEAD_BYTES_MAX = 65_536;
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
 
 /** As much of uWebSockets.js as is used here; the package is there only after `npm --prefix bench ci`. */
@@ -31,6 +34,7 @@ interface FastLibrary {
 const FAST_LIBRARY: string = 'uWebSockets.js';
 
 answerMessages<'start', BackendReply>(async () => {
+  process.env.UWS_HTTP_MAX_HEADERS_SIZE = String(HEAD_BYTES_MAX);
   try {
     // The shape is the library's documented one; what is missing shows when it is called.
     const library = (await import(FAST_LIBRARY)) as { default?: FastLibrary } & FastLibrary;
@@ -65,19 +69,14 @@ function listenFast(library: FastLibrary): Promise<number> {
 
 function listenPlain(): Promise<number> {
   return new Promise((resolve) => {
-    const server = new WebSocketServer({
-      host: HOST,
-      port: 0,
-      backlog: 4096,
-      perMessageDeflate: false,
-      maxPayload: MESSAGE_BYTES_MAX,
-    });
+    const http = createServer({ maxHeaderSize: HEAD_BYTES_MAX });
+    const server = new WebSocketServer({ server: http, perMessageDeflate: false, maxPayload: MESSAGE_BYTES_MAX });
     server.on('connection', (socket) => {
       socket.on('error', () => {});
       socket.on('message', (message, isBinary) => socket.send(message, { binary: isBinary }));
     });
-    server.on('listening', () => {
-      const address = server.address();
+    http.listen({ host: HOST, port: 0, backlog: 4096 }, () => {
+      const address = http.address();
       if (address !== null && typeof address === 'object') resolve(address.port);
     });
   });

@@ -17,6 +17,8 @@ export interface LoadPlan {
   readonly host: string;
   readonly port: number;
   readonly path: string;
+  /** More fields of the request, each with its CR LF. */
+  readonly fields?: string;
   readonly connections: number;
   readonly payloadBytes: number;
   readonly inFlight: number;
@@ -63,11 +65,11 @@ export class EchoLoad implements SessionOwner {
   constructor(maker: WireMaker, plan: LoadPlan, byTheClock: boolean) {
     this.maker = maker;
     this.plan = plan;
-    const { host, port, path, payloadBytes, inFlight } = plan;
+    const { host, port, path, fields = '', payloadBytes, inFlight } = plan;
     for (let seed = 0; seed < plan.connections; seed++) {
       const localAddress = host === '127.0.0.1' ? `127.0.0.${2 + (seed % SOURCES)}` : null;
       const target = { host, port, localAddress };
-      this.sessions.push(new EchoSession({ target, path, seed, payloadBytes, inFlight }, this, byTheClock));
+      this.sessions.push(new EchoSession({ target, path, fields, seed, payloadBytes, inFlight }, this, byTheClock));
     }
   }
 

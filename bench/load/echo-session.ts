@@ -15,6 +15,8 @@ const WAITING_MAX = 4_096;
 export interface SessionPlan {
   readonly target: WireTarget;
   readonly path: string;
+  /** Of the request, each with its CR LF. */
+  readonly fields: string;
   readonly seed: number;
   readonly payloadBytes: number;
   readonly inFlight: number;
@@ -66,7 +68,7 @@ export class EchoSession implements WireReader {
   async open(maker: WireMaker): Promise<void> {
     const { host, port } = this.plan.target;
     this.wire = await maker.connect(this.plan.target, this);
-    this.wire.write(upgradeRequest(`${host}:${port}`, this.plan.path));
+    this.wire.write(upgradeRequest(`${host}:${port}`, this.plan.path, this.plan.fields));
   }
 
   /** Send `count` messages; `at` is when that was due. */

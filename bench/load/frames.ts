@@ -9,10 +9,11 @@ const FIN_BINARY = 0x82;
 const FIN_CLOSE = 0x88;
 const MASK = 0x80;
 
-export function upgradeRequest(host: string, path: string): Buffer {
+/** `fields`: more of them, each with its CR LF. */
+export function upgradeRequest(host: string, path: string, fields = ''): Buffer {
   return Buffer.from(
     `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${KEY}\r\n\r\n`,
+      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${KEY}\r\n${fields}\r\n`,
     'latin1',
   );
 }

@@ -43,6 +43,8 @@ export interface PeerContext {
   readonly nodeFlags: readonly string[];
   /** Besides those of its bin. */
   readonly framegateFlags: readonly string[];
+  /** Besides listeners and routes. */
+  readonly framegateKeys: Readonly<Record<string, unknown>>;
 }
 
 export interface RunningPeer {
@@ -167,6 +169,7 @@ async function launchOf(name: string, context: PeerContext): Promise<Launch> {
 /** Every limit and timeout at its default: there is no mode for benches. */
 function framegateConfig(port: number, context: PeerContext): string {
   const config = {
+    ...context.framegateKeys,
     listeners: [{ address: `${HOST}:${port}` }],
     routes: [
       { match: { path: '/flood' }, upstream: `ws://${HOST}:${context.floodBackendPort}` },

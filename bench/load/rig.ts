@@ -22,6 +22,8 @@ export interface RigOptions {
   readonly withFlood: boolean;
   /** V8 flags of framegate besides those of its bin: for profiles, never for figures. */
   readonly framegateFlags?: readonly string[];
+  /** Keys of framegate's config besides listeners and routes, where the work needs another limit than the default. */
+  readonly framegateKeys?: Readonly<Record<string, unknown>>;
 }
 
 export class Rig {
@@ -80,6 +82,7 @@ export class Rig {
       sessionsMax,
       nodeFlags: this.options.nodeFlags,
       framegateFlags: this.options.framegateFlags ?? [],
+      framegateKeys: this.options.framegateKeys ?? {},
     });
   }
 

@@ -3,12 +3,12 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { getHeapSnapshot } from 'node:v8';
-import { createProxy } from '../../src/proxy.ts';
+import { type ConfigInput, createProxy } from '../../src/proxy.ts';
 import { answerMessages } from '../support/child-process.ts';
 import { type ClassSize, classSizes } from './heap-classes.ts';
 
 export type AttributionRequest =
-  | { readonly kind: 'start'; readonly backendPort: number }
+  | { readonly kind: 'start'; readonly backendPort: number; readonly keys: ConfigInput }
   | { readonly kind: 'look' }
   | { readonly kind: 'stop' };
 
@@ -25,7 +25,10 @@ const state: { proxy: ReturnType<typeof createProxy> | null; port: number } = { 
 answerMessages<AttributionRequest, AttributionReply>(async (request) => {
   if (request.kind === 'start') {
     const routes = [{ upstream: `ws://${HOST}:${request.backendPort}` }];
-    state.proxy = createProxy({ listeners: [{ address: `${HOST}:0` }], routes }, { log: { write() {} } });
+    state.proxy = createProxy(
+      { ...request.keys, listeners: [{ address: `${HOST}:0` }], routes },
+      { log: { write() {} } },
+    );
     await state.proxy.start();
     const address = state.proxy.address();
     state.port = typeof address === 'string' ? 0 : address.port;

@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import type { ConfigInput } from '../../src/proxy.ts';
 import { MEMORY_GOAL } from '../load/goals.ts';
 import { list, numberIn } from '../load/options.ts';
 import { absence, binFlags, HOST, versionOf, withComplaints } from '../load/peers.ts';
@@ -36,16 +37,27 @@ const USAGE = `npm run bench:memory -- [options]
   --peers LIST      ${PEERS.join(', ')} and the other peers of bench:load (default: these)
   --rounds N        fresh processes for each peer (default: 3)
   --settle S        seconds between the last session and the measurement (default: 10)
+  --path N          bytes of the path (default: 1)
+  --cookies N       bytes of cookies (default: 0)
+  --trusted         the generator is a trusted proxy, which sends X-Forwarded-For and X-Request-ID
   --no-attribution  leave out what framegate's growth consists of
   --json FILE       write what was measured
   --write FILE      put the tables between the markers of a document
 `;
+
+/** What the sessions are asked for with: nothing of it should be kept but what the log tells. */
+interface RequestShape {
+  readonly pathBytes: number;
+  readonly cookieBytes: number;
+  readonly trusted: boolean;
+}
 
 interface MemoryOptions {
   readonly sessions: number;
   readonly peers: readonly string[];
   readonly rounds: number;
   readonly settleMs: number;
+  readonly request: RequestShape;
   readonly attribution: boolean;
   readonly json: string | null;
   readonly write: string | null;
@@ -122,6 +134,9 @@ function parseOptions(argv: readonly string[]): MemoryOptions {
       peers: { type: 'string', default: PEERS.join(',') },
       rounds: { type: 'string', default: '3' },
       settle: { type: 'string', default: '10' },
+      path: { type: 'string', default: '1' },
+      cookies: { type: 'string', default: '0' },
+      trusted: { type: 'boolean', default: false },
       'no-attribution': { type: 'boolean', default: false },
       json: { type: 'string' },
       write: { type: 'string' },
@@ -133,6 +148,11 @@ function parseOptions(argv: readonly string[]): MemoryOptions {
     peers: list(values.peers).filter((peer) => peer !== 'direct'),
     rounds: numberIn('--rounds', values.rounds, 1, 100),
     settleMs: numberIn('--settle', values.settle, 0, 600) * 1000,
+    request: {
+      pathBytes: numberIn('--path', values.path, 1, 8_192),
+      cookieBytes: numberIn('--cookies', values.cookies, 0, 32_768),
+      trusted: values.trusted,
+    },
     attribution: !values['no-attribution'],
     json: values.json ?? null,
     write: values.write ?? null,
@@ -154,7 +174,7 @@ async function measure(
     for (const entry of found.values()) {
       const label = `${entry.peer} ${round}/${rounds}`;
       try {
-        const result = await withRig((rig) => measurePeer(rig, entry.peer, options, progress));
+        const result = await withRig(options, (rig) => measurePeer(rig, entry.peer, options, progress));
         entry.rounds.push(result);
         progress.step(`${label}: ${bytes(result.used)} per session, ${bytes(result.opened)} before the first message`);
       } catch (error) {
@@ -171,14 +191,20 @@ async function measure(
     sessions,
     skipped,
     peers: [...found.values()],
-    attribution: options.attribution ? await withRig((rig) => attribute(rig, options, progress)) : null,
+    attribution: options.attribution ? await withRig(options, (rig) => attribute(rig, options, progress)) : null,
   };
 }
 
 /** Backend and generator are fresh too, since they hold the other ends. */
-async function withRig<Result>(work: (rig: Rig) => Promise<Result>): Promise<Result> {
+async function withRig<Result>({ request }: MemoryOptions, work: (rig: Rig) => Promise<Result>): Promise<Result> {
   const nodeFlags = ['--single-threaded'];
-  const rig = await Rig.start({ proxyCore: null, loadCore: null, nodeFlags, withFlood: false });
+  const rig = await Rig.start({
+    proxyCore: null,
+    loadCore: null,
+    nodeFlags,
+    withFlood: false,
+    framegateKeys: keysFor(request),
+  });
   try {
     return await work(rig);
   } finally {
@@ -193,7 +219,7 @@ async function measurePeer(rig: Rig, name: string, options: MemoryOptions, progr
     await delay(Math.min(settleMs, 1_000));
     const empty = pssBytes(peer.pids);
     progress.status(`${name}: opening ${sessions} sessions`);
-    await rig.generator.open(LOAD, planFor(peer.port, sessions));
+    await rig.generator.open(LOAD, planFor(peer.port, sessions, options.request));
     progress.status(`${name}: settling`);
     await delay(settleMs);
     const opened = pssBytes(peer.pids);
@@ -214,15 +240,19 @@ async function attribute(rig: Rig, options: MemoryOptions, progress: Progress): 
   const nodeArgs = [...binFlags(), '--expose-gc'];
   const child = new ChildScript<AttributionRequest, AttributionReply>(SCRIPT, { core: null, nodeArgs });
   try {
-    const { port } = await child.ask({ kind: 'start', backendPort: rig.backendPort });
+    const { port } = await child.ask({
+      kind: 'start',
+      backendPort: rig.backendPort,
+      keys: keysFor(options.request),
+    });
     // The first sessions make what all share, compiled code above all; the first look makes what looking needs.
-    await rig.generator.open('first', planFor(port, FIRST_SESSIONS));
+    await rig.generator.open('first', planFor(port, FIRST_SESSIONS, options.request));
     await rig.generator.echoOnce('first');
     await rig.generator.close('first');
     await child.ask({ kind: 'look' });
     const before = await child.ask({ kind: 'look' });
     progress.status(`attribution: opening ${sessions} sessions`);
-    await rig.generator.open(LOAD, planFor(port, sessions));
+    await rig.generator.open(LOAD, planFor(port, sessions, options.request));
     await rig.generator.echoOnce(LOAD);
     await delay(settleMs);
     const after = await child.ask({ kind: 'look' });
@@ -244,8 +274,22 @@ async function attribute(rig: Rig, options: MemoryOptions, progress: Progress): 
   }
 }
 
-function planFor(port: number, connections: number) {
-  return { host: HOST, port, path: '/', connections, payloadBytes: 64, inFlight: 1 };
+function planFor(port: number, connections: number, request: RequestShape) {
+  const { pathBytes, cookieBytes, trusted } = request;
+  const path = `/${'p'.repeat(pathBytes - 1)}`;
+  const cookies = cookieBytes === 0 ? '' : `Cookie: a=${'c'.repeat(Math.max(0, cookieBytes - 2))}\r\n`;
+  const claims = 'X-Forwarded-For: 203.0.113.195, 127.0.0.1\r\nX-Request-ID: 0f8fad5b-d9cb-469f-a165-70867728950e\r\n';
+  const fields = `${cookies}${trusted ? claims : ''}`;
+  return { host: HOST, port, path, fields, connections, payloadBytes: 64, inFlight: 1 };
+}
+
+/** What framegate has to be told for such requests. */
+function keysFor({ pathBytes, cookieBytes, trusted }: RequestShape): ConfigInput {
+  const isLarge = pathBytes + cookieBytes > 8_192;
+  return {
+    ...(isLarge ? { limits: { max_head_size: '64KiB' } } : {}),
+    ...(trusted ? { trusted_proxies: ['127.0.0.0/8'] } : {}),
+  };
 }
 
 function mapOf(classes: readonly ClassSize[]): Map<string, ClassSize> {

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { BlockList, isIP, SocketAddress } from 'node:net';
+import { ownText } from './own-text.ts';
 
 /** Entries looked at, from the right: more proxies in a row than anybody has. */
 const ENTRIES_MAX = 32;
@@ -56,7 +57,7 @@ export class TrustedProxies {
         if (entry === '') continue;
         const address = parseForwarded(entry);
         if (address === null) return client;
-        client = address;
+        client = ownText(address); // of what outlives the head: tables of addresses, the session's lines
         if (!this.trusts(address)) return client;
       }
     }

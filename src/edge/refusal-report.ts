@@ -11,6 +11,7 @@ import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
 import type { Edge } from './edge.ts';
 import { loggedPath, withoutUserinfo } from './logged-path.ts';
 import type { Opened, OpeningProgress } from './opening.ts';
+import { ownText } from './own-text.ts';
 import type { SessionFacts } from './session-record.ts';
 import type { Route } from './snapshot.ts';
 
@@ -154,20 +155,20 @@ export class RefusalReport {
     log.event('debug', 'handshake.refused', { error: 'client_gone', ...this.facts(), ms });
   }
 
-  /** What the lines of the session say that this handshake became. */
+  /** What the lines of the session say that this handshake became. The session keeps it, and nothing of the head. */
   sessionFacts(opened: Opened): SessionFacts {
     const { protocol } = opened.answer;
     const list = this.route?.config.subprotocols ?? 'any';
     return {
-      session: this.edge.nextSessionId(),
+      session: ownText(this.edge.nextSessionId()),
       listener: this.listener,
       route: this.route?.config.name ?? '-',
       upstream: this.route?.upstream.name ?? '-',
       target: opened.target.name,
-      client: this.client,
+      client: ownText(this.client),
       peer: this.peer === this.client ? undefined : this.peer,
-      path: this.shownPath() ?? '',
-      request_id: this.requestId,
+      path: ownText(this.shownPath() ?? ''),
+      request_id: ownText(this.requestId),
       // Clients put tokens into this field, so only names that the config knows are shown.
       subprotocol: protocol === null ? undefined : (entryFor(protocol, list) ?? 'unlisted'),
       connect_ms: Math.round(opened.connectMs),

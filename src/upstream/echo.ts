@@ -29,7 +29,8 @@ export class EchoTransport implements Transport {
   stepsLeft = TURN_STEPS;
   paused = false;
   destroyed = false;
-  private readonly head = new RequestHeadParser(HEAD_LIMITS);
+  /** Until the request is complete: nothing of it is kept. */
+  private head: RequestHeadParser | null = new RequestHeadParser(HEAD_LIMITS);
   private readonly scanner = new FrameScanner({ masked: true, deflate: true, limits: NO_LIMITS });
   private upgraded = false;
   /** What was echoed and not read yet, and what it costs: bounded by the reader's own back-pressure on `pending`. */
@@ -85,8 +86,9 @@ export class EchoTransport implements Transport {
   }
 
   private answerUpgrade(bytes: Buffer, start: number, end: number): void {
-    if (this.head.feed(bytes, start, end) !== HeadStep.Done || this.head.head === null) return;
+    if (this.head?.feed(bytes, start, end) !== HeadStep.Done || this.head.head === null) return;
     const verdict = judgeUpgradeRequest(this.head.head, WHATEVER_PASSED);
+    this.head = null;
     if (!verdict.ok) throw new Error(`the echo backend was sent a bad request: ${verdict.slug}`);
     const { key, protocols } = verdict.request;
     this.upgraded = true;

@@ -818,6 +818,12 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     why: 'deadlines are looked at before what has come was read',
   },
   {
+    row: 'L43',
+    file: 'src/edge/own-text.ts',
+    search: "return Buffer.from(text, 'latin1').toString('latin1');",
+    replace: 'return text;',
+  },
+  {
     row: 'L42',
     file: 'src/net/handle-transport.ts',
     search: 'if (this.outbox !== null) {\n      this.outbox.append',

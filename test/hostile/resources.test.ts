@@ -1,8 +1,11 @@
-import { describe, expect, test } from 'vitest';
+import { once } from 'node:events';
+import * as net from 'node:net';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { askAdmin } from '../e2e/operating.ts';
+import { oneRoute, startProxy } from '../support/harness.ts';
 import { heldBytes, heldMemory } from '../support/held.ts';
 import { parseMetrics } from '../support/metrics-text.ts';
-import { binary, closeFrame, ping, pong, text } from '../support/wire.ts';
+import { binary, closeFrame, ping, pong, text, upgradeRequest } from '../support/wire.ts';
 import {
   as,
   bothSides,
@@ -52,6 +55,36 @@ test('L42: frames of three bytes that wait for a client cost about what they are
   client.keep(true);
   client.resume();
   await closeCleanly(pair);
+});
+
+test('L43: an idle session keeps nothing of a large request but what its lines in the log say', async () => {
+  const running = await startProxy(oneRoute('builtin:echo', {}, { trusted_proxies: ['127.0.0.0/8'] }));
+  const request = upgradeRequest({
+    path: `/${'p'.repeat(7_000)}`,
+    headers: {
+      Cookie: `a=${'c'.repeat(8_000)}`,
+      'X-Request-ID': '0f8fad5b-d9cb-469f-a165-70867728950e',
+      'X-Forwarded-For': '203.0.113.195',
+    },
+  });
+  const sockets: net.Socket[] = [];
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  const open = async () => {
+    const socket = net.connect({ port: running.port, host: '127.0.0.1' });
+    sockets.push(socket);
+    socket.write(request);
+    await once(socket, 'data');
+  };
+  // What all sessions share.
+  for (let i = 0; i < 50; i++) await open();
+  const before = heldMemory();
+  const count = 300;
+  for (let i = 0; i < count; i++) await open();
+  // Its two ends in this process; with what it was cut out of it would be over 25 KiB.
+  const each = (heldMemory() - before) / count / 1024;
+  expect(each).toBeLessThan(14);
 });
 
 describe('D5: peers that do not read', () => {

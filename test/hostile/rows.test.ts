@@ -36,7 +36,7 @@ test('the rows stand in their groups in order, none twice and none lost', () => 
     B: 23,
     F: 34,
     D: 6,
-    L: 13,
+    L: 14,
     E: 36,
   });
 });
