@@ -8,7 +8,7 @@ import { answerMessages } from '../support/child-process.ts';
 import { type ClassSize, classSizes } from './heap-classes.ts';
 
 export type AttributionRequest =
-  | { readonly kind: 'start'; readonly backendPort: number; readonly keys: ConfigInput }
+  | { readonly kind: 'start'; readonly backendPort: number; readonly keys: Omit<ConfigInput, 'routes'> }
   | { readonly kind: 'look' }
   | { readonly kind: 'stop' };
 

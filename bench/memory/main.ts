@@ -284,7 +284,7 @@ function planFor(port: number, connections: number, request: RequestShape) {
 }
 
 /** What framegate has to be told for such requests. */
-function keysFor({ pathBytes, cookieBytes, trusted }: RequestShape): ConfigInput {
+function keysFor({ pathBytes, cookieBytes, trusted }: RequestShape): Omit<ConfigInput, 'routes'> {
   const isLarge = pathBytes + cookieBytes > 8_192;
   return {
     ...(isLarge ? { limits: { max_head_size: '64KiB' } } : {}),

@@ -4,10 +4,12 @@
 import type { Demand } from '../scale/demand.ts';
 import { adminAskers } from './admin-askers.ts';
 import { adminSilence } from './admin-silence.ts';
+import { emptyFrames } from './empty-frames.ts';
 import { ends } from './ends.ts';
 import { largeConfig } from './large-config.ts';
 import { silentBackend } from './silent-backend.ts';
 import { stalledReaders } from './stalled-readers.ts';
+import { stalls } from './stalls.ts';
 import { storm } from './storm.ts';
 
 export const ATTACKS: readonly Demand[] = [
@@ -18,4 +20,6 @@ export const ATTACKS: readonly Demand[] = [
   silentBackend,
   stalledReaders,
   storm,
+  stalls,
+  emptyFrames,
 ];
