@@ -177,7 +177,7 @@ describe('E55: a probe while all of max_sessions are taken', () => {
   test('E55: it is answered, however many silent connections stand before it', async () => {
     const running = await startProxy({
       listeners: [{ name: 'test', address: '127.0.0.1:0', health_path: '/healthz' }],
-      routes: [],
+      routes: [{ upstream: 'builtin:echo' }],
       limits: { max_sessions: 2 },
     });
     for (let i = 0; i < 40; i += 1) await RawClient.connect(running.port);
