@@ -130,6 +130,8 @@ describe('exit code 2: a bad command line', () => {
     const to = await runCli(['run', '--to', 'ftp://x', '--listen', '127.0.0.1:0']);
     expect(to).toMatchObject({ code: 2, stdout: '' });
     expect(to.stderr).toMatch(/^framegate: --to: /);
+    const name = await runCli(['run', '--to', 'chat']);
+    expect(name.stderr).toBe('framegate: --to: expected a URL such as ws://127.0.0.1:9001\n');
     const listen = await runCli(['run', '--demo', '--listen', '127.0.0.1']);
     expect(listen).toMatchObject({ code: 2, stdout: '' });
     expect(listen.stderr).toMatch(/^framegate: --listen: /);

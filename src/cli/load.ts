@@ -90,6 +90,9 @@ class Reading {
 
 /** The built-in echo, or everything to one backend. */
 export function loadFlags(source: Exclude<RunSource, FileSource>): FlagResult {
+  // Without a colon it would be taken for the name of an upstream, of which there are none here.
+  if (source.kind === 'to' && !source.url.includes(':'))
+    return { faults: ['--to: expected a URL such as ws://127.0.0.1:9001'] };
   const input = source.kind === 'to' ? oneBackendConfig(source.url, source.listen) : demoConfig(source.listen);
   try {
     return { config: loadObject(input, { baseDir: '.' }).config, name: `--${source.kind}` };

@@ -187,7 +187,7 @@ describe('healthcheck without an admin listener', () => {
     expect(nobody.err).toMatch(/^framegate: no answer from the listener on unix:.* \(ENOENT\)\n$/);
     expect(await run(`healthcheck -c ${file} --route /*`)).toMatchObject({
       exit: ExitCode.BadConfig,
-      err: `framegate: ${file} has no admin listener\n`,
+      err: `framegate: ${file} has no admin listener: "admin: {}" in it makes one\n`,
     });
     expect((await run(`healthcheck -c ${configOf('[{ address: "127.0.0.1:0" }]')}`)).exit).toBe(ExitCode.BadConfig);
   });
@@ -207,7 +207,7 @@ describe('where to ask', () => {
     const none = await run(`status -c ${folder}/none.yaml`);
     expect(none).toMatchObject({
       exit: ExitCode.BadConfig,
-      err: `framegate: ${folder}/none.yaml has no admin listener\n`,
+      err: `framegate: ${folder}/none.yaml has no admin listener: "admin: {}" in it makes one\n`,
     });
     const bad = await run(`status -c ${folder}/bad.yaml`);
     expect(bad.exit).toBe(ExitCode.BadConfig);
