@@ -1,4 +1,5 @@
-# framegate in a container: docker build -t framegate . && docker run -v ./config.yaml:/etc/framegate/config.yaml framegate
+# framegate in a container: docker build -t framegate . && docker run -p 8080:8080 \
+#   -v ./config.yaml:/etc/framegate/config.yaml framegate
 # The config has to listen on all addresses (":8080"). The health check asks its admin listener, if it has one, else the
 # health_path of a listener, else whether the first one accepts a connection.
 # drain.timeout is 25s, docker's own patience 10s: stop it with docker stop -t 35 (compose: stop_grace_period: 35s).
