@@ -1,7 +1,7 @@
 // A config made ready for use: router, upstreams, trusted proxies and session policies. Built whole, replaced whole;
 // routes, upstreams and targets that the next config names too stay the same objects, with what they count.
 
-import type { Config, RouteConfig, UpstreamConfig } from '../config/schema.ts';
+import type { Config, Limits, RouteConfig, UpstreamConfig } from '../config/schema.ts';
 import { atOnce } from '../limits/slices.ts';
 import type { SessionPolicy } from '../session/policy.ts';
 import type { Target } from '../upstream/target.ts';
@@ -55,13 +55,14 @@ export function* planSnapshot(config: Config, previous: Snapshot | null): Genera
   const changes: (() => void)[] = [];
   const upstreams = new Map<string, Upstream>();
   const keptTargets = new Set<Target>();
+  const isAlone = Object.keys(config.upstreams).length === 1; // asked once: it walks all of them
   for (const upstream of Object.values(config.upstreams)) {
     const known = previous?.upstreams.get(upstream.name);
     const plan = known?.plan(upstream);
     const made = known ?? new Upstream(upstream);
     changes.push(() => {
       plan?.commit();
-      made.handshakesMax = handshakesMaxOf(upstream, config);
+      made.handshakesMax = handshakesMaxOf(upstream, config.limits, isAlone);
     });
     for (const target of plan?.kept ?? []) keptTargets.add(target);
     upstreams.set(upstream.name, made);
@@ -88,9 +89,9 @@ export function* planSnapshot(config: Config, previous: Snapshot | null): Genera
   return { keptRoutes, keptTargets, commit };
 }
 
-/** A share leaves room for the others; where there are none it is all. At least one. */
-function handshakesMaxOf({ max_handshakes }: UpstreamConfig, { limits, upstreams }: Config): number {
+/** At least one. A share leaves room for others; where there are none it is all. */
+function handshakesMaxOf({ max_handshakes }: UpstreamConfig, limits: Limits, isAlone: boolean): number {
   if ('count' in max_handshakes) return max_handshakes.count;
-  if (Object.keys(upstreams).length === 1) return Number.POSITIVE_INFINITY;
+  if (isAlone) return Number.POSITIVE_INFINITY;
   return Math.max(1, Math.floor((limits.max_handshakes * max_handshakes.percent) / 100));
 }

@@ -27,7 +27,7 @@ export const ADMISSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'E53',
     file: 'src/edge/snapshot.ts',
-    search: 'made.handshakesMax = handshakesMaxOf(upstream, config);',
+    search: 'made.handshakesMax = handshakesMaxOf(upstream, config.limits, isAlone);',
     replace: '',
     why: 'one upstream may have all',
   },
