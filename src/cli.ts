@@ -88,7 +88,8 @@ async function askRunning(command: AdminCommand): Promise<ExitCode> {
     stdin: process.stdin,
     print,
     complain,
-    screen: stdout.isTTY === true ? { columns: stdout.columns, rows: stdout.rows } : null,
+    // A terminal that does not know its size says 0.
+    screen: stdout.isTTY === true ? { columns: stdout.columns || 80, rows: stdout.rows || 24 } : null,
     wait: (ms) => delay(ms),
   });
 }

@@ -334,6 +334,7 @@ class ProxyProcess implements Proxy {
     if (isNew) {
       const records = [...this.edge.sessions].filter((record) => record.route === route);
       this.spreadEnd(records, 'drain', null, () => route.draining);
+      for (const connection of [...this.edge.connections]) connection.lookAgain();
     }
     return true;
   }

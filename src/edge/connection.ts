@@ -132,7 +132,19 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
       if (state.kind !== 'opening') return;
       edge.wheel.schedule(this, state.handshake.deadline);
       state.handshake.retune();
-      this.holdBack(state.handshake);
+      this.readOrHold(state.handshake);
+      this.lookAgain();
+    });
+  }
+
+  /** Its route may be closed, or another upstream's: who waits for a turn is told now, or waits there. */
+  lookAgain(): void {
+    this.guarded(() => {
+      const { edge, state } = this;
+      if (state.kind !== 'opening' || !state.handshake.isWaiting) return;
+      const closed = closedToNew(edge.snapshot, { route: state.handshake.admitted.route, target: null });
+      if (closed !== null) this.refuse('draining', closed);
+      else if (state.handshake.followRoute(this)) this.dial(state.handshake);
     });
   }
 
@@ -181,7 +193,7 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
         return;
       case 'opening':
         state.handshake.early.append(bytes, start, end);
-        this.holdBack(state.handshake);
+        this.readOrHold(state.handshake);
         return;
       case 'lingering':
         state.discarded += end - start;
@@ -288,8 +300,8 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
     this.state = { kind: 'opening', handshake };
     edge.wheel.schedule(this, handshake.deadline);
     if (rest.length > 0) handshake.early.append(rest, 0, rest.length);
-    this.holdBack(handshake);
     if (handshake.takeTurn(this)) this.dial(handshake);
+    else this.readOrHold(handshake);
   }
 
   /** It has waited until it may be one of the handshakes under way. */
@@ -309,6 +321,7 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
   }
 
   private dial(handshake: Handshake): void {
+    this.readOrHold(handshake);
     this.openAndSettle(handshake).catch((error: unknown) => this.fault(error));
   }
 
@@ -398,9 +411,10 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
     this.close();
   }
 
-  /** Not read any more until it is a session or refused; `timeouts.open` bounds that. */
-  private holdBack({ early }: Handshake): void {
-    if (early.isFull || this.edge.buffers.isOver) this.transport.pause();
+  /** Once it has sent enough it is not read until it is a session or refused; `timeouts.open` bounds that. */
+  private readOrHold(handshake: Handshake): void {
+    if (handshake.hasSentEnough || this.edge.buffers.isOver) this.transport.pause();
+    else this.transport.resume();
   }
 
   private isPeerTrusted(): boolean {

@@ -18,9 +18,9 @@ export class EarlyBytes {
     this.ledger = ledger;
   }
 
-  /** True when the peer should not be read any more. */
-  get isFull(): boolean {
-    return this.size >= this.bytesMax;
+  /** True when the peer should not be read any more. One that has sent nothing always is: so its leaving is seen. */
+  isFull(bytesMax: number = this.bytesMax): boolean {
+    return this.size > 0 && this.size >= bytesMax;
   }
 
   /** Keep `[start, end)`. What arrived is kept whole, so the cap may be passed by the rest of one read. */

@@ -15,6 +15,9 @@ import { type Opened, type OpeningOutcome, type OpeningProgress, openBackend } f
 import type { RefusalReport } from './refusal-report.ts';
 import { SessionRecord } from './session-record.ts';
 
+/** Of a client that waits for its turn no more is held: it is read only to see it leave. */
+const WAITING_BYTES_MAX = 4_096;
+
 export interface HandshakeOptions {
   readonly edge: Edge;
   readonly listener: EdgeListener;
@@ -65,6 +68,19 @@ export class Handshake {
 
   get isWaiting(): boolean {
     return this.holdings.isWaiting;
+  }
+
+  /** Its route has got another upstream while it waits: it waits there from now on. True when it may go on at once. */
+  followRoute(owner: SlotOwner): boolean {
+    if (this.holdings.waitsFor(this.admitted.route.upstream)) return false;
+    this.holdings.leaveTurn();
+    return this.takeTurn(owner);
+  }
+
+  /** The client has sent as much as is held for it now. */
+  get hasSentEnough(): boolean {
+    const { early } = this;
+    return early.isFull(this.isWaiting ? Math.min(early.bytesMax, WAITING_BYTES_MAX) : early.bytesMax);
   }
 
   /** The backend of one of its targets. Rejects with faults of our own only; `leave` makes it give up. */

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import type { Clock } from '../limits/clock.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Target } from '../upstream/target.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 import type { Arrival, Gates, Seat } from './gates.ts';
 import type { HandshakeSlots, SlotClaim, SlotRequest } from './handshake-slots.ts';
 
@@ -36,6 +37,11 @@ export class Holdings {
     assert(!this.isReleased && this.claim === null, 'a handshake asks once');
     this.claim = this.slots.ask(request);
     return this.claim.state === 'open';
+  }
+
+  /** It waits for a turn, and for one of that upstream. */
+  waitsFor(upstream: Upstream): boolean {
+    return this.isWaiting && this.claim?.upstream === upstream;
   }
 
   get isWaiting(): boolean {

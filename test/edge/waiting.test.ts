@@ -111,17 +111,61 @@ describe('a complete head above max_handshakes', () => {
     ]);
   });
 
-  test.each<[what: string, change: (rig: Rig) => void, cause: string]>([
-    ['is drained', (rig) => Object.assign(rig.route(), { draining: true }), 'route_drain'],
-    ['is gone', (rig) => rig.reload(configOf({ routes: ROUTES.slice(1) })), 'route_removed'],
-  ])('is refused at its turn when its route %s', async (_what, change, cause) => {
+  test('is refused at its turn when its route is drained', async () => {
     const { rig, first, second } = await waiting();
-    change(rig);
+    rig.route().draining = true;
     first.fin();
     first.pump();
     expect(await rig.answer(second)).toBe(UNAVAILABLE);
-    expect(causesOf(rig)).toContainEqual(['draining', cause]);
+    expect(causesOf(rig)).toContainEqual(['draining', 'route_drain']);
     expect([rig.backends.length, figuresOf(rig)]).toEqual([1, [0, 0]]);
+  });
+
+  test('is refused at once when a reload takes its route away', async () => {
+    const { rig, second } = await waiting();
+    rig.reload(configOf({ routes: ROUTES.slice(1) }));
+    expect(await rig.answer(second)).toBe(UNAVAILABLE);
+    expect([causesOf(rig), figuresOf(rig)]).toEqual([[['draining', 'route_removed']], [1, 0]]);
+  });
+
+  test('waits for the upstream that a reload gives its route, and goes on when that has room', async () => {
+    const upstreams = {
+      one: { targets: [{ name: 'a', url: 'ws://192.0.2.1:1' }], max_handshakes: 1 },
+      two: { targets: [{ name: 'b', url: 'ws://192.0.2.2:1' }], max_handshakes: 1 },
+    };
+    const limits = { max_handshakes: 4 };
+    const { rig, second } = await waiting(configOf({ limits, upstreams }));
+    const third = rig.connect();
+    expect(figuresOf(rig)).toEqual([1, 2]);
+    rig.reload(configOf({ limits, upstreams, routes: ROUTES.map((route) => ({ ...route, upstream: 'two' })) }));
+    await rig.switchBackend(1);
+    expect(await rig.answer(second)).toBe(SWITCHED);
+    await rig.switchBackend(2);
+    expect(await rig.answer(third)).toBe(SWITCHED);
+    expect(figuresOf(rig)).toEqual([1, 0]);
+  });
+
+  test.each([
+    [4_095, false],
+    [4_096, true],
+  ])('that has sent %i bytes behind it is held back: %s; at its turn it is read on', async (size, isHeld) => {
+    const frame = binary(Buffer.alloc(size - 8), { mask: true });
+    expect(frame.length).toBe(size);
+    const limits = { max_handshakes: 1, max_early_bytes: '64KiB' };
+    const { rig, first, second } = await waiting(configOf({ limits }), frame);
+    expect(second.paused).toBe(isHeld);
+    await rig.switchBackend(0);
+    expect(await rig.answer(first)).toBe(SWITCHED);
+    await rig.until(() => rig.backends.length === 2);
+    expect(second.paused).toBe(false);
+  });
+
+  test('is dropped when its client leaves though nothing may be held for it', async () => {
+    const limits = { max_handshakes: 1, max_early_bytes: '0B' };
+    const { rig, second } = await waiting(configOf({ limits }), Buffer.alloc(0));
+    second.fin();
+    second.pump();
+    expect([second.destroyed, figuresOf(rig)]).toEqual([true, [1, 0]]);
   });
 
   test('follows a reload: a shorter open, and more slots', async () => {

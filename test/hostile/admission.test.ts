@@ -64,6 +64,23 @@ describe('E51: what was decided when the head came holds no longer when the 101 
 });
 
 describe('E52: more complete heads than max_handshakes', () => {
+  test('E52: a drain of their route is told to those who wait at once', async () => {
+    const backend = await RawBackend.listen();
+    const running = await startProxy({
+      ...oneRoute(backend.url, { name: 'chat' }, { admin: { address: '127.0.0.1:0' } }),
+      limits: { max_handshakes: 1 },
+    });
+    const first = await RawClient.connect(running.port);
+    first.send(requestOf());
+    await (await backend.nextConnection()).head();
+    const second = await RawClient.connect(running.port);
+    second.send(requestOf());
+    const metrics = async () => (await askAdmin(running, 'GET /metrics')).body;
+    await expect.poll(metrics).toContain('\nframegate_handshakes_waiting 1\n');
+    expect((await askAdmin(running, 'POST /api/v1/routes/chat/drain')).status).toBe(200);
+    expectRefusal(await second.readResponse(), '503 draining');
+  });
+
   test('E52: they wait for their turn; a client that leaves is gone, and over the queue it is 503', async () => {
     const limits = { max_handshakes: 1, max_waiting_handshakes: 2 };
     const gate = await startGate((upstream) => ({ limits, routes: [{ name: 'test', upstream }] }));

@@ -25,6 +25,13 @@ export const ADMISSION_MUTANTS: readonly Mutant[] = [
     why: 'whoever waits is not told that there is room',
   },
   {
+    row: 'E52',
+    file: 'src/proxy.ts',
+    search: 'for (const connection of [...this.edge.connections]) connection.lookAgain();',
+    replace: '',
+    why: 'whoever waits on a drained route is told at its turn',
+  },
+  {
     row: 'E53',
     file: 'src/edge/snapshot.ts',
     search: 'made.handshakesMax = handshakesMaxOf(upstream, config.limits, isAlone);',
