@@ -11,6 +11,8 @@ const HELD_BYTES_MAX = 4 * 1_048_576;
 const RETRY_BYTES = 16_384;
 /** Handed to the kernel at once; a pipe takes 64 KiB. */
 const CHUNK_BYTES_MAX = 65_536;
+/** After a write, lines are collected: each write is a job for another thread, which costs more than making a line. */
+const REST_MS = 10;
 const FLUSH_MS_MAX = 1_000;
 const FLUSH_STEP_MS = 5;
 
@@ -24,6 +26,8 @@ export interface FdCalls {
   close(fd: number): void;
   write(fd: number, bytes: Buffer, done: (error: NodeJS.ErrnoException | null, written: number) => void): void;
   writeSync(fd: number, bytes: Buffer): number;
+  /** Calls `run` in `REST_MS`, unless the process has ended by then. */
+  rest(run: () => void): void;
 }
 
 export class FdWriter {
@@ -39,6 +43,8 @@ export class FdWriter {
   /** What is being written, or failed to be, without what the kernel has taken of it. */
   private chunk: Buffer = EMPTY;
   private isWriting = false;
+  /** A write was done a moment ago. */
+  private isResting = false;
   /** What waited when the pipe was full. */
   private bytesAtFailure = 0;
   private failure: Failure = Failure.None;
@@ -82,6 +88,8 @@ export class FdWriter {
   /** Resolves when nothing waits any more, when what waits cannot be written, and after a second at the latest. */
   async flush(): Promise<void> {
     this.retry();
+    this.isResting = false;
+    this.pump();
     for (let waited = 0; waited < FLUSH_MS_MAX && !this.isEmpty; waited += FLUSH_STEP_MS) {
       if (this.failure === Failure.Other) return;
       await sleep(FLUSH_STEP_MS);
@@ -112,6 +120,7 @@ export class FdWriter {
 
   private pump(): void {
     if (this.isWriting || this.isBroken) return;
+    if (this.isResting && this.linesBytes < CHUNK_BYTES_MAX) return;
     if (this.chunk.length === 0) this.chunk = this.takeChunk();
     if (this.chunk.length === 0) return;
     this.isWriting = true;
@@ -134,6 +143,7 @@ export class FdWriter {
     this.isWriting = false;
     if (error === null) {
       this.chunk = this.chunk.subarray(written);
+      if (this.chunk.length === 0) this.rest();
       this.pump();
     } else if (error.code === 'EPIPE' || error.code === 'EBADF') {
       this.giveUp();
@@ -141,6 +151,15 @@ export class FdWriter {
       this.failure = error.code === 'EAGAIN' ? Failure.NoRoom : Failure.Other;
       this.bytesAtFailure = this.linesBytes;
     }
+  }
+
+  private rest(): void {
+    if (this.isResting) return;
+    this.isResting = true;
+    this.calls.rest(() => {
+      this.isResting = false;
+      this.pump();
+    });
   }
 
   private giveUp(): void {
@@ -165,7 +184,13 @@ export class FdWriter {
 
 const EMPTY: Buffer = Buffer.alloc(0);
 
-const SYSTEM: FdCalls = { open: openPipe, close: closeSync, write, writeSync };
+const SYSTEM: FdCalls = {
+  open: openPipe,
+  close: closeSync,
+  write,
+  writeSync,
+  rest: (run) => setTimeout(run, REST_MS).unref(),
+};
 
 /**
  * A non-blocking description of our own for a pipe (Linux). A write that blocks in another thread would keep the

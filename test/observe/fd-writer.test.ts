@@ -15,7 +15,14 @@ class ScriptedFd implements FdCalls {
   opened = 0;
   closed = 0;
   room = Number.POSITIVE_INFINITY;
+  /** Collects lines after a write until the test ends that; null: that takes no time. */
+  resting: (() => void)[] | null = null;
   private asked: { bytes: Buffer; done: Done } | null = null;
+
+  rest(run: () => void): void {
+    if (this.resting === null) run();
+    else this.resting.push(run);
+  }
 
   open(fd: number): number {
     this.opened += 1;
@@ -76,6 +83,34 @@ describe('writing', () => {
     expect([fd.writes, fd.taken]).toEqual([2, 'a\n']);
     fd.take();
     expect([fd.writes, fd.taken, writer.linesDropped]).toEqual([2, 'a\nb\nc\n', 0]);
+  });
+
+  test('lines that come soon after a write are collected, up to 64 KiB', () => {
+    const { fd, writer } = makeWriter();
+    fd.resting = [];
+    writer.write('a\n');
+    fd.take();
+    for (const line of ['b\n', 'c\n']) writer.write(line);
+    expect([fd.writes, fd.taken]).toEqual([1, 'a\n']);
+    fd.resting.pop()?.();
+    fd.take();
+    expect([fd.writes, fd.taken]).toEqual([2, 'a\nb\nc\n']);
+    writer.write(`${'d'.repeat(65_534)}\n`);
+    expect(fd.writes).toBe(2);
+    writer.write('\n');
+    expect(fd.writes).toBe(3);
+  });
+
+  test('a flush waits for no more lines', async () => {
+    const { fd, writer } = makeWriter();
+    fd.resting = [];
+    writer.write('a\n');
+    fd.take();
+    writer.write('b\n');
+    const flushed = writer.flush();
+    fd.take();
+    await flushed;
+    expect(fd.taken).toBe('a\nb\n');
   });
 
   test('what a write did not take is written next, before all else', () => {
