@@ -1,7 +1,7 @@
 // A config on its way: a file cut short while it is written, and pipes that nobody writes to.
 
 import { execFileSync } from 'node:child_process';
-import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, writeFileSync, writeSync } from 'node:fs';
 import * as path from 'node:path';
 import { expect, test } from 'vitest';
 import { until } from '../e2e/operating.ts';
@@ -50,6 +50,18 @@ async function hears(cli: CliProcess): Promise<void> {
   });
 }
 
+/** A process that blocks while it opens a file has not opened it (Linux). */
+function hasOpen(cli: CliProcess, file: string): boolean {
+  const folder = `/proc/${cli.child.pid}/fd`;
+  return readdirSync(folder).some((fd) => {
+    try {
+      return readlinkSync(path.join(folder, fd)) === file;
+    } catch {
+      return false; // closed meanwhile
+    }
+  });
+}
+
 test.each([
   ['stdin', 'SIGTERM'],
   ['stdin', 'SIGINT'],
@@ -62,6 +74,7 @@ test.each([
     execFileSync('mkfifo', [pipe]);
     const cli = startCli(['run', '-c', source === 'stdin' ? '-' : pipe], { inputStaysOpen: true });
     await hears(cli);
+    if (source === 'a pipe') await until('it waits for the pipe', () => hasOpen(cli, pipe));
     cli.signal(name);
     expect(await cli.exit()).toEqual({ code: 0, signal: null, stdout: '', stderr: '' });
   },
