@@ -17,7 +17,7 @@ import type { FileReloads } from './cli/file-reloads.ts';
 import { helpText, tryHint } from './cli/help.ts';
 import type { FileResult } from './cli/load.ts';
 import { FileWatch } from './cli/watch.ts';
-import type { Config } from './config/schema.ts';
+import type { Config } from './config/types.ts';
 import type { Proxy as Framegate, ReloadAsk } from './proxy.ts';
 
 /** After a crash the drain is asked of code that may be broken: this long, then the process ends without it. */

@@ -6,7 +6,7 @@ import { ProxyBackend } from './admin/proxy-backend.ts';
 import { AdminServer } from './admin/server.ts';
 import { loadObject } from './config/load.ts';
 import { configPieces } from './config/render.ts';
-import type { Config, ConfigInput } from './config/schema.ts';
+import type { Config, ConfigInput } from './config/types.ts';
 import { Drain, Spread } from './edge/drain.ts';
 import { Edge } from './edge/edge.ts';
 import { addressText, BindError, Listeners } from './edge/listeners.ts';
@@ -29,7 +29,7 @@ import { WallWatch } from './observe/wall-watch.ts';
 import type { CloseNotice, EndCause } from './protocol/end-causes.ts';
 
 export { ConfigError, type Problem } from './config/problems.ts';
-export type { Config, ConfigInput } from './config/schema.ts';
+export type { Config, ConfigInput } from './config/types.ts';
 export type { ConfigSource, ReadConfig, ReloadAsk, Reloaded } from './edge/reload.ts';
 
 /** How often the timer wheel is driven. Deadlines are at most this much, and one tick, late. */

@@ -32,7 +32,7 @@ const layers: Readonly<Record<string, Layer>> = {
 };
 
 /** The one file whose types every layer may name. */
-const sharedTypes = 'config/schema.ts';
+const sharedTypes = 'config/types.ts';
 
 function layerOf(fromSrc: string): string {
   return fromSrc.split('/')[0] ?? '';
@@ -84,8 +84,8 @@ test('the check refuses what it must, by every form of import', () => {
   const bad: readonly (readonly [string, string])[] = [
     ['src/protocol/a.ts', "import { x } from '../net/b.ts';"],
     ['src/protocol/a.ts', "import type { X } from '../net/b.ts';"],
-    ['src/protocol/a.ts', "import { x } from '../config/schema.ts';"],
-    ['src/protocol/a.ts', "import { type X, y } from '../config/schema.ts';"],
+    ['src/protocol/a.ts', "import { x } from '../config/types.ts';"],
+    ['src/protocol/a.ts', "import { type X, y } from '../config/types.ts';"],
     ['src/protocol/a.ts', "import * as net from 'node:net';"],
     ['src/limits/a.ts', "import { performance } from 'node:perf_hooks';"],
     ['src/net/a.ts', "export { x } from '../session/b.ts';"],
@@ -109,8 +109,8 @@ test('the check refuses what it must, by every form of import', () => {
 
 test('the check accepts what the table allows', () => {
   const good: readonly (readonly [string, string])[] = [
-    ['src/protocol/a.ts', "import type { X } from '../config/schema.ts';"],
-    ['src/protocol/a.ts', "import { type X, type Y } from '../config/schema.ts';"],
+    ['src/protocol/a.ts', "import type { X } from '../config/types.ts';"],
+    ['src/protocol/a.ts', "import { type X, type Y } from '../config/types.ts';"],
     ['src/protocol/a.ts', "import { createHash } from 'node:crypto';\nimport { x } from './b.ts';"],
     ['src/net/a.ts', "import * as net from 'node:net';\nimport { x } from '../limits/b.ts';"],
     ['src/admin/a.ts', "import type { X } from '../session/b.ts';"],

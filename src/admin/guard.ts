@@ -3,7 +3,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
-import type { AdminConfig, ListenAddress } from '../config/schema.ts';
+import type { AdminConfig, ListenAddress } from '../config/types.ts';
 
 /** What decides who may ask. */
 export type AdminSettings = Pick<AdminConfig, 'address' | 'token' | 'hosts' | 'public'>;

@@ -1,6 +1,6 @@
 // What was refused so far, over all routes and listeners: by cause, and for the caps on the whole process.
 
-import type { Limits } from '../config/schema.ts';
+import type { Limits } from '../config/types.ts';
 import type { CapInput } from '../observe/cap-advice.ts';
 import type { MetricsRegistry } from '../observe/metrics.ts';
 

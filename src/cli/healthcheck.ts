@@ -1,7 +1,7 @@
 // Owns the health check of a proxy without an admin listener: its health path, or whether it accepts a connection.
 // It must not need anything else of the proxy.
 
-import type { Config, ListenerConfig } from '../config/schema.ts';
+import type { Config, ListenerConfig } from '../config/types.ts';
 import { ExitCode } from './arguments.ts';
 import { askAdmin, canConnect, endpointText } from './client.ts';
 import { Failure, type Terminal } from './place.ts';

@@ -1,6 +1,6 @@
 // Owns the texts that help prints and the hint how to try a running proxy. It must not print them itself.
 
-import type { Config, RouteConfig } from '../config/schema.ts';
+import type { Config, RouteConfig } from '../config/types.ts';
 import type { CommandName } from './arguments.ts';
 
 const overview = `framegate: a WebSocket proxy that understands frames

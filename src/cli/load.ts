@@ -5,7 +5,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { DEMO_CONFIG, oneBackendConfig } from '../config/demo.ts';
 import { type LoadResult, loadConfig, loadObject } from '../config/load.ts';
 import { ConfigError, type Problem } from '../config/problems.ts';
-import type { Config, ConfigInput } from '../config/schema.ts';
+import type { Config, ConfigInput } from '../config/types.ts';
 import type { FileSource, RunSource } from './arguments.ts';
 import { readFileNow, readFileSoon, readStream } from './read-file.ts';
 

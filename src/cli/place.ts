@@ -2,7 +2,7 @@
 // And how a command gives up. It must not ask the proxy anything.
 
 import { formatProblems } from '../config/problems.ts';
-import type { Config } from '../config/schema.ts';
+import type { Config } from '../config/types.ts';
 import { type AdminPlace, ExitCode } from './arguments.ts';
 import { type AdminEndpoint, type AdminReply, type AdminRequest, parseAdminAddress } from './client.ts';
 import { DEFAULT_FILE, loadSource, type Surroundings } from './load.ts';

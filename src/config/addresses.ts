@@ -2,7 +2,7 @@
 
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { judgePath } from '../protocol/path.ts';
-import type { Endpoint } from './schema.ts';
+import type { Endpoint } from './types.ts';
 import type { Parsed } from './units.ts';
 
 /** Where a listener binds; `mode` of a unix socket is a key of its own. */

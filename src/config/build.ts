@@ -4,6 +4,7 @@
 import { parseTargetUrl } from './addresses.ts';
 import { endpointName, implicitUpstreamName, listenerName, routeName, targetName } from './names.ts';
 import { pathText } from './problems.ts';
+import { resolvePath } from './substitute.ts';
 import type {
   AdminConfig,
   CloseCodes,
@@ -16,8 +17,7 @@ import type {
   RouteConfig,
   TlsConfig,
   UpstreamConfig,
-} from './schema.ts';
-import { resolvePath } from './substitute.ts';
+} from './types.ts';
 
 /** What a Config does not hold itself, kept beside it for `renderConfig` and `wasGiven`. */
 export interface Origin {

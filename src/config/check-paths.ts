@@ -5,7 +5,7 @@ import { comparePatterns, type PathPattern, patternKey } from '../protocol/path.
 import { decodePath, type EncodedSlashes, hasEncodedSlash } from '../protocol/path-decoding.ts';
 import type { CrossReport, Written } from './check.ts';
 import { listenerName } from './names.ts';
-import type { ParsedConfig } from './schema.ts';
+import type { ParsedConfig } from './types.ts';
 
 type ParsedMatch = ParsedConfig['routes'][number]['match'];
 

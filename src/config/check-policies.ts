@@ -3,7 +3,7 @@
 
 import type { CrossReport, Written } from './check.ts';
 import type { PathSegments } from './problems.ts';
-import type { ParsedConfig } from './schema.ts';
+import type { ParsedConfig } from './types.ts';
 import { formatDuration, formatSize } from './units.ts';
 
 type ParsedRoute = ParsedConfig['routes'][number];

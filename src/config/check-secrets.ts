@@ -2,8 +2,8 @@
 // text that came from a file, so a URL from one needs a name beside it. It shows none of these texts itself.
 
 import type { PathSegments } from './problems.ts';
-import type { ParsedConfig } from './schema.ts';
 import { nodeAt, type Tree } from './tree.ts';
+import type { ParsedConfig } from './types.ts';
 
 type Report = (path: PathSegments, message: string) => void;
 

@@ -7,8 +7,8 @@ import { checkPaths } from './check-paths.ts';
 import { checkPolicies } from './check-policies.ts';
 import { listenerName, routeName, targetName } from './names.ts';
 import type { PathSegments } from './problems.ts';
-import type { ParsedConfig } from './schema.ts';
 import { didYouMean } from './suggest.ts';
+import type { ParsedConfig } from './types.ts';
 
 export type CrossReport = (severity: 'error' | 'warning', path: PathSegments, message: string) => void;
 

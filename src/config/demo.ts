@@ -1,6 +1,6 @@
 // Owns the configs that need no file: `run --demo` and `run --to URL`.
 
-import type { ConfigInput } from './schema.ts';
+import type { ConfigInput } from './types.ts';
 
 /** Everything that comes to /echo on loopback is sent back. */
 export const DEMO_CONFIG: ConfigInput = {

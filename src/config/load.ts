@@ -9,12 +9,12 @@ import { listenerName } from './names.ts';
 import { objectTree } from './object-source.ts';
 import { ConfigError, type PathSegments, type Problem, pathText } from './problems.ts';
 import { parseRepairing } from './repair.ts';
-import type { Config, ConfigInput, ParsedConfig, TlsConfig } from './schema.ts';
 import { withoutEmptyBlocks } from './schema-walk.ts';
 import { SourceText } from './source-text.ts';
 import { baseDirOf, type Environment, type ReadFile } from './substitute.ts';
 import { isPemText, loadTls } from './tls-files.ts';
 import { isBroken, nodeAt, offsetOf, plainValue, secretPaths, type Tree } from './tree.ts';
+import type { Config, ConfigInput, ParsedConfig, TlsConfig } from './types.ts';
 import { yamlTree } from './yaml-source.ts';
 
 export interface LoadInput {

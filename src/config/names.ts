@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { NAME, NAME_LENGTH_MAX } from './scalars.ts';
-import type { Endpoint, ParsedConfig } from './schema.ts';
+import type { Endpoint, ParsedConfig } from './types.ts';
 
 type ParsedTarget = ParsedConfig['upstreams'][string]['targets'][number];
 

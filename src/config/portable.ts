@@ -2,7 +2,7 @@
 // again as it was: frozen, with maps without prototypes and bytes as Buffers. It judges nothing.
 
 import { freeze, type Origin, originOf, withOrigin } from './build.ts';
-import type { Config, RouteConfig, TlsConfig, UpstreamConfig } from './schema.ts';
+import type { Config, RouteConfig, TlsConfig, UpstreamConfig } from './types.ts';
 
 export type ConfigPart =
   | { readonly kind: 'routes'; readonly routes: readonly RouteConfig[] }

@@ -5,6 +5,10 @@ import { stringify } from 'yaml';
 import { originOf, SECRET } from './build.ts';
 import { pathText } from './problems.ts';
 import { DEFAULT_NOTE, MAP_KEY, TYPE_NOTE } from './scalars.ts';
+import { configSchema } from './schema.ts';
+import { describeKeys, type KeyDescription } from './schema-walk.ts';
+import { countOrShareText } from './shares.ts';
+import { isPemText } from './tls-files.ts';
 import type {
   AdminConfig,
   Config,
@@ -13,11 +17,7 @@ import type {
   ListenerConfig,
   RouteConfig,
   UpstreamConfig,
-} from './schema.ts';
-import { configSchema } from './schema.ts';
-import { describeKeys, type KeyDescription } from './schema-walk.ts';
-import { countOrShareText } from './shares.ts';
-import { isPemText } from './tls-files.ts';
+} from './types.ts';
 import { formatDuration, formatSize } from './units.ts';
 import { z } from './zod.ts';
 

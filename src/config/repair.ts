@@ -3,8 +3,9 @@
 
 import { explain, type Finding, NO_MESSAGE } from './explain.ts';
 import { type PathSegments, pathText } from './problems.ts';
-import { configSchema, type ParsedConfig } from './schema.ts';
+import { configSchema } from './schema.ts';
 import { nodeAt, type Tree } from './tree.ts';
+import type { ParsedConfig } from './types.ts';
 
 /** A round can uncover what the round before hid behind a fault; each block has few levels to hide things in. */
 const ROUNDS_MAX = 8;

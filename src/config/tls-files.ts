@@ -2,8 +2,8 @@
 // It must not put file contents into a message.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import type { ParsedConfig, TlsConfig } from './schema.ts';
 import { type FileAccess, readBytes } from './substitute.ts';
+import type { ParsedConfig, TlsConfig } from './types.ts';
 
 export interface TlsContext extends FileAccess {
   readonly report: (key: 'ca' | 'cert' | 'key', message: string) => void;

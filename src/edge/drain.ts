@@ -1,7 +1,7 @@
 // Ending sessions in an orderly way: spread over a time, so that their clients do not all come back at once, and the
 // timeline of a drain of the whole process. It decides no cause; its callers do.
 
-import type { DrainConfig } from '../config/schema.ts';
+import type { DrainConfig } from '../config/types.ts';
 import type { Clock } from '../limits/clock.ts';
 import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
 import type { Edge } from './edge.ts';

@@ -1,7 +1,7 @@
 // Whether one more handshake may go on: rates and caps, of all clients together and of each address, global and per
 // route. It counts what it lets in and answers nobody; connection.ts makes a refusal of what it says.
 
-import type { Limits, RouteConfig } from '../config/schema.ts';
+import type { Limits, RouteConfig } from '../config/types.ts';
 import { AddressLimits } from '../limits/address-limits.ts';
 import { type KeyedLimitsOptions, KeyedVerdict, keyOf, NO_KEY } from '../limits/keyed-limits.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';

@@ -1,7 +1,7 @@
 // Which complete heads go on to their backend now and which wait: at most `max_handshakes` are under way in all, and a
 // share of them on each upstream. Those above wait in one fair queue per upstream. It answers nobody.
 
-import type { Limits } from '../config/schema.ts';
+import type { Limits } from '../config/types.ts';
 import { Chain, Link } from '../limits/chain.ts';
 import type { Clock } from '../limits/clock.ts';
 import { FairQueue, type Waiter } from '../limits/fair-queue.ts';

@@ -1,7 +1,7 @@
 // The bound listeners: binds those of a config, and moves to those of the next config without a gap. A listener is
 // its address: what else changes is taken on by the one that is bound. It reads nothing; edge.ts gets the connections.
 
-import type { ListenerConfig } from '../config/schema.ts';
+import type { ListenerConfig } from '../config/types.ts';
 import type { Carrier } from '../net/carrier.ts';
 import { type BoundAddress, type Listening, listen } from '../net/listen.ts';
 import type { Edge } from './edge.ts';

@@ -1,7 +1,7 @@
 // A listener for as long as it is bound: the one thing about it that a connection may hold on to, since a reload gives
 // it other settings and another name. It binds and counts nothing.
 
-import type { ListenerConfig } from '../config/schema.ts';
+import type { ListenerConfig } from '../config/types.ts';
 import type { RequestHead } from '../protocol/http-head.ts';
 import { mergeLeadingSlashes } from '../protocol/path.ts';
 

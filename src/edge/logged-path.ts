@@ -1,7 +1,7 @@
 // How a request's path stands in the log: tokens travel in paths and queries, so the config says how much is shown.
 // And how whatever may hold user information does: without it.
 
-import type { LogConfig } from '../config/schema.ts';
+import type { LogConfig } from '../config/types.ts';
 
 export interface PathToLog {
   readonly path: string;

@@ -3,7 +3,7 @@
 
 import { loadObject } from '../config/load.ts';
 import { ConfigError, type Problem } from '../config/problems.ts';
-import type { Config, ConfigInput } from '../config/schema.ts';
+import type { Config, ConfigInput } from '../config/types.ts';
 import type { Slices } from '../limits/slices.ts';
 import { Alarm } from '../limits/timer-wheel.ts';
 import { changedPaths, restartObstacles } from './config-changes.ts';

@@ -3,7 +3,7 @@
 // stands for a pair of host and path. It never changes what it is given: a path as sent, or a decoded one.
 
 import assert from 'node:assert/strict';
-import type { RouteConfig } from '../config/schema.ts';
+import type { RouteConfig } from '../config/types.ts';
 import { atOnce } from '../limits/slices.ts';
 import { type PathPattern, parsePattern } from '../protocol/path.ts';
 import { decodePath } from '../protocol/path-decoding.ts';

@@ -1,6 +1,6 @@
 // A route's limits and timeouts in the form that its sessions work with.
 
-import type { DirectionLimits, RouteConfig } from '../config/schema.ts';
+import type { DirectionLimits, RouteConfig } from '../config/types.ts';
 import type { EndCause } from '../protocol/end-causes.ts';
 import type { ScannerLimits } from '../protocol/frame-scanner.ts';
 import type { SessionPolicy, SidePolicy } from '../session/policy.ts';

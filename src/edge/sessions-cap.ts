@@ -2,7 +2,7 @@
 // descriptors libuv would drop clients that the kernel accepted, without a word.
 
 import { wasGiven } from '../config/build.ts';
-import type { Config } from '../config/schema.ts';
+import type { Config } from '../config/types.ts';
 import { openFilesNeededFor, sessionsMaxFor } from '../net/open-files.ts';
 import { PROBES_MAX } from './overflow.ts';
 

@@ -1,7 +1,7 @@
 // A config made ready for use: router, upstreams, trusted proxies and session policies. Built whole, replaced whole;
 // routes, upstreams and targets that the next config names too stay the same objects, with what they count.
 
-import type { Config, Limits, RouteConfig, UpstreamConfig } from '../config/schema.ts';
+import type { Config, Limits, RouteConfig, UpstreamConfig } from '../config/types.ts';
 import { atOnce } from '../limits/slices.ts';
 import type { SessionPolicy } from '../session/policy.ts';
 import type { Target } from '../upstream/target.ts';

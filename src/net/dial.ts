@@ -11,7 +11,7 @@ import {
   type SecureContext,
   type TLSSocket,
 } from 'node:tls';
-import type { Endpoint, TlsConfig } from '../config/schema.ts';
+import type { Endpoint, TlsConfig } from '../config/types.ts';
 import type { Clock } from '../limits/clock.ts';
 import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
 import type { AbortLike } from './abort.ts';

@@ -1,7 +1,7 @@
 // Binding: one listening socket per listener, over TCP or a unix path. Hands accepted sockets on as transports.
 
 import { createServer, type Server } from 'node:net';
-import type { ListenAddress } from '../config/schema.ts';
+import type { ListenAddress } from '../config/types.ts';
 import { type Carrier, KEEP_ALIVE_AFTER_MS } from './carrier.ts';
 import type { Transport } from './transport.ts';
 import { bindUnixSocket, type UnixSocket } from './unix-socket.ts';

@@ -3,7 +3,7 @@
 
 import { isatty } from 'node:tty';
 import pino, { type Logger } from 'pino';
-import type { LogConfig } from '../config/schema.ts';
+import type { LogConfig } from '../config/types.ts';
 import { FdWriter } from './fd-writer.ts';
 import { LogGate } from './log-gate.ts';
 import { prettyLine } from './pretty-line.ts';

@@ -1,7 +1,7 @@
 // Which of the eligible targets gets the next session. One balancer per upstream holds the state of its policy; a
 // further policy is one more entry of BALANCERS. It decides nothing about who is eligible.
 
-import type { UpstreamConfig } from '../config/schema.ts';
+import type { UpstreamConfig } from '../config/types.ts';
 
 /** What a policy looks at. */
 export interface Candidate {

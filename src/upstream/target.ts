@@ -2,7 +2,7 @@
 // whoever opens a session to it takes a slot and gives it back exactly once.
 
 import assert from 'node:assert/strict';
-import type { Endpoint, TargetConfig, UpstreamConfig } from '../config/schema.ts';
+import type { Endpoint, TargetConfig, UpstreamConfig } from '../config/types.ts';
 import { DialRecord } from './dial-record.ts';
 
 const PORT_PLAIN = 80;

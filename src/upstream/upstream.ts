@@ -2,7 +2,7 @@
 // addresses; dialing and retrying are the caller's.
 
 import { isDeepStrictEqual } from 'node:util';
-import type { TlsConfig, UpstreamConfig } from '../config/schema.ts';
+import type { TlsConfig, UpstreamConfig } from '../config/types.ts';
 import { BALANCERS, type Balancer } from './balance.ts';
 import { Target } from './target.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { tryHint } from '../../src/cli/help.ts';
-import type { Config, Endpoint } from '../../src/config/schema.ts';
+import type { Config, Endpoint } from '../../src/config/types.ts';
 
 const echo: Endpoint = { kind: 'echo' };
 const elsewhere: Endpoint = { kind: 'unix', path: '/run/b.sock', base: '' };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { loadObject } from '../../src/config/load.ts';
-import type { ConfigInput } from '../../src/config/schema.ts';
+import type { ConfigInput } from '../../src/config/types.ts';
 
 type Match = NonNullable<NonNullable<ConfigInput['routes']>[number]['match']>;
 

@@ -2,7 +2,7 @@
 
 import { type LoadInput, loadConfig, loadObject } from '../../src/config/load.ts';
 import { ConfigError, type Problem } from '../../src/config/problems.ts';
-import type { Config, ConfigInput } from '../../src/config/schema.ts';
+import type { Config, ConfigInput } from '../../src/config/types.ts';
 
 export interface Around {
   readonly env?: Readonly<Record<string, string>>;

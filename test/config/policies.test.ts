@@ -2,7 +2,7 @@
 // them, and what contradicts each other.
 
 import { describe, expect, test } from 'vitest';
-import type { DirectionLimits } from '../../src/config/schema.ts';
+import type { DirectionLimits } from '../../src/config/types.ts';
 import { errorsOf, loaded, MINIMAL, objectErrors, warningsOf } from './loading.ts';
 
 const OFF = Number.POSITIVE_INFINITY;

@@ -3,7 +3,7 @@ import { originOf } from '../../src/config/build.ts';
 import { loadObject } from '../../src/config/load.ts';
 import { Assembly, partsOf } from '../../src/config/portable.ts';
 import { renderConfig } from '../../src/config/render.ts';
-import type { Config } from '../../src/config/schema.ts';
+import type { Config } from '../../src/config/types.ts';
 import { loaded } from './loading.ts';
 
 function carried(config: Config): Config | null {

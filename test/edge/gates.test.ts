@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { loadObject } from '../../src/config/load.ts';
-import type { ConfigInput } from '../../src/config/schema.ts';
+import type { ConfigInput } from '../../src/config/types.ts';
 import { Arrival, Gates, type GatesOptions, Seat } from '../../src/edge/gates.ts';
 import { HandshakeSlots } from '../../src/edge/handshake-slots.ts';
 import { buildSnapshot, type Route, type Snapshot } from '../../src/edge/snapshot.ts';

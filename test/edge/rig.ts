@@ -3,7 +3,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { loadObject } from '../../src/config/load.ts';
-import type { Config } from '../../src/config/schema.ts';
+import type { Config } from '../../src/config/types.ts';
 import { Edge } from '../../src/edge/edge.ts';
 import { buildSnapshot, type Route } from '../../src/edge/snapshot.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';

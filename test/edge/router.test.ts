@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { RouteConfig } from '../../src/config/schema.ts';
+import type { RouteConfig } from '../../src/config/types.ts';
 import { Router } from '../../src/edge/router.ts';
 import { comparePatterns, matchPath, type PathPattern, parsePattern, patternKey } from '../../src/protocol/path.ts';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls, createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { Endpoint, TlsConfig } from '../../src/config/schema.ts';
+import type { Endpoint, TlsConfig } from '../../src/config/types.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import { Carrier } from '../../src/net/carrier.ts';
 import { DialError, Dialer, type DialOptions, type SocketFactory } from '../../src/net/dial.ts';

@@ -1,6 +1,6 @@
 // Where a connection of a test comes in: the first listener of a config, without a socket of its own.
 
-import type { Config } from '../../src/config/schema.ts';
+import type { Config } from '../../src/config/types.ts';
 import { arrivalAt, type EdgeListener, LiveListener } from '../../src/edge/live-listener.ts';
 
 export function arrivalOf(config: Config, port = 0): EdgeListener {

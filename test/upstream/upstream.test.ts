@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Endpoint, TargetConfig, UpstreamConfig } from '../../src/config/schema.ts';
+import type { Endpoint, TargetConfig, UpstreamConfig } from '../../src/config/types.ts';
 import { Target } from '../../src/upstream/target.ts';
 import { Upstream } from '../../src/upstream/upstream.ts';
 

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { loadConfig } from '../../../src/config/load.ts';
 import { formatProblems, type Problem } from '../../../src/config/problems.ts';
 import { renderConfig } from '../../../src/config/render.ts';
-import type { Config } from '../../../src/config/schema.ts';
+import type { Config } from '../../../src/config/types.ts';
 import type { Random } from '../../support/random.ts';
 import { projectRoot } from '../../support/source.ts';
 import { inBoundedTime } from '../cuts.ts';

@@ -2,7 +2,7 @@
 // Accepted: what a reader that splits the whole path says, and of several routes the one that sorting them finds.
 
 import assert from 'node:assert/strict';
-import type { RouteConfig } from '../../../src/config/schema.ts';
+import type { RouteConfig } from '../../../src/config/types.ts';
 import { Router } from '../../../src/edge/router.ts';
 import {
   comparePatterns,
