@@ -36,12 +36,16 @@ type Loaded =
   | { readonly config: Config; readonly name: string; readonly result?: FileResult }
   | { readonly exit: ExitCode };
 
-// Node opens its inspector on a USR1 that nobody handles, and a reader that went away must not end the process. The
-// handlers come before the slow imports, which is why those are dynamic.
-process.on('SIGUSR1', ignore);
-process.on('SIGPIPE', ignore);
-process.stdout.on('error', ignore);
-process.stderr.on('error', ignore);
+// Before the slow imports, which is why those are dynamic.
+surviveSignals();
+
+/** Node opens its inspector on a USR1 that nobody handles, and a reader that went away must not end the process. */
+function surviveSignals(): void {
+  process.on('SIGUSR1', ignore);
+  process.on('SIGPIPE', ignore);
+  process.stdout.on('error', ignore);
+  process.stderr.on('error', ignore);
+}
 
 async function main(): Promise<void> {
   const verdict = parseArguments(process.argv.slice(2));

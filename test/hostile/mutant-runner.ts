@@ -5,7 +5,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
-import { editFault, mutated } from './mutant-table.ts';
+import type { Places } from '../support/places.ts';
+import { edited, findEdit } from './mutant-table.ts';
 import type { Mutant } from './mutants.ts';
 
 /** Short, since many mutants make a test wait for what never comes; the tests must pass with it unmutated. */
@@ -37,24 +38,30 @@ export interface RunResult {
 }
 
 export interface TestBed {
-  read(file: string): string | null;
   write(file: string, text: string): void;
   run(selection: Selection): Promise<RunResult>;
 }
 
+export interface MutantCase {
+  readonly mutant: Mutant;
+  /** Of the sources as `bed` has them. */
+  readonly places: Places;
+  readonly selection: Selection;
+  readonly bed: TestBed;
+}
+
 /** Applies the mutant, runs the tests of its row and takes the edit back. */
-export async function judge(mutant: Mutant, selection: Selection, bed: TestBed): Promise<Verdict> {
-  const text = bed.read(mutant.file);
-  const fault = editFault(mutant, text);
-  if (fault !== null || text === null) return { kind: 'broken', why: fault ?? 'no such file' };
-  bed.write(mutant.file, mutated(mutant, text));
+export async function judge({ mutant, places, selection, bed }: MutantCase): Promise<Verdict> {
+  const edit = findEdit(mutant, places);
+  if (typeof edit === 'string') return { kind: 'broken', why: edit };
+  bed.write(edit.file.path, edited(edit));
   try {
     const { passed, failed, fault } = await bed.run(selection);
     if (failed.length > 0) return { kind: 'killed' };
     if (fault !== null) return { kind: 'broken', why: fault };
     return passed.length > 0 ? { kind: 'survived' } : { kind: 'broken', why: 'no test ran' };
   } finally {
-    bed.write(mutant.file, text);
+    bed.write(edit.file.path, edit.file.text);
   }
 }
 
@@ -74,7 +81,7 @@ export class ProjectCopy implements TestBed {
     }
   }
 
-  read(file: string): string | null {
+  private read(file: string): string | null {
     try {
       return readFileSync(path.join(this.root, file), 'utf8');
     } catch {

@@ -1,11 +1,10 @@
 // `npm run mutants [-- --only F10,H3] [-- --jobs 2]`: removes the rule of each row in turn and expects the tests of the
 // row to fail. One line per mutant, one for all at the end; exits 1 unless every one is killed.
 
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import * as path from 'node:path';
 import { parseArgs } from 'node:util';
-import { projectRoot } from '../support/source.ts';
+import { Places } from '../support/places.ts';
+import { projectRoot, sourceFiles } from '../support/source.ts';
 import { judge, ProjectCopy, type Selection, type Verdict } from './mutant-runner.ts';
 import { tableFaults } from './mutant-table.ts';
 import { MUTANTS, type Mutant } from './mutants.ts';
@@ -24,6 +23,7 @@ const tests = hostileTests().map((file) => ({
   rows: testedRows(file),
   built: /\/(?:cli-process|command)\.ts'/.test(file.text),
 }));
+const places = new Places(sourceFiles('src', /\.ts$/));
 const copies: ProjectCopy[] = [];
 process.on('exit', () => {
   for (const copy of copies) copy.remove();
@@ -37,7 +37,7 @@ async function main(): Promise<number> {
     say(strangers.length > 0 ? `no row ${strangers.join(', ')}` : '--jobs is a number from 1 on');
     return 2;
   }
-  const faults = tableFaults({ mutants: MUTANTS, rows, textOf: readSource });
+  const faults = tableFaults({ mutants: MUTANTS, rows, places });
   const counted =
     values.only === undefined ? faults : faults.filter((fault) => only.includes(fault.split(':')[0] ?? ''));
   for (const fault of counted) say(fault);
@@ -72,7 +72,7 @@ async function judgeAll(mutants: readonly Mutant[]): Promise<Verdict[]> {
   const work = async (copy: ProjectCopy): Promise<void> => {
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
       const startedAt = performance.now();
-      const verdict = await judge(mutant, selectionOf([mutant.row]), copy);
+      const verdict = await judge({ mutant, places, selection: selectionOf([mutant.row]), bed: copy });
       verdicts.push(verdict);
       say(`${mutant.row} ${verdict.kind} ${secondsSince(startedAt)}${detail(mutant, verdict)}`);
     }
@@ -91,22 +91,14 @@ function selectionOf(ids: readonly string[]): Selection {
   };
 }
 
-function detail({ file, search, replace }: Mutant, verdict: Verdict): string {
+function detail({ at, search, replace }: Mutant, verdict: Verdict): string {
   if (verdict.kind === 'killed') return '';
   if (verdict.kind === 'broken') return `: ${verdict.why}`;
-  return `\n  ${file}\n  - ${search.replaceAll('\n', '\n    ')}\n  + ${replace.replaceAll('\n', '\n    ')}`;
+  return `\n  ${at}\n  - ${search.replaceAll('\n', '\n    ')}\n  + ${replace.replaceAll('\n', '\n    ')}`;
 }
 
 function secondsSince(startedAt: number): string {
   return `${((performance.now() - startedAt) / 1000).toFixed(1)} s`;
-}
-
-function readSource(file: string): string | null {
-  try {
-    return readFileSync(path.join(projectRoot, file), 'utf8');
-  } catch {
-    return null;
-  }
 }
 
 function say(line: string): void {

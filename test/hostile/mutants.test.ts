@@ -2,52 +2,67 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { Places } from '../support/places.ts';
 import { projectRoot, sourceFiles } from '../support/source.ts';
 import { judge, ProjectCopy, type RunResult, readReport, type Selection, type TestBed } from './mutant-runner.ts';
-import { editFault, tableFaults } from './mutant-table.ts';
+import { findEdit, tableFaults } from './mutant-table.ts';
 import { MUTANTS, type Mutant } from './mutants.ts';
 import { hostileReadme, listedRows } from './rows.ts';
 
-const src = new Map(sourceFiles('src', /\.ts$/).map(({ path, text }) => [path, text]));
-
 test('every row has a mutant, every mutant a row, and each edit fits the source', () => {
-  const textOf = (file: string): string | null => src.get(file) ?? null;
+  const places = new Places(sourceFiles('src', /\.ts$/));
   const rows = listedRows(hostileReadme());
-  expect(tableFaults({ mutants: MUTANTS, rows, textOf })).toEqual([]);
+  expect(tableFaults({ mutants: MUTANTS, rows, places })).toEqual([]);
 });
 
-const made: Mutant = { row: 'Z1', file: 'src/a.ts', search: 'n > 0', replace: 'n > 1' };
+const made: Mutant = { row: 'Z1', at: 'isMore', search: 'n > 0', replace: 'n > 1' };
 const source = 'export const isMore = (n: number): boolean => n > 0;\n';
+const rest = 'export const isLess = (n: number): boolean => n < 0;\nclass A {\n  get a() {\n    return 1;\n  }\n}\n';
+const placesOf = (...texts: readonly string[]): Places =>
+  new Places(texts.map((text, i) => ({ path: `src/${'abc'[i]}.ts`, text })));
 
 describe('these checks can fail', () => {
   test('rows without mutants and mutants without rows are found', () => {
     const faultsOf = (rows: readonly string[]): string[] =>
-      tableFaults({ mutants: [made], rows, textOf: () => source });
+      tableFaults({ mutants: [made], rows, places: placesOf(source) });
     expect(faultsOf(['Z1'])).toEqual([]);
     expect(faultsOf(['Z1', 'Z2'])).toEqual(['Z2: no mutant']);
     expect(faultsOf(['Z2'])).toEqual(['Z2: no mutant', 'Z1: no such row']);
   });
 
+  const faultOf = (change: Partial<Mutant>, ...texts: readonly string[]): string | null => {
+    const edit = findEdit({ ...made, ...change }, placesOf(...texts));
+    return typeof edit === 'string' ? edit : null;
+  };
+
   test('an edit that cannot be made is found', () => {
-    const faultOf = (change: Partial<Mutant>, text: string | null = source): string | null =>
-      editFault({ ...made, ...change }, text);
-    expect(faultOf({})).toBeNull();
-    expect(faultOf({}, null)).toBe('no file src/a.ts in src/');
-    expect(faultOf({ file: 'test/a.ts' })).toBe('no file test/a.ts in src/');
-    expect(faultOf({ search: 'gone' })).toBe('the search text stands 0 times in src/a.ts');
-    expect(faultOf({ search: '' })).toBe('the search text stands 0 times in src/a.ts');
-    expect(faultOf({ search: 'n' })).toMatch(/^the search text stands \d times/);
-    expect(faultOf({ replace: 'n > 0' })).toBe('the replacement is the same text');
+    expect(faultOf({}, source)).toBeNull();
+    expect(faultOf({})).toBe('src/ has no isMore');
+    expect(faultOf({ at: 'isGone' }, source)).toBe('src/ has no isGone');
+    expect(faultOf({ search: 'gone' }, source)).toBe('the search text stands 0 times in isMore');
+    expect(faultOf({ search: '' }, source)).toBe('the search text stands 0 times in isMore');
+    expect(faultOf({ search: 'n' }, source)).toMatch(/^the search text stands \d times in isMore/);
+    expect(faultOf({ replace: 'n > 0' }, source)).toBe('the replacement is the same text');
+  });
+
+  test('an edit is found wherever its place is, and only there', () => {
+    expect(faultOf({}, rest, source)).toBeNull();
+    expect(faultOf({ search: 'n < 0' }, `${source}${rest}`)).toBe('the search text stands 0 times in isMore');
+    expect(faultOf({ at: 'A.a', search: 'return 1', replace: 'return 2' }, source, rest)).toBeNull();
+    expect(faultOf({ at: 'A', search: 'return 1', replace: 'return 2' }, source, rest)).toBeNull();
+    expect(faultOf({ at: 'A.b', search: 'return 1' }, source, rest)).toBe('src/ has no A.b');
+    expect(faultOf({}, source, source)).toBe('the search text stands 2 times in isMore');
+    expect(faultOf({}, source, source.replace('n > 0', 'n > 2')), 'of two with a name the one').toBeNull();
   });
 
   test('an edit that would fail by its syntax or by an unknown name is found', () => {
-    const faultOf = (replace: string): string | null => editFault({ ...made, replace }, source);
-    expect(faultOf('n >')).toMatch(/^the replacement is not valid in src\/a\.ts: ./);
-    expect(faultOf('m > 0')).toBe('the replacement is not valid in src/a.ts: m');
-    expect(faultOf('isMore(n - Infinity)')).toBeNull();
-    expect(faultOf('n.constructor({ m: n })')).toBeNull();
-    expect(faultOf('n[m]')).toMatch(/: m$/);
-    expect(faultOf('n({ m })')).toMatch(/: m$/);
+    const replaced = (replace: string): string | null => faultOf({ replace }, source);
+    expect(replaced('n >')).toMatch(/^the replacement is not valid in isMore: ./);
+    expect(replaced('m > 0')).toBe('the replacement is not valid in isMore: m');
+    expect(replaced('isMore(n - Infinity)')).toBeNull();
+    expect(replaced('n.constructor({ m: n })')).toBeNull();
+    expect(replaced('n[m]')).toMatch(/: m$/);
+    expect(replaced('n({ m })')).toMatch(/: m$/);
   });
 });
 
@@ -58,7 +73,6 @@ describe('the verdict on a mutant', () => {
     let text = source;
     const seen: string[] = [];
     const bed: TestBed = {
-      read: () => text,
       write: (_, changed) => {
         text = changed;
       },
@@ -67,7 +81,7 @@ describe('the verdict on a mutant', () => {
         return { passed: [], failed: [], fault: null, ...result };
       },
     };
-    const verdict = await judge(mutant, selection, bed);
+    const verdict = await judge({ mutant, places: placesOf(source), selection, bed });
     expect(text, 'taken back').toBe(source);
     expect(seen).toEqual(verdict.kind === 'broken' && seen.length === 0 ? [] : [source.replace('n > 0', 'n > 1')]);
     return verdict;
@@ -81,7 +95,7 @@ describe('the verdict on a mutant', () => {
   });
 
   test('a search text that is gone is reported, and nothing is run', async () => {
-    const why = 'the search text stands 0 times in src/a.ts';
+    const why = 'the search text stands 0 times in isMore';
     expect(await verdictOn({ ...made, search: 'gone' }, { failed: ['x'] })).toEqual({ kind: 'broken', why });
   });
 
@@ -96,7 +110,12 @@ describe('the verdict on a mutant', () => {
       const mutants: Mutant[] = [made, { ...made, replace: 'n > 0.5' }, { ...made, replace: 'isMore(n)' }];
       const files = ['test/a.test.ts'];
       const verdicts = mutants.map((mutant, i) =>
-        judge(mutant, { ...selection, files }, copies[i] ?? new ProjectCopy(tiny)),
+        judge({
+          mutant,
+          places: placesOf(source),
+          selection: { ...selection, files },
+          bed: copies[i] ?? new ProjectCopy(tiny),
+        }),
       );
       expect((await Promise.all(verdicts)).map(({ kind }) => kind)).toEqual(['killed', 'survived', 'broken']);
       expect(readFileSync(path.join(tiny, 'src/a.ts'), 'utf8')).toBe(source);

@@ -9,9 +9,9 @@ import { SESSION_MUTANTS } from './mutants-session.ts';
 
 export interface Mutant {
   readonly row: string;
-  /** From the project's root, below src/. */
-  readonly file: string;
-  /** Stands exactly once in the file. */
+  /** What holds the rule, wherever it stands in src/: `Class.member`, or a function, constant or class. */
+  readonly at: string;
+  /** Stands exactly once in it. */
   readonly search: string;
   readonly replace: string;
   /** What the edit takes away, where it does not show. */
