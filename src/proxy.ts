@@ -7,13 +7,13 @@ import { AdminServer } from './admin/server.ts';
 import { loadObject } from './config/load.ts';
 import { configPieces } from './config/render.ts';
 import type { Config, ConfigInput } from './config/types.ts';
-import { Drain, Spread } from './edge/drain.ts';
+import { Drain, Spread } from './control/drain.ts';
+import { addressText, BindError, Listeners } from './control/listeners.ts';
+import { type ConfigSource, type ReloadAsk, type Reloaded, Reloads } from './control/reload.ts';
+import { type SessionsCap, sessionsCap } from './control/sessions-cap.ts';
+import { buildSnapshot } from './control/snapshot.ts';
 import { Edge } from './edge/edge.ts';
-import { addressText, BindError, Listeners } from './edge/listeners.ts';
-import { type ConfigSource, type ReloadAsk, type Reloaded, Reloads } from './edge/reload.ts';
 import type { SessionRecord } from './edge/session-record.ts';
-import { type SessionsCap, sessionsCap } from './edge/sessions-cap.ts';
-import { buildSnapshot } from './edge/snapshot.ts';
 import type { Clock } from './limits/clock.ts';
 import { Slices } from './limits/slices.ts';
 import { TimerWheel } from './limits/timer-wheel.ts';
@@ -30,7 +30,7 @@ import type { CloseNotice, EndCause } from './protocol/end-causes.ts';
 
 export { ConfigError, type Problem } from './config/problems.ts';
 export type { Config, ConfigInput } from './config/types.ts';
-export type { ConfigSource, ReadConfig, ReloadAsk, Reloaded } from './edge/reload.ts';
+export type { ConfigSource, ReadConfig, ReloadAsk, Reloaded } from './control/reload.ts';
 
 /** How often the timer wheel is driven. Deadlines are at most this much, and one tick, late. */
 const WHEEL_DRIVE_MS = 50;

@@ -13,7 +13,18 @@ interface Layer {
   readonly node?: readonly string[];
 }
 
-const everything = ['protocol', 'limits', 'config', 'observe', 'net', 'upstream', 'session', 'edge', 'admin'];
+const everything = [
+  'protocol',
+  'limits',
+  'config',
+  'observe',
+  'net',
+  'upstream',
+  'session',
+  'edge',
+  'control',
+  'admin',
+];
 
 /** Dependencies point down only. ARCHITECTURE.md says what each layer owns. */
 const layers: Readonly<Record<string, Layer>> = {
@@ -25,7 +36,8 @@ const layers: Readonly<Record<string, Layer>> = {
   upstream: { values: ['protocol', 'limits', 'observe', 'net'] },
   session: { values: ['protocol', 'limits', 'observe', 'net'] },
   edge: { values: ['protocol', 'limits', 'config', 'observe', 'net', 'upstream', 'session'] },
-  admin: { values: ['observe', 'net'], types: everything },
+  control: { values: ['protocol', 'limits', 'config', 'observe', 'net', 'upstream', 'session', 'edge'] },
+  admin: { values: ['protocol', 'limits', 'observe', 'net'], types: everything },
   'proxy.ts': { values: everything },
   cli: { values: [...everything, 'proxy.ts'] },
   'cli.ts': { values: [...everything, 'cli', 'proxy.ts'] },

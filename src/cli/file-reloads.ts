@@ -1,7 +1,7 @@
 // The source of reloads: reads the file of the config that runs anew, and tells whether anything is another. What it
 // becomes is decided elsewhere.
 
-import type { ReadConfig } from '../edge/reload.ts';
+import type { ReadConfig } from '../control/reload.ts';
 import type { FileSource } from './arguments.ts';
 import { DEFAULT_FILE, type FileResult, type Surroundings } from './load.ts';
 import { loadAgain } from './load-thread.ts';

@@ -2,7 +2,7 @@
 // refuses says. It takes nothing of any limit, and answers nobody.
 
 import type { Transport } from '../net/transport.ts';
-import { namesInstance } from '../protocol/forward.ts';
+import { namesInstance } from '../protocol/backend-request.ts';
 import { hintOfHead } from '../protocol/hints.ts';
 import type { RequestHead } from '../protocol/http-head.ts';
 import { valuesOf } from '../protocol/lists.ts';
@@ -10,8 +10,8 @@ import { allowedProtocols } from '../protocol/subprotocols.ts';
 import { judgeUpgradeRequest, type UpgradeRequest } from '../protocol/upgrade-request.ts';
 import { chooseRoute, type RouteRefusal } from './choose-route.ts';
 import type { Edge } from './edge.ts';
+import type { HandshakeRecord } from './handshake-record.ts';
 import type { EdgeListener } from './live-listener.ts';
-import type { RefusalReport } from './refusal-report.ts';
 import { relaxedChecks } from './relaxed-checks.ts';
 import type { Route } from './snapshot.ts';
 
@@ -29,7 +29,7 @@ export interface Asker {
   readonly listener: EdgeListener;
   readonly transport: Transport;
   /** Told what is known as soon as it is. */
-  readonly report: RefusalReport;
+  readonly report: HandshakeRecord;
 }
 
 export function admit(head: RequestHead, { edge, listener, transport, report }: Asker): Admitted | RouteRefusal {

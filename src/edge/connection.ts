@@ -8,16 +8,16 @@ import { HeadStep, type RequestHead, RequestHeadParser } from '../protocol/http-
 import { buildRelayedRefusal } from '../protocol/refusal-body.ts';
 import { buildRefusal, REFUSALS, type RefusalSlug } from '../protocol/refusals.ts';
 import { buildClientSwitch } from '../protocol/upgrade-response.ts';
+import type { RelayedRefusal } from '../upstream/backend-handshake.ts';
+import type { Opened } from '../upstream/open-backend.ts';
 import { type Admitted, admit } from './admission.ts';
 import type { Edge } from './edge.ts';
-import type { RelayedRefusal } from './exchange.ts';
 import { type Arrival, BARRED, type Barred, Seat } from './gates.ts';
 import { Handshake } from './handshake.ts';
+import { HandshakeRecord } from './handshake-record.ts';
 import type { SlotOwner } from './handshake-slots.ts';
 import { asksForHealth, healthAnswer } from './health.ts';
 import type { EdgeListener } from './live-listener.ts';
-import type { Opened } from './opening.ts';
-import { RefusalReport } from './refusal-report.ts';
 import { closedToNew } from './standing.ts';
 
 /** After a refusal what still comes is read and dropped, so that the answer is not lost to a reset; at most this. */
@@ -48,7 +48,7 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
   private readonly transport: Transport;
   readonly arrival: Arrival;
   private readonly barred: Barred | null;
-  private readonly report: RefusalReport;
+  private readonly report: HandshakeRecord;
   private state: State;
 
   constructor(options: ConnectionOptions) {
@@ -59,7 +59,7 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
     this.arrival = options.arrival;
     this.barred = options.barred;
     this.state = { kind: 'reading', parser: null };
-    this.report = new RefusalReport(this.edge, this.listener.name, this.transport.remoteAddress);
+    this.report = new HandshakeRecord(this.edge, this.listener.name, this.transport.remoteAddress);
   }
 
   /** Begin to read its head; one for which there is no room may ask for health only. */

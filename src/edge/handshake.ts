@@ -4,15 +4,15 @@
 import { Abort } from '../net/abort.ts';
 import type { Transport } from '../net/transport.ts';
 import { Session } from '../session/session.ts';
+import { type Opened, type OpeningOutcome, type OpeningProgress, openBackend } from '../upstream/open-backend.ts';
 import type { Admitted } from './admission.ts';
 import { EarlyBytes } from './early-bytes.ts';
 import type { Edge } from './edge.ts';
 import type { Seat } from './gates.ts';
+import type { HandshakeRecord } from './handshake-record.ts';
 import type { SlotOwner } from './handshake-slots.ts';
 import { Holdings } from './holdings.ts';
 import type { EdgeListener } from './live-listener.ts';
-import { type Opened, type OpeningOutcome, type OpeningProgress, openBackend } from './opening.ts';
-import type { RefusalReport } from './refusal-report.ts';
 import { SessionRecord } from './session-record.ts';
 
 /** Of a client that waits for its turn no more is held: it is read only to see it leave. */
@@ -22,7 +22,7 @@ export interface HandshakeOptions {
   readonly edge: Edge;
   readonly listener: EdgeListener;
   readonly client: Transport;
-  readonly report: RefusalReport;
+  readonly report: HandshakeRecord;
   readonly admitted: Admitted;
   readonly seat: Seat;
 }
@@ -39,7 +39,7 @@ export class Handshake {
   private readonly edge: Edge;
   private readonly listener: EdgeListener;
   private readonly client: Transport;
-  private readonly report: RefusalReport;
+  private readonly report: HandshakeRecord;
   private readonly abort = new Abort();
 
   constructor(options: HandshakeOptions) {

@@ -1,6 +1,6 @@
 // The request that goes on to a backend for an accepted one: one head and nothing more, which a strict reading accepts.
 
-import { buildBackendRequest } from '../../src/protocol/forward.ts';
+import { buildBackendRequest } from '../../src/protocol/backend-request.ts';
 import { RequestHeadParser } from '../../src/protocol/http-head.ts';
 import { judgeUpgradeRequest } from '../../src/protocol/upgrade-request.ts';
 import { LIMITS } from '../protocol/heads.ts';

@@ -1,8 +1,8 @@
 // What an exchange with a backend makes of its answer, on a transport in memory; and a second, strict reading of a 101.
 
 import assert from 'node:assert/strict';
-import { exchange } from '../../src/edge/exchange.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
+import { exchange } from '../../src/upstream/backend-handshake.ts';
 import { ACCEPT, KEY } from '../protocol/heads.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { MemoryTransport, makeReadBuffer } from '../support/memory-transport.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { loadObject } from '../../src/config/load.ts';
-import { buildSnapshot } from '../../src/edge/snapshot.ts';
+import { buildSnapshot } from '../../src/control/snapshot.ts';
 import { closeFrame, text, upgradeRequest } from '../support/wire.ts';
 import { NOTHING, Rig, SWITCHED } from './rig.ts';
 

@@ -6,15 +6,15 @@ import { EarlyBytes } from '../../src/edge/early-bytes.ts';
 import { Edge } from '../../src/edge/edge.ts';
 import { Gates } from '../../src/edge/gates.ts';
 import { Handshake } from '../../src/edge/handshake.ts';
+import { HandshakeRecord } from '../../src/edge/handshake-record.ts';
 import { HandshakeSlots } from '../../src/edge/handshake-slots.ts';
 import { Holdings } from '../../src/edge/holdings.ts';
-import { RefusalReport } from '../../src/edge/refusal-report.ts';
 import { Router } from '../../src/edge/router.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import { Log } from '../../src/observe/log.ts';
 import { RouteMetrics, TargetMetrics } from '../../src/observe/metrics.ts';
 import { TrafficProfile } from '../../src/observe/profile.ts';
-import * as forward from '../../src/protocol/forward.ts';
+import * as forward from '../../src/protocol/backend-request.ts';
 import { RequestHeadParser, ResponseHeadParser } from '../../src/protocol/http-head.ts';
 import * as upgradeRequests from '../../src/protocol/upgrade-request.ts';
 import * as upgradeResponses from '../../src/protocol/upgrade-response.ts';
@@ -129,7 +129,7 @@ async function expectNextToOpen(rig: Rig, url: string): Promise<void> {
 const STEPS: readonly (readonly [step: string, fault: Fault, answer: string])[] = [
   ['the deadline of the head', methodOf(TimerWheel, 'schedule'), '500'],
   ['the head', methodOf(RequestHeadParser, 'feed'), '500'],
-  ['the notes of the head', methodOf(RefusalReport, 'noteHead'), '500'],
+  ['the notes of the head', methodOf(HandshakeRecord, 'noteHead'), '500'],
   ['the verdict on the request', exportOf(upgradeRequests, 'judgeUpgradeRequest'), '500'],
   ['the route', methodOf(Router, 'match'), '500'],
   ['the limits', methodOf(Gates, 'enter'), '500'],
@@ -143,7 +143,7 @@ const STEPS: readonly (readonly [step: string, fault: Fault, answer: string])[] 
   ['the request to the backend', exportOf(forward, 'buildBackendRequest'), '500'],
   ['the head of the answer', methodOf(ResponseHeadParser, 'feed'), '500'],
   ['the verdict on the 101', exportOf(upgradeResponses, 'judgeUpgradeResponse'), '500'],
-  ['the facts of the session', methodOf(RefusalReport, 'sessionFacts'), '500'],
+  ['the facts of the session', methodOf(HandshakeRecord, 'sessionFacts'), '500'],
   ['the early bytes at the 101', methodOf(EarlyBytes, 'take'), '500'],
   ['the session', methodOf(Handshake, 'makeSession'), '500'],
   ['the session among the others', methodOf(Edge, 'promote'), SWITCHED],

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { loadObject } from '../../src/config/load.ts';
 import type { ConfigInput } from '../../src/config/types.ts';
+import { buildSnapshot } from '../../src/control/snapshot.ts';
 import { Arrival, Gates, type GatesOptions, Seat } from '../../src/edge/gates.ts';
 import { HandshakeSlots } from '../../src/edge/handshake-slots.ts';
-import { buildSnapshot, type Route, type Snapshot } from '../../src/edge/snapshot.ts';
+import type { Route, Snapshot } from '../../src/edge/snapshot.ts';
 import { ProcessMetrics } from '../../src/observe/metrics.ts';
 
 type Limits = NonNullable<ConfigInput['limits']>;

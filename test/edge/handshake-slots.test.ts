@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { loadObject } from '../../src/config/load.ts';
+import { buildSnapshot } from '../../src/control/snapshot.ts';
 import { HandshakeSlots, type SlotClaim } from '../../src/edge/handshake-slots.ts';
-import { buildSnapshot, type Snapshot } from '../../src/edge/snapshot.ts';
+import type { Snapshot } from '../../src/edge/snapshot.ts';
 import { ProcessMetrics } from '../../src/observe/metrics.ts';
 import type { ConfigInput } from '../../src/proxy.ts';
 import type { Upstream } from '../../src/upstream/upstream.ts';

@@ -324,7 +324,7 @@ const handshake: readonly Mutant[] = [
   edit('entryFor', 'U40', "entry.endsWith('*') && name.startsWith(entry.slice(0, -1))", 'false'),
   edit('entryFor', 'U40', 'name.startsWith(entry.slice(0, -1))', 'name.includes(entry.slice(0, -1))'),
   edit(
-    'RefusalReport.noteProtocols',
+    'HandshakeRecord.noteProtocols',
     'U40',
     'kept: kept.map((name) => entryFor(name, list)),',
     'kept,',
@@ -462,7 +462,7 @@ const forwarded: readonly Mutant[] = [
   edit('passes', 'X1', ' || !isSafeName(lower)', '', 'with another dash'),
   edit('TrustedProxies.clientOf', 'X1', '    if (!this.trusts(peer)) return client;\n', ''),
   edit(
-    'RefusalReport.noteHead',
+    'HandshakeRecord.noteHead',
     'X1',
     'if (peerTrusted && requestId !== undefined',
     'if (requestId !== undefined',

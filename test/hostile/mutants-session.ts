@@ -554,7 +554,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'L2',
-    at: 'RefusalReport.sessionFacts',
+    at: 'HandshakeRecord.sessionFacts',
     search: "(entryFor(protocol, list) ?? 'unlisted')",
     replace: 'protocol',
   },

@@ -3,8 +3,8 @@
 
 import * as net from 'node:net';
 import { loadObject } from '../../src/config/load.ts';
+import { buildSnapshot } from '../../src/control/snapshot.ts';
 import { Edge } from '../../src/edge/edge.ts';
-import { buildSnapshot } from '../../src/edge/snapshot.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import { Carrier } from '../../src/net/carrier.ts';
 import { Dialer } from '../../src/net/dial.ts';

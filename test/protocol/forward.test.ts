@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { buildBackendRequest, type ForwardOptions, namesInstance } from '../../src/protocol/forward.ts';
+import { buildBackendRequest, type ForwardOptions, namesInstance } from '../../src/protocol/backend-request.ts';
 import { accepted, KEY, requestText } from './heads.ts';
 
 function forwarded(fields: readonly string[], options: Partial<ForwardOptions> = {}, without: string[] = []): string[] {

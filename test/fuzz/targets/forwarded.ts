@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
 import { parseForwarded, TrustedProxies } from '../../../src/edge/client-address.ts';
-import { buildBackendRequest, type ForwardOptions, namesInstance } from '../../../src/protocol/forward.ts';
+import { buildBackendRequest, type ForwardOptions, namesInstance } from '../../../src/protocol/backend-request.ts';
 import { RequestHeadParser } from '../../../src/protocol/http-head.ts';
 import { judgeUpgradeRequest, type UpgradeRequest } from '../../../src/protocol/upgrade-request.ts';
 import { feedAll, LIMITS } from '../../protocol/heads.ts';

@@ -8,12 +8,12 @@ import { DialError, type Dialer } from '../net/dial.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Log } from '../observe/log.ts';
 import type { MetricsRegistry } from '../observe/metrics.ts';
-import { buildBackendRequest, type ForwardOptions } from '../protocol/forward.ts';
+import { buildBackendRequest, type ForwardOptions } from '../protocol/backend-request.ts';
 import type { RefusalSlug } from '../protocol/refusals.ts';
-import { EchoTransport } from '../upstream/echo.ts';
-import type { Target } from '../upstream/target.ts';
-import type { Upstream } from '../upstream/upstream.ts';
-import { type ExchangeProgress, exchange, type RelayedRefusal, type Switched } from './exchange.ts';
+import { type ExchangeProgress, exchange, type RelayedRefusal, type Switched } from './backend-handshake.ts';
+import { EchoTransport } from './echo.ts';
+import type { Target } from './target.ts';
+import type { Upstream } from './upstream.ts';
 
 export interface OpeningOptions {
   readonly clock: Clock;

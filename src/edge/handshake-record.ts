@@ -8,9 +8,9 @@ import { isClientsFault } from '../protocol/refusals.ts';
 import type { RelaxedCheck } from '../protocol/relax.ts';
 import { entryFor } from '../protocol/subprotocols.ts';
 import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
+import type { Opened, OpeningProgress } from '../upstream/open-backend.ts';
 import type { Edge } from './edge.ts';
 import { loggedPath, withoutUserinfo } from './logged-path.ts';
-import type { Opened, OpeningProgress } from './opening.ts';
 import { ownText } from './own-text.ts';
 import type { SessionFacts } from './session-record.ts';
 import type { Route } from './snapshot.ts';
@@ -28,7 +28,7 @@ export interface Refused {
   readonly discarded: number;
 }
 
-export class RefusalReport {
+export class HandshakeRecord {
   /** The client's address: the socket's, or what a trusted proxy says. */
   client: string;
   peerTrusted = false;

@@ -4,17 +4,18 @@
 import { loadObject } from '../config/load.ts';
 import { ConfigError, type Problem } from '../config/problems.ts';
 import type { Config, ConfigInput } from '../config/types.ts';
+import type { Edge } from '../edge/edge.ts';
+import type { SessionRecord } from '../edge/session-record.ts';
+import type { Snapshot } from '../edge/snapshot.ts';
+import { removedFrom } from '../edge/standing.ts';
 import type { Slices } from '../limits/slices.ts';
 import { Alarm } from '../limits/timer-wheel.ts';
 import { changedPaths, restartObstacles } from './config-changes.ts';
 import { Spread } from './drain.ts';
-import type { Edge } from './edge.ts';
 import { areTooMany, countEnded } from './ended-sessions.ts';
 import { BindError, type Listeners, type Move } from './listeners.ts';
-import type { SessionRecord } from './session-record.ts';
 import { sessionsCap } from './sessions-cap.ts';
-import { planSnapshot, type Snapshot, type SnapshotPlan } from './snapshot.ts';
-import { removedFrom } from './standing.ts';
+import { planSnapshot, type SnapshotPlan } from './snapshot.ts';
 
 /** What reading the config anew gave. `unchanged`: not one byte of what it is made of is another. */
 export type ReadConfig =

@@ -1,7 +1,7 @@
 // How many open sessions the next config would end because their route or target is gone, and whether those are too
 // many to be meant: a file that was cut short while it was written must not send everybody away. It ends nobody.
 
-import type { SessionRecord } from './session-record.ts';
+import type { SessionRecord } from '../edge/session-record.ts';
 import type { SnapshotPlan } from './snapshot.ts';
 
 /** Up to here nobody is asked twice. */

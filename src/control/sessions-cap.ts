@@ -3,8 +3,8 @@
 
 import { wasGiven } from '../config/build.ts';
 import type { Config } from '../config/types.ts';
+import { PROBES_MAX } from '../edge/overflow.ts';
 import { openFilesNeededFor, sessionsMaxFor } from '../net/open-files.ts';
-import { PROBES_MAX } from './overflow.ts';
 
 export interface SessionsCap {
   readonly sessionsMax: number;

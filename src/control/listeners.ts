@@ -2,10 +2,10 @@
 // its address: what else changes is taken on by the one that is bound. It reads nothing; edge.ts gets the connections.
 
 import type { ListenerConfig } from '../config/types.ts';
+import type { Edge } from '../edge/edge.ts';
+import { arrivalAt, type EdgeListener, LiveListener } from '../edge/live-listener.ts';
 import type { Carrier } from '../net/carrier.ts';
 import { type BoundAddress, type Listening, listen } from '../net/listen.ts';
-import type { Edge } from './edge.ts';
-import { arrivalAt, type EdgeListener, LiveListener } from './live-listener.ts';
 
 interface Bound {
   config: ListenerConfig;

@@ -2,10 +2,10 @@
 // timeline of a drain of the whole process. It decides no cause; its callers do.
 
 import type { DrainConfig } from '../config/types.ts';
+import type { Edge } from '../edge/edge.ts';
+import type { SessionRecord } from '../edge/session-record.ts';
 import type { Clock } from '../limits/clock.ts';
 import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
-import type { Edge } from './edge.ts';
-import type { SessionRecord } from './session-record.ts';
 
 export interface Timing {
   readonly clock: Clock;
