@@ -3,7 +3,7 @@
 import type { SessionRecord } from '../edge/session-record.ts';
 import type { Route } from '../edge/snapshot.ts';
 import type { DirectionMetrics, RouteMetrics, TargetMetrics } from '../observe/metrics.ts';
-import type { Peer } from '../session/peer.ts';
+import type { End } from '../session/end.ts';
 import type { Session } from '../session/session.ts';
 import type { Target } from '../upstream/target.ts';
 import type { RouteView, SessionSideView, SessionState, SessionView, TargetView, TrafficView } from './backend.ts';
@@ -74,16 +74,16 @@ export function sessionState({ cause, client, backend }: Session): SessionState 
   return client.transport.paused || backend.transport.paused ? 'paused' : 'open';
 }
 
-function sideView(peer: Peer, now: number): SessionSideView {
-  const { messages, dataBytes, largestMessage } = peer.scanner;
+function sideView(end: End, now: number): SessionSideView {
+  const { messages, dataBytes, largestMessage } = end.scanner;
   return {
     messages,
     bytes: dataBytes,
     largest_message: largestMessage,
-    paused: peer.transport.paused,
-    pauses: peer.gate.pauses,
-    buffered: peer.other.transport.held,
-    silent_ms: Math.round(now - peer.lastByteAt),
+    paused: end.transport.paused,
+    pauses: end.gate.pauses,
+    buffered: end.other.transport.held,
+    silent_ms: Math.round(now - end.lastByteAt),
   };
 }
 

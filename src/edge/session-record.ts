@@ -2,8 +2,8 @@
 // gives back what it holds when it ends.
 
 import type { DirectionMetrics, EndedBy, RouteMetrics } from '../observe/metrics.ts';
-import { END_CAUSES } from '../protocol/end-causes.ts';
-import type { Peer } from '../session/peer.ts';
+import { END_CAUSES, type Side } from '../protocol/end-causes.ts';
+import type { End } from '../session/end.ts';
 import type { Session, SessionOwner } from '../session/session.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Edge } from './edge.ts';
@@ -103,9 +103,9 @@ export class SessionRecord implements SessionOwner {
     edge.log.eventOf('info', 'session.end', session.cause, () => ({ ...this.facts, ...this.endOf(session) }));
   }
 
-  onLimitHit(peer: Peer, limit: string, value: number): void {
-    const direction = peer.isClient ? 'from_client' : 'from_backend';
-    const metrics: DirectionMetrics = peer.isClient ? this.metrics.fromClient : this.metrics.fromBackend;
+  onLimitHit(side: Side, limit: string, value: number): void {
+    const direction = side === 'client' ? 'from_client' : 'from_backend';
+    const metrics: DirectionMetrics = side === 'client' ? this.metrics.fromClient : this.metrics.fromBackend;
     metrics.limitHit(limit, value);
     const hit = `${direction} ${limit}`;
     this.hits ??= new Set();
@@ -121,7 +121,7 @@ export class SessionRecord implements SessionOwner {
   /** All sessions together hold too much, and this one the most. */
   shed(bytes: number): void {
     const { client, backend } = this.session;
-    const source = client.transport.held >= backend.transport.held ? backend : client;
+    const source = client.transport.held >= backend.transport.held ? 'backend' : 'client';
     this.onLimitHit(source, 'max_buffered_total', bytes);
     this.session.shed();
   }
@@ -152,7 +152,7 @@ function byOf({ cause }: Session): EndedBy {
   return (cause !== null && END_CAUSES[cause].by) || 'proxy';
 }
 
-function trafficOf(peer: Peer): Record<string, number> {
-  const { messages, dataBytes, largestMessage } = peer.scanner;
-  return { messages, bytes: dataBytes, largest_message: largestMessage, pauses: peer.gate.pauses };
+function trafficOf(end: End): Record<string, number> {
+  const { messages, dataBytes, largestMessage } = end.scanner;
+  return { messages, bytes: dataBytes, largest_message: largestMessage, pauses: end.gate.pauses };
 }

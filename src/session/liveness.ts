@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { pingFrame } from '../protocol/frame-writer.ts';
-import type { Peer } from './peer.ts';
+import type { End } from './end.ts';
 
 /** Hex digits: some peers take a payload for text, and would send other bytes back mangled. */
 const TOKEN_BYTES = 16;
@@ -38,7 +38,7 @@ export class Liveness {
   private relayed = 0;
 
   /** Ping `peer`, whose this is and which was silent, if one may go to it now; else it is tried again. */
-  ping(peer: Peer, now: number): void {
+  ping(peer: End, now: number): void {
     const { transport } = peer;
     if (peer.closeSent !== null || transport.pending > 0) return;
     if (this.relayedServes(now) || peer.other.relaysFrame) return;

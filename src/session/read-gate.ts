@@ -1,7 +1,7 @@
 // Whether one peer is read: not while the other one is too slow, nor until it has paid for what it sent too fast. The
 // only place that pauses a session's transports. Every pause has a deadline: write_stall, or the time of the debt.
 
-import type { Peer } from './peer.ts';
+import type { End } from './end.ts';
 import type { Traffic } from './traffic.ts';
 
 export class ReadGate {
@@ -11,10 +11,10 @@ export class ReadGate {
   heldUntil = 0;
   /** Not the same as a paused transport: that is one before the session starts, too. */
   isClosed = false;
-  private readonly peer: Peer;
+  private readonly peer: End;
   private readonly traffic: Traffic;
 
-  constructor(peer: Peer, traffic: Traffic) {
+  constructor(peer: End, traffic: Traffic) {
     this.peer = peer;
     this.traffic = traffic;
   }

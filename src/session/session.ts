@@ -7,10 +7,10 @@ import { TimerEntry, type TimerWheel } from '../limits/timer-wheel.ts';
 import type { Transport } from '../net/transport.ts';
 import type { RouteMetrics } from '../observe/metrics.ts';
 import { CloseCode } from '../protocol/close-codes.ts';
-import { type CloseNotice, END_CAUSES, type EndCause, type EndCauseRow } from '../protocol/end-causes.ts';
+import { type CloseNotice, END_CAUSES, type EndCause, type EndCauseRow, type Side } from '../protocol/end-causes.ts';
 import { VIOLATIONS, type ViolationRule } from '../protocol/violations.ts';
+import { End } from './end.ts';
 import { Flow } from './flow.ts';
-import { Peer } from './peer.ts';
 import { policyForCompressed, rateOf, type SessionPolicy } from './policy.ts';
 
 /**
@@ -28,8 +28,8 @@ const INVALID_TEXT_RULE = { close: CloseCode.InvalidPayload, text: 'text not UTF
 export interface SessionOwner {
   onSessionEnd(session: Session): void;
   onSessionFault(session: Session, error: unknown): void;
-  /** `peer` went over a limit: its config key, and what it came to, or the rate it went over. At every hit. */
-  onLimitHit(peer: Peer, limit: string, value: number): void;
+  /** `side` went over a limit: its config key, and what it came to, or the rate it went over. At every hit. */
+  onLimitHit(side: Side, limit: string, value: number): void;
 }
 
 export interface SessionOptions {
@@ -51,8 +51,8 @@ export class Session extends TimerEntry {
   policy: SessionPolicy;
   /** Counters and profile of its route. */
   readonly metrics: RouteMetrics;
-  readonly client: Peer;
-  readonly backend: Peer;
+  readonly client: End;
+  readonly backend: End;
   /** Why it ends: the first cause, null while it lives. */
   cause: EndCause | null = null;
   /** The config key of the limit that ended it. */
@@ -85,8 +85,8 @@ export class Session extends TimerEntry {
     this.policy = deflate ? policyForCompressed(options.policy) : options.policy;
     this.metrics = metrics;
     this.lifetimeAt = this.clock.now() + this.policy.lifetimeMs * this.lifetimeShare;
-    this.client = new Peer({ session: this, transport: options.client, isClient: true, deflate });
-    this.backend = new Peer({ session: this, transport: options.backend, isClient: false, deflate });
+    this.client = new End({ session: this, transport: options.client, isClient: true, deflate });
+    this.backend = new End({ session: this, transport: options.backend, isClient: false, deflate });
     this.client.other = this.backend;
     this.backend.other = this.client;
   }
@@ -104,7 +104,7 @@ export class Session extends TimerEntry {
     this.beginReading(client);
   }
 
-  private beginReading(peer: Peer): void {
+  private beginReading(peer: End): void {
     // What was kept may have filled the other side already, or cost more than this one has.
     if (peer.gate.isClosed) return;
     peer.transport.resume();
@@ -172,7 +172,7 @@ export class Session extends TimerEntry {
    * One of our own bugs, contained: both sides get 1011 where a frame boundary allows it. `torn` may lack the end of a
    * frame: the fault came up while more of it was relayed.
    */
-  fail(error: unknown, torn: Peer | null = null): void {
+  fail(error: unknown, torn: End | null = null): void {
     if (this.faulted) {
       this.cut();
       return;
@@ -187,7 +187,7 @@ export class Session extends TimerEntry {
     this.settle(now);
   }
 
-  private closeAfterFault(peer: Peer, torn: Peer | null, now: number): void {
+  private closeAfterFault(peer: End, torn: End | null, now: number): void {
     if (peer.gone) return;
     try {
       if (peer === torn || peer.other.isTorn || (peer.other.scanner.remaining > 0 && peer.closeSent === null)) {
@@ -206,18 +206,18 @@ export class Session extends TimerEntry {
   }
 
   /** `peer` has said its last: a Close, a FIN, a broken rule, or its connection is gone. */
-  onPeerFinished(peer: Peer): void {
+  onPeerFinished(peer: End): void {
     const now = this.clock.now();
     if (this.cause === null) this.beginFor(peer, now);
     this.settle(now);
   }
 
   /** `peer` broke a rate: its frame is not relayed, or it is not read for a while. */
-  onRateExceeded(peer: Peer, key: RateKey, isRepeated: boolean): void {
-    if (!isRepeated) this.owner.onLimitHit(peer, key, rateOf(peer.side, key));
+  onRateExceeded(peer: End, key: RateKey, isRepeated: boolean): void {
+    if (!isRepeated) this.owner.onLimitHit(peer.side, key, rateOf(peer.policy, key));
   }
 
-  blameRate(peer: Peer, key: RateKey): void {
+  blameRate(peer: End, key: RateKey): void {
     const now = this.clock.now();
     if (this.cause === null) {
       this.rule = { ...RATE_RULE, text: key, limit: key };
@@ -229,7 +229,7 @@ export class Session extends TimerEntry {
   }
 
   /** A text message of `peer` is no UTF-8. */
-  onInvalidText(peer: Peer): void {
+  onInvalidText(peer: End): void {
     const now = this.clock.now();
     if (this.cause === null) {
       this.rule = INVALID_TEXT_RULE;
@@ -239,12 +239,12 @@ export class Session extends TimerEntry {
   }
 
   /** `peer` answered a ping of ours after `ms`. */
-  onPong(_peer: Peer, ms: number): void {
+  onPong(_peer: End, ms: number): void {
     this.metrics.pingRtt.observe(ms / 1000);
   }
 
   /** What `peer` is told by our own Close; null when it is only cut off. */
-  noticeFor(peer: Peer): CloseNotice | null {
+  noticeFor(peer: End): CloseNotice | null {
     if (this.cause === null) return null;
     const asked = peer.isClient ? this.asked : null;
     const row: EndCauseRow = END_CAUSES[this.cause];
@@ -277,7 +277,7 @@ export class Session extends TimerEntry {
   }
 
   /** See to it that the silence of `peer` is noticed when it is due, after times in which it did not count too. */
-  watch(peer: Peer): void {
+  watch(peer: End): void {
     if (this.cause === null) this.arm(Math.min(this.pongAt(peer), this.pingAt(peer)));
   }
 
@@ -315,14 +315,14 @@ export class Session extends TimerEntry {
   }
 
   /** The end that what `peer` did means. */
-  private beginFor(peer: Peer, now: number): void {
+  private beginFor(peer: End, now: number): void {
     const violation = peer.scanner.violation;
     if (peer.closeReceived !== null) {
       this.begin(peer.isClient ? 'client_close' : 'backend_close', null);
     } else if (violation !== null) {
       const rule = VIOLATIONS[violation];
       this.rule = rule;
-      if (rule.limit !== null) this.owner.onLimitHit(peer, rule.limit, peer.scanner.violationValue);
+      if (rule.limit !== null) this.owner.onLimitHit(peer.side, rule.limit, peer.scanner.violationValue);
       this.blame(peer, peer.isClient ? `client_${rule.kind}` : `backend_${rule.kind}`, rule.limit, now);
     } else {
       this.begin(peer.isClient ? 'client_lost' : 'backend_lost', null);
@@ -331,7 +331,7 @@ export class Session extends TimerEntry {
   }
 
   /** End it because of `culprit`: the other side is told at once, the culprit when that one has answered. */
-  private blame(culprit: Peer, cause: EndCause, limit: string | null, now: number): void {
+  private blame(culprit: End, cause: EndCause, limit: string | null, now: number): void {
     this.begin(cause, limit);
     this.graceAt = now + LAST_ANSWERS_MS;
     this.arm(this.graceAt);
@@ -339,7 +339,7 @@ export class Session extends TimerEntry {
     culprit.other.askClose(now);
   }
 
-  private checkClose(peer: Peer, now: number): void {
+  private checkClose(peer: End, now: number): void {
     if (now < peer.dueAt || peer.gone) return;
     const isUnanswered =
       peer.closeReceived === null && (this.cause === 'client_close' || this.cause === 'backend_close');
@@ -348,7 +348,7 @@ export class Session extends TimerEntry {
     if (isUnanswered) peer.other.cutOff();
   }
 
-  private checkStalls(peer: Peer, now: number): void {
+  private checkStalls(peer: End, now: number): void {
     if (peer.gone) return;
     if (now >= peer.backlog.stallAt(this.policy.writeStallMs)) {
       if (this.cause === null) this.begin(peer.isClient ? 'client_stalled' : 'backend_stalled', 'write_stall');
@@ -367,7 +367,7 @@ export class Session extends TimerEntry {
   }
 
   /** The pauses and pings of one peer. */
-  private checkReading(peer: Peer, now: number): void {
+  private checkReading(peer: End, now: number): void {
     if (peer.gone) return;
     if (peer.gate.heldUntil > 0 && now >= peer.gate.heldUntil) peer.gate.open(now);
     if (this.cause !== null) return;
@@ -382,19 +382,19 @@ export class Session extends TimerEntry {
   }
 
   /** When the silence of `peer` after a ping is too long. */
-  private pongAt(peer: Peer): number {
+  private pongAt(peer: End): number {
     if (peer.transport.paused) return Number.POSITIVE_INFINITY;
     return peer.liveness.deadline(this.policy.pongMs);
   }
 
   /** When `peer` has been silent for so long that it is pinged. */
-  private pingAt(peer: Peer): number {
+  private pingAt(peer: End): number {
     if (peer.transport.paused || peer.liveness.silentSince < Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
-    return peer.lastByteAt + peer.side.pingIntervalMs;
+    return peer.lastByteAt + peer.policy.pingIntervalMs;
   }
 
   /** Close at a frame boundary, cut off within a frame: `peer` takes nothing that could be waited for. */
-  private closeAtBoundary(peer: Peer, now: number): void {
+  private closeAtBoundary(peer: End, now: number): void {
     if (peer.other.relaysFrame) peer.cutOff();
     else peer.askClose(now);
   }
@@ -406,7 +406,7 @@ export class Session extends TimerEntry {
     return Math.max(this.client.lastByteAt, this.backend.lastByteAt) + this.policy.idleMs;
   }
 
-  private messageStallAt(peer: Peer): number {
+  private messageStallAt(peer: End): number {
     if (!peer.isMidMessage || peer.transport.paused) return Number.POSITIVE_INFINITY;
     return peer.messageAt + this.policy.messageStallMs;
   }
@@ -425,7 +425,7 @@ export class Session extends TimerEntry {
       if (this.cause !== null) continue;
       at = Math.min(at, this.messageStallAt(peer), peer.backlog.slowAt(policy.slowReaderMs), this.pongAt(peer));
       // An answer wakes nobody; one that comes after this look makes no ping due before the next.
-      if (peer.liveness.silentSince < Number.POSITIVE_INFINITY) at = Math.min(at, now + peer.side.pingIntervalMs);
+      if (peer.liveness.silentSince < Number.POSITIVE_INFINITY) at = Math.min(at, now + peer.policy.pingIntervalMs);
       // A ping that could not go out yet is tried again soon.
       at = Math.min(at, Math.max(this.pingAt(peer), now + PING_RETRY_MS));
     }

@@ -149,10 +149,9 @@ describe('sessions', () => {
     await rig.open();
     await rig.open();
     for (const record of rig.edge.sessions) {
-      const { client, backend } = record.session;
-      for (let i = 0; i < 3; i += 1) record.onLimitHit(client, 'messages_per_second', i);
-      record.onLimitHit(client, 'bytes_per_second', 7);
-      record.onLimitHit(backend, 'bytes_per_second', 8);
+      for (let i = 0; i < 3; i += 1) record.onLimitHit('client', 'messages_per_second', i);
+      record.onLimitHit('client', 'bytes_per_second', 7);
+      record.onLimitHit('backend', 'bytes_per_second', 8);
     }
     const { fromClient, fromBackend } = rig.edge.metrics.route('echo');
     const counts = [fromClient.limitHits.of('messages_per_second'), fromClient.limitHits.of('bytes_per_second')];

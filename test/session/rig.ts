@@ -110,7 +110,7 @@ export class Rig {
           this.ends += 1;
         },
         onSessionFault: (_, error) => this.faults.push(error),
-        onLimitHit: (peer, limit, value) => this.limitHits.push({ isClient: peer.isClient, limit, value }),
+        onLimitHit: (side, limit, value) => this.limitHits.push({ isClient: side === 'client', limit, value }),
       },
       client: this.client,
       backend: this.backend,

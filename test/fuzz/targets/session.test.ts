@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { TimerEntry } from '../../../src/limits/timer-wheel.ts';
-import type { Peer } from '../../../src/session/peer.ts';
+import type { End } from '../../../src/session/end.ts';
 import type { SessionPolicy } from '../../../src/session/policy.ts';
 import type { MemoryTransport } from '../../support/memory-transport.ts';
 import { Random } from '../../support/random.ts';
@@ -54,7 +54,7 @@ class Forgotten extends TimerEntry {
   override onTimer(): void {}
 }
 
-const both = ({ session }: SabotagedParts, change: (peer: Peer) => void) => {
+const both = ({ session }: SabotagedParts, change: (peer: End) => void) => {
   change(session.client);
   change(session.backend);
 };

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { FrameScanner, Step } from '../../../src/protocol/frame-scanner.ts';
 import { Utf8Validator } from '../../../src/protocol/utf8-validator.ts';
-import { TextCheck } from '../../../src/session/text-check.ts';
+import { Utf8Watcher } from '../../../src/session/watchers/utf8.ts';
 import { options } from '../../protocol/scan.ts';
 import type { Random } from '../../support/random.ts';
 import { continuation, frame, Opcode, ping } from '../../support/wire.ts';
@@ -134,13 +134,13 @@ function checkInFrames(text: Buffer, key: Buffer, isText: boolean): void {
     ping(Buffer.of(0x80), { mask }),
   ]);
   for (const cut of cutsOf(stream)) {
-    assert.equal(passesTextCheck(cut, masked), isText, `as frames, in ${cut.length} pieces`);
+    assert.equal(passesWatcher(cut, masked), isText, `as frames, in ${cut.length} pieces`);
   }
 }
 
-function passesTextCheck(cut: readonly Buffer[], masked: boolean): boolean {
+function passesWatcher(cut: readonly Buffer[], masked: boolean): boolean {
   const scanner = new FrameScanner(options(masked));
-  const text = new TextCheck(masked);
+  const text = new Utf8Watcher(masked);
   let spill: Buffer = Buffer.alloc(0);
   for (const piece of cut) {
     const bytes = Buffer.concat([spill, piece]);

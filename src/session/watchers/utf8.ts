@@ -1,10 +1,12 @@
 // Is what one side calls text UTF-8? Follows the text messages of a stream through frames and reads, masked or not,
 // without holding a byte back (RFC 6455 5.6, 8.1).
 
-import { type FrameScanner, Opcode, Step } from '../protocol/frame-scanner.ts';
-import { Utf8Validator } from '../protocol/utf8-validator.ts';
+import { type FrameScanner, Opcode, Step } from '../../protocol/frame-scanner.ts';
+import { Utf8Validator } from '../../protocol/utf8-validator.ts';
+import type { SidePolicy } from '../policy.ts';
+import type { Watcher } from './watcher.ts';
 
-export class TextCheck {
+export class Utf8Watcher implements Watcher {
   private readonly validator = new Utf8Validator();
   private readonly masked: boolean;
   private inText = false;
@@ -21,25 +23,21 @@ export class TextCheck {
     this.masked = masked;
   }
 
-  /** Whether the messages that begin from now on are judged. Gives what is needed for that: null when nothing is. */
-  retune(isOn: boolean): TextCheck | null {
-    this.isOn = isOn;
-    return isOn || this.inText ? this : null;
+  retune({ validateUtf8 }: SidePolicy): Watcher | null {
+    this.isOn = validateUtf8;
+    return validateUtf8 || this.inText ? this : null;
   }
 
-  /** The next read begins at `start`. */
   begin(start: number): void {
     this.payloadAt = start;
   }
 
-  /** What `scanner.next()` went past since the last call. False: it is no UTF-8. */
   passes(bytes: Buffer, scanner: FrameScanner, step: Step): boolean {
     if (this.inText && !this.payloadPasses(bytes, scanner, step)) return false;
     if (step === Step.Header) this.beginFrame(bytes, scanner);
     return true;
   }
 
-  /** The rest of a frame that was half relayed, as far as it is here: `[start, end)`. False: it is no UTF-8. */
   tailPasses(bytes: Buffer, start: number, end: number): boolean {
     this.payloadAt = start;
     return !this.inText || this.rangePasses(bytes, end);

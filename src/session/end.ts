@@ -3,6 +3,7 @@
 
 import { RateVerdict } from '../limits/rates.ts';
 import type { Transport, TransportReader } from '../net/transport.ts';
+import type { Side } from '../protocol/end-causes.ts';
 import { FrameScanner, Opcode, Step } from '../protocol/frame-scanner.ts';
 import { closeFrame } from '../protocol/frame-writer.ts';
 import { Backlog } from './backlog.ts';
@@ -12,22 +13,23 @@ import { Liveness } from './liveness.ts';
 import type { SidePolicy } from './policy.ts';
 import { ReadGate } from './read-gate.ts';
 import type { Session } from './session.ts';
-import { TextCheck } from './text-check.ts';
 import { Traffic } from './traffic.ts';
+import { Utf8Watcher } from './watchers/utf8.ts';
+import type { Watcher } from './watchers/watcher.ts';
 
-interface PeerOptions {
+interface EndOptions {
   readonly session: Session;
   readonly transport: Transport;
   readonly isClient: boolean;
   readonly deflate: boolean;
 }
 
-export class Peer implements TransportReader {
+export class End implements TransportReader {
   readonly transport: Transport;
   readonly isClient: boolean;
   readonly scanner: FrameScanner;
   /** Set once, right after construction: an end needs its counterpart and the counterpart needs it. */
-  other!: Peer;
+  other!: End;
   flow: Flow = Flow.Relay;
   /** When the last byte came, and the last byte of a data frame that belongs to an unfinished message. */
   lastByteAt: number;
@@ -57,7 +59,7 @@ export class Peer implements TransportReader {
 
   readonly session: Session;
   private readonly charges: Charges;
-  private text: TextCheck | null;
+  private watcher: Watcher | null;
   private readonly traffic: Traffic;
   /** True while the payload of a dropped frame passes by. */
   private skipping = false;
@@ -66,13 +68,13 @@ export class Peer implements TransportReader {
   private spill: Buffer | null = null;
   private progressMark = 0;
 
-  constructor(options: PeerOptions) {
+  constructor(options: EndOptions) {
     this.session = options.session;
     this.transport = options.transport;
     this.isClient = options.isClient;
     const { policy, metrics } = options.session;
     const { isClient, deflate } = options;
-    const { rates, validateUtf8 } = this.side;
+    const { rates, validateUtf8 } = this.policy;
     const limits = isClient ? policy.fromClient : policy.fromBackend;
     this.scanner = new FrameScanner({ masked: isClient, deflate, limits });
     const now = this.session.clock.now();
@@ -80,14 +82,18 @@ export class Peer implements TransportReader {
     this.messageAt = now;
     this.backlog = new Backlog(this.transport, now);
     this.charges = new Charges(rates, now);
-    this.text = validateUtf8 ? new TextCheck(isClient) : null;
+    this.watcher = validateUtf8 ? new Utf8Watcher(isClient) : null;
     this.traffic = new Traffic(metrics, isClient);
     this.liveness = new Liveness();
     this.gate = new ReadGate(this, this.traffic);
   }
 
+  get side(): Side {
+    return this.isClient ? 'client' : 'backend';
+  }
+
   /** What this side may send, and how it is kept honest. */
-  get side(): SidePolicy {
+  get policy(): SidePolicy {
     return this.isClient ? this.session.policy.client : this.session.policy.backend;
   }
 
@@ -99,11 +105,11 @@ export class Peer implements TransportReader {
   /** The policy of the session is another one: sizes and UTF-8 count from the next message on, rates from now. */
   retune(now: number): void {
     const { policy } = this.session;
-    const { rates, validateUtf8 } = this.side;
+    const { rates, validateUtf8 } = this.policy;
     this.scanner.retune(this.isClient ? policy.fromClient : policy.fromBackend);
     this.charges.retune(rates, now);
-    if (this.text !== null) this.text = this.text.retune(validateUtf8);
-    else if (validateUtf8) this.text = new TextCheck(this.isClient);
+    if (this.watcher !== null) this.watcher = this.watcher.retune(this.policy);
+    else if (validateUtf8) this.watcher = new Utf8Watcher(this.isClient);
   }
 
   /** True while a message, or the header of one, has begun and is not complete. */
@@ -173,7 +179,7 @@ export class Peer implements TransportReader {
   private relay(bytes: Buffer, start: number, end: number, stable: boolean, now: number): void {
     const scanner = this.scanner;
     scanner.feed(bytes, start, end);
-    this.text?.begin(start);
+    this.watcher?.begin(start);
     if (this.flow === Flow.Tail) this.relayTail(bytes, start, end, stable, now);
     if (this.isTorn) return;
     // Where the data frame at hand begins; before these bytes, as long as none has begun in them.
@@ -183,7 +189,7 @@ export class Peer implements TransportReader {
       const step = left > 0 ? scanner.next() : Step.NeedData;
       const isSkipped = this.skipping;
       if (isSkipped) start = this.skip(step);
-      if (this.text !== null && this.flow === Flow.Relay && !this.text.passes(bytes, scanner, step)) {
+      if (this.watcher !== null && this.flow === Flow.Relay && !this.watcher.passes(bytes, scanner, step)) {
         if (frameAt >= start) this.forward(bytes, start, frameAt, stable, now);
         this.endText(frameAt < 0 && !isSkipped);
         return;
@@ -232,7 +238,7 @@ export class Peer implements TransportReader {
   private relayTail(bytes: Buffer, start: number, end: number, stable: boolean, now: number): void {
     const tail = this.scanner.remaining;
     const tailEnd = Math.min(end, start + tail);
-    if (this.text?.tailPasses(bytes, start, tailEnd) === false) this.endText(true);
+    if (this.watcher?.tailPasses(bytes, start, tailEnd) === false) this.endText(true);
     else this.write(bytes, start, tailEnd, stable, now);
     if (this.isTorn || tailEnd - start < tail) return;
     this.flow = Flow.Watch;
@@ -275,10 +281,10 @@ export class Peer implements TransportReader {
       return scanner.position;
     }
     if (!isPing) this.liveness.owesPong = false;
-    if (this.charges.control(isPing, this.side.rates, now) === RateVerdict.Pass) {
+    if (this.charges.control(isPing, this.policy.rates, now) === RateVerdict.Pass) {
       if (isPing) {
         this.other.liveness.owesPong = true;
-        this.other.charges.owePong(this.other.side.rates, now);
+        this.other.charges.owePong(this.other.policy.rates, now);
       }
       return start;
     }
