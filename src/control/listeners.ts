@@ -3,15 +3,15 @@
 
 import type { ListenerConfig } from '../config/types.ts';
 import type { Edge } from '../edge/edge.ts';
-import { arrivalAt, type EdgeListener, LiveListener } from '../edge/live-listener.ts';
+import { LiveListener } from '../edge/live-listener.ts';
 import type { Carrier } from '../net/carrier.ts';
 import { type BoundAddress, type Listening, listen } from '../net/listen.ts';
 
 interface Bound {
   config: ListenerConfig;
   readonly listening: Listening;
-  /** What connections are told they came in by: those of before keep the name they were counted by. */
-  listener: EdgeListener;
+  /** What connections are told they came in by. */
+  readonly live: LiveListener;
 }
 
 /** Listeners of the next config that were bound already, and what becomes of the others. */
@@ -96,11 +96,11 @@ export class Listeners {
       carrier: this.carrier,
       onConnection: (client) => {
         if (bound === null) client.destroy();
-        else this.edge.accept(client, bound.listener);
+        else this.edge.accept(client, bound.live);
       },
     });
     const port = typeof listening.address === 'string' ? 0 : listening.address.port;
-    bound = { config, listening, listener: arrivalAt(new LiveListener(config), port) };
+    bound = { config, listening, live: new LiveListener(config, port) };
     return bound;
   }
 
@@ -122,9 +122,7 @@ export class Listeners {
     const gone = this.bound.filter((one) => !next.includes(one));
     for (const [index, one] of next.entries()) {
       one.config = configs[index] ?? one.config;
-      const { port, live } = one.listener;
-      live.config = one.config;
-      one.listener = arrivalAt(live, port);
+      one.live.config = one.config;
     }
     this.bound = next;
     if (!isAnnounced) for (const one of fresh) this.announce(one);

@@ -1,17 +1,16 @@
 // The checks of a complete head, in the order that README promises: what was decided, or what the first of them that
 // refuses says. It takes nothing of any limit, and answers nobody.
 
-import type { Transport } from '../net/transport.ts';
 import { namesInstance } from '../protocol/backend-request.ts';
 import { hintOfHead } from '../protocol/hints.ts';
 import type { RequestHead } from '../protocol/http-head.ts';
-import { valuesOf } from '../protocol/lists.ts';
+import type { Refusal } from '../protocol/refusals.ts';
 import { allowedProtocols } from '../protocol/subprotocols.ts';
 import { judgeUpgradeRequest, type UpgradeRequest } from '../protocol/upgrade-request.ts';
-import { chooseRoute, type RouteRefusal } from './choose-route.ts';
+import type { Arrival } from './arrival.ts';
+import { chooseRoute } from './choose-route.ts';
 import type { Edge } from './edge.ts';
 import type { HandshakeRecord } from './handshake-record.ts';
-import type { EdgeListener } from './live-listener.ts';
 import { relaxedChecks } from './relaxed-checks.ts';
 import type { Route } from './snapshot.ts';
 
@@ -26,23 +25,21 @@ export interface Admitted {
 
 export interface Asker {
   readonly edge: Edge;
-  readonly listener: EdgeListener;
-  readonly transport: Transport;
+  readonly arrival: Arrival;
   /** Told what is known as soon as it is. */
   readonly report: HandshakeRecord;
 }
 
-export function admit(head: RequestHead, { edge, listener, transport, report }: Asker): Admitted | RouteRefusal {
+export function admit(head: RequestHead, { edge, arrival, report }: Asker): Admitted | Refusal {
   const { snapshot } = edge;
-  const { remoteAddress } = transport;
-  report.noteHead(head, snapshot.trusted.trusts(remoteAddress));
-  report.client = snapshot.trusted.clientOf(remoteAddress, valuesOf(head.fields, 'x-forwarded-for'));
-  const from = { snapshot, listener: listener.live.config.name, peerAddress: remoteAddress };
+  const { peer, peerTrusted, requestId, listenerName } = arrival;
+  arrival.takeClient(head, snapshot.trusted);
+  const from = { snapshot, listener: arrival.listener.config.name, peerAddress: peer };
   const verdict = judgeUpgradeRequest(head, (place) => relaxedChecks({ ...from, place }));
   if (!verdict.ok) return { slug: verdict.slug, cause: hintOfHead(verdict.slug, head) };
   const { request } = verdict;
   report.noteRequest(request);
-  report.notePeer(head.fields);
+  edge.notices.note({ fields: head.fields, listener: listenerName, peer, peerTrusted, requestId });
   if (namesInstance(head, edge.instanceId)) return { slug: 'loop' };
   const { route, path, refusal } = chooseRoute(snapshot, from.listener, request);
   if (route !== null) report.noteRoute(route);

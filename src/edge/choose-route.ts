@@ -3,22 +3,17 @@
 
 import { judgePath, rewritePath } from '../protocol/path.ts';
 import { decodePath, type EncodedSlashes, hasEncodedSlash } from '../protocol/path-decoding.ts';
-import type { RefusalSlug } from '../protocol/refusals.ts';
+import type { Refusal } from '../protocol/refusals.ts';
 import type { RequestPlace } from '../protocol/upgrade-request.ts';
 import type { RouteMatch } from './router.ts';
 import type { Route, Snapshot } from './snapshot.ts';
-
-export interface RouteRefusal {
-  readonly slug: RefusalSlug;
-  readonly cause?: string | undefined;
-}
 
 export interface RouteChoice {
   /** Null when none was found, or two of them. */
   readonly route: Route | null;
   /** For the backend: after the rewrite, with the query. */
   readonly path: string;
-  readonly refusal: RouteRefusal | null;
+  readonly refusal: Refusal | null;
 }
 
 /** `listener`: the name by which routes know where the request came in. */
@@ -33,8 +28,8 @@ export function chooseRoute(snapshot: Snapshot, listener: string, request: Reque
   return { route, path: `${path}${request.query}`, refusal };
 }
 
-const ELSEWHERE: RouteRefusal = { slug: 'encoded_path' };
-const NO_ROUTE: RouteRefusal = { slug: 'no_route' };
+const ELSEWHERE: Refusal = { slug: 'encoded_path' };
+const NO_ROUTE: Refusal = { slug: 'no_route' };
 
 /**
  * Whether a backend that decodes first would see a path that is another route's, or another rest than the one that the
@@ -62,7 +57,7 @@ function leadsElsewhere(
 }
 
 /** No backend gets a target that a client would be refused for, whichever of the targets is chosen. */
-function judgeForwarded(route: Route, path: string, query: string, lengthMax: number): RouteRefusal | null {
+function judgeForwarded(route: Route, path: string, query: string, lengthMax: number): Refusal | null {
   const isRewritten = route.config.rewrite !== null;
   for (const base of route.upstream.bases) {
     // As the client sent it, which has been judged.

@@ -6,18 +6,18 @@ import type { Transport, TransportReader } from '../net/transport.ts';
 import { hintOfBytes } from '../protocol/hints.ts';
 import { HeadStep, type RequestHead, RequestHeadParser } from '../protocol/http-head.ts';
 import { buildRelayedRefusal } from '../protocol/refusal-body.ts';
-import { buildRefusal, REFUSALS, type RefusalSlug } from '../protocol/refusals.ts';
+import { buildRefusal, REFUSALS, type Refusal } from '../protocol/refusals.ts';
 import { buildClientSwitch } from '../protocol/upgrade-response.ts';
 import type { RelayedRefusal } from '../upstream/backend-handshake.ts';
 import type { Opened } from '../upstream/open-backend.ts';
 import { type Admitted, admit } from './admission.ts';
+import type { Arrival } from './arrival.ts';
 import type { Edge } from './edge.ts';
-import { type Arrival, BARRED, type Barred, Seat } from './gates.ts';
 import { Handshake } from './handshake.ts';
 import { HandshakeRecord } from './handshake-record.ts';
 import type { SlotOwner } from './handshake-slots.ts';
 import { asksForHealth, healthAnswer } from './health.ts';
-import type { EdgeListener } from './live-listener.ts';
+import { BARRED, type Barred, type PeerClaim, Seat } from './quotas.ts';
 import { closedToNew } from './standing.ts';
 
 /** After a refusal what still comes is read and dropped, so that the answer is not lost to a reset; at most this. */
@@ -34,19 +34,19 @@ type State =
 
 export interface ConnectionOptions {
   readonly edge: Edge;
-  readonly listener: EdgeListener;
+  readonly arrival: Arrival;
   readonly transport: Transport;
   /** How it counts under the address of its peer. */
-  readonly arrival: Arrival;
+  readonly claim: PeerClaim;
   /** Why there is no room for it; null when there is. */
   readonly barred: Barred | null;
 }
 
 export class Connection extends TimerEntry implements TransportReader, SlotOwner {
-  readonly listener: EdgeListener;
+  readonly arrival: Arrival;
+  readonly claim: PeerClaim;
   private readonly edge: Edge;
   private readonly transport: Transport;
-  readonly arrival: Arrival;
   private readonly barred: Barred | null;
   private readonly report: HandshakeRecord;
   private state: State;
@@ -54,12 +54,12 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
   constructor(options: ConnectionOptions) {
     super();
     this.edge = options.edge;
-    this.listener = options.listener;
     this.transport = options.transport;
     this.arrival = options.arrival;
+    this.claim = options.claim;
     this.barred = options.barred;
     this.state = { kind: 'reading', parser: null };
-    this.report = new HandshakeRecord(this.edge, this.listener.name, this.transport.remoteAddress);
+    this.report = new HandshakeRecord(this.edge, this.arrival);
   }
 
   /** Begin to read its head; one for which there is no room may ask for health only. */
@@ -67,7 +67,7 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
     this.guarded(() => {
       const { edge, transport } = this;
       transport.reader = this;
-      edge.wheel.schedule(this, this.report.startedAt + edge.snapshot.config.timeouts.handshake);
+      edge.wheel.schedule(this, this.arrival.at + edge.snapshot.config.timeouts.handshake);
     });
   }
 
@@ -118,7 +118,7 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
   /** Stop waiting for this handshake: framegate is going down. */
   drain(): void {
     this.guarded(() => {
-      if (this.state.kind === 'opening') this.refuse('draining');
+      if (this.state.kind === 'opening') this.refuse({ slug: 'draining' });
       else if (this.state.kind === 'reading' && this.state.parser === null) this.close();
     });
   }
@@ -128,7 +128,7 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
     this.guarded(() => {
       const { edge, state } = this;
       const { handshake } = edge.snapshot.config.timeouts;
-      if (state.kind === 'reading') edge.wheel.schedule(this, this.report.startedAt + handshake);
+      if (state.kind === 'reading') edge.wheel.schedule(this, this.arrival.at + handshake);
       if (state.kind !== 'opening') return;
       edge.wheel.schedule(this, state.handshake.deadline);
       state.handshake.retune();
@@ -143,7 +143,7 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
       const { edge, state } = this;
       if (state.kind !== 'opening' || !state.handshake.isWaiting) return;
       const closed = closedToNew(edge.snapshot, { route: state.handshake.admitted.route, target: null });
-      if (closed !== null) this.refuse('draining', closed);
+      if (closed !== null) this.refuse({ slug: 'draining', cause: closed });
       else if (state.handshake.followRoute(this)) this.dial(state.handshake);
     });
   }
@@ -172,12 +172,12 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
   }
 
   private fault(error: unknown): void {
-    const { edge, report, state } = this;
+    const { edge, arrival, state } = this;
     const isAnswered = state.kind === 'lingering' || (state.kind === 'opening' && state.handshake.isSwitched);
     try {
-      edge.log.event('error', 'handshake.fault', { request_id: report.requestId, error: stackOf(error) });
+      edge.log.event('error', 'handshake.fault', { request_id: arrival.requestId, error: stackOf(error) });
       if (isAnswered) this.close();
-      else this.refuse('internal_error');
+      else this.refuse({ slug: 'internal_error' });
     } catch {
       this.close(); // nothing can be said any more
     }
@@ -207,15 +207,13 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
   }
 
   /** Answer with a refusal of our own, then half-close and linger. */
-  refuse(slug: RefusalSlug, cause?: string): void {
+  refuse(refusal: Refusal): void {
     if (this.state.kind === 'lingering' || this.state.kind === 'over') return;
-    const row = REFUSALS[slug];
-    this.report.count(slug);
-    if (slug === 'backend_timeout')
-      this.report.metrics.limitEnds.add(cause === 'ETIMEDOUT' ? 'connect' : (cause ?? ''));
-    this.report.write({ error: slug, status: row.status, cause, discarded: this.discardedEarlyBytes() });
+    this.report.refused(refusal, this.discardedEarlyBytes());
+    const { slug, fields = [] } = refusal;
     const retryAfter = String(1 + Math.floor(Math.random() * RETRY_AFTER_MAX_S));
-    this.answer(buildRefusal(slug, this.report.requestId, 'retryAfter' in row ? [['Retry-After', retryAfter]] : []));
+    const own = 'retryAfter' in REFUSALS[slug] ? [['Retry-After', retryAfter] as const] : [];
+    this.answer(buildRefusal(slug, this.arrival.requestId, [...fields, ...own]));
   }
 
   private newParser(): RequestHeadParser {
@@ -231,31 +229,27 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
     const step = parser.feed(bytes, start, end);
     if (step === HeadStep.NeedData) return;
     if (step === HeadStep.Violation || parser.head === null) {
-      this.report.noteHead(parser, this.isPeerTrusted());
-      this.refuse(parser.violation ?? 'request_line', hintOfBytes(parser, bytes, start, end));
+      this.noteHead(parser);
+      this.refuse({ slug: parser.violation ?? 'request_line', cause: hintOfBytes(parser, bytes, start, end) });
       return;
     }
-    const head = this.listener.live.read(parser.head);
+    const head = this.arrival.listener.read(parser.head);
     if (this.answersHealth(head)) return;
     if (this.barred !== null) {
       this.refuseBarred();
       return;
     }
-    this.report.noteComplete();
-    const admitted = admit(head, {
-      edge: this.edge,
-      report: this.report,
-      transport: this.transport,
-      listener: this.listener,
-    });
-    if ('slug' in admitted) this.refuse(admitted.slug, admitted.cause);
+    this.report.noteComplete(this.edge.clock.now());
+    this.noteHead(head);
+    const admitted = admit(head, { edge: this.edge, report: this.report, arrival: this.arrival });
+    if ('slug' in admitted) this.refuse(admitted);
     else this.enter(admitted, bytes.subarray(parser.position, end));
   }
 
   /** A probe is neither routed nor counted nor logged. */
   private answersHealth(head: RequestHead): boolean {
     const { edge } = this;
-    const path = this.listener.live.config.health_path;
+    const path = this.arrival.listener.config.health_path;
     if (path === null || !asksForHealth(head, path)) return false;
     this.answer(healthAnswer(head.method, !edge.draining && !edge.refusing));
     return true;
@@ -263,15 +257,15 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
 
   /** Rates and caps, asked last: what is refused for anything else takes nothing of them. */
   private enter(admitted: Admitted, rest: Buffer): void {
-    const { edge, report } = this;
+    const { edge, arrival, claim } = this;
     const { route } = admitted;
     if (edge.refusing || route.draining) {
-      this.refuse('draining');
+      this.refuse({ slug: 'draining' });
       return;
     }
     const seat = edge.buffers.isOver
       ? BARRED.overload
-      : edge.gates.enter(report.client, route, edge.clock.now(), this.arrival);
+      : edge.quotas.enter(arrival.client, route, edge.clock.now(), claim);
     if (seat instanceof Seat) {
       this.open(admitted, seat, rest);
       return;
@@ -282,21 +276,21 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
   private refuseBarred(): void {
     if (this.barred === null) return;
     this.noteRejected(this.barred);
-    this.refuse(this.barred.slug, this.barred.limit);
+    this.refuse(this.barred);
   }
 
   private noteRejected({ slug }: Barred): void {
-    this.edge.metrics.listener(this.listener.name).rejected.add(slug);
+    this.edge.metrics.listener(this.arrival.listenerName).rejected.add(slug);
   }
 
-  private bar({ slug, limit }: Barred): void {
-    this.report.metrics.fromClient.limitHits.add(limit);
-    this.refuse(slug, limit);
+  private bar(barred: Barred): void {
+    this.report.noteLimit(barred.cause);
+    this.refuse(barred);
   }
 
   private open(admitted: Admitted, seat: Seat, rest: Buffer): void {
-    const { edge, listener, transport, report } = this;
-    const handshake = new Handshake({ edge, listener, client: transport, report, admitted, seat });
+    const { edge, arrival, transport, report } = this;
+    const handshake = new Handshake({ edge, arrival, client: transport, report, admitted, seat });
     this.state = { kind: 'opening', handshake };
     edge.wheel.schedule(this, handshake.deadline);
     if (rest.length > 0) handshake.early.append(rest, 0, rest.length);
@@ -312,7 +306,7 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
       // A drain or a reload may have come by meanwhile.
       const closed = closedToNew(this.edge.snapshot, { route: handshake.admitted.route, target: null });
       if (closed === null) this.dial(handshake);
-      else this.refuse('draining', closed);
+      else this.refuse({ slug: 'draining', cause: closed });
     });
   }
 
@@ -331,7 +325,7 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
     if (this.state.kind !== 'opening' || this.state.handshake !== handshake) return;
     if (outcome.kind === 'opened') this.beginSession(handshake, outcome);
     else if (outcome.kind === 'refused') this.relayRefusal(outcome);
-    else if (outcome.error !== 'aborted') this.refuse(outcome.error, outcome.cause);
+    else if (outcome.error !== 'aborted') this.refuse({ slug: outcome.error, cause: outcome.cause });
   }
 
   /** The session gets everything in one go; until then this connection owns it, and a fault gives it back. */
@@ -341,7 +335,7 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
     // What was decided when the head came may hold no longer.
     const closed = closedToNew(edge.snapshot, { route, target: opened.target });
     if (closed !== null) {
-      this.refuse('draining', closed);
+      this.refuse({ slug: 'draining', cause: closed });
       return;
     }
     const { protocol, extensions, fields, leftover } = opened.answer;
@@ -352,40 +346,32 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
     handshake.isSwitched = true;
     transport.write(response, 0, response.length, true);
     edge.promote(this, record);
-    handshake.holdings.keepArrival(this.arrival);
+    handshake.holdings.keepPeerClaim(this.claim);
     this.state = { kind: 'over' };
-    record.begin(early, leftover, () => report.noteOpened(opened));
+    record.begin(early, leftover, () => report.opened(opened));
   }
 
   private relayRefusal(refusal: RelayedRefusal): void {
-    const { status } = refusal;
-    this.report.count('backend_refused');
-    this.report.write({
-      error: 'backend_refused',
-      status,
-      cause: `status ${status}`,
-      discarded: this.discardedEarlyBytes(),
-    });
+    this.report.backendRefused(refusal.status, this.discardedEarlyBytes());
     this.answer(buildRelayedRefusal(refusal));
   }
 
   /** `timeouts.open` is over. */
   private giveUpOpening(): void {
-    const refusal = this.report.progress?.refusal ?? null;
-    if (refusal === null) this.refuse('backend_timeout', 'open');
+    const refusal = this.state.kind === 'opening' ? this.state.handshake.refusalSoFar : null;
+    if (refusal === null) this.refuse({ slug: 'backend_timeout', cause: 'open' });
     else this.relayRefusal(refusal);
   }
 
   private refuseLateHead(parser: RequestHeadParser | null): void {
     if (parser !== null) {
-      this.report.noteHead(parser, this.isPeerTrusted());
-      this.refuse('handshake_timeout');
+      this.noteHead(parser);
+      this.refuse({ slug: 'handshake_timeout' });
       return;
     }
     // Not one byte came: there is no request to answer.
-    const { status } = REFUSALS.handshake_timeout;
-    this.edge.metrics.listener(this.listener.name).rejected.add('handshake_timeout');
-    this.report.write({ error: 'handshake_timeout', status, cause: 'no byte', discarded: 0 });
+    this.edge.metrics.listener(this.arrival.listenerName).rejected.add('handshake_timeout');
+    this.report.silent();
     this.answer(NOTHING);
   }
 
@@ -405,9 +391,9 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
   private onClientGone(): void {
     const { state } = this;
     const parser = state.kind === 'reading' ? state.parser : null;
-    if (parser !== null) this.report.noteHead(parser, this.isPeerTrusted());
-    if (parser !== null || state.kind === 'opening') this.report.count('client_gone');
-    if (state.kind === 'reading' || state.kind === 'opening') this.report.writeGone();
+    if (parser !== null) this.noteHead(parser);
+    if (state.kind === 'reading') this.report.clientGone(parser !== null);
+    if (state.kind === 'opening') this.report.clientGone(true);
     this.close();
   }
 
@@ -417,8 +403,9 @@ export class Connection extends TimerEntry implements TransportReader, SlotOwner
     else this.transport.resume();
   }
 
-  private isPeerTrusted(): boolean {
-    return this.edge.snapshot.trusted.trusts(this.transport.remoteAddress);
+  private noteHead(head: Pick<RequestHead, 'target' | 'fields'>): void {
+    this.arrival.takeHead(head, this.edge.snapshot.trusted);
+    this.report.noteHead(head);
   }
 
   private discardedEarlyBytes(): number {

@@ -8,13 +8,14 @@ import type { Dialer } from '../net/dial.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Log } from '../observe/log.ts';
 import { MetricsRegistry } from '../observe/metrics.ts';
+import { Arrival } from './arrival.ts';
 import { BufferWatch } from './buffer-watch.ts';
 import { Connection } from './connection.ts';
-import { Arrival, BARRED, type Barred, Gates, type GatesOptions, type Seat } from './gates.ts';
 import { HandshakeSlots } from './handshake-slots.ts';
-import type { EdgeListener } from './live-listener.ts';
+import type { LiveListener } from './live-listener.ts';
 import { Overflow } from './overflow.ts';
 import { PeerNotices } from './peer-notices.ts';
+import { BARRED, type Barred, PeerClaim, Quotas, type QuotasOptions, type Seat } from './quotas.ts';
 import { RandomIds } from './random-ids.ts';
 import type { SessionRecord } from './session-record.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -48,7 +49,7 @@ export class Edge {
   readonly sessions = new Set<SessionRecord>();
   sessionsMax: number;
   readonly slots: HandshakeSlots;
-  readonly gates: Gates;
+  readonly quotas: Quotas;
   readonly buffers: BufferWatch;
   readonly notices: PeerNotices;
   private readonly overflow = new Overflow();
@@ -67,7 +68,7 @@ export class Edge {
     this.sessionsMax = options.sessionsMax;
     this.notices = new PeerNotices(this.log);
     this.slots = new HandshakeSlots(this.snapshot.config.limits, this.metrics.process, this.clock);
-    this.gates = new Gates({ ...this.gateSettings(), slots: this.slots });
+    this.quotas = new Quotas({ ...this.quotaSettings(), slots: this.slots });
     this.buffers = new BufferWatch({
       wheel: this.wheel,
       now: () => this.clock.now(),
@@ -92,51 +93,53 @@ export class Edge {
     this.snapshot = snapshot;
     this.sessionsMax = sessionsMax;
     this.slots.retune(snapshot.config.limits);
-    this.gates.retune(this.gateSettings(), this.seats());
+    this.quotas.retune(this.quotaSettings(), this.seats());
     this.buffers.retune(snapshot.config.limits.max_buffered_total);
     for (const connection of this.connections) connection.retune();
   }
 
-  accept(transport: Transport, listener: EdgeListener): void {
-    const metrics = this.metrics.listener(listener.name);
+  accept(transport: Transport, listener: LiveListener): void {
+    const metrics = this.metrics.listener(listener.config.name);
     metrics.connectionsAccepted += 1;
     if (this.open - this.overflow.size >= this.sessionsMax) {
       this.turnAway(transport, listener, BARRED.sessions);
       return;
     }
     const { remoteAddress } = transport;
-    // The clients of a proxy are known by their heads only, which `Gates.enter` counts them by.
+    // The clients of a proxy are known by their heads only, which `Quotas.enter` counts them by.
     const peer = this.snapshot.trusted.trusts(remoteAddress) ? '' : remoteAddress;
-    const arrival = this.gates.arrive(peer, this.clock.now());
-    if (arrival instanceof Arrival) {
+    const claim = this.quotas.arrive(peer, this.clock.now());
+    if (claim instanceof PeerClaim) {
       const { peaks } = this.metrics.process;
       peaks.connections = Math.max(peaks.connections, this.open - this.overflow.size + 1);
-      this.add(transport, listener, arrival, null).read();
-    } else this.turnAway(transport, listener, arrival);
+      this.add(transport, listener, claim, null).read();
+    } else this.turnAway(transport, listener, claim);
   }
 
-  private turnAway(transport: Transport, listener: EdgeListener, barred: Barred): void {
+  private turnAway(transport: Transport, listener: LiveListener, barred: Barred): void {
     // Who has too much is told so; only where all are too many may it be a probe that wants to know how things are.
-    if (barred === BARRED.sessions && listener.live.config.health_path !== null) {
-      const connection = this.add(transport, listener, new Arrival(), barred);
+    if (barred === BARRED.sessions && listener.config.health_path !== null) {
+      const connection = this.add(transport, listener, new PeerClaim(), barred);
       this.overflow.letAsk(connection)?.cutOff();
       connection.read();
       return;
     }
     if (!this.overflow.canTell) {
-      this.metrics.listener(listener.name).rejected.add(barred.slug);
+      this.metrics.listener(listener.config.name).rejected.add(barred.slug);
       transport.destroy();
       return;
     }
-    const connection = this.add(transport, listener, new Arrival(), barred);
+    const connection = this.add(transport, listener, new PeerClaim(), barred);
     this.overflow.tell(connection);
     connection.turnAway();
   }
 
-  private add(transport: Transport, listener: EdgeListener, arrival: Arrival, barred: Barred | null): Connection {
-    const connection = new Connection({ edge: this, listener, transport, arrival, barred });
+  private add(transport: Transport, listener: LiveListener, claim: PeerClaim, barred: Barred | null): Connection {
+    const at = this.clock.now();
+    const arrival = new Arrival({ listener, peer: transport.remoteAddress, at, requestId: this.nextRequestId() });
+    const connection = new Connection({ edge: this, arrival, transport, claim, barred });
     this.connections.add(connection);
-    this.metrics.listener(listener.name).connectionsOpen += 1;
+    this.metrics.listener(listener.config.name).connectionsOpen += 1;
     return connection;
   }
 
@@ -154,8 +157,8 @@ export class Edge {
   removeConnection(connection: Connection): void {
     if (!this.connections.delete(connection)) return;
     this.overflow.leave(connection);
-    this.gates.depart(connection.arrival, this.clock.now());
-    this.metrics.listener(connection.listener.name).connectionsOpen -= 1;
+    this.quotas.depart(connection.claim, this.clock.now());
+    this.metrics.listener(connection.arrival.listenerName).connectionsOpen -= 1;
     this.checkEmpty();
   }
 
@@ -179,7 +182,7 @@ export class Edge {
     });
   }
 
-  private gateSettings(): Omit<GatesOptions, 'slots'> {
+  private quotaSettings(): Omit<QuotasOptions, 'slots'> {
     const { limits, routes } = this.snapshot.config;
     return { limits, routes, sessionsMax: this.sessionsMax, now: this.clock.now() };
   }

@@ -1,44 +1,30 @@
-// What is known so far about one handshake, gathered while it is checked: for its line in the log if it fails, for the
-// session's lines if it succeeds. Peer bytes are cut to a bound here; the log escapes them.
+// Facts about one handshake go in while it is checked and opened; its line in the log and what is counted come out,
+// when it fails or becomes a session. Nothing is read back from here. Peer bytes are cut to a bound; the log escapes.
 
-import type { RouteMetrics } from '../observe/metrics.ts';
-import type { FieldName } from '../protocol/field-names.ts';
-import type { HeadField, RequestHead } from '../protocol/http-head.ts';
-import { isClientsFault } from '../protocol/refusals.ts';
+import type { Clock } from '../limits/clock.ts';
+import type { Log } from '../observe/log.ts';
+import type { MetricsRegistry, RouteMetrics } from '../observe/metrics.ts';
+import type { RequestHead } from '../protocol/http-head.ts';
+import { firstValueOf } from '../protocol/lists.ts';
+import { isClientsFault, REFUSALS, type Refusal } from '../protocol/refusals.ts';
 import type { RelaxedCheck } from '../protocol/relax.ts';
 import { entryFor } from '../protocol/subprotocols.ts';
 import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
 import type { Opened, OpeningProgress } from '../upstream/open-backend.ts';
-import type { Edge } from './edge.ts';
-import { loggedPath, withoutUserinfo } from './logged-path.ts';
-import { ownText } from './own-text.ts';
-import type { SessionFacts } from './session-record.ts';
-import type { Route } from './snapshot.ts';
+import type { Arrival } from './arrival.ts';
+import { cutToLog, shownPath, withoutUserinfo } from './logged-path.ts';
+import type { Route, Snapshot } from './snapshot.ts';
 
-/** Longer values of host, path, origin and user_agent are cut. */
-const FIELD_BYTES_MAX = 256;
-/** A trusted peer's X-Request-ID is kept if it is visible ASCII and not longer. */
-const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
-
-export interface Refused {
-  readonly error: string;
-  readonly status: number;
-  readonly cause: string | undefined;
-  /** Bytes the client sent behind its head, thrown away. */
-  readonly discarded: number;
+export interface HandshakeRecordMeans {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: MetricsRegistry;
+  readonly snapshot: Snapshot;
 }
 
 export class HandshakeRecord {
-  /** The client's address: the socket's, or what a trusted proxy says. */
-  client: string;
-  peerTrusted = false;
-  requestId: string;
-  progress: OpeningProgress | null = null;
-  /** When its connection was accepted. */
-  readonly startedAt: number;
-  private readonly edge: Edge;
-  private readonly listener: string;
-  private readonly peer: string;
+  private readonly means: HandshakeRecordMeans;
+  private readonly arrival: Arrival;
   /** When its head was complete; null before. */
   private headAt: number | null = null;
   private host: string | undefined;
@@ -47,31 +33,25 @@ export class HandshakeRecord {
   private origin: string | undefined;
   private userAgent: string | undefined;
   private route: Route | null = null;
+  private progress: OpeningProgress | null = null;
 
-  constructor(edge: Edge, listener: string, peer: string) {
-    this.edge = edge;
-    this.listener = listener;
-    this.peer = peer;
-    this.client = peer;
-    this.startedAt = edge.clock.now();
-    this.requestId = edge.nextRequestId();
+  constructor(means: HandshakeRecordMeans, arrival: Arrival) {
+    this.means = means;
+    this.arrival = arrival;
   }
 
   /** A head, or as much of it as was read before it broke a rule or came too late. */
-  noteHead(head: Pick<RequestHead, 'target' | 'fields'>, peerTrusted: boolean): void {
-    this.peerTrusted = peerTrusted;
-    this.userAgent = fieldOf(head, 'user-agent');
-    this.origin = fieldOf(head, 'origin');
-    this.host = fieldOf(head, 'host');
+  noteHead(head: Pick<RequestHead, 'target' | 'fields'>): void {
+    this.userAgent = firstValueOf(head.fields, 'user-agent');
+    this.origin = firstValueOf(head.fields, 'origin');
+    this.host = firstValueOf(head.fields, 'host');
     const queryAt = head.target.indexOf('?');
     this.path = queryAt < 0 ? head.target : head.target.slice(0, queryAt);
     this.query = queryAt < 0 ? '' : head.target.slice(queryAt);
-    const requestId = fieldOf(head, 'x-request-id');
-    if (peerTrusted && requestId !== undefined && REQUEST_ID.test(requestId)) this.requestId = requestId;
   }
 
-  noteComplete(): void {
-    this.headAt = this.edge.clock.now();
+  noteComplete(headAt: number): void {
+    this.headAt = headAt;
   }
 
   noteRequest(request: UpgradeRequest): void {
@@ -80,26 +60,21 @@ export class HandshakeRecord {
     this.query = request.query;
   }
 
-  /** What of a request stays here goes into the log once for each peer. */
-  notePeer(fields: readonly HeadField[]): void {
-    const { listener, peer, peerTrusted, requestId } = this;
-    this.edge.notices.note({ fields, listener, peer, peerTrusted, requestId });
-  }
-
   noteRoute(route: Route): void {
     this.route = route;
   }
 
   /** What a route takes out of an offer: told by the entries of its list and by numbers, since clients offer tokens. */
   noteProtocols(offered: readonly string[], kept: readonly string[]): void {
+    const { log } = this.means;
     const list = this.route?.config.subprotocols ?? 'any';
-    if (kept.length === offered.length || !this.edge.log.enabled('debug')) return;
-    this.edge.log.event('debug', 'subprotocols.removed', {
+    if (kept.length === offered.length || !log.enabled('debug')) return;
+    log.event('debug', 'subprotocols.removed', {
       route: this.route?.config.name,
-      client: this.client,
+      client: this.arrival.client,
       removed: offered.length - kept.length,
       kept: kept.map((name) => entryFor(name, list)),
-      request_id: this.requestId,
+      request_id: this.arrival.requestId,
     });
   }
 
@@ -108,109 +83,108 @@ export class HandshakeRecord {
     for (const check of checks) this.metrics.relaxed.add(check);
   }
 
-  /** Where this handshake is counted. */
-  get metrics(): RouteMetrics {
-    const { metrics } = this.edge;
-    return this.route === null ? metrics.unrouted : metrics.route(this.route.config.name);
+  /** A limit stands against it: its config key. */
+  noteLimit(limit: string): void {
+    this.metrics.fromClient.limitHits.add(limit);
   }
 
-  /** Since its head was complete. */
-  get openMs(): number {
-    return this.headAt === null ? 0 : this.edge.clock.now() - this.headAt;
-  }
-
-  /** The handshake is over. `result`: `ok`, `client_gone` or the slug of its refusal. */
-  count(result: string): void {
-    if (this.headAt === null) this.metrics.handshakes.add(result);
-    else this.metrics.handshake(result, this.openMs / 1000);
+  /** `progress` is written on while its backend is opened. */
+  noteOpening(progress: OpeningProgress): void {
+    this.progress = progress;
   }
 
   /** It has become a session. */
-  noteOpened({ connectMs, upgradeMs, answer }: Opened): void {
+  opened({ connectMs, upgradeMs, answer }: Opened): void {
     this.count('ok');
     this.noteRelaxed(answer.relaxed);
     this.metrics.profile.recordHandshake(connectMs, upgradeMs, this.openMs);
   }
 
-  /** The line of a refused handshake: what is the client's doing is for information, the rest wants a look. */
-  write(refused: Refused): void {
-    const { log, clock } = this.edge;
-    const level = refused.status >= 500 && !isClientsFault(refused.error) ? 'warn' : 'info';
-    if (!log.enabled(level)) return;
-    log.event(level, 'handshake.refused', {
-      status: refused.status,
-      error: refused.error,
-      ...this.facts(),
-      cause: refused.cause,
-      discarded_early_bytes: refused.discarded > 0 ? refused.discarded : undefined,
-      ms: Math.round(clock.now() - this.startedAt),
-    });
+  /** It is refused with an answer of our own. `discarded`: bytes the client sent behind its head, thrown away. */
+  refused({ slug, cause }: Refusal, discarded: number): void {
+    this.count(slug);
+    if (slug === 'backend_timeout') this.metrics.limitEnds.add(cause === 'ETIMEDOUT' ? 'connect' : (cause ?? ''));
+    this.write(slug, REFUSALS[slug].status, cause, discarded);
   }
 
-  /** The client left before its 101: nothing was refused, and nobody is left to tell. */
-  writeGone(): void {
-    const { log, clock } = this.edge;
+  /** Its backend has refused it, with this status. */
+  backendRefused(status: number, discarded: number): void {
+    this.count('backend_refused');
+    this.write('backend_refused', status, `status ${status}`, discarded);
+  }
+
+  /** Not one byte came in time: there is no handshake to count. */
+  silent(): void {
+    this.write('handshake_timeout', REFUSALS.handshake_timeout.status, 'no byte', 0);
+  }
+
+  /** The client left before its 101: nothing was refused, and nobody is left to tell. Without a byte it was nobody. */
+  clientGone(hasSent: boolean): void {
+    if (hasSent) this.count('client_gone');
+    const { log, clock } = this.means;
     if (!log.enabled('debug')) return;
-    const ms = Math.round(clock.now() - this.startedAt);
+    const ms = Math.round(clock.now() - this.arrival.at);
     log.event('debug', 'handshake.refused', { error: 'client_gone', ...this.facts(), ms });
   }
 
-  /** What the lines of the session say that this handshake became. The session keeps it, and nothing of the head. */
-  sessionFacts(opened: Opened): SessionFacts {
-    const { protocol } = opened.answer;
-    const list = this.route?.config.subprotocols ?? 'any';
-    return {
-      session: ownText(this.edge.nextSessionId()),
-      listener: this.listener,
-      route: this.route?.config.name ?? '-',
-      upstream: this.route?.upstream.name ?? '-',
-      target: opened.target.name,
-      client: ownText(this.client),
-      peer: this.peer === this.client ? undefined : this.peer,
-      path: ownText(this.shownPath() ?? ''),
-      request_id: ownText(this.requestId),
-      // Clients put tokens into this field, so only names that the config knows are shown.
-      subprotocol: protocol === null ? undefined : (entryFor(protocol, list) ?? 'unlisted'),
-      connect_ms: Math.round(opened.connectMs),
-      upgrade_ms: Math.round(opened.upgradeMs),
-    };
+  /** The line of a refused handshake: what is the client's doing is for information, the rest wants a look. */
+  private write(error: string, status: number, cause: string | undefined, discarded: number): void {
+    const { log, clock } = this.means;
+    const level = status >= 500 && !isClientsFault(error) ? 'warn' : 'info';
+    if (!log.enabled(level)) return;
+    log.event(level, 'handshake.refused', {
+      status,
+      error,
+      ...this.facts(),
+      cause,
+      discarded_early_bytes: discarded > 0 ? discarded : undefined,
+      ms: Math.round(clock.now() - this.arrival.at),
+    });
+  }
+
+  /** `result`: `ok`, `client_gone` or the slug of its refusal. */
+  private count(result: string): void {
+    if (this.headAt === null) this.metrics.handshakes.add(result);
+    else this.metrics.handshake(result, this.openMs / 1000);
+  }
+
+  /** Where this handshake is counted. */
+  private get metrics(): RouteMetrics {
+    const { metrics } = this.means;
+    return this.route === null ? metrics.unrouted : metrics.route(this.route.config.name);
+  }
+
+  /** Since its head was complete. */
+  private get openMs(): number {
+    return this.headAt === null ? 0 : this.means.clock.now() - this.headAt;
   }
 
   private facts(): Record<string, unknown> {
-    const { progress, route } = this;
+    const { arrival, progress, route } = this;
+    const { client, peer } = arrival;
     return {
-      listener: this.listener,
-      client: this.client,
-      peer: this.peer === this.client ? undefined : this.peer,
+      listener: arrival.listenerName,
+      client,
+      peer: peer === client ? undefined : peer,
       host: shown(this.host),
       path: this.shownPath(),
       origin: shown(this.origin),
-      user_agent: cut(this.userAgent),
+      user_agent: this.userAgent === undefined ? undefined : cutToLog(this.userAgent),
       route: route?.config.name,
       upstream: route?.upstream.name,
       target: progress?.target?.name,
       tries: progress === null || progress.tries === 0 ? undefined : progress.tries,
-      request_id: this.requestId,
+      request_id: arrival.requestId,
     };
   }
 
   private shownPath(): string | undefined {
     if (this.path === undefined) return undefined;
-    const { log } = this.edge.snapshot.config;
     const pattern = this.route?.config.match.path ?? null;
-    return cut(loggedPath({ path: withoutUserinfo(this.path), query: this.query, pattern, log }));
+    return shownPath({ path: this.path, query: this.query, pattern, log: this.means.snapshot.config.log });
   }
 }
 
-function fieldOf(head: Pick<RequestHead, 'fields'>, name: FieldName): string | undefined {
-  return head.fields.find((field) => field.lower === name)?.value;
-}
-
 function shown(text: string | undefined): string | undefined {
-  return text === undefined ? undefined : cut(withoutUserinfo(text));
-}
-
-/** Heads are latin1, so a character is a byte. */
-function cut(text: string | undefined): string | undefined {
-  return text === undefined || text.length <= FIELD_BYTES_MAX ? text : text.slice(0, FIELD_BYTES_MAX);
+  return text === undefined ? undefined : cutToLog(withoutUserinfo(text));
 }

@@ -4,23 +4,24 @@
 import { Abort } from '../net/abort.ts';
 import type { Transport } from '../net/transport.ts';
 import { Session } from '../session/session.ts';
+import type { RelayedRefusal } from '../upstream/backend-handshake.ts';
 import { type Opened, type OpeningOutcome, type OpeningProgress, openBackend } from '../upstream/open-backend.ts';
 import type { Admitted } from './admission.ts';
+import type { Arrival } from './arrival.ts';
 import { EarlyBytes } from './early-bytes.ts';
 import type { Edge } from './edge.ts';
-import type { Seat } from './gates.ts';
 import type { HandshakeRecord } from './handshake-record.ts';
 import type { SlotOwner } from './handshake-slots.ts';
 import { Holdings } from './holdings.ts';
-import type { EdgeListener } from './live-listener.ts';
-import { SessionRecord } from './session-record.ts';
+import type { Seat } from './quotas.ts';
+import { SessionRecord, sessionFacts } from './session-record.ts';
 
 /** Of a client that waits for its turn no more is held: it is read only to see it leave. */
 const WAITING_BYTES_MAX = 4_096;
 
 export interface HandshakeOptions {
   readonly edge: Edge;
-  readonly listener: EdgeListener;
+  readonly arrival: Arrival;
   readonly client: Transport;
   readonly report: HandshakeRecord;
   readonly admitted: Admitted;
@@ -37,15 +38,16 @@ export class Handshake {
   /** Our 101 may have gone out: nothing else can be answered any more. */
   isSwitched = false;
   private readonly edge: Edge;
-  private readonly listener: EdgeListener;
+  private readonly arrival: Arrival;
   private readonly client: Transport;
   private readonly report: HandshakeRecord;
   private readonly abort = new Abort();
+  private progress: OpeningProgress | null = null;
 
   constructor(options: HandshakeOptions) {
     const { edge, admitted } = options;
     this.edge = edge;
-    this.listener = options.listener;
+    this.arrival = options.arrival;
     this.client = options.client;
     this.report = options.report;
     this.admitted = admitted;
@@ -85,11 +87,12 @@ export class Handshake {
 
   /** The backend of one of its targets. Rejects with faults of our own only; `leave` makes it give up. */
   open(): Promise<OpeningOutcome> {
-    const { edge, admitted, report } = this;
+    const { edge, admitted, arrival } = this;
     const { request, route } = admitted;
     const { timeouts, compression } = route.config;
     const progress: OpeningProgress = { target: null, tries: 0, refusal: null };
-    report.progress = progress;
+    this.progress = progress;
+    this.report.noteOpening(progress);
     return openBackend({
       clock: edge.clock,
       wheel: edge.wheel,
@@ -102,12 +105,12 @@ export class Handshake {
         request,
         protocols: admitted.protocols,
         extensions: compression === 'passthrough' ? request.deflateOffers : [],
-        clientAddress: report.client,
-        peerAddress: this.client.remoteAddress,
-        peerTrusted: report.peerTrusted,
-        secure: false,
-        listenerPort: this.listener.port,
-        requestId: report.requestId,
+        clientAddress: arrival.client,
+        peerAddress: arrival.peer,
+        peerTrusted: arrival.peerTrusted,
+        secure: arrival.secure,
+        listenerPort: arrival.listener.port,
+        requestId: arrival.requestId,
         instanceId: edge.instanceId,
         key: request.key,
       },
@@ -119,11 +122,16 @@ export class Handshake {
     });
   }
 
+  /** The refusal whose head has come from a backend, without the body that is awaited. */
+  get refusalSoFar(): RelayedRefusal | null {
+    return this.progress?.refusal ?? null;
+  }
+
   /** The session that it becomes, which has counted nothing and taken over nothing yet. */
   makeSession(opened: Opened): SessionRecord {
-    const { edge, admitted, holdings } = this;
+    const { edge, admitted, arrival, holdings } = this;
     const { route } = admitted;
-    const facts = this.report.sessionFacts(opened);
+    const facts = sessionFacts({ id: edge.nextSessionId(), arrival, admitted, opened, log: edge.snapshot.config.log });
     const record = new SessionRecord({ edge, route, target: opened.target, facts, holdings });
     record.session = new Session({
       clock: edge.clock,

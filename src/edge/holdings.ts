@@ -6,22 +6,22 @@ import type { Clock } from '../limits/clock.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Upstream } from '../upstream/upstream.ts';
-import type { Arrival, Gates, Seat } from './gates.ts';
 import type { HandshakeSlots, SlotClaim, SlotRequest } from './handshake-slots.ts';
+import type { PeerClaim, Quotas, Seat } from './quotas.ts';
 
 export class Holdings {
   readonly seat: Seat;
-  private readonly gates: Gates;
+  private readonly quotas: Quotas;
   private readonly slots: HandshakeSlots;
   private readonly clock: Clock;
   private claim: SlotClaim | null = null;
-  private arrival: Arrival | null = null;
+  private peerClaim: PeerClaim | null = null;
   private slot: Target | null = null;
   private backend: Transport | null = null;
   private isReleased = false;
 
-  constructor(owner: { readonly gates: Gates; readonly slots: HandshakeSlots; readonly clock: Clock }, seat: Seat) {
-    this.gates = owner.gates;
+  constructor(owner: { readonly quotas: Quotas; readonly slots: HandshakeSlots; readonly clock: Clock }, seat: Seat) {
+    this.quotas = owner.quotas;
     this.slots = owner.slots;
     this.clock = owner.clock;
     this.seat = seat;
@@ -56,8 +56,8 @@ export class Holdings {
   }
 
   /** The session goes on counting as its connection did. */
-  keepArrival(arrival: Arrival): void {
-    this.arrival = arrival;
+  keepPeerClaim(claim: PeerClaim): void {
+    this.peerClaim = claim;
   }
 
   /** Take a slot of `target`; what was held for the try before it goes back. */
@@ -86,8 +86,8 @@ export class Holdings {
         this.leaveTurn();
       } finally {
         const now = this.clock.now();
-        if (this.arrival !== null) this.gates.depart(this.arrival, now);
-        this.gates.leave(this.seat, now);
+        if (this.peerClaim !== null) this.quotas.depart(this.peerClaim, now);
+        this.quotas.leave(this.seat, now);
       }
     }
   }

@@ -8,9 +8,12 @@ import { mergeLeadingSlashes } from '../protocol/path.ts';
 export class LiveListener {
   /** Those in force now; replaced by a reload. */
   config: ListenerConfig;
+  /** 0 for a unix socket. */
+  readonly port: number;
 
-  constructor(config: ListenerConfig) {
+  constructor(config: ListenerConfig, port: number) {
     this.config = config;
+    this.port = port;
   }
 
   /** A head as this listener takes it, before anything is judged. */
@@ -19,18 +22,4 @@ export class LiveListener {
     const target = mergeLeadingSlashes(head.target);
     return target === head.target ? head : { ...head, target };
   }
-}
-
-/** Where connections come in from now on, by a socket that was bound for `config` or has taken it on. */
-export function arrivalAt(live: LiveListener, port: number): EdgeListener {
-  return { name: live.config.name, port, live };
-}
-
-/** Where a connection came in. */
-export interface EdgeListener {
-  /** At accept: what counts the connection in counts it out. */
-  readonly name: string;
-  /** 0 for a unix socket. */
-  readonly port: number;
-  readonly live: LiveListener;
 }

@@ -12,8 +12,21 @@ export interface PathToLog {
   readonly log: LogConfig;
 }
 
+/** Longer values of host, path, origin and user_agent are cut. */
+const FIELD_BYTES_MAX = 256;
+
+/** The path of a request for a line of the log. */
+export function shownPath(options: PathToLog): string {
+  return cutToLog(loggedPath({ ...options, path: withoutUserinfo(options.path) }));
+}
+
+/** Heads are latin1, so a character is a byte. */
+export function cutToLog(text: string): string {
+  return text.length <= FIELD_BYTES_MAX ? text : text.slice(0, FIELD_BYTES_MAX);
+}
+
 /** The path as `log.path` and `log.query` allow it: never a value of the query, whatever they say. */
-export function loggedPath(options: PathToLog): string {
+function loggedPath(options: PathToLog): string {
   const { path, query, pattern, log } = options;
   if (log.path === 'route') return pattern ?? '-';
   if (log.query === 'off' || query === '') return path;

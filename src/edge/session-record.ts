@@ -1,14 +1,21 @@
 // What is known about one session besides its bytes: where it came from, where it went. Writes its log lines and
 // gives back what it holds when it ends.
 
+import type { LogConfig } from '../config/types.ts';
 import type { DirectionMetrics, EndedBy, RouteMetrics } from '../observe/metrics.ts';
 import { END_CAUSES, type Side } from '../protocol/end-causes.ts';
+import { entryFor } from '../protocol/subprotocols.ts';
 import type { End } from '../session/end.ts';
 import type { Session, SessionOwner } from '../session/session.ts';
+import type { Opened } from '../upstream/open-backend.ts';
 import type { Target } from '../upstream/target.ts';
+import type { Admitted } from './admission.ts';
+import type { Arrival } from './arrival.ts';
 import type { Edge } from './edge.ts';
-import type { Seat } from './gates.ts';
 import type { Holdings } from './holdings.ts';
+import { shownPath } from './logged-path.ts';
+import { ownText } from './own-text.ts';
+import type { Seat } from './quotas.ts';
 import type { Route } from './snapshot.ts';
 
 /** The fields of `session.open`, in the order they are logged. */
@@ -26,6 +33,37 @@ export interface SessionFacts {
   readonly subprotocol: string | undefined;
   readonly connect_ms: number;
   readonly upgrade_ms: number;
+}
+
+/** They outlive the head, so they keep nothing of it. */
+export function sessionFacts(of: {
+  readonly id: string;
+  readonly arrival: Arrival;
+  readonly admitted: Pick<Admitted, 'request' | 'route'>;
+  readonly opened: Opened;
+  readonly log: LogConfig;
+}): SessionFacts {
+  const { arrival, opened } = of;
+  const { client, peer } = arrival;
+  const { request, route } = of.admitted;
+  const { config } = route;
+  const { protocol } = opened.answer;
+  const path = shownPath({ path: request.path, query: request.query, pattern: config.match.path, log: of.log });
+  return {
+    session: ownText(of.id),
+    listener: arrival.listenerName,
+    route: config.name,
+    upstream: route.upstream.name,
+    target: opened.target.name,
+    client: ownText(client),
+    peer: peer === client ? undefined : peer,
+    path: ownText(path),
+    request_id: ownText(arrival.requestId),
+    // Clients put tokens into this field, so only names that the config knows are shown.
+    subprotocol: protocol === null ? undefined : (entryFor(protocol, config.subprotocols) ?? 'unlisted'),
+    connect_ms: Math.round(opened.connectMs),
+    upgrade_ms: Math.round(opened.upgradeMs),
+  };
 }
 
 export interface SessionRecordOptions {

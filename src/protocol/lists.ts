@@ -11,6 +11,10 @@ export function valuesOf(fields: readonly HeadField[], lower: FieldName): string
   return values;
 }
 
+export function firstValueOf(fields: readonly HeadField[], lower: FieldName): string | undefined {
+  return fields.find((field) => field.lower === lower)?.value;
+}
+
 /** RFC 9110 5.6.1: several lines are one list, and empty elements are ignored. Elements come in lower case. */
 export function lowerElements(values: readonly string[]): string[] {
   const elements: string[] = [];

@@ -124,6 +124,15 @@ export const REFUSALS = {
 
 export type RefusalSlug = keyof typeof REFUSALS;
 
+/** What a handshake is refused with. */
+export interface Refusal {
+  readonly slug: RefusalSlug;
+  /** For the log: what exactly was wrong, or the config key of the limit. Never bytes of a peer as they came. */
+  readonly cause?: string | undefined;
+  /** Response fields that only this answer has, with values of our own. */
+  readonly fields?: readonly (readonly [name: string, value: string])[];
+}
+
 /** Whether a refusal with this `error` is the doing of the client: all 4xx, and what says so. */
 export function isClientsFault(error: string): boolean {
   if (!Object.hasOwn(REFUSALS, error)) return false;

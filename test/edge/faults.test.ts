@@ -4,12 +4,13 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { EarlyBytes } from '../../src/edge/early-bytes.ts';
 import { Edge } from '../../src/edge/edge.ts';
-import { Gates } from '../../src/edge/gates.ts';
 import { Handshake } from '../../src/edge/handshake.ts';
 import { HandshakeRecord } from '../../src/edge/handshake-record.ts';
 import { HandshakeSlots } from '../../src/edge/handshake-slots.ts';
 import { Holdings } from '../../src/edge/holdings.ts';
+import { Quotas } from '../../src/edge/quotas.ts';
 import { Router } from '../../src/edge/router.ts';
+import * as sessionRecords from '../../src/edge/session-record.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import { Log } from '../../src/observe/log.ts';
 import { RouteMetrics, TargetMetrics } from '../../src/observe/metrics.ts';
@@ -25,7 +26,8 @@ import type { MemoryTransport } from '../support/memory-transport.ts';
 import { closeFrame, text, upgradeRequest } from '../support/wire.ts';
 import { Rig, SWITCHED } from './rig.ts';
 
-vi.mock('../../src/protocol/forward.ts', { spy: true });
+vi.mock('../../src/edge/session-record.ts', { spy: true });
+vi.mock('../../src/protocol/backend-request.ts', { spy: true });
 vi.mock('../../src/protocol/upgrade-request.ts', { spy: true });
 vi.mock('../../src/protocol/upgrade-response.ts', { spy: true });
 
@@ -132,7 +134,7 @@ const STEPS: readonly (readonly [step: string, fault: Fault, answer: string])[] 
   ['the notes of the head', methodOf(HandshakeRecord, 'noteHead'), '500'],
   ['the verdict on the request', exportOf(upgradeRequests, 'judgeUpgradeRequest'), '500'],
   ['the route', methodOf(Router, 'match'), '500'],
-  ['the limits', methodOf(Gates, 'enter'), '500'],
+  ['the limits', methodOf(Quotas, 'enter'), '500'],
   ['early bytes', methodOf(EarlyBytes, 'append'), '500'],
   ['its turn', methodOf(HandshakeSlots, 'ask'), '500'],
   ['the beginning of the opening', methodOf(Handshake, 'open'), '500'],
@@ -143,7 +145,7 @@ const STEPS: readonly (readonly [step: string, fault: Fault, answer: string])[] 
   ['the request to the backend', exportOf(forward, 'buildBackendRequest'), '500'],
   ['the head of the answer', methodOf(ResponseHeadParser, 'feed'), '500'],
   ['the verdict on the 101', exportOf(upgradeResponses, 'judgeUpgradeResponse'), '500'],
-  ['the facts of the session', methodOf(HandshakeRecord, 'sessionFacts'), '500'],
+  ['the facts of the session', exportOf(sessionRecords, 'sessionFacts'), '500'],
   ['the early bytes at the 101', methodOf(EarlyBytes, 'take'), '500'],
   ['the session', methodOf(Handshake, 'makeSession'), '500'],
   ['the session among the others', methodOf(Edge, 'promote'), SWITCHED],

@@ -188,8 +188,8 @@ const syntax: readonly Mutant[] = [
   edit(
     'Connection.refuseLateHead',
     'H22',
-    'if (parser !== null) {\n      this.report',
-    "if (parser === null) {\n      this.refuse('handshake_timeout');\n    } else {\n      this.report",
+    'if (parser !== null) {\n      this.noteHead',
+    "if (parser === null) {\n      this.refuse({ slug: 'handshake_timeout' });\n    } else {\n      this.noteHead",
     'no answer when no byte came',
   ),
   edit(
@@ -462,9 +462,9 @@ const forwarded: readonly Mutant[] = [
   edit('passes', 'X1', ' || !isSafeName(lower)', '', 'with another dash'),
   edit('TrustedProxies.clientOf', 'X1', '    if (!this.trusts(peer)) return client;\n', ''),
   edit(
-    'HandshakeRecord.noteHead',
+    'Arrival.takeHead',
     'X1',
-    'if (peerTrusted && requestId !== undefined',
+    'if (this.peerTrusted && requestId !== undefined',
     'if (requestId !== undefined',
     'the request id',
   ),

@@ -196,7 +196,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'B2',
     at: 'Connection.giveUpOpening',
-    search: 'const refusal = this.report.progress?.refusal ?? null;',
+    search: "const refusal = this.state.kind === 'opening' ? this.state.handshake.refusalSoFar : null;",
     replace: 'const refusal = null;',
     why: 'timeouts.open costs the whole answer',
   },
@@ -554,8 +554,8 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'L2',
-    at: 'HandshakeRecord.sessionFacts',
-    search: "(entryFor(protocol, list) ?? 'unlisted')",
+    at: 'sessionFacts',
+    search: "(entryFor(protocol, config.subprotocols) ?? 'unlisted')",
     replace: 'protocol',
   },
   {

@@ -1,10 +1,10 @@
 // Where a connection of a test comes in: the first listener of a config, without a socket of its own.
 
 import type { Config } from '../../src/config/types.ts';
-import { arrivalAt, type EdgeListener, LiveListener } from '../../src/edge/live-listener.ts';
+import { LiveListener } from '../../src/edge/live-listener.ts';
 
-export function arrivalOf(config: Config, port = 0): EdgeListener {
+export function arrivalOf(config: Config, port = 0): LiveListener {
   const [listener] = config.listeners;
   if (listener === undefined) throw new Error('a config has a listener');
-  return arrivalAt(new LiveListener(listener), port);
+  return new LiveListener(listener, port);
 }

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { loadObject } from '../../src/config/load.ts';
 import type { ConfigInput } from '../../src/config/types.ts';
 import { buildSnapshot } from '../../src/control/snapshot.ts';
-import { Arrival, Gates, type GatesOptions, Seat } from '../../src/edge/gates.ts';
 import { HandshakeSlots } from '../../src/edge/handshake-slots.ts';
+import { PeerClaim, Quotas, type QuotasOptions, Seat } from '../../src/edge/quotas.ts';
 import type { Route, Snapshot } from '../../src/edge/snapshot.ts';
 import { ProcessMetrics } from '../../src/observe/metrics.ts';
 
@@ -15,26 +15,26 @@ class Rig {
   now = 1_000_000;
   readonly slots: HandshakeSlots;
   readonly seats = new Set<Seat>();
-  readonly gates: Gates;
+  readonly quotas: Quotas;
   snapshot: Snapshot;
 
   constructor(limits: Limits = {}, own: RouteLimits = {}) {
     this.snapshot = this.build(limits, own, null);
     const clock = { now: () => this.now };
     this.slots = new HandshakeSlots(this.snapshot.config.limits, new ProcessMetrics(), clock);
-    this.gates = new Gates({ ...this.settings(), slots: this.slots });
+    this.quotas = new Quotas({ ...this.settings(), slots: this.slots });
   }
 
   retune(limits: Limits, own: RouteLimits = {}): void {
     this.snapshot = this.build(limits, own, this.snapshot);
     this.slots.retune(this.snapshot.config.limits);
-    this.gates.retune(this.settings(), this.seats);
+    this.quotas.retune(this.settings(), this.seats);
   }
 
   /** The seat, or slug and config key of what stood against it. */
   enter(client: string, route = 'a'): Seat | string {
-    const verdict = this.gates.enter(client, this.route(route), this.now, new Arrival());
-    if (!(verdict instanceof Seat)) return `${verdict.slug} ${verdict.limit}`;
+    const verdict = this.quotas.enter(client, this.route(route), this.now, new PeerClaim());
+    if (!(verdict instanceof Seat)) return `${verdict.slug} ${verdict.cause}`;
     this.seats.add(verdict);
     return verdict;
   }
@@ -48,7 +48,7 @@ class Rig {
 
   leave(seat: Seat): void {
     this.seats.delete(seat);
-    this.gates.leave(seat, this.now);
+    this.quotas.leave(seat, this.now);
   }
 
   route(name: string): Route {
@@ -65,7 +65,7 @@ class Rig {
     return buildSnapshot(loadObject({ limits, routes }, { baseDir: '.' }).config, previous);
   }
 
-  private settings(): Omit<GatesOptions, 'slots'> {
+  private settings(): Omit<QuotasOptions, 'slots'> {
     const { limits, routes } = this.snapshot.config;
     return { limits, routes, sessionsMax: 100, now: this.now };
   }

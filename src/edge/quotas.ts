@@ -5,34 +5,33 @@ import type { Limits, RouteConfig } from '../config/types.ts';
 import { AddressLimits } from '../limits/address-limits.ts';
 import { type KeyedLimitsOptions, KeyedVerdict, keyOf, NO_KEY } from '../limits/keyed-limits.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
-import type { RefusalSlug } from '../protocol/refusals.ts';
+import type { Refusal } from '../protocol/refusals.ts';
 import type { HandshakeSlots } from './handshake-slots.ts';
 import type { Route } from './snapshot.ts';
 
 /** Addresses remembered at least, so that a small `max_sessions` does not make a small table. */
 const ADDRESSES_MIN = 65_536;
 
-/** Why a handshake may not go on: what the client is told, and the config key for the log and the metrics. */
-export interface Barred {
-  readonly slug: RefusalSlug;
-  readonly limit: string;
+/** Why a handshake may not go on: the cause is the config key, for the log and the metrics. */
+export interface Barred extends Refusal {
+  readonly cause: string;
 }
 
 export const BARRED = {
-  sessionsPerIp: { slug: 'too_many_sessions_per_ip', limit: 'max_sessions_per_ip' },
-  handshakesPerIp: { slug: 'too_many_handshakes_per_ip', limit: 'handshakes_per_second_per_ip' },
+  sessionsPerIp: { slug: 'too_many_sessions_per_ip', cause: 'max_sessions_per_ip' },
+  handshakesPerIp: { slug: 'too_many_handshakes_per_ip', cause: 'handshakes_per_second_per_ip' },
   /** More addresses than can be told apart: nobody new is let in until some may be forgotten. */
-  addresses: { slug: 'too_many_handshakes', limit: 'handshakes_per_second_per_ip' },
-  sessions: { slug: 'too_many_sessions', limit: 'max_sessions' },
+  addresses: { slug: 'too_many_handshakes', cause: 'handshakes_per_second_per_ip' },
+  sessions: { slug: 'too_many_sessions', cause: 'max_sessions' },
   /** Its turn did not come within `timeouts.open`. */
-  turnTooLate: { slug: 'too_many_handshakes', limit: 'max_handshakes' },
-  pushedOut: { slug: 'too_many_handshakes', limit: 'max_waiting_handshakes' },
-  overload: { slug: 'overload', limit: 'max_buffered_total' },
-  rate: { slug: 'too_many_handshakes', limit: 'handshakes_per_second' },
+  turnTooLate: { slug: 'too_many_handshakes', cause: 'max_handshakes' },
+  pushedOut: { slug: 'too_many_handshakes', cause: 'max_waiting_handshakes' },
+  overload: { slug: 'overload', cause: 'max_buffered_total' },
+  rate: { slug: 'too_many_handshakes', cause: 'handshakes_per_second' },
 } as const satisfies Record<string, Barred>;
 
 /** A connection whose head is not judged yet, counted under the address of its peer. Given back once, with `depart`. */
-export class Arrival {
+export class PeerClaim {
   /** NO_KEY when it counts under no address. */
   key: string;
 
@@ -41,7 +40,7 @@ export class Arrival {
   }
 }
 
-/** What a handshake, and later its session, takes of the limits. Given back once, with `Gates.leave`. */
+/** What a handshake, and later its session, takes of the limits. Given back once, with `Quotas.leave`. */
 export class Seat {
   readonly key: string;
   readonly route: Route;
@@ -58,7 +57,7 @@ export class Seat {
   }
 }
 
-export interface GatesOptions {
+export interface QuotasOptions {
   readonly limits: Limits;
   readonly sessionsMax: number;
   readonly routes: Iterable<RouteConfig>;
@@ -67,7 +66,7 @@ export interface GatesOptions {
   readonly now: number;
 }
 
-export class Gates {
+export class Quotas {
   private readonly slots: HandshakeSlots;
   private readonly addresses: AddressLimits;
   private readonly rate: TokenBucket;
@@ -75,7 +74,7 @@ export class Gates {
   /** By route, for those with limits of their own per address. */
   private readonly ownAddresses = new Map<string, AddressLimits>();
 
-  constructor(options: GatesOptions) {
+  constructor(options: QuotasOptions) {
     const { limits, now } = options;
     this.slots = options.slots;
     this.addressesMax = Math.max(ADDRESSES_MIN, options.sessionsMax);
@@ -87,32 +86,32 @@ export class Gates {
   }
 
   /** One more connection of `peer`; '' for one that counts under no address. */
-  arrive(peer: string, now: number): Arrival | Barred {
+  arrive(peer: string, now: number): PeerClaim | Barred {
     const key = keyOf(peer);
     const verdict = this.addresses.acquire(key, now);
-    if (verdict === KeyedVerdict.Ok) return new Arrival(key);
+    if (verdict === KeyedVerdict.Ok) return new PeerClaim(key);
     return verdict === KeyedVerdict.Over ? BARRED.sessionsPerIp : BARRED.addresses;
   }
 
   /** The connection is gone, or its client is another one than its peer. */
-  depart(arrival: Arrival, now: number): void {
-    this.addresses.release(arrival.key, now);
-    arrival.key = NO_KEY;
+  depart(claim: PeerClaim, now: number): void {
+    this.addresses.release(claim.key, now);
+    claim.key = NO_KEY;
   }
 
   /**
    * One more handshake of `client` on `route`: its seat, or what stands against it. An address pays for every try; the
    * rate of all is charged last, so that tries which fail on anything else use up nothing of it.
    */
-  enter(client: string, route: Route, now: number, arrival: Arrival): Seat | Barred {
+  enter(client: string, route: Route, now: number, claim: PeerClaim): Seat | Barred {
     const key = keyOf(client);
     const own = this.ownAddresses.get(route.config.name) ?? null;
     const tried = worseOf(this.addresses.admit(key, now), own?.admit(key, now) ?? KeyedVerdict.Ok);
     if (tried !== KeyedVerdict.Ok) return tried === KeyedVerdict.Over ? BARRED.handshakesPerIp : BARRED.addresses;
     if (route.sessions >= route.config.own_max_sessions) return BARRED.sessions;
     const obstacle = this.slots.obstacleTo(route.upstream, key);
-    if (obstacle !== null) return { slug: 'too_many_handshakes', limit: obstacle };
-    const isCounted = arrival.key !== key;
+    if (obstacle !== null) return { slug: 'too_many_handshakes', cause: obstacle };
+    const isCounted = claim.key !== key;
     const seated = this.acquire(isCounted ? key : NO_KEY, key, own, now);
     if (seated !== KeyedVerdict.Ok) return seated === KeyedVerdict.Over ? BARRED.sessionsPerIp : BARRED.addresses;
     if (!this.rate.takeOne(now)) {
@@ -120,7 +119,7 @@ export class Gates {
       own?.release(key, now);
       return BARRED.rate;
     }
-    if (isCounted) this.depart(arrival, now);
+    if (isCounted) this.depart(claim, now);
     route.sessions += 1;
     return new Seat(key, isCounted, route, own);
   }
@@ -132,7 +131,7 @@ export class Gates {
   }
 
   /** The limits of another config from now on. `seats` are all that are taken; none of them is lost. */
-  retune(options: Omit<GatesOptions, 'slots'>, seats: Iterable<Seat>): void {
+  retune(options: Omit<QuotasOptions, 'slots'>, seats: Iterable<Seat>): void {
     const { limits, now } = options;
     this.addressesMax = Math.max(ADDRESSES_MIN, options.sessionsMax);
     this.addresses.retune(globalLimits(limits, this.addressesMax), now);

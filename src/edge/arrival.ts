@@ -1,0 +1,55 @@
+// Who came in, where and when: made once at accept and handed along with the connection. Its head adds what a trusted
+// peer may say: who the client is, and a request id. It counts nothing and judges nobody.
+
+import type { RequestHead } from '../protocol/http-head.ts';
+import { firstValueOf, valuesOf } from '../protocol/lists.ts';
+import type { TrustedProxies } from './client-address.ts';
+import type { LiveListener } from './live-listener.ts';
+
+/** A trusted peer's X-Request-ID is kept if it is visible ASCII and not longer. */
+const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+
+export interface ArrivalOptions {
+  readonly listener: LiveListener;
+  /** The socket's address; '' for one on a unix socket. */
+  readonly peer: string;
+  readonly at: number;
+  readonly requestId: string;
+}
+
+export class Arrival {
+  readonly listener: LiveListener;
+  /** Of the listener at accept: what counts a connection in counts it out, though a reload gives it another name. */
+  readonly listenerName: string;
+  readonly peer: string;
+  /** When it was accepted. */
+  readonly at: number;
+  /** Whether the client speaks TLS to us. */
+  readonly secure = false;
+  /** The peer until a complete head says more. */
+  client: string;
+  peerTrusted = false;
+  /** Our own, or the one that a trusted peer brought. */
+  requestId: string;
+
+  constructor(options: ArrivalOptions) {
+    this.listener = options.listener;
+    this.listenerName = options.listener.config.name;
+    this.peer = options.peer;
+    this.client = options.peer;
+    this.at = options.at;
+    this.requestId = options.requestId;
+  }
+
+  /** A head came, or as much of it as there will be. */
+  takeHead({ fields }: Pick<RequestHead, 'fields'>, trusted: TrustedProxies): void {
+    this.peerTrusted = trusted.trusts(this.peer);
+    const requestId = firstValueOf(fields, 'x-request-id');
+    if (this.peerTrusted && requestId !== undefined && REQUEST_ID.test(requestId)) this.requestId = requestId;
+  }
+
+  /** A complete head came: who sent it. */
+  takeClient({ fields }: Pick<RequestHead, 'fields'>, trusted: TrustedProxies): void {
+    this.client = trusted.clientOf(this.peer, valuesOf(fields, 'x-forwarded-for'));
+  }
+}
