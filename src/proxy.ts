@@ -1,23 +1,22 @@
 // The composition root and the library's entry: builds the parts from a config, starts, reloads, drains and stops them.
 // It touches no bytes and no `process`; cli.ts does the latter.
 
-import type { ProxyState } from './admin/backend.ts';
-import { ProxyBackend } from './admin/proxy-backend.ts';
 import { AdminServer } from './admin/server.ts';
 import { loadObject } from './config/load.ts';
-import { configPieces } from './config/render.ts';
 import type { Config, ConfigInput } from './config/types.ts';
-import { Drain, Spread } from './control/drain.ts';
+import { cutAll, DRAIN_AT_ONCE, Drain, type DrainResult } from './control/drain.ts';
+import { Life } from './control/life.ts';
 import { addressText, BindError, Listeners } from './control/listeners.ts';
+import { Operations } from './control/operations.ts';
+import { Pulse } from './control/pulse.ts';
 import { type ConfigSource, type ReloadAsk, type Reloaded, Reloads } from './control/reload.ts';
 import { type SessionsCap, sessionsCap } from './control/sessions-cap.ts';
 import { buildSnapshot } from './control/snapshot.ts';
+import { ProxySubject } from './control/subject.ts';
 import { Edge } from './edge/edge.ts';
-import type { SessionRecord } from './edge/session-record.ts';
 import type { Clock } from './limits/clock.ts';
 import { Slices } from './limits/slices.ts';
 import { TimerWheel } from './limits/timer-wheel.ts';
-import { WheelDriver } from './limits/wheel-driver.ts';
 import { Carrier } from './net/carrier.ts';
 import { Dialer } from './net/dial.ts';
 import type { BoundAddress } from './net/listen.ts';
@@ -25,15 +24,11 @@ import { openFileLimit } from './net/open-files.ts';
 import { Resolver } from './net/resolve.ts';
 import { Log, type LogDestination } from './observe/log.ts';
 import { type ProcessView, RuntimeMetrics } from './observe/runtime-metrics.ts';
-import { WallWatch } from './observe/wall-watch.ts';
-import type { CloseNotice, EndCause } from './protocol/end-causes.ts';
 
 export { ConfigError, type Problem } from './config/problems.ts';
 export type { Config, ConfigInput } from './config/types.ts';
+export type { DrainResult } from './control/drain.ts';
 export type { ConfigSource, ReadConfig, ReloadAsk, Reloaded } from './control/reload.ts';
-
-/** How often the timer wheel is driven. Deadlines are at most this much, and one tick, late. */
-const WHEEL_DRIVE_MS = 50;
 
 export interface ProxyOptions {
   /** Where log lines go, each with its line feed; stdout when absent. */
@@ -52,13 +47,6 @@ export interface ProxyOptions {
   readonly process?: ProcessView;
   /** The admin listener was asked for a drain of the process. Without it the proxy drains and stops by itself. */
   readonly onDrainAsked?: () => void;
-}
-
-export interface DrainResult {
-  /** Sessions that ended with a Close in time. */
-  readonly closed: number;
-  /** Sessions that were cut off at the end of the drain. */
-  readonly cut: number;
 }
 
 /** A proxy in this process. Each method may be called in any state, but it starts only once and never after its end. */
@@ -108,42 +96,37 @@ export function createProxyFromConfig(config: Config, options: ProxyOptions = {}
 
 class ProxyProcess implements Proxy {
   private readonly options: ProxyOptions;
+  private readonly name: string;
   private readonly clock: Clock;
-  private readonly wheel: TimerWheel;
   private readonly slices: Slices;
   private readonly log: Log;
+  private readonly pulse: Pulse;
   private readonly openFiles: number;
   private readonly cap: SessionsCap;
   private readonly carrier: Carrier;
   private readonly edge: Edge;
+  private readonly life: Life;
   private readonly listeners: Listeners;
+  private readonly operations: Operations;
   private readonly reloads: Reloads;
-  private readonly name: string;
   private admin: AdminServer | null = null;
   private runtime: RuntimeMetrics | null = null;
-  private driver: NodeJS.Timeout | null = null;
-  private readonly wall = new WallWatch(performance.now(), Date.now());
   private drainer: Drain | null = null;
   private draining: Promise<DrainResult> | null = null;
-  private started = false;
-  /** All is bound. */
-  private ready = false;
-  /** True when it stops: what is bound after that is released again. */
-  private closing = false;
-  private startedAt = 0;
-  private loadedAt = Date.now();
 
   constructor(config: Config, options: ProxyOptions) {
     this.options = options;
     this.name = String(options.about?.config ?? 'config');
     this.clock = options.clock ?? { now: () => performance.now() };
-    this.wheel = new TimerWheel(this.clock);
-    this.slices = new Slices({ now: () => this.clock.now(), nextTurn: (run) => setImmediate(run) });
-    this.log = new Log({ ...config.log, clock: this.clock, ...(options.log ? { destination: options.log } : {}) });
+    const { clock } = this;
+    const wheel = new TimerWheel(clock);
+    this.slices = new Slices({ now: () => clock.now(), nextTurn: (run) => setImmediate(run) });
+    this.log = new Log({ ...config.log, clock, ...(options.log ? { destination: options.log } : {}) });
+    this.pulse = new Pulse({ clock, wheel, log: this.log });
     this.openFiles = openFileLimit();
     this.cap = sessionsCap(config, this.openFiles);
     this.carrier = new Carrier(options.transport ?? 'auto');
-    const { clock, wheel, log, carrier } = this;
+    const { log, carrier } = this;
     this.edge = new Edge({
       clock,
       wheel,
@@ -152,7 +135,9 @@ class ProxyProcess implements Proxy {
       snapshot: buildSnapshot(config),
       sessionsMax: this.cap.sessionsMax,
     });
+    this.life = new Life(this.edge);
     this.listeners = new Listeners(this.edge, carrier);
+    this.operations = new Operations(this.edge);
     this.reloads = new Reloads({
       edge: this.edge,
       slices: this.slices,
@@ -166,32 +151,22 @@ class ProxyProcess implements Proxy {
   }
 
   async start(): Promise<void> {
-    if (this.started || this.closing || this.draining !== null) {
-      throw new StartError(`this proxy was ${this.started ? 'started' : 'stopped'} already; create another one`);
+    const { life } = this;
+    if (life.started || life.closing || this.draining !== null) {
+      throw new StartError(`this proxy was ${life.started ? 'started' : 'stopped'} already; create another one`);
     }
-    this.started = true;
-    this.startedAt = this.clock.now();
+    life.started = true;
+    life.startedAt = this.clock.now();
     if (this.cap.isRefused) throw new StartError(this.cap.lowered ?? '');
     await this.carrier.probe();
-    const driver = new WheelDriver(this.wheel, this.clock.now());
-    this.driver = setInterval(() => setImmediate(() => this.drive(driver)), WHEEL_DRIVE_MS);
-    this.log.event('info', 'start', {
-      ...this.options.about,
-      workers: 1,
-      transport: this.carrier.kind,
-      open_files: Number.isFinite(this.openFiles) ? this.openFiles : undefined,
-      max_sessions: this.cap.sessionsMax,
-    });
-    // A default that nobody set is no reason to warn.
-    if (this.cap.lowered !== null) {
-      this.log.event('info', 'max_sessions.lowered', { max_sessions: this.cap.sessionsMax, why: this.cap.lowered });
-    }
+    this.pulse.start();
+    this.tellStart();
     try {
       await this.startAdmin();
       const move = await this.listeners.prepare(this.config.listeners);
       move.commit();
-      this.ready = true;
-      this.edge.metrics.process.configLoaded(this.loadedAt / 1000);
+      life.ready = true;
+      this.edge.metrics.process.configLoaded(life.loadedAt / 1000);
     } catch (error) {
       await this.stop();
       throw error instanceof BindError ? new StartError(error.message, { cause: error.cause }) : error;
@@ -211,25 +186,29 @@ class ProxyProcess implements Proxy {
   }
 
   async reload(config?: ConfigInput, ask: ReloadAsk = {}): Promise<Reloaded> {
-    if (!this.ready || this.closing) throw new Error('this proxy is not running');
+    if (!this.life.ready || this.life.closing) throw new Error('this proxy is not running');
     return this.reloads.reload(config, ask);
   }
 
   drain(why = 'drain'): Promise<DrainResult> {
-    this.draining ??= this.runDrain(why);
+    if (this.draining === null) {
+      const { edge, listeners } = this;
+      const config = this.pulse.isBeating ? this.config.drain : DRAIN_AT_ONCE;
+      this.drainer = new Drain({ edge, listeners, config });
+      this.draining = this.drainer.run(why);
+    }
     return this.draining;
   }
 
   async stop(): Promise<void> {
-    this.closing = true;
+    this.life.closing = true;
     this.edge.refusing = true;
     const closing = Promise.all([this.listeners.close(), this.admin?.stop()]);
     this.admin = null;
     this.drainer?.abort();
-    this.cutAll();
+    cutAll(this.edge);
     await closing;
-    if (this.driver !== null) clearInterval(this.driver);
-    this.driver = null;
+    this.pulse.stop();
     this.runtime?.stop();
     this.runtime = null;
     await this.log.flush();
@@ -239,165 +218,63 @@ class ProxyProcess implements Proxy {
     return this.edge.snapshot.config;
   }
 
-  private get state(): ProxyState {
-    if (this.edge.draining || this.closing) return 'draining';
-    return this.ready ? 'ready' : 'starting';
+  private tellStart(): void {
+    const { log, cap } = this;
+    log.event('info', 'start', {
+      ...this.options.about,
+      workers: 1,
+      transport: this.carrier.kind,
+      open_files: Number.isFinite(this.openFiles) ? this.openFiles : undefined,
+      max_sessions: cap.sessionsMax,
+    });
+    // A default that nobody set is no reason to warn.
+    if (cap.lowered === null) return;
+    log.event('info', 'max_sessions.lowered', { max_sessions: cap.sessionsMax, why: cap.lowered });
   }
 
   private async startAdmin(): Promise<void> {
     const settings = this.config.admin;
     if (settings === null) return;
-    const { log, clock, slices } = this;
     if (this.options.process !== undefined) this.runtime = new RuntimeMetrics(this.options.process);
-    const server = new AdminServer({ settings, backend: new ProxyBackend(this.control()), log, clock, slices });
+    const { log, clock, slices } = this;
+    const server = new AdminServer({ settings, subject: this.subject(), log, clock, slices });
     try {
       await server.start();
     } catch (error) {
       throw new StartError(`cannot listen on ${settings.address_text}: ${messageOf(error)}`, { cause: error });
     }
-    if (this.closing) {
+    if (this.life.closing) {
       await server.stop();
       throw new StartError('stopped while it was starting');
     }
     this.admin = server;
-    const address = server.address();
-    log.event('info', 'listening', { listener: 'admin', address: addressText(address) });
+    log.event('info', 'listening', { listener: 'admin', address: addressText(server.address()) });
   }
 
-  private onApplied(config: Config): void {
-    this.loadedAt = Date.now();
-    if (config.admin !== null) this.admin?.reconfigure(config.admin);
+  private subject(): ProxySubject {
+    const { options, life, edge, listeners, reloads, operations, runtime } = this;
+    const { version = '', node = options.process?.version ?? '', pid = 0 } = options.about ?? {};
+    return new ProxySubject({
+      about: { version: String(version), node: String(node), pid: Number(pid), configName: this.name },
+      life,
+      edge,
+      listeners,
+      reloads,
+      operations,
+      processView: options.process ?? null,
+      runtime,
+      drain: () => this.onDrainAsked(),
+    });
   }
 
-  /** This proxy as the admin listener sees it: what changes is read when it is asked for. */
-  private control(): ConstructorParameters<typeof ProxyBackend>[0] {
-    const { edge, options, log, listeners, reloads } = this;
-    const about = options.about ?? {};
-    const self = this;
-    return {
-      clock: this.clock,
-      metrics: edge.metrics,
-      sessions: edge.sessions,
-      version: String(about.version ?? ''),
-      node: String(about.node ?? options.process?.version ?? ''),
-      pid: Number(about.pid ?? 0),
-      configName: this.name,
-      startedAt: this.startedAt,
-      get loadedAt() {
-        return self.loadedAt;
-      },
-      get lastReload() {
-        return reloads.last;
-      },
-      get state() {
-        return self.state;
-      },
-      get snapshot() {
-        return edge.snapshot;
-      },
-      get sessionsMax() {
-        return edge.sessionsMax;
-      },
-      get logLinesDropped() {
-        return log.linesDropped;
-      },
-      get memoryBytes() {
-        return options.process?.memoryUsage().rss ?? 0;
-      },
-      get runtime() {
-        return self.runtime;
-      },
-      *listeners() {
-        for (const { config, address } of listeners.entries()) {
-          yield { name: config.name, address: addressText(address) };
-        }
-      },
-      configPieces: () => configPieces(edge.snapshot.config),
-      closeSpread: (records, notice) => this.spreadEnd(records, 'admin', notice),
-      drain: () => this.askDrain(),
-      drainRoute: (route, draining) => this.drainRoute(route, draining),
-      drainTarget: (upstream, target, draining) => this.drainTarget(upstream, target, draining),
-      reload: (force) => reloads.reload(undefined, { force }),
-    };
-  }
-
-  private askDrain(): void {
+  private onDrainAsked(): void {
     if (this.options.onDrainAsked !== undefined) this.options.onDrainAsked();
     else void this.drain('admin').then(() => this.stop());
   }
 
-  private drainRoute(name: string, draining: boolean): boolean {
-    const route = this.edge.snapshot.routes.get(name);
-    if (route === undefined) return false;
-    const isNew = draining && !route.draining;
-    route.draining = draining;
-    if (isNew) {
-      const records = [...this.edge.sessions].filter((record) => record.route === route);
-      this.spreadEnd(records, 'drain', null, () => route.draining);
-      for (const connection of [...this.edge.connections]) connection.lookAgain();
-    }
-    return true;
-  }
-
-  private drainTarget(upstream: string, name: string, draining: boolean): boolean {
-    const target = this.edge.snapshot.upstreams.get(upstream)?.targets.find((one) => one.name === name);
-    if (target === undefined) return false;
-    const isNew = draining && !target.draining;
-    target.draining = draining;
-    if (isNew) {
-      const records = [...this.edge.sessions].filter((record) => record.target === target);
-      this.spreadEnd(records, 'target_drain', null, () => target.draining);
-    }
-    return true;
-  }
-
-  /** One Close for each, over `drain.spread`, as long as it is still wanted. */
-  private spreadEnd(
-    records: readonly SessionRecord[],
-    cause: EndCause,
-    notice: Partial<CloseNotice> | null,
-    isWanted: () => boolean = () => true,
-  ): void {
-    const { spread } = this.config.drain;
-    new Spread(this.edge, records, spread, ({ session }) => {
-      if (isWanted()) session.end(cause, notice === null ? {} : { notice });
-    });
-  }
-
-  private async runDrain(why: string): Promise<DrainResult> {
-    const { edge, config } = this;
-    const startedAt = this.clock.now();
-    this.log.event('info', 'drain.begin', { why, sessions: edge.sessions.size });
-    this.drainer = new Drain({
-      edge,
-      // Nobody is here, and nothing drives the wheel.
-      config: this.driver === null ? { delay: 0, grace: 0, spread: 0, timeout: 0 } : config.drain,
-      timing: edge,
-      closeListeners: () => this.listeners.close(),
-      cutAll: () => this.cutAll(),
-    });
-    const result = await this.drainer.run();
-    const ms = Math.round(this.clock.now() - startedAt);
-    this.log.event(result.cut > 0 ? 'warn' : 'info', 'drain.end', { ...result, ms });
-    return result;
-  }
-
-  private cutAll(): void {
-    for (const connection of [...this.edge.connections]) connection.close();
-    for (const record of [...this.edge.sessions]) record.session.cut();
-  }
-
-  /**
-   * Comes as an immediate: libuv runs timers before it reads, immediates after, so what peers sent while the event loop
-   * was busy has been read. Nobody is cut off for a silence of our own.
-   */
-  private drive(driver: WheelDriver): void {
-    if (this.driver === null) return;
-    const now = this.clock.now();
-    driver.drive(now);
-    const ms = this.wall.look(performance.now(), Date.now());
-    if (ms !== 0) this.log.event('warn', 'clock.jumped', { ms });
-    this.log.tick(now);
+  private onApplied(config: Config): void {
+    this.life.loadedAt = Date.now();
+    if (config.admin !== null) this.admin?.reconfigure(config.admin);
   }
 }
 

@@ -1,5 +1,7 @@
 // What the admin listener answers: a status and a body in one of few types, never markup. It echoes no request.
 
+import { NOTHING_YET, type Pull } from '../limits/pulled.ts';
+import type { Steps } from '../limits/slices.ts';
 import { jsonPieces } from './json-pieces.ts';
 
 export interface Answer {
@@ -18,29 +20,35 @@ export function jsonAnswer(value: unknown, status = 200): Answer {
 }
 
 /** An answer made in small steps, out of views whose lists are made while they are written. */
-export function* jsonAnswerSteps(value: unknown): Generator<void, Answer> {
+export function* jsonAnswerSteps(value: unknown): Generator<unknown, Answer> {
   return { status: 200, type: JSON_TYPE, chunks: yield* chunksOf(lineOf(jsonPieces(value))) };
 }
 
-export function* textAnswerSteps(pieces: Iterable<string>, type: string): Generator<void, Answer> {
+export function* textAnswerSteps(pieces: Iterable<Pull<string>>, type: string): Generator<unknown, Answer> {
   return { status: 200, type, chunks: yield* chunksOf(pieces) };
 }
 
-function* lineOf(pieces: Iterable<string>): Generator<string> {
+/** One that is there already. */
+export function doneSteps(answer: Answer): Steps<Answer> {
+  return { next: () => ({ done: true, value: answer }) };
+}
+
+function* lineOf(pieces: Iterable<Pull<string>>): Generator<Pull<string>> {
   yield* pieces;
   yield '\n';
 }
 
-function* chunksOf(pieces: Iterable<string>): Generator<void, Buffer[]> {
+/** Yields what it has to wait for. */
+function* chunksOf(pieces: Iterable<Pull<string>>): Generator<unknown, Buffer[]> {
   const chunks: Buffer[] = [];
   let text = '';
   for (const piece of pieces) {
+    yield piece;
+    if (piece === NOTHING_YET || piece instanceof Promise) continue;
     text += piece;
-    if (text.length >= CHUNK_CHARACTERS) {
-      chunks.push(Buffer.from(text));
-      text = '';
-    }
-    yield;
+    if (text.length < CHUNK_CHARACTERS) continue;
+    chunks.push(Buffer.from(text));
+    text = '';
   }
   if (text !== '') chunks.push(Buffer.from(text));
   return chunks;

@@ -1,13 +1,22 @@
-// The table of endpoints: which path and method asks the backend for what, and which parameters it takes. It judges
+// The table of endpoints: which path and method asks the subject for what, and which parameters it takes. It judges
 // parameters, but not who asks: guard.ts does that, server.ts first.
 
+import type { Steps } from '../limits/slices.ts';
 import { METRICS_CONTENT_TYPE } from '../observe/text-format.ts';
-import { type AdminError, type Answer, errorAnswer, jsonAnswer, jsonAnswerSteps, textAnswerSteps } from './answer.ts';
-import type { AdminBackend, AskedClose, SessionFilter, SessionQuery, SessionState } from './backend.ts';
+import {
+  type AdminError,
+  type Answer,
+  doneSteps,
+  errorAnswer,
+  jsonAnswer,
+  jsonAnswerSteps,
+  textAnswerSteps,
+} from './answer.ts';
+import type { AdminSubject, AskedClose, SessionFilter, SessionQuery, SessionState } from './subject.ts';
 
 /** What an endpoint is given: names out of the path, in its order, and parameters it has listed. */
 interface Call {
-  readonly backend: AdminBackend;
+  readonly subject: AdminSubject;
   readonly names: readonly string[];
   readonly parameters: ReadonlyMap<string, string>;
 }
@@ -22,12 +31,11 @@ interface Place {
 
 /** GET stands for HEAD too. */
 type Endpoint = Place & { readonly method: 'GET' | 'POST' } & (
-    | { readonly kind: 'at once'; answer(call: Call): Answer | Promise<Answer> }
+    | { readonly kind: 'at once'; answer(call: Call): Promise<Answer> }
     /** Its work grows with what there is, so it is made in steps. */
-    | { readonly kind: 'in steps'; steps(call: Call): Steps | Promise<Steps> }
+    | { readonly kind: 'in steps'; steps(call: Call): Promise<Steps<Answer>> }
   );
 
-type Steps = Iterator<void, Answer>;
 type Find = Extract<Endpoint, { kind: 'at once' }>['answer'];
 type Make = Extract<Endpoint, { kind: 'in steps' }>['steps'];
 
@@ -49,35 +57,25 @@ const view = (path: string, parameters: readonly string[], steps: Make): Endpoin
 };
 
 const endpoints: readonly Endpoint[] = [
-  { ...get('/healthz', [], () => jsonAnswer({ status: 'ok' })), group: 'health' },
+  { ...get('/healthz', [], async () => jsonAnswer({ status: 'ok' })), group: 'health' },
   { ...get('/readyz', ['route'], readyz), group: 'health' },
   { ...view('/metrics', [], metrics), group: 'metrics' },
-  view('/api/v1/status', [], ({ backend }) => jsonAnswerSteps(backend.status())),
-  view('/api/v1/config', [], ({ backend }) => textAnswerSteps(backend.configPieces(), 'application/yaml')),
-  view('/api/v1/upstreams', [], ({ backend }) => jsonAnswerSteps({ upstreams: backend.upstreams() })),
-  view('/api/v1/advice', [], ({ backend }) => jsonAnswerSteps(backend.advice())),
+  view('/api/v1/status', [], async ({ subject }) => jsonAnswerSteps(await subject.status())),
+  view('/api/v1/config', [], async ({ subject }) => textAnswerSteps(await subject.config(), 'application/yaml')),
+  view('/api/v1/upstreams', [], async ({ subject }) => jsonAnswerSteps({ upstreams: await subject.upstreams() })),
+  view('/api/v1/advice', [], async ({ subject }) => jsonAnswerSteps(await subject.advice())),
   view('/api/v1/sessions', ['route', 'client', 'target', 'state', 'limit', 'after'], listSessions),
   get('/api/v1/sessions/*', [], showSession),
-  view('/application/websockets', [], ({ backend }) => jsonAnswerSteps(backend.applicationWebsockets())),
+  view('/application/websockets', [], async ({ subject }) => jsonAnswerSteps(await subject.applicationWebsockets())),
   post('/api/v1/reload', ['force'], reload),
-  post('/api/v1/drain', [], ({ backend }) => {
-    backend.drain();
+  post('/api/v1/drain', [], async ({ subject }) => {
+    await subject.drain();
     return jsonAnswer({ status: 'draining' }, 202);
   }),
-  post('/api/v1/routes/*/drain', [], ({ backend, names: [route = ''] }) => {
-    return backend.drainRoute(route) ? jsonAnswer({ route, state: 'draining' }) : errorAnswer('no_route');
-  }),
-  post('/api/v1/routes/*/undrain', [], ({ backend, names: [route = ''] }) => {
-    return backend.undrainRoute(route) ? jsonAnswer({ route, state: 'open' }) : errorAnswer('no_route');
-  }),
-  post('/api/v1/upstreams/*/targets/*/drain', [], ({ backend, names: [upstream = '', target = ''] }) => {
-    if (!backend.drainTarget(upstream, target)) return errorAnswer('no_target');
-    return jsonAnswer({ upstream, target, state: 'draining' });
-  }),
-  post('/api/v1/upstreams/*/targets/*/undrain', [], ({ backend, names: [upstream = '', target = ''] }) => {
-    if (!backend.undrainTarget(upstream, target)) return errorAnswer('no_target');
-    return jsonAnswer({ upstream, target, state: 'up' });
-  }),
+  post('/api/v1/routes/*/drain', [], (call) => drainRoute(call, true)),
+  post('/api/v1/routes/*/undrain', [], (call) => drainRoute(call, false)),
+  post('/api/v1/upstreams/*/targets/*/drain', [], (call) => drainTarget(call, true)),
+  post('/api/v1/upstreams/*/targets/*/undrain', [], (call) => drainTarget(call, false)),
   post('/api/v1/sessions/close', ['route', 'client', 'target', 'code', 'reason'], closeSessions),
   post('/api/v1/sessions/*/close', ['code', 'reason'], closeSession),
 ];
@@ -96,8 +94,8 @@ export interface Matched {
 
 /** `in steps`: one of a `kind` at a time. */
 export type Work =
-  | { readonly how: 'at once'; run(backend: AdminBackend): Answer | Promise<Answer> }
-  | { readonly how: 'in steps'; readonly kind: string; begin(backend: AdminBackend): Promise<Steps> };
+  | { readonly how: 'at once'; run(subject: AdminSubject): Promise<Answer> }
+  | { readonly how: 'in steps'; readonly kind: string; begin(subject: AdminSubject): Promise<Steps<Answer>> };
 
 export type Match = Matched | (Pick<Matched, 'group' | 'namesParts'> & { readonly refused: Answer });
 
@@ -138,10 +136,10 @@ function actionOf({ path }: Place): string {
 
 function workOf(endpoint: Endpoint, names: Call['names'], parameters: Call['parameters']): Work {
   if (endpoint.kind === 'at once') {
-    return { how: 'at once', run: (backend) => endpoint.answer({ backend, names, parameters }) };
+    return { how: 'at once', run: (subject) => endpoint.answer({ subject, names, parameters }) };
   }
   const kind = endpoint.path.join('/');
-  return { how: 'in steps', kind, begin: async (backend) => endpoint.steps({ backend, names, parameters }) };
+  return { how: 'in steps', kind, begin: (subject) => endpoint.steps({ subject, names, parameters }) };
 }
 
 function segmentsOf(path: string): string[] {
@@ -174,52 +172,67 @@ function readParameters(known: readonly string[], query: string): ReadonlyMap<st
   return parameters;
 }
 
-function readyz({ backend, parameters }: Call): Answer {
-  const status = backend.readiness(parameters.get('route'));
+async function readyz({ subject, parameters }: Call): Promise<Answer> {
+  const status = await subject.readiness(parameters.get('route'));
   if (status === null) return errorAnswer('no_route');
   return jsonAnswer({ status }, status === 'ready' ? 200 : 503);
 }
 
-async function metrics({ backend }: Call): Promise<Steps> {
-  return textAnswerSteps(await backend.metricsPieces(), METRICS_CONTENT_TYPE);
+async function metrics({ subject }: Call): Promise<Steps<Answer>> {
+  return textAnswerSteps(await subject.metrics(), METRICS_CONTENT_TYPE);
 }
 
-function* listSessions({ backend, parameters }: Call): Generator<void, Answer> {
+async function drainRoute({ subject, names: [route = ''] }: Call, draining: boolean): Promise<Answer> {
+  const isThere = await subject.drainRoute(route, draining);
+  return isThere ? jsonAnswer({ route, state: draining ? 'draining' : 'open' }) : errorAnswer('no_route');
+}
+
+async function drainTarget({ subject, names }: Call, draining: boolean): Promise<Answer> {
+  const [upstream = '', target = ''] = names;
+  const isThere = await subject.drainTarget(upstream, target, draining);
+  return isThere ? jsonAnswer({ upstream, target, state: draining ? 'draining' : 'up' }) : errorAnswer('no_target');
+}
+
+async function listSessions({ subject, parameters }: Call): Promise<Steps<Answer>> {
+  const query = readQuery(parameters);
+  return query === null ? doneSteps(errorAnswer('bad_parameter')) : jsonAnswerSteps(await subject.sessions(query));
+}
+
+function readQuery(parameters: ReadonlyMap<string, string>): SessionQuery | null {
   const state = parameters.get('state');
   const limit = parameters.get('limit') ?? String(LIMIT_DEFAULT);
   const after = parameters.get('after');
-  if (state !== undefined && !isSessionState(state)) return errorAnswer('bad_parameter');
-  if (!/^[1-9][0-9]{0,3}$/.test(limit) || Number(limit) > LIMIT_MAX) return errorAnswer('bad_parameter');
-  const query: SessionQuery = {
+  if (state !== undefined && !isSessionState(state)) return null;
+  if (!/^[1-9][0-9]{0,3}$/.test(limit) || Number(limit) > LIMIT_MAX) return null;
+  return {
     ...filterOf(parameters),
     ...(state === undefined ? {} : { state }),
     ...(after === undefined ? {} : { after }),
     limit: Number(limit),
   };
-  return yield* jsonAnswerSteps(backend.sessions(query));
 }
 
 function isSessionState(text: string): text is SessionState {
   return text === 'open' || text === 'paused' || text === 'closing';
 }
 
-function showSession({ backend, names: [id = ''] }: Call): Answer {
-  const view = backend.session(id);
+async function showSession({ subject, names: [id = ''] }: Call): Promise<Answer> {
+  const view = await subject.session(id);
   return view === null ? errorAnswer('no_session') : jsonAnswer(view);
 }
 
-function closeSession({ backend, names: [id = ''], parameters }: Call): Answer {
+async function closeSession({ subject, names: [id = ''], parameters }: Call): Promise<Answer> {
   const close = readClose(parameters);
   if (typeof close === 'string') return errorAnswer(close);
-  return backend.closeSession(id, close) ? jsonAnswer({ closing: 1 }) : errorAnswer('no_session');
+  return (await subject.closeSession(id, close)) ? jsonAnswer({ closing: 1 }) : errorAnswer('no_session');
 }
 
-function closeSessions({ backend, parameters }: Call): Answer {
+async function closeSessions({ subject, parameters }: Call): Promise<Answer> {
   const filter = filterOf(parameters);
   if (Object.keys(filter).length === 0) return errorAnswer('no_filter');
   const close = readClose(parameters);
   if (typeof close === 'string') return errorAnswer(close);
-  return jsonAnswer({ closing: backend.closeSessions(filter, close) });
+  return jsonAnswer({ closing: await subject.closeSessions(filter, close) });
 }
 
 function filterOf(parameters: ReadonlyMap<string, string>): SessionFilter {
@@ -255,10 +268,10 @@ function isControl(codePoint: number): boolean {
   return codePoint < 0x20 || (codePoint >= 0x7f && codePoint < 0xa0);
 }
 
-async function reload({ backend, parameters }: Call): Promise<Answer> {
+async function reload({ subject, parameters }: Call): Promise<Answer> {
   const force = parameters.get('force');
   if (force !== undefined && force !== '1') return errorAnswer('bad_parameter');
-  const result = await backend.reload(force === '1');
+  const result = await subject.reload(force === '1');
   if (result.ok) return jsonAnswer({ changed: result.changed });
   return errorAnswer('config_rejected', { problems: result.problems });
 }

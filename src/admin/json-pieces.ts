@@ -1,34 +1,29 @@
 // JSON in small pieces, so that a long list need not be made at once: what is iterable is written as a list, element by
 // element, each asked for when it is its turn. It knows no view.
 
-/** A view whose lists may be made while they are written. */
-export type Pulled<T> = T extends readonly (infer E)[]
-  ? Iterable<Pulled<E> | typeof NOTHING_YET>
-  : T extends object
-    ? { readonly [K in keyof T]: Pulled<T[K]> }
-    : T;
+import { NOTHING_YET, type Pull } from '../limits/pulled.ts';
 
-/** In the place of an element: there is none yet, the search goes on. */
-export const NOTHING_YET = Symbol('nothing yet');
+type Piece = Pull<string>;
 
 /** A list up to this length is written in one piece, when its elements are. */
 const SHORT_LIST = 32;
 
 /**
  * The text of `JSON.stringify`, whose pieces are each about as long as one element of a long list. Keys are read in
- * their order, one after the other: a getter sees what the lists before it came to.
+ * their order, one after the other: a getter sees what the lists before it came to. A promise is no piece: what comes
+ * next is there when it has settled.
  */
-export function* jsonPieces(value: unknown): Generator<string> {
+export function* jsonPieces(value: unknown): Generator<Piece> {
   if (!isLong(value)) yield JSON.stringify(value) ?? 'null';
   else if (isList(value)) yield* listPieces(value);
   else yield* objectPieces(value);
 }
 
-function* listPieces(list: Iterable<unknown>): Generator<string> {
+function* listPieces(list: Iterable<unknown>): Generator<Piece> {
   let lead = '[';
   for (const element of list) {
-    if (element === NOTHING_YET) {
-      yield '';
+    if (element === NOTHING_YET || element instanceof Promise) {
+      yield element;
       continue;
     }
     yield lead;
@@ -38,7 +33,7 @@ function* listPieces(list: Iterable<unknown>): Generator<string> {
   yield lead === '[' ? '[]' : ']';
 }
 
-function* objectPieces(value: object): Generator<string> {
+function* objectPieces(value: object): Generator<Piece> {
   let lead = '{';
   for (const key of Object.keys(value)) {
     const item: unknown = value[key as keyof typeof value]; // one of its own keys

@@ -6,12 +6,12 @@ import type { Socket } from 'node:net';
 import type { Slices } from '../limits/slices.ts';
 import { bindUnixSocket, type UnixSocket } from '../net/unix-socket.ts';
 import { type AdminError, type Answer, errorAnswer } from './answer.ts';
-import type { AdminBackend } from './backend.ts';
 import { type Match, matchEndpoint } from './endpoints.ts';
 import { type AdminSettings, isCrossSite, isKnownHost, isLocal, isNavigation, TokenCheck } from './guard.ts';
 import { bytesOf, HeldBytes } from './held-bytes.ts';
 import { type Seat, Seats } from './seats.ts';
 import { SharedAnswers } from './shared-answers.ts';
+import type { AdminSubject } from './subject.ts';
 
 const HEAD_BYTES_MAX = 16 * 1024;
 const HEADERS_MAX = 100;
@@ -31,7 +31,7 @@ export interface AdminLog {
 
 export interface AdminServerOptions {
   readonly settings: AdminSettings;
-  readonly backend: AdminBackend;
+  readonly subject: AdminSubject;
   readonly log: AdminLog;
   /** Monotonic milliseconds, for the cap on requests. */
   readonly clock: { now(): number };
@@ -179,7 +179,7 @@ export class AdminServer {
   }
 
   private async answer(request: IncomingMessage, seat: Seat): Promise<Answer> {
-    const { backend, log } = this.options;
+    const { subject, log } = this.options;
     const match = matchEndpoint(request.method ?? '', request.url ?? '');
     const refusal = seat === 'health' && match.group !== 'health' ? 'too_many_connections' : this.judge(request, match);
     if (refusal !== null) return errorAnswer(refusal);
@@ -190,8 +190,8 @@ export class AdminServer {
       log.event('info', 'admin.action', { action: match.action, client, arguments: match.details });
     }
     const { work } = match;
-    if (work.how === 'at once') return work.run(backend);
-    return this.shared.ask(work.kind, request.url ?? '', () => work.begin(backend));
+    if (work.how === 'at once') return work.run(subject);
+    return this.shared.ask(work.kind, request.url ?? '', () => work.begin(subject));
   }
 
   private judge(request: IncomingMessage, match: Match): AdminError | null {

@@ -1,7 +1,7 @@
 // Views that cost work: one of each kind is made at a time, in slices of the event loop, and whoever asks for the same
 // while it waits for its turn gets the same. It holds no answer longer than those who asked for it.
 
-import type { Slices } from '../limits/slices.ts';
+import type { Slices, Steps } from '../limits/slices.ts';
 import type { Answer } from './answer.ts';
 
 interface Kind {
@@ -24,7 +24,7 @@ export class SharedAnswers {
    * `question` is a kind with its parameters. What has begun was begun before this was asked, and may miss what the
    * asker did before: such an answer is nobody else's.
    */
-  ask(kind: string, question: string, make: () => Promise<Iterator<void, Answer>>): Promise<Answer> {
+  ask(kind: string, question: string, make: () => Promise<Steps<Answer>>): Promise<Answer> {
     let own = this.kinds.get(kind);
     if (own === undefined) {
       own = { tail: Promise.resolve(), waiting: new Map() };

@@ -1,7 +1,7 @@
 // Owns the commands that ask a running proxy: which request each makes, what is printed of the answer, the exit code.
 // Streams, environment and waiting are arguments; it touches no process.
 
-import type { SessionPage, SessionView, StatusView, UpstreamView } from '../admin/backend.ts';
+import type { SessionPage, SessionView, StatusView, UpstreamView } from '../admin/subject.ts';
 import type { Problem } from '../config/problems.ts';
 import { formatProblems } from '../config/problems.ts';
 import type { Advice } from '../observe/advice.ts';
@@ -219,7 +219,7 @@ function refusalText({ status, body }: Answered): string {
   return `refused with ${status}; is this an admin listener of framegate?`;
 }
 
-/** The other end is this very program: its answers have the shapes of admin/backend.ts; anybody else's do not parse. */
+/** The other end is this very program: its answers have the shapes of admin/subject.ts; anybody else's do not parse. */
 function parsed<T>(body: string): T {
   try {
     const value: unknown = JSON.parse(body);

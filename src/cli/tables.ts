@@ -8,7 +8,7 @@ import type {
   SessionView,
   StatusView,
   UpstreamView,
-} from '../admin/backend.ts';
+} from '../admin/subject.ts';
 import { durationText, groupedText, sizeText } from '../observe/quantities.ts';
 
 interface Column<T> {

@@ -1,90 +1,34 @@
-// Ending sessions in an orderly way: spread over a time, so that their clients do not all come back at once, and the
-// timeline of a drain of the whole process. It decides no cause; its callers do.
+// The timeline of a drain of the whole process: who is told when that it ends, and when it ends for those who stay.
+// It stops nothing but listeners and sessions.
 
 import type { DrainConfig } from '../config/types.ts';
 import type { Edge } from '../edge/edge.ts';
-import type { SessionRecord } from '../edge/session-record.ts';
-import type { Clock } from '../limits/clock.ts';
-import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
+import { Alarm } from '../limits/timer-wheel.ts';
+import type { Listeners } from './listeners.ts';
+import { Spread } from './spread.ts';
 
-export interface Timing {
-  readonly clock: Clock;
-  readonly wheel: TimerWheel;
-  /** From 0 to below 1. */
-  random?(): number;
-}
-
-/**
- * Calls `end` for each of `records`, evenly over `spreadMs` and each a random half step off its place; the first at
- * once. `end` is asked to see for itself whether that session still has to go.
- */
-export class Spread {
-  /** True when every session had its turn, or nothing more is to be done. */
-  isOver = false;
-  private readonly timing: Timing;
-  private readonly records: readonly SessionRecord[];
-  private readonly end: (record: SessionRecord) => void;
-  private readonly alarm = new Alarm((now) => this.advance(now));
-  private readonly startedAt: number;
-  private readonly stepMs: number;
-  private nextIndex = 0;
-  private nextAt: number;
-
-  constructor(timing: Timing, records: readonly SessionRecord[], spreadMs: number, end: (one: SessionRecord) => void) {
-    this.timing = timing;
-    this.records = records;
-    this.end = end;
-    this.startedAt = timing.clock.now();
-    this.stepMs = records.length === 0 ? 0 : spreadMs / records.length;
-    this.nextAt = this.startedAt;
-    this.advance(this.startedAt);
-  }
-
-  /** Whoever had no turn yet gets none. */
-  cancel(): void {
-    this.isOver = true;
-    this.timing.wheel.cancel(this.alarm);
-  }
-
-  private advance(now: number): void {
-    const { random = Math.random } = this.timing;
-    while (!this.isOver && this.nextAt <= now) {
-      const record = this.records[this.nextIndex];
-      if (record === undefined) {
-        this.isOver = true;
-        return;
-      }
-      this.nextIndex += 1;
-      this.nextAt = this.startedAt + (this.nextIndex + random() - 0.5) * this.stepMs;
-      this.end(record);
-    }
-    if (!this.isOver) this.timing.wheel.schedule(this.alarm, this.nextAt);
-  }
-}
-
-export interface DrainOutcome {
+export interface DrainResult {
   /** Sessions that ended with a Close in time. */
   readonly closed: number;
-  /** Sessions that were cut off. */
+  /** Sessions that were cut off at the end of the drain. */
   readonly cut: number;
 }
 
-export interface DrainSteps {
+export interface DrainOptions {
   readonly edge: Edge;
+  readonly listeners: Listeners;
   readonly config: DrainConfig;
-  readonly timing: Timing;
-  /** Stop accepting; resolves when every listener is closed. */
-  closeListeners(): Promise<void>;
-  /** Destroy every connection that is left. */
-  cutAll(): void;
 }
+
+/** For a proxy in which no time passes: whoever waited there would wait for ever. */
+export const DRAIN_AT_ONCE: DrainConfig = { delay: 0, grace: 0, spread: 0, timeout: 0 };
 
 /**
  * From the signal to the end: not ready; after `delay` no more clients; after `grace` one Close to each session over
  * `spread`; at `timeout`, counted from the signal, the rest is cut off. It is over as soon as nobody is left.
  */
 export class Drain {
-  private readonly steps: DrainSteps;
+  private readonly options: DrainOptions;
   private readonly startedAt: number;
   private readonly alarms = new Set<Alarm>();
   private readonly over = new AbortController();
@@ -92,18 +36,34 @@ export class Drain {
   private sessions = 0;
   private cut = 0;
 
-  constructor(steps: DrainSteps) {
-    this.steps = steps;
-    this.startedAt = steps.timing.clock.now();
+  constructor(options: DrainOptions) {
+    this.options = options;
+    this.startedAt = options.edge.clock.now();
   }
 
-  async run(): Promise<DrainOutcome> {
-    const { edge, config } = this.steps;
+  /** `why`: for the log. */
+  async run(why: string): Promise<DrainResult> {
+    const { edge } = this.options;
+    edge.log.event('info', 'drain.begin', { why, sessions: edge.sessions.size });
+    const result = await this.endAll();
+    const ms = Math.round(edge.clock.now() - this.startedAt);
+    edge.log.event(result.cut > 0 ? 'warn' : 'info', 'drain.end', { ...result, ms });
+    return result;
+  }
+
+  /** Do not wait any more: the caller cuts everything off. */
+  abort(): void {
+    this.cut = this.options.edge.sessions.size;
+    this.over.abort();
+  }
+
+  private async endAll(): Promise<DrainResult> {
+    const { edge, listeners, config } = this.options;
     edge.draining = true;
     this.at(config.timeout, () => this.cutOff());
     await this.until(config.delay);
     edge.refusing = true;
-    const closing = this.steps.closeListeners();
+    const closing = listeners.close();
     this.sessions = edge.sessions.size;
     // Whatever comes first: everybody has left, or it is time to tell them.
     const empty = edge.untilEmpty().then(() => this.over.abort());
@@ -111,35 +71,30 @@ export class Drain {
     if (!this.over.signal.aborted) this.tellAll();
     await empty;
     await closing;
-    for (const alarm of this.alarms) this.steps.timing.wheel.cancel(alarm);
+    for (const alarm of this.alarms) edge.wheel.cancel(alarm);
     this.spread?.cancel();
     return { closed: Math.max(0, this.sessions - this.cut), cut: this.cut };
   }
 
-  /** Do not wait any more: the caller cuts everything off. */
-  abort(): void {
-    this.cut = this.steps.edge.sessions.size;
-    this.over.abort();
-  }
-
   private tellAll(): void {
-    const { edge, config, timing } = this.steps;
+    const { edge, config } = this.options;
     // Handshakes first: none may become a session behind the last Close.
     for (const connection of [...edge.connections]) connection.drain();
     this.sessions = Math.max(this.sessions, edge.sessions.size);
-    this.spread = new Spread(timing, [...edge.sessions], config.spread, (record) => record.session.end('drain'));
+    this.spread = new Spread(edge, [...edge.sessions], config.spread, (record) => record.session.end('drain'));
   }
 
   private cutOff(): void {
+    const { edge } = this.options;
     this.abort();
-    this.steps.edge.refusing = true;
-    this.steps.cutAll();
+    edge.refusing = true;
+    cutAll(edge);
   }
 
   /** Resolves that long after the signal, or when it is over before. */
   private until(ms: number): Promise<void> {
     const { signal } = this.over;
-    if (signal.aborted || this.startedAt + ms <= this.steps.timing.clock.now()) return Promise.resolve();
+    if (signal.aborted || this.startedAt + ms <= this.options.edge.clock.now()) return Promise.resolve();
     return new Promise((resolve) => {
       signal.addEventListener('abort', () => resolve(), { once: true });
       this.at(ms, resolve);
@@ -149,6 +104,12 @@ export class Drain {
   private at(ms: number, fire: () => void): void {
     const alarm = new Alarm(fire);
     this.alarms.add(alarm);
-    this.steps.timing.wheel.schedule(alarm, this.startedAt + ms);
+    this.options.edge.wheel.schedule(alarm, this.startedAt + ms);
   }
+}
+
+/** Destroys every connection that is left. */
+export function cutAll(edge: Edge): void {
+  for (const connection of [...edge.connections]) connection.close();
+  for (const record of [...edge.sessions]) record.session.cut();
 }

@@ -11,11 +11,11 @@ import { removedFrom } from '../edge/standing.ts';
 import type { Slices } from '../limits/slices.ts';
 import { Alarm } from '../limits/timer-wheel.ts';
 import { changedPaths, restartObstacles } from './config-changes.ts';
-import { Spread } from './drain.ts';
 import { areTooMany, countEnded } from './ended-sessions.ts';
 import { BindError, type Listeners, type Move } from './listeners.ts';
 import { sessionsCap } from './sessions-cap.ts';
 import { planSnapshot, type SnapshotPlan } from './snapshot.ts';
+import { Spread } from './spread.ts';
 
 /** What reading the config anew gave. `unchanged`: not one byte of what it is made of is another. */
 export type ReadConfig =

@@ -13,10 +13,13 @@ export interface SlicesOptions {
   nextTurn(run: () => void): void;
 }
 
-/** Each step is far below a millisecond; the value is what it was all for. */
+/**
+ * Each step is far below a millisecond; the value is what it was all for. A step that yields a promise has to wait:
+ * the next one is taken when that has settled.
+ */
 export type Steps<T> = Iterator<unknown, T>;
 
-/** All of it now, where nobody waits. */
+/** All of it now, where nobody waits: for steps that wait for nothing either. */
 export function atOnce<T>(steps: Steps<T>): T {
   for (;;) {
     const step = steps.next();
@@ -63,22 +66,33 @@ export class Slices {
     const endAt = this.options.now() + BEGIN_STEPS_MS;
     let job = this.jobs.shift();
     while (job !== undefined) {
-      if (isOver(job)) job = this.jobs.shift();
+      if (!this.goesOn(job)) job = this.jobs.shift();
       if (this.options.now() < endAt) continue;
       // Behind the others: a short one does not wait for a long one to end.
       if (job !== undefined) this.jobs.push(job);
       return;
     }
   }
-}
 
-function isOver({ steps, resolve, reject }: Job): boolean {
-  try {
-    const step = steps.next();
-    if (step.done === true) resolve(step.value);
-    return step.done === true;
-  } catch (error) {
-    reject(error);
-    return true;
+  /** One step. False when there is no more to do for now. */
+  private goesOn(job: Job): boolean {
+    const { steps, resolve, reject } = job;
+    try {
+      const { done, value } = steps.next();
+      if (done === true) resolve(value);
+      else if (value instanceof Promise) this.resume(job, value);
+      else return true;
+    } catch (error) {
+      reject(error);
+    }
+    return false;
+  }
+
+  private resume(job: Job, after: Promise<unknown>): void {
+    const goOn = () => {
+      this.jobs.push(job);
+      this.goOn();
+    };
+    void after.then(goOn, job.reject);
   }
 }

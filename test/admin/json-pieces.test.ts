@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { jsonPieces, NOTHING_YET } from '../../src/admin/json-pieces.ts';
+import { jsonPieces } from '../../src/admin/json-pieces.ts';
+import { NOTHING_YET } from '../../src/limits/pulled.ts';
 
-const textOf = (value: unknown) => [...jsonPieces(value)].join('');
+const textOf = (value: unknown) => [...jsonPieces(value)].filter((piece) => typeof piece === 'string').join('');
 
 describe('JSON in pieces', () => {
   test.each([
@@ -30,6 +31,12 @@ describe('JSON in pieces', () => {
     while (!made.includes(2)) pieces.next();
     expect(made).toEqual([1, 2]);
     expect(textOf({ list: list(), none: [NOTHING_YET][Symbol.iterator]() })).toBe('{"list":[1,2,3],"none":[]}');
+  });
+
+  test('what an element has to come from is handed on, to be waited for', () => {
+    const far = Promise.resolve();
+    const pieces = [...jsonPieces({ list: [1, far, 2, far][Symbol.iterator]() })];
+    expect(pieces).toEqual(['{"list":', '[', '1', far, ',', '2', far, ']', '}']);
   });
 
   test('a getter is asked behind the lists before it', () => {

@@ -10,7 +10,7 @@ import { loadObject } from '../../src/config/load.ts';
 import { renderConfig } from '../../src/config/render.ts';
 import { localSettings, parseReply, readAll, startAdmin, testSlices } from '../support/admin.ts';
 import { atTestEnd } from '../support/cleanup.ts';
-import { FakeAdminBackend, sampleSession, sampleStatus } from '../support/fake-admin-backend.ts';
+import { FakeAdminSubject, sampleSession, sampleStatus } from '../support/fake-admin-subject.ts';
 
 const bearer = (token: string) => `Authorization: Bearer ${token}`;
 
@@ -59,7 +59,7 @@ describe('endpoints', () => {
 
   test.each(['starting', 'draining', 'no_target'] as const)('readyz is 503 while %s, healthz is not', async (state) => {
     const admin = await startAdmin();
-    admin.backend.state = state;
+    admin.subject.state = state;
     const ready = await admin.ask('GET /readyz');
     expect([ready.status, JSON.parse(ready.body)]).toEqual([503, { status: state }]);
     expect((await admin.ask('GET /healthz')).status).toBe(200);
@@ -100,7 +100,7 @@ describe('endpoints', () => {
     const admin = await startAdmin();
     await admin.ask('GET /api/v1/sessions?route=chat&client=192.0.2.7&target=a&state=paused&limit=1000&after=cafe-1');
     await admin.ask('GET /api/v1/sessions');
-    expect(admin.backend.calls).toEqual([
+    expect(admin.subject.calls).toEqual([
       ['sessions', { route: 'chat', client: '192.0.2.7', target: 'a', state: 'paused', limit: 1000, after: 'cafe-1' }],
       ['sessions', { limit: 100 }],
     ]);
@@ -117,7 +117,7 @@ describe('endpoints', () => {
     expect(await post('upstreams/chat/targets/a/undrain')).toMatchObject({ state: 'up' });
     expect(await post('sessions/cafe-1/close?code=4001&reason=bye')).toEqual({ closing: 1 });
     expect(await post('sessions/close?client=192.0.2.7')).toEqual({ closing: 3 });
-    expect(admin.backend.calls.slice(-2)).toEqual([
+    expect(admin.subject.calls.slice(-2)).toEqual([
       ['closeSession', 'cafe-1', { code: 4001, text: 'bye' }],
       ['closeSessions', { client: '192.0.2.7' }, {}],
     ]);
@@ -132,7 +132,7 @@ describe('endpoints', () => {
 
   test('a rejected reload is 422 and lists the problems', async () => {
     const admin = await startAdmin();
-    admin.backend.reloadResult = { ok: false, problems: [{ path: 'limts', message: 'unknown key' }] };
+    admin.subject.reloadResult = { ok: false, problems: [{ path: 'limts', message: 'unknown key' }] };
     const reply = await admin.ask('POST /api/v1/reload');
     expect(reply.status).toBe(422);
     expect(JSON.parse(reply.body)).toMatchObject({ error: 'config_rejected', problems: [{ path: 'limts' }] });
@@ -140,7 +140,7 @@ describe('endpoints', () => {
 
   test('a fault of the backend is 500 without its text, and is logged', async () => {
     const admin = await startAdmin();
-    admin.backend.fault = new Error('the secret');
+    admin.subject.fault = new Error('the secret');
     const reply = await admin.ask('GET /api/v1/status');
     expect([reply.status, JSON.parse(reply.body).error]).toEqual([500, 'internal_error']);
     expect(reply.body).not.toContain('secret');
@@ -171,7 +171,7 @@ describe('L3: who may ask', () => {
         const reply = await admin.ask(line, `Host: ${host}`);
         expect([reply.status, JSON.parse(reply.body).error]).toEqual([421, 'foreign_host']);
       }
-      expect(admin.backend.calls).toEqual([]);
+      expect(admin.subject.calls).toEqual([]);
     },
   );
 
@@ -200,7 +200,7 @@ describe('L3: who may ask', () => {
     expect((await admin.ask('GET /healthz')).status).toBe(200);
     expect((await admin.ask('GET /metrics', bearer('correct-horse'))).status).toBe(200);
     expect((await admin.ask('GET /nowhere', 'authorization: bearer correct-horse')).status).toBe(404);
-    expect(admin.backend.calls).toEqual([]);
+    expect(admin.subject.calls).toEqual([]);
   });
 
   test('admin.public opens metrics only when it names them', async () => {
@@ -211,7 +211,7 @@ describe('L3: who may ask', () => {
 
   test('an address that others reach needs a token', () => {
     const plain = { log: { event: () => {} }, clock: { now: () => 0 }, slices: testSlices() };
-    const options = { backend: new FakeAdminBackend(), ...plain };
+    const options = { subject: new FakeAdminSubject(), ...plain };
     for (const host of ['', '0.0.0.0', '::', '192.0.2.1', 'ops.example', '128.0.0.1']) {
       const address = { kind: 'tcp', host, port: 0 } as const;
       expect(() => new AdminServer({ ...options, settings: { ...localSettings, address } })).toThrow(
@@ -240,7 +240,7 @@ describe('L3: who may ask', () => {
       expect([reply.status, JSON.parse(reply.body).error]).toEqual([403, 'cross_site']);
     }
     expect((await admin.ask('POST /api/v1/drain', 'Host: other.example', ...headers)).status).toBe(403);
-    expect(admin.backend.calls).toEqual([]);
+    expect(admin.subject.calls).toEqual([]);
   });
 
   test("a POST of the listener's own page, of an address bar and of a program passes", async () => {
@@ -294,7 +294,7 @@ describe('L5: secrets', () => {
     const config = { routes: [{ upstream: 'builtin:echo' }], admin: { token: 'canary-7f3a' } };
     const loaded = loadObject(config, { baseDir: '.' }).config;
     const admin = await startAdmin();
-    admin.backend.config = renderConfig(loaded);
+    admin.subject.configText = renderConfig(loaded);
     const { body } = await admin.ask('GET /api/v1/config');
     expect(parse(body).admin.token).toBe('***');
     expect(body).not.toContain('canary');
@@ -318,25 +318,25 @@ describe('E33: slow and hammering clients', () => {
     const admin = await startAdmin({}, { timeoutMs: 100 });
     const half = 'POST /api/v1/drain HTTP/1.1\r\nHost: localhost\r\n';
     await Promise.all(['', half, `${half}Content-Length: 10\r\n\r\nabc`].map((bytes) => admin.raw(bytes)));
-    expect(admin.backend.calls).toEqual([]);
+    expect(admin.subject.calls).toEqual([]);
   });
 
   test('a large answer arrives whole, whether its client takes it at once or slowly', async () => {
     const admin = await startAdmin();
-    admin.backend.metrics = Array.from({ length: 300_000 }, (_, at) => `line ${at}\n`).join('');
-    expect((await admin.ask('GET /metrics')).body).toBe(admin.backend.metrics);
+    admin.subject.metricsText = Array.from({ length: 300_000 }, (_, at) => `line ${at}\n`).join('');
+    expect((await admin.ask('GET /metrics')).body).toBe(admin.subject.metricsText);
     const slow = admin.open();
     slow.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
     slow.on('data', () => {
       slow.pause();
       setImmediate(() => slow.resume());
     });
-    expect(parseReply(await readAll(slow)).body).toBe(admin.backend.metrics);
+    expect(parseReply(await readAll(slow)).body).toBe(admin.subject.metricsText);
   });
 
   test('a client that does not take its answer is cut off', async () => {
     const admin = await startAdmin({}, { timeoutMs: 1_000 });
-    admin.backend.metrics = 'x'.repeat(32 * 1024 * 1024);
+    admin.subject.metricsText = 'x'.repeat(32 * 1024 * 1024);
     const socket = admin.open();
     socket.pause();
     socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n');
@@ -345,7 +345,7 @@ describe('E33: slow and hammering clients', () => {
     expect((await admin.ask('GET /healthz')).status).toBe(200);
     await new Promise((resolve) => admin.open().resume().on('close', resolve));
     const text = await readAll(socket.resume());
-    expect(text.length).toBeLessThan(admin.backend.metrics.length);
+    expect(text.length).toBeLessThan(admin.subject.metricsText.length);
   });
 
   test('silent connections make room, the oldest first', async () => {
@@ -392,7 +392,7 @@ describe('E33: slow and hammering clients', () => {
     const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`;
     const chunked = 'POST /api/v1/drain HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n';
     expect(await admin.raw(`${chunked}${chunk}1\r\nx\r\n0\r\n\r\n`)).toMatch(/^HTTP\/1\.1 413 /);
-    expect(admin.backend.calls).toEqual([]);
+    expect(admin.subject.calls).toEqual([]);
     const head = 'POST /api/v1/drain HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}';
     expect(await admin.raw(head)).toMatch(/^HTTP\/1\.1 202 /);
   });

@@ -56,7 +56,7 @@ describe('asked of a real admin listener', () => {
     expect(status.out).toMatch(/^framegate 1\.2\.3 {2}READY/);
     expect(JSON.parse((await run(`status ${at} --format json`)).out)).toMatchObject({ version: '1.2.3' });
     expect((await run(`sessions ${at} --route chat --limit 5`)).out).toContain('cafe-1  paused');
-    expect(admin.backend.calls.at(-1)).toEqual(['sessions', { route: 'chat', limit: 5 }]);
+    expect(admin.subject.calls.at(-1)).toEqual(['sessions', { route: 'chat', limit: 5 }]);
     expect((await run(`sessions cafe-1 ${at}`)).out).toMatch(/^session {7}cafe-1\n/);
   });
 
@@ -69,10 +69,14 @@ describe('asked of a real admin listener', () => {
     expect((await run(`drain route /chat/* ${at}`)).out).toBe('draining route /chat/*\n');
     expect((await run(`undrain target chat a ${at}`)).out).toBe('open for new sessions again: target a of chat\n');
     expect((await run(`reload ${at}`)).out).toBe('changed:\n  limits.max_sessions\n');
-    admin.backend.reloadResult = { ok: true, changed: [] };
+    admin.subject.reloadResult = { ok: true, changed: [] };
     expect((await run(`reload ${at}`)).out).toBe('nothing changed\n');
-    expect(admin.backend.calls.map(([name]) => name)).toEqual([
-      ...['closeSession', 'closeSessions', 'drain', 'drainRoute', 'undrainTarget', 'reload', 'reload'],
+    expect(admin.subject.calls.map(([name]) => name)).toEqual([
+      ...['closeSession', 'closeSessions', 'drain', 'drainRoute', 'drainTarget', 'reload', 'reload'],
+    ]);
+    expect(admin.subject.calls.slice(3, 5)).toEqual([
+      ['drainRoute', '/chat/*', true],
+      ['drainTarget', 'chat', 'a', false],
     ]);
   });
 
@@ -92,7 +96,7 @@ describe('asked of a real admin listener', () => {
   test('a rejected reload lists the problems and is exit code 1', async () => {
     const admin = await startAdmin();
     const problem = { severity: 'error', file: 'a.yaml', line: 3, column: 1, path: 'limts', message: 'unknown key' };
-    admin.backend.reloadResult = { ok: false, problems: [problem] };
+    admin.subject.reloadResult = { ok: false, problems: [problem] };
     const rejected = await run(`reload --admin 127.0.0.1:${admin.port}`);
     expect(rejected.exit).toBe(ExitCode.Failed);
     expect(rejected.err).toContain('a.yaml:3:1: error: limts: unknown key');
@@ -105,7 +109,7 @@ describe('asked of a real admin listener', () => {
     ['draining', ExitCode.Failed],
   ] as const)('healthcheck while %s is exit code %i', async (state, exit) => {
     const admin = await startAdmin({ token: 'secret' });
-    admin.backend.state = state;
+    admin.subject.state = state;
     expect(await run(`healthcheck --admin 127.0.0.1:${admin.port}`)).toEqual({ exit, out: `${state}\n`, err: '' });
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { renderSession, renderSessions, renderStatus, table } from '../../src/cli/tables.ts';
-import { sampleSession, sampleStatus, sampleUpstreams } from '../support/fake-admin-backend.ts';
+import { sampleSession, sampleStatus, sampleUpstreams } from '../support/fake-admin-subject.ts';
 
 describe('a table', () => {
   const columns = [

@@ -26,7 +26,7 @@ describe('pages of other origins', () => {
         }
       }
     }
-    expect(admin.backend.calls).toEqual([]);
+    expect(admin.subject.calls).toEqual([]);
   });
 
   test('X40: a link to the page itself may be followed, and shown in no frame and fetched by no script', async () => {
@@ -61,7 +61,7 @@ describe('many who ask for the same', () => {
     const line = 'GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n';
     const answers = await admin.raw(`${`${line}\r\n`.repeat(59)}${line}Connection: close\r\n\r\n`);
     expect(answers.match(/HTTP\/1\.1 200/g)?.length).toBe(60);
-    expect(admin.backend.calls.length).toBeLessThanOrEqual(3);
+    expect(admin.subject.calls.length).toBeLessThanOrEqual(3);
   });
 });
 
@@ -73,12 +73,12 @@ describe('who tries names', () => {
       return [status, body, fields.get('content-length')];
     };
     for (const state of ['ready', 'no_target', 'draining'] as const) {
-      admin.backend.state = state;
+      admin.subject.state = state;
       expect(await ask('chat')).toEqual(await ask('none'));
       expect((await ask('chat'))[0]).toBe(401);
     }
     expect((await admin.ask('GET /readyz')).status).toBe(503);
-    admin.backend.state = 'ready';
+    admin.subject.state = 'ready';
     expect((await ask('chat', bearer))[0]).toBe(200);
     expect((await ask('none', bearer))[0]).toBe(404);
   });

@@ -26,8 +26,8 @@ export const ADMISSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'E52',
-    at: 'ProxyProcess.drainRoute',
-    search: 'for (const connection of [...this.edge.connections]) connection.lookAgain();',
+    at: 'Operations.drainRoute',
+    search: 'for (const connection of [...edge.connections]) connection.lookAgain();',
     replace: '',
     why: 'whoever waits on a drained route is told at its turn',
   },

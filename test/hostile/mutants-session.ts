@@ -805,16 +805,16 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'E23',
-    at: 'ProxyProcess.start',
-    search: 'setInterval(() => setImmediate(() => this.drive(driver)), WHEEL_DRIVE_MS)',
-    replace: 'setInterval(() => this.wheel.advance(), WHEEL_DRIVE_MS)',
+    at: 'Pulse.start',
+    search: 'setInterval(() => setImmediate(() => this.beat(driver)), WHEEL_DRIVE_MS)',
+    replace: 'setInterval(() => wheel.advance(), WHEEL_DRIVE_MS)',
     why: 'deadlines are looked at before what has come was read',
   },
   {
     row: 'E29',
-    at: 'ProxyProcess.start',
-    search: 'setInterval(() => setImmediate(() => this.drive(driver)), WHEEL_DRIVE_MS)',
-    replace: 'setInterval(() => this.drive(driver), WHEEL_DRIVE_MS)',
+    at: 'Pulse.start',
+    search: 'setInterval(() => setImmediate(() => this.beat(driver)), WHEEL_DRIVE_MS)',
+    replace: 'setInterval(() => this.beat(driver), WHEEL_DRIVE_MS)',
     why: 'deadlines are looked at before what has come was read',
   },
   {

@@ -67,4 +67,38 @@ describe('slices', () => {
     expect(await other).toBe('other');
     expect(loop.turn()).toBe(0);
   });
+
+  test('one that has to wait is not asked again before what it waits for is there, and holds nobody up', async () => {
+    const loop = new Loop();
+    const log: string[] = [];
+    let come: (() => void) | undefined;
+    const far = new Promise<void>((resolve) => {
+      come = resolve;
+    });
+    const waits = loop.slices.run(
+      (function* (): Generator<unknown, string> {
+        log.push('asked');
+        yield far;
+        log.push('came');
+        return 'done';
+      })(),
+    );
+    const other = loop.slices.run(loop.work(2, 1, 'other'));
+    while (!loop.isIdle) loop.turn();
+    expect(await other).toBe('other');
+    expect(log).toEqual(['asked']);
+    come?.();
+    await far;
+    while (!loop.isIdle) loop.turn();
+    expect(await waits).toBe('done');
+    expect(log).toEqual(['asked', 'came']);
+  });
+
+  test('one that waits in vain rejects', async () => {
+    const loop = new Loop();
+    const broken = loop.slices.run([Promise.reject(new Error('gone'))][Symbol.iterator]());
+    while (!loop.isIdle) loop.turn();
+    await expect(broken).rejects.toThrow('gone');
+    expect(loop.isIdle).toBe(true);
+  });
 });

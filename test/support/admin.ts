@@ -1,11 +1,11 @@
-// An admin server on a free port in front of a fake backend, and a client that sends exactly the bytes it is given.
+// An admin server on a free port in front of a fake subject, and a client that sends exactly the bytes it is given.
 
 import { connect, type Socket } from 'node:net';
 import type { AdminSettings } from '../../src/admin/guard.ts';
 import { AdminServer } from '../../src/admin/server.ts';
 import { Slices } from '../../src/limits/slices.ts';
 import { atTestEnd } from './cleanup.ts';
-import { FakeAdminBackend } from './fake-admin-backend.ts';
+import { FakeAdminSubject } from './fake-admin-subject.ts';
 
 export interface AdminReplyHead {
   readonly status: number;
@@ -14,7 +14,7 @@ export interface AdminReplyHead {
 }
 
 export interface AdminHarness {
-  readonly backend: FakeAdminBackend;
+  readonly subject: FakeAdminSubject;
   readonly logs: { level: string; event: string; fields: Readonly<Record<string, unknown>> }[];
   readonly port: number;
   readonly time: { now: number };
@@ -44,12 +44,12 @@ export async function startAdmin(
   settings: Partial<AdminSettings> = {},
   options: { timeoutMs?: number } = {},
 ): Promise<AdminHarness> {
-  const backend = new FakeAdminBackend();
+  const subject = new FakeAdminSubject();
   const logs: AdminHarness['logs'] = [];
   const time = { now: 0 };
   const server = new AdminServer({
     settings: { ...localSettings, ...settings },
-    backend,
+    subject,
     log: { event: (level, event, fields) => logs.push({ level, event, fields }) },
     clock: { now: () => time.now },
     slices: testSlices(),
@@ -81,7 +81,7 @@ export async function startAdmin(
   const connections = async (count: number): Promise<void> => {
     while ((await connectionCount()) !== count) await new Promise((resolve) => setImmediate(resolve));
   };
-  return { backend, logs, port, time, ask, raw, open, connections, connectionCount };
+  return { subject, logs, port, time, ask, raw, open, connections, connectionCount };
 }
 
 export function readAll(socket: Socket): Promise<string> {

@@ -1,15 +1,68 @@
 // Live objects as the views that the admin listener answers with. Pure readings: nothing here changes what it looks at.
 
+import type {
+  RouteView,
+  SessionSideView,
+  SessionState,
+  SessionView,
+  StatusView,
+  TargetView,
+  TrafficView,
+  UpstreamView,
+} from '../admin/subject.ts';
+import type { Edge } from '../edge/edge.ts';
 import type { SessionRecord } from '../edge/session-record.ts';
 import type { Route } from '../edge/snapshot.ts';
+import { mapped, type Pulled } from '../limits/pulled.ts';
 import type { DirectionMetrics, RouteMetrics, TargetMetrics } from '../observe/metrics.ts';
 import type { End } from '../session/end.ts';
 import type { Session } from '../session/session.ts';
 import type { Target } from '../upstream/target.ts';
-import type { RouteView, SessionSideView, SessionState, SessionView, TargetView, TrafficView } from './backend.ts';
-import { NOT_REFUSED } from './refusals.ts';
+import { addressText } from './listeners.ts';
+import { NOT_REFUSED, refusalsByCause } from './refusal-counts.ts';
+import type { RunningProxy } from './running-proxy.ts';
 
-export function routeView({ config, draining }: Route, metrics: RouteMetrics): RouteView {
+export function statusView({ about, edge, life, listeners, reloads, processView }: RunningProxy): Pulled<StatusView> {
+  const { clock, metrics, snapshot } = edge;
+  const { last } = reloads;
+  return {
+    version: about.version,
+    node: about.node,
+    pid: about.pid,
+    state: life.state,
+    uptime_ms: Math.round(clock.now() - life.startedAt),
+    config: {
+      name: about.configName,
+      loaded_at: new Date(life.loadedAt).toISOString(),
+      last_reload: last === null ? null : { at: new Date(last.at).toISOString(), ok: last.ok },
+    },
+    sessions: {
+      open: edge.sessions.size,
+      limit: finiteOrNull(edge.sessionsMax),
+      total: sum(metrics.routes(), (route) => route.sessionsTotal),
+    },
+    handshakes_open: metrics.process.handshakesOpen,
+    refusals: refusalsByCause(metrics),
+    buffered_bytes: sum(metrics.routes(), (route) => route.fromClient.buffered + route.fromBackend.buffered),
+    memory_bytes: processView?.memoryUsage().rss ?? 0,
+    listeners: [...listeners.entries()].map(({ config: { name }, address }) => {
+      return { name, address: addressText(address), connections: metrics.listener(name).connectionsOpen };
+    }),
+    routes: mapped([...snapshot.routes.values()], (route) => routeView(route, metrics.route(route.config.name))),
+  };
+}
+
+export function upstreamViews({ metrics, snapshot, clock }: Edge): Pulled<readonly UpstreamView[]> {
+  return mapped([...snapshot.upstreams.values()], (upstream) => ({
+    name: upstream.name,
+    balance: upstream.balance,
+    targets: mapped(upstream.targets, (target) =>
+      targetView(target, metrics.target(upstream.name, target.name), clock.now()),
+    ),
+  }));
+}
+
+function routeView({ config, draining }: Route, metrics: RouteMetrics): RouteView {
   let refused = 0;
   for (const [result, count] of metrics.handshakes.entries()) if (!NOT_REFUSED.has(result)) refused += count;
   return {
@@ -30,7 +83,7 @@ function trafficView({ textMessages, binaryMessages, bytes }: DirectionMetrics):
   return { messages: textMessages + binaryMessages, bytes };
 }
 
-export function targetView(target: Target, metrics: TargetMetrics, now: number): TargetView {
+function targetView(target: Target, metrics: TargetMetrics, now: number): TargetView {
   let failed = 0;
   for (const [result, count] of metrics.dials.entries()) if (result !== 'ok') failed += count;
   const failing = target.dials.failingSince;
@@ -87,10 +140,10 @@ function sideView(end: End, now: number): SessionSideView {
   };
 }
 
-/** Ids count up behind the instance's part, in base 36. What is no id comes before all. */
-export function idOrder(id: string): number {
-  const order = /^[0-9a-f]+-([0-9a-z]{1,10})$/.exec(id)?.[1];
-  return order === undefined ? 0 : Number.parseInt(order, 36);
+function sum<T>(items: Iterable<T>, value: (item: T) => number): number {
+  let total = 0;
+  for (const item of items) total += value(item);
+  return total;
 }
 
 function finiteOrNull(value: number): number | null {

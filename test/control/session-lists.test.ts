@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { jsonAnswerSteps } from '../../src/admin/answer.ts';
-import { ProxyBackend, type ProxyControl } from '../../src/admin/proxy-backend.ts';
+import { applicationWebsockets, sessionPage } from '../../src/control/session-lists.ts';
 import type { SessionRecord } from '../../src/edge/session-record.ts';
 
 /** Only what the lists of sessions look at. */
@@ -21,9 +21,10 @@ test.each(['websockets', 'sessions'])(
   (view) => {
     const records = Array.from({ length: 600 }, (_, index) => recordOf(index + 1));
     const sessions = new Set(records);
-    const backend = new ProxyBackend({ sessions, clock: { now: () => 1 } } as unknown as ProxyControl);
     const value =
-      view === 'websockets' ? backend.applicationWebsockets() : backend.sessions({ route: 'even', limit: 1000 });
+      view === 'websockets'
+        ? applicationWebsockets(sessions)
+        : sessionPage(sessions, { route: 'even', limit: 1000 }, () => 1);
     const steps = jsonAnswerSteps(value);
     let made = records.length;
     let step = steps.next();

@@ -1,7 +1,7 @@
-// An admin backend that remembers what it was asked and answers with fixed views.
+// A subject of an admin listener that remembers what it was asked and answers with fixed views.
 
 import type {
-  AdminBackend,
+  AdminSubject,
   AskedClose,
   Readiness,
   ReloadResult,
@@ -9,7 +9,7 @@ import type {
   SessionView,
   StatusView,
   UpstreamView,
-} from '../../src/admin/backend.ts';
+} from '../../src/admin/subject.ts';
 import { advise } from '../../src/observe/advice.ts';
 
 export const sampleSession: SessionView = {
@@ -96,12 +96,12 @@ export const sampleUpstreams: readonly UpstreamView[] = [
   },
 ];
 
-export class FakeAdminBackend implements AdminBackend {
+export class FakeAdminSubject implements AdminSubject {
   readonly calls: (readonly [name: string, ...given: unknown[]])[] = [];
   state: Readiness = 'ready';
   reloadResult: ReloadResult = { ok: true, changed: ['limits.max_sessions'] };
-  metrics = 'framegate_ready 1\n';
-  config = 'log: {}\n';
+  metricsText = 'framegate_ready 1\n';
+  configText = 'log: {}\n';
   fault: Error | null = null;
 
   private note(name: string, ...given: unknown[]): void {
@@ -109,81 +109,71 @@ export class FakeAdminBackend implements AdminBackend {
     this.calls.push([name, ...given]);
   }
 
-  status(): StatusView {
+  async status(): Promise<StatusView> {
     this.note('status');
     return sampleStatus;
   }
 
-  upstreams(): readonly UpstreamView[] {
+  async upstreams(): Promise<readonly UpstreamView[]> {
     return sampleUpstreams;
   }
 
-  sessions(query: unknown): SessionPage {
+  async sessions(query: unknown): Promise<SessionPage> {
     this.note('sessions', query);
     return { sessions: [sampleSession], next: 'cafe-1' };
   }
 
-  session(id: string): SessionView | null {
+  async session(id: string): Promise<SessionView | null> {
     return id === sampleSession.id ? sampleSession : null;
   }
 
-  closeSession(id: string, close: AskedClose): boolean {
-    this.note('closeSession', id, close);
-    return id === sampleSession.id;
-  }
-
-  closeSessions(filter: unknown, close: AskedClose): number {
-    this.note('closeSessions', filter, close);
-    return 3;
-  }
-
-  configPieces(): Iterable<string> {
-    return [this.config];
-  }
-
-  advice() {
-    return advise([], 1000);
-  }
-
-  metricsPieces(): Promise<Iterable<string>> {
-    return Promise.resolve(this.metrics.match(/[\s\S]{1,1000}/g) ?? []);
-  }
-
-  readiness(route?: string): Readiness | null {
-    return route === undefined || route === 'chat' ? this.state : null;
-  }
-
-  applicationWebsockets() {
+  async applicationWebsockets() {
     const { id, client, path } = sampleSession;
     return [{ sessionId: id, clientAddress: client, gatewayPath: path, serviceUrl: 'ws://b', serviceSessionId: id }];
   }
 
-  drain(): void {
+  async config(): Promise<Iterable<string>> {
+    return [this.configText];
+  }
+
+  async metrics(): Promise<Iterable<string>> {
+    return this.metricsText.match(/[\s\S]{1,1000}/g) ?? [];
+  }
+
+  async advice() {
+    return advise([], 1000);
+  }
+
+  async readiness(route?: string): Promise<Readiness | null> {
+    return route === undefined || route === 'chat' ? this.state : null;
+  }
+
+  async closeSession(id: string, close: AskedClose): Promise<boolean> {
+    this.note('closeSession', id, close);
+    return id === sampleSession.id;
+  }
+
+  async closeSessions(filter: unknown, close: AskedClose): Promise<number> {
+    this.note('closeSessions', filter, close);
+    return 3;
+  }
+
+  async drainRoute(route: string, draining: boolean): Promise<boolean> {
+    this.note('drainRoute', route, draining);
+    return route === '/chat/*';
+  }
+
+  async drainTarget(upstream: string, target: string, draining: boolean): Promise<boolean> {
+    this.note('drainTarget', upstream, target, draining);
+    return upstream === 'chat' && target === 'a';
+  }
+
+  async drain(): Promise<void> {
     this.note('drain');
   }
 
-  drainRoute(route: string): boolean {
-    this.note('drainRoute', route);
-    return route === '/chat/*';
-  }
-
-  undrainRoute(route: string): boolean {
-    this.note('undrainRoute', route);
-    return route === '/chat/*';
-  }
-
-  drainTarget(upstream: string, target: string): boolean {
-    this.note('drainTarget', upstream, target);
-    return upstream === 'chat' && target === 'a';
-  }
-
-  undrainTarget(upstream: string, target: string): boolean {
-    this.note('undrainTarget', upstream, target);
-    return upstream === 'chat' && target === 'a';
-  }
-
-  reload(force: boolean): Promise<ReloadResult> {
+  async reload(force: boolean): Promise<ReloadResult> {
     this.note('reload', force);
-    return Promise.resolve(this.reloadResult);
+    return this.reloadResult;
   }
 }

@@ -1,9 +1,9 @@
-// What the admin listener shows and does, as interfaces: the composition root implements AdminBackend. The views go out
-// as JSON as they are, so they hold no secret. Sizes are in bytes, times in milliseconds.
+// What the admin listener shows of a proxy and asks of it: the one list of that, which `control/` implements. The views
+// go out as JSON as they are, so they hold no secret. Sizes are in bytes, times in milliseconds.
 
+import type { Pull, Pulled } from '../limits/pulled.ts';
 import type { Advice } from '../observe/advice.ts';
 import type { CloseNotice } from '../protocol/end-causes.ts';
-import type { Pulled } from './json-pieces.ts';
 
 export type ProxyState = 'starting' | 'ready' | 'draining';
 
@@ -150,34 +150,32 @@ export type Readiness = ProxyState | 'no_target' | 'failing';
 export type AskedClose = Partial<CloseNotice>;
 
 /**
- * Each answers at once from memory, but for those that return a promise. Lists and texts of any length are made while
- * they are read, which may take many turns of the event loop; what was there all the time is in them. Names that do not
- * exist are null or false.
+ * A promise everywhere, since what is asked may live in other processes. What a view holds besides its lists is of one
+ * moment. Lists and texts of any length are made while they are read, which may take many turns of the event loop; what
+ * was there all the time is in them. Names that do not exist are null or false.
  */
-export interface AdminBackend {
-  status(): Pulled<StatusView>;
-  upstreams(): Pulled<readonly UpstreamView[]>;
+export interface AdminSubject {
+  status(): Promise<Pulled<StatusView>>;
+  upstreams(): Promise<Pulled<readonly UpstreamView[]>>;
   /** At most `query.limit` sessions, in the order in which they began. `next` is known when they have been read. */
-  sessions(query: SessionQuery): Pulled<SessionPage>;
-  session(id: string): SessionView | null;
-  /** False: no such session, or it is ending already. */
-  closeSession(id: string, close: AskedClose): boolean;
-  /** Closes all that fit, spread over `drain.spread`; how many those are. */
-  closeSessions(filter: SessionFilter, close: AskedClose): number;
+  sessions(query: SessionQuery): Promise<Pulled<SessionPage>>;
+  session(id: string): Promise<SessionView | null>;
+  applicationWebsockets(): Promise<Pulled<readonly ApplicationWebsocket[]>>;
   /** The effective config as YAML, secrets masked. */
-  configPieces(): Iterable<string>;
-  advice(): Pulled<Advice>;
-  metricsPieces(): Promise<Iterable<string>>;
+  config(): Promise<Iterable<Pull<string>>>;
+  metrics(): Promise<Iterable<Pull<string>>>;
+  advice(): Promise<Pulled<Advice>>;
   /** Null for a route that does not exist. */
-  readiness(route?: string): Readiness | null;
-  applicationWebsockets(): Pulled<readonly ApplicationWebsocket[]>;
-  /** Begins the drain that ends in the end of the process; returns at once. */
-  drain(): void;
+  readiness(route?: string): Promise<Readiness | null>;
+  /** False: no such session, or it is ending already. */
+  closeSession(id: string, close: AskedClose): Promise<boolean>;
+  /** Closes all that fit, spread over `drain.spread`; how many those are. */
+  closeSessions(filter: SessionFilter, close: AskedClose): Promise<number>;
   /** False: no such route or target. Doing it twice is no fault. */
-  drainRoute(route: string): boolean;
-  undrainRoute(route: string): boolean;
-  drainTarget(upstream: string, target: string): boolean;
-  undrainTarget(upstream: string, target: string): boolean;
+  drainRoute(route: string, draining: boolean): Promise<boolean>;
+  drainTarget(upstream: string, target: string, draining: boolean): Promise<boolean>;
+  /** Begins the drain that ends in the end of the process, and does not wait for it. */
+  drain(): Promise<void>;
   /** `force`: however many sessions it ends. */
   reload(force: boolean): Promise<ReloadResult>;
 }

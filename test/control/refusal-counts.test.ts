@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { capInputs, refusalsByCause } from '../../src/admin/refusals.ts';
 import { loadObject } from '../../src/config/load.ts';
+import { capInputs, refusalsByCause } from '../../src/control/refusal-counts.ts';
 import { MetricsRegistry } from '../../src/observe/metrics.ts';
 
 function times(count: number, add: () => void): void {

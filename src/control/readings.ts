@@ -1,0 +1,64 @@
+// What metrics and advice are made of: the counters of the running proxy, next to what its config says of them.
+
+import type { Edge } from '../edge/edge.ts';
+import type { Route } from '../edge/snapshot.ts';
+import { mapped, type Pulled } from '../limits/pulled.ts';
+import { type Advice, type AdviceInput, adviseRoute, type Direction } from '../observe/advice.ts';
+import { adviseCap } from '../observe/cap-advice.ts';
+import type { RouteReading, TargetReading } from '../observe/exposition.ts';
+import type { RouteMetrics } from '../observe/metrics.ts';
+import { relaxedUses } from '../observe/relax-advice.ts';
+import { capInputs } from './refusal-counts.ts';
+
+/** Those of routes that a reload removed are still counted while a session of theirs lives. */
+export function* routeReadings({ metrics, snapshot }: Edge): Generator<RouteReading> {
+  for (const { config } of snapshot.routes.values()) {
+    yield { metrics: metrics.route(config.name), sessionsLimit: config.own_max_sessions };
+  }
+  for (const route of [...metrics.routes()]) {
+    if (!snapshot.routes.has(route.name)) yield { metrics: route, sessionsLimit: Number.POSITIVE_INFINITY };
+  }
+}
+
+export function* targetReadings({ metrics, snapshot, clock }: Edge): Generator<TargetReading> {
+  for (const { name, targets } of snapshot.upstreams.values()) {
+    for (const target of targets) {
+      yield {
+        metrics: metrics.target(name, target.name),
+        up: target.isUp(clock.now()),
+        sessions: target.sessions,
+        sessionsLimit: target.sessionsMax,
+      };
+    }
+  }
+}
+
+/** `watchedMs`: since when traffic was counted. */
+export function adviceOf({ metrics, snapshot, sessionsMax }: Edge, watchedMs: number): Pulled<Advice> {
+  return {
+    watched_ms: Math.round(watchedMs),
+    caps: capInputs(metrics, snapshot.config.limits, sessionsMax).map((cap) => adviseCap(cap, watchedMs)),
+    routes: mapped([...snapshot.routes.values()], (route) =>
+      adviseRoute(adviceInput(route, metrics.route(route.config.name)), watchedMs),
+    ),
+  };
+}
+
+function adviceInput({ config, upstream }: Route, seen: RouteMetrics): AdviceInput {
+  const from = (direction: Direction) => (direction === 'from_client' ? seen.fromClient : seen.fromBackend);
+  return {
+    route: config.name,
+    sessionsOpen: seen.sessionsOpen,
+    sessionsTotal: seen.sessionsTotal,
+    clients: seen.clients.count,
+    profile: seen.profile,
+    limits: config.limits,
+    timeouts: config.timeouts,
+    hits: (direction, key) => from(direction).limitHits.of(key),
+    largestRefused: (direction, key) => from(direction).largestRefused(key),
+    ends: (key) => seen.limitEnds.of(key),
+    relaxed: relaxedUses({ route: config.relax, upstream: upstream.relax, upstreamName: upstream.name }, (check) =>
+      seen.relaxed.of(check),
+    ),
+  };
+}

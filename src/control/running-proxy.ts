@@ -1,0 +1,29 @@
+// What a proxy in this process is made of, for those who look at all of it. Only types.
+
+import type { Edge } from '../edge/edge.ts';
+import type { ProcessView, RuntimeMetrics } from '../observe/runtime-metrics.ts';
+import type { Life } from './life.ts';
+import type { Listeners } from './listeners.ts';
+import type { Operations } from './operations.ts';
+import type { Reloads } from './reload.ts';
+
+export interface RunningProxy {
+  readonly about: About;
+  readonly life: Life;
+  readonly edge: Edge;
+  readonly listeners: Listeners;
+  readonly reloads: Reloads;
+  readonly operations: Operations;
+  /** Null without a process to look at. */
+  readonly processView: ProcessView | null;
+  readonly runtime: RuntimeMetrics | null;
+  /** Begins the drain that ends in the end of the process. */
+  drain(): void;
+}
+
+export interface About {
+  readonly version: string;
+  readonly node: string;
+  readonly pid: number;
+  readonly configName: string;
+}

@@ -1,0 +1,122 @@
+// A proxy in this process as the admin listener sees it: every fact is read from the live objects when it is asked for.
+// It keeps no state of its own, and what changes something is done elsewhere.
+
+import type {
+  AdminSubject,
+  ApplicationWebsocket,
+  AskedClose,
+  Readiness,
+  ReloadResult,
+  SessionFilter,
+  SessionPage,
+  SessionQuery,
+  SessionView,
+  StatusView,
+  UpstreamView,
+} from '../admin/subject.ts';
+import { configPieces } from '../config/render.ts';
+import type { Pulled } from '../limits/pulled.ts';
+import type { Advice } from '../observe/advice.ts';
+import { metricsPieces } from '../observe/exposition.ts';
+import { adviceOf, routeReadings, targetReadings } from './readings.ts';
+import type { RunningProxy } from './running-proxy.ts';
+import { applicationWebsockets, findSession, sessionPage } from './session-lists.ts';
+import { sessionView, statusView, upstreamViews } from './views.ts';
+
+export class ProxySubject implements AdminSubject {
+  private readonly proxy: RunningProxy;
+
+  constructor(proxy: RunningProxy) {
+    this.proxy = proxy;
+  }
+
+  async status(): Promise<Pulled<StatusView>> {
+    return statusView(this.proxy);
+  }
+
+  async upstreams(): Promise<Pulled<readonly UpstreamView[]>> {
+    return upstreamViews(this.proxy.edge);
+  }
+
+  async sessions(query: SessionQuery): Promise<Pulled<SessionPage>> {
+    const { sessions, clock } = this.proxy.edge;
+    return sessionPage(sessions, query, () => clock.now());
+  }
+
+  async session(id: string): Promise<SessionView | null> {
+    const { sessions, clock } = this.proxy.edge;
+    const record = findSession(sessions, id);
+    return record === null ? null : sessionView(record, clock.now());
+  }
+
+  async applicationWebsockets(): Promise<Pulled<readonly ApplicationWebsocket[]>> {
+    return applicationWebsockets(this.proxy.edge.sessions);
+  }
+
+  async config(): Promise<Iterable<string>> {
+    return configPieces(this.proxy.edge.snapshot.config);
+  }
+
+  async metrics(): Promise<Iterable<string>> {
+    const { about, edge, life, runtime } = this.proxy;
+    const reading = (await runtime?.read()) ?? null;
+    const { metrics, snapshot } = edge;
+    return metricsPieces({
+      version: about.version,
+      node: about.node,
+      now: edge.clock.now(),
+      ready: life.state === 'ready',
+      draining: life.state === 'draining',
+      sessionsLimit: edge.sessionsMax,
+      bufferedBytesLimit: snapshot.config.limits.max_buffered_total,
+      logLinesDropped: edge.log.linesDropped,
+      process: metrics.process,
+      unrouted: metrics.unrouted,
+      routes: routeReadings(edge),
+      targets: targetReadings(edge),
+      listeners: [...metrics.listeners()],
+      runtime: reading,
+    });
+  }
+
+  async advice(): Promise<Pulled<Advice>> {
+    const { edge, life } = this.proxy;
+    return adviceOf(edge, edge.clock.now() - life.startedAt);
+  }
+
+  async readiness(name?: string): Promise<Readiness | null> {
+    const { edge, life } = this.proxy;
+    const { state } = life;
+    if (name === undefined) return state;
+    const route = edge.snapshot.routes.get(name);
+    if (route === undefined) return null;
+    if (state !== 'ready') return state;
+    const open = route.upstream.targets.filter((target) => !target.draining);
+    if (open.length === 0) return 'no_target';
+    return open.some((target) => target.isUp(edge.clock.now())) ? 'ready' : 'failing';
+  }
+
+  async closeSession(id: string, close: AskedClose): Promise<boolean> {
+    return this.proxy.operations.closeSession(id, close);
+  }
+
+  async closeSessions(filter: SessionFilter, close: AskedClose): Promise<number> {
+    return this.proxy.operations.closeSessions(filter, close);
+  }
+
+  async drainRoute(route: string, draining: boolean): Promise<boolean> {
+    return this.proxy.operations.drainRoute(route, draining);
+  }
+
+  async drainTarget(upstream: string, target: string, draining: boolean): Promise<boolean> {
+    return this.proxy.operations.drainTarget(upstream, target, draining);
+  }
+
+  async drain(): Promise<void> {
+    this.proxy.drain();
+  }
+
+  reload(force: boolean): Promise<ReloadResult> {
+    return this.proxy.reloads.reload(undefined, { force });
+  }
+}
