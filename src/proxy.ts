@@ -203,6 +203,7 @@ class ProxyProcess implements Proxy {
   async stop(): Promise<void> {
     this.life.closing = true;
     this.edge.refusing = true;
+    this.edge.snapshot.upstreams.stop();
     const closing = Promise.all([this.listeners.close(), this.admin?.stop()]);
     this.admin = null;
     this.drainer?.abort();

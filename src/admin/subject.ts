@@ -59,7 +59,7 @@ export interface TargetView {
   readonly name: string;
   readonly url: string;
   /** `failing`: its last dial failed. */
-  readonly state: 'up' | 'failing' | 'draining';
+  readonly state: 'up' | 'failing' | 'draining' | 'gone';
   /** Since its dials fail; null when the last one succeeded, or there was none. */
   readonly failing_ms: number | null;
   readonly weight: number;

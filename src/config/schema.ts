@@ -3,6 +3,7 @@
 import { isIP } from 'node:net';
 import type * as zod from 'zod';
 import { isHostname, parseCidr, parseHostLiteral, parseListenAddress, parseTargetUrl } from './addresses.ts';
+import { BALANCES, LATER_BALANCES } from './balances.ts';
 import { closeCodes } from './close-code-keys.ts';
 import { limitOverrides, limits, timeoutOverrides, timeouts } from './limit-keys.ts';
 import { listenerPaths, match } from './path-keys.ts';
@@ -152,9 +153,8 @@ const tls = documented(
   { type: 'map', default: 'verify with the system authorities' },
 ).optional();
 
-const BALANCES = ['least_sessions', 'round_robin'] as const;
 const INSTEAD = `expected one of ${BALANCES.join(', ')}`;
-const LATER_BALANCE = { random_two: INSTEAD, source_ip: INSTEAD, hash: INSTEAD };
+const LATER_BALANCE = Object.fromEntries(LATER_BALANCES.map((name) => [name, INSTEAD]));
 
 const upstream = z.strictObject({
   targets: documented(z.array(target).min(1, { error: 'needs at least one target' }), 'Backends of this upstream.', {

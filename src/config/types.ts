@@ -2,6 +2,7 @@
 // them without what reads a config.
 
 import type { RouteCheck, UpstreamCheck } from '../protocol/relax.ts';
+import type { BALANCES } from './balances.ts';
 import type { CountOrShare } from './shares.ts';
 
 export type { ConfigInput, ParsedConfig } from './schema.ts';
@@ -130,11 +131,13 @@ export interface TlsConfig {
   readonly verify: boolean;
 }
 
+export type BalancePolicy = (typeof BALANCES)[number];
+
 export interface UpstreamConfig {
   readonly name: string;
   readonly targets: readonly TargetConfig[];
   readonly host: 'client' | 'target' | { readonly literal: string };
-  readonly balance: 'least_sessions' | 'round_robin';
+  readonly balance: BalancePolicy;
   /** Of `limits.max_handshakes`; a share is all of them while there is one upstream only. */
   readonly max_handshakes: CountOrShare;
   readonly retries: number;

@@ -47,7 +47,7 @@ export class Operations {
   /** The same for one target. */
   drainTarget(upstream: string, name: string, draining: boolean): boolean {
     const { edge } = this;
-    const target = edge.snapshot.upstreams.get(upstream)?.targets.find((one) => one.name === name);
+    const target = edge.snapshot.upstreams.get(upstream)?.target(name);
     if (target === undefined) return false;
     const isNew = draining && !target.draining;
     target.draining = draining;

@@ -25,7 +25,7 @@ export function* targetReadings({ metrics, snapshot, clock }: Edge): Generator<T
     for (const target of targets) {
       yield {
         metrics: metrics.target(name, target.name),
-        up: target.isUp(clock.now()),
+        up: target.status(clock.now()).isUp,
         sessions: target.sessions,
         sessionsLimit: target.sessionsMax,
       };

@@ -91,9 +91,10 @@ export class ProxySubject implements AdminSubject {
     const route = edge.snapshot.routes.get(name);
     if (route === undefined) return null;
     if (state !== 'ready') return state;
-    const open = route.upstream.targets.filter((target) => !target.draining);
+    const targets = route.upstream.targets.map((target) => target.status(edge.clock.now()));
+    const open = targets.filter((target) => target.state !== 'draining');
     if (open.length === 0) return 'no_target';
-    return open.some((target) => target.isUp(edge.clock.now())) ? 'ready' : 'failing';
+    return open.some((target) => target.isUp) ? 'ready' : 'failing';
   }
 
   async closeSession(id: string, close: AskedClose): Promise<boolean> {

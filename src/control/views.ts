@@ -86,12 +86,12 @@ function trafficView({ textMessages, binaryMessages, bytes }: DirectionMetrics):
 function targetView(target: Target, metrics: TargetMetrics, now: number): TargetView {
   let failed = 0;
   for (const [result, count] of metrics.dials.entries()) if (result !== 'ok') failed += count;
-  const failing = target.dials.failingSince;
+  const { state, failingMs } = target.status(now);
   return {
     name: target.name,
     url: target.url,
-    state: target.draining ? 'draining' : failing === null ? 'up' : 'failing',
-    failing_ms: failing === null ? null : Math.round(now - failing),
+    state,
+    failing_ms: failingMs,
     weight: target.weight,
     sessions: target.sessions,
     sessions_limit: finiteOrNull(target.sessionsMax),

@@ -2,7 +2,7 @@
 
 import type { Config, RouteConfig } from '../config/types.ts';
 import type { SessionPolicy } from '../session/policy.ts';
-import type { Target } from '../upstream/target.ts';
+import type { UpstreamRegistry } from '../upstream/registry.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { TrustedProxies } from './client-address.ts';
 import type { Router } from './router.ts';
@@ -22,8 +22,7 @@ export interface Snapshot {
   readonly config: Config;
   readonly router: Router;
   readonly routes: ReadonlyMap<string, Route>;
-  readonly upstreams: ReadonlyMap<string, Upstream>;
-  /** Of every upstream: a session keeps its target when its route goes to another one. */
-  readonly targets: ReadonlySet<Target>;
+  /** The same in each snapshot: it lives as long as the process. */
+  readonly upstreams: UpstreamRegistry;
   readonly trusted: TrustedProxies;
 }

@@ -15,7 +15,8 @@ export interface Footing {
 export function removedFrom(snapshot: Snapshot, { route, target }: Footing): EndCause | null {
   // The route object keeps its name when its config is replaced.
   if (snapshot.routes.get(route.config.name) !== route) return 'route_removed';
-  return target === null || snapshot.targets.has(target) ? null : 'target_removed';
+  // A session keeps its target when its route goes to another upstream.
+  return target?.gone === true ? 'target_removed' : null;
 }
 
 /** Why nothing new may begin there: the cause for the log, or null. */

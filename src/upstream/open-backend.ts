@@ -11,7 +11,6 @@ import type { MetricsRegistry } from '../observe/metrics.ts';
 import { buildBackendRequest, type ForwardOptions } from '../protocol/backend-request.ts';
 import type { RefusalSlug } from '../protocol/refusals.ts';
 import { type ExchangeProgress, exchange, type RelayedRefusal, type Switched } from './backend-handshake.ts';
-import { EchoTransport } from './echo.ts';
 import type { Target } from './target.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -78,7 +77,7 @@ export async function openBackend(options: OpeningOptions): Promise<OpeningOutco
   let failure: NotOpened = { kind: 'failed', error: 'no_target', cause: 'none has room' };
   for (;;) {
     const { upstream } = route;
-    const target = progress.tries > upstream.retries ? null : upstream.pick(tried);
+    const target = progress.tries > upstream.retries ? null : upstream.pick(tried, upstream.keyOf(options.forward));
     if (target === null) return failure;
     tried.add(target);
     holdings.takeSlot(target);
@@ -109,7 +108,7 @@ async function tryTarget(options: OpeningOptions, upstream: Upstream, target: Ta
   const sentAt = clock.now();
   const request = buildBackendRequest({
     ...forward,
-    target: targetOf(target, options.path),
+    target: target.reach.base + options.path,
     hostField: target.hostField(forward.request.host),
   });
   const answer = await exchange({
@@ -146,19 +145,12 @@ async function dialTarget(
 ): Promise<Dialed | NotOpened | Retry> {
   const { clock, signal } = options;
   const metrics = options.metrics.target(upstream.name, target.name);
-  if (target.endpoint.kind === 'echo') {
-    const transport = new EchoTransport();
-    if (!options.holdings.keepBackend(transport)) return ABORTED;
-    metrics.dial('ok', 0);
-    target.dials.succeeded(clock.now());
-    return { kind: 'dialed', transport, ms: 0 };
-  }
   const startedAt = clock.now();
   try {
-    const transport = await options.dialer.dial({
-      endpoint: target.endpoint,
+    const transport = await target.reach.connect({
+      dialer: options.dialer,
       tls: upstream.tls,
-      localAddress: upstream.nextLocalAddress(),
+      nextLocalAddress: () => upstream.nextLocalAddress(),
       timeoutMs: options.connectMs,
       signal,
     });
@@ -177,11 +169,6 @@ async function dialTarget(
     const isFinal = signal.aborted || error.code === 'aborted' || error.code === 'no_descriptor';
     return isFinal ? failure : { kind: 'retry', failure, ms: clock.now() - startedAt };
   }
-}
-
-function targetOf(target: Target, path: string): string {
-  const { endpoint } = target;
-  return endpoint.kind === 'echo' ? path : `${endpoint.base}${path}`;
 }
 
 function logRetried(options: OpeningOptions, upstream: Upstream, target: Target, retry: Retry): void {

@@ -1,16 +1,32 @@
-// One backend address of an upstream: what is configured, and what is counted. It dials nothing and decides nothing;
-// whoever opens a session to it takes a slot and gives it back exactly once.
+// One backend address of an upstream: what is configured, what is counted, and whether new sessions may go to it. It
+// dials nothing; whoever opens a session to it takes a slot and gives it back exactly once.
 
 import assert from 'node:assert/strict';
 import type { Endpoint, TargetConfig, UpstreamConfig } from '../config/types.ts';
 import { DialRecord } from './dial-record.ts';
+import { type Reach, reachOf } from './reach.ts';
 
-const PORT_PLAIN = 80;
-const PORT_SECURE = 443;
+/**
+ * What keeps new sessions from a target, the gravest first. Each has one who sets and lifts it; whoever finds that
+ * a target is down has a word of its own here. What picks a target knows none of them.
+ */
+const BARS = ['gone', 'draining'] as const;
+type Bar = (typeof BARS)[number];
+
+/** A target as it is seen from outside. */
+export interface TargetStatus {
+  /** `failing` keeps nobody away: the last dial failed. */
+  readonly state: 'up' | 'failing' | Bar;
+  /** As far as is known new sessions may go to it. */
+  readonly isUp: boolean;
+  /** Since the first failed dial after the last that succeeded; null while none has failed. */
+  readonly failingMs: number | null;
+}
 
 export class Target {
   readonly name: string;
   readonly endpoint: Endpoint;
+  readonly reach: Reach;
   /** As the config has it, for people: `***` when it came from a file. */
   url: string;
   weight: number;
@@ -18,27 +34,54 @@ export class Target {
   sessionsMax: number;
   /** Slots taken: open sessions and handshakes that dial this target now. None is taken at `sessionsMax`. */
   sessions = 0;
-  /** It takes no new sessions until it is undrained. */
-  draining = false;
   /** Slots ever taken. */
   sessionsTotal = 0;
   readonly dials = new DialRecord();
+  private readonly bars = new Set<Bar>();
   private host: UpstreamConfig['host'];
-  /** What the backend calls itself: the host of its URL. */
-  private readonly authority: string;
 
   constructor(config: TargetConfig, host: UpstreamConfig['host']) {
     this.name = config.name;
     this.endpoint = config.endpoint;
+    this.reach = reachOf(config.endpoint);
     this.url = config.url;
     this.weight = config.weight;
     this.sessionsMax = config.max_sessions;
     this.host = host;
-    this.authority = authorityOf(config.endpoint);
   }
 
-  get hasRoom(): boolean {
-    return this.sessions < this.sessionsMax && !this.draining;
+  /** A new session may go to it. */
+  get available(): boolean {
+    return this.bars.size === 0 && this.sessions < this.sessionsMax;
+  }
+
+  /** It takes no new sessions until it is undrained. */
+  get draining(): boolean {
+    return this.bars.has('draining');
+  }
+
+  set draining(isDraining: boolean) {
+    if (isDraining) this.bars.add('draining');
+    else this.bars.delete('draining');
+  }
+
+  /** Its upstream has it no longer, and never has it again. */
+  get gone(): boolean {
+    return this.bars.has('gone');
+  }
+
+  leave(): void {
+    this.bars.add('gone');
+  }
+
+  status(now: number): TargetStatus {
+    const { failingSince } = this.dials;
+    const bar = BARS.find((one) => this.bars.has(one));
+    return {
+      state: bar ?? (failingSince === null ? 'up' : 'failing'),
+      isUp: bar === undefined && !this.dials.isDown(now),
+      failingMs: failingSince === null ? null : Math.round(now - failingSince),
+    };
   }
 
   /** A new config of the same name and endpoint: what is counted stays. */
@@ -49,13 +92,8 @@ export class Target {
     this.host = host;
   }
 
-  /** As far as is known new sessions may go to it. */
-  isUp(now: number): boolean {
-    return !this.draining && !this.dials.isDown(now);
-  }
-
   acquire(): void {
-    assert(this.hasRoom, 'a full target is not picked');
+    assert(this.available, 'a full target is not picked');
     this.sessions += 1;
     this.sessionsTotal += 1;
   }
@@ -68,14 +106,6 @@ export class Target {
   /** The Host field of requests to this target; `clientHost` is the client's, as sent. */
   hostField(clientHost: string): string {
     if (this.host === 'client') return clientHost;
-    return this.host === 'target' ? this.authority : this.host.literal;
+    return this.host === 'target' ? this.reach.authority : this.host.literal;
   }
-}
-
-/** RFC 9110 7.2: host and port of the URL, the scheme's own port left out. */
-function authorityOf(endpoint: Endpoint): string {
-  // A unix socket and the echo backend have no name; nginx sends this too.
-  if (endpoint.kind !== 'tcp') return 'localhost';
-  const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host;
-  return endpoint.port === (endpoint.secure ? PORT_SECURE : PORT_PLAIN) ? host : `${host}:${endpoint.port}`;
 }

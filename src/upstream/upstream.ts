@@ -1,10 +1,24 @@
-// A named set of targets and how one is chosen. It owns the targets' eligibility and the turns of the source
-// addresses; dialing and retrying are the caller's.
+// A named set of targets and how one is chosen. It owns the turns of the targets and of the source addresses, and
+// counts its handshakes; dialing and retrying are the caller's.
 
-import { isDeepStrictEqual } from 'node:util';
-import type { TlsConfig, UpstreamConfig } from '../config/types.ts';
-import { BALANCERS, type Balancer } from './balance.ts';
-import { Target } from './target.ts';
+import type { BalancePolicy, TlsConfig, UpstreamConfig } from '../config/types.ts';
+import type { Asked, BalanceKey, Balancer } from './balance/balancer.ts';
+import type { TargetSource } from './sources/target-source.ts';
+import type { Target } from './target.ts';
+import { TargetSet, type TargetSetPlan } from './target-set.ts';
+
+/** What upstreams are made with. */
+export interface UpstreamParts {
+  balancerOf(policy: BalancePolicy): Balancer<Target>;
+  sourcesOf(config: UpstreamConfig): readonly TargetSource[];
+  /** Targets have come or gone by themselves, without a reload. */
+  onTargets(): void;
+}
+
+export interface UpstreamPlan {
+  readonly kept: readonly Target[];
+  commit(): void;
+}
 
 export class Upstream {
   readonly name: string;
@@ -13,22 +27,32 @@ export class Upstream {
   /** Above it its handshakes wait for their turn. */
   handshakesMax = Number.POSITIVE_INFINITY;
   private config: UpstreamConfig;
-  private ownTargets: readonly Target[];
+  private readonly parts: UpstreamParts;
+  private readonly set = new TargetSet(() => this.onTargets());
   private balancer: Balancer<Target>;
   private localTurn = 0;
-  /** What the urls of its targets put before a request's path, each once; '' where they put nothing. */
-  bases: readonly string[];
 
-  constructor(config: UpstreamConfig) {
+  /** Nothing of it runs before `start`. */
+  constructor(config: UpstreamConfig, parts: UpstreamParts) {
     this.name = config.name;
     this.config = config;
-    this.ownTargets = config.targets.map((target) => new Target(target, config.host));
-    this.balancer = BALANCERS[config.balance]<Target>();
-    this.bases = basesOf(config);
+    this.parts = parts;
+    this.set.take(this.set.plan(parts.sourcesOf(config)), config.host);
+    this.balancer = parts.balancerOf(config.balance);
   }
 
   get targets(): readonly Target[] {
-    return this.ownTargets;
+    return this.set.list;
+  }
+
+  /** By its name. */
+  target(name: string): Target | undefined {
+    return this.set.get(name);
+  }
+
+  /** What the urls of its targets put before a request's path, each once; '' where they put nothing. */
+  get bases(): readonly string[] {
+    return this.set.bases;
   }
 
   get hasHandshakeRoom(): boolean {
@@ -54,7 +78,7 @@ export class Upstream {
     return this.config.tls;
   }
 
-  get balance(): UpstreamConfig['balance'] {
+  get balance(): BalancePolicy {
     return this.config.balance;
   }
 
@@ -63,42 +87,53 @@ export class Upstream {
    * and endpoint stays what it was, with its counters; one whose endpoint changed is another target, but stays drained
    * if it was.
    */
-  plan(config: UpstreamConfig): { readonly kept: readonly Target[]; readonly commit: () => void } {
-    const known = new Map(this.ownTargets.map((target) => [target.name, target]));
-    const kept = config.targets.flatMap(({ name, endpoint }) => {
-      const old = known.get(name);
-      return old !== undefined && isDeepStrictEqual(old.endpoint, endpoint) ? [old] : [];
-    });
-    return { kept, commit: () => this.takeOn(config, known, new Set(kept)) };
+  plan(config: UpstreamConfig): UpstreamPlan {
+    const plan = this.set.plan(this.parts.sourcesOf(config));
+    return { kept: plan.kept, commit: () => this.takeOn(config, plan) };
   }
 
-  private takeOn(config: UpstreamConfig, known: ReadonlyMap<string, Target>, kept: ReadonlySet<Target>): void {
-    const targets = config.targets.map((target) => {
-      const old = known.get(target.name);
-      if (old !== undefined && kept.has(old)) {
-        old.reconfigure(target, config.host);
-        return old;
-      }
-      const made = new Target(target, config.host);
-      made.draining = old?.draining ?? false;
-      return made;
-    });
-    const isSame = targets.length === this.ownTargets.length && targets.every((one, at) => one === this.ownTargets[at]);
-    // A balancer knows its targets by their places.
-    if (!isSame || config.balance !== this.config.balance) this.balancer = BALANCERS[config.balance]<Target>();
-    if (!isSame) this.ownTargets = targets;
+  private takeOn(config: UpstreamConfig, plan: TargetSetPlan): void {
+    const before = this.set.list;
+    this.set.take(plan, config.host);
+    const isSame = this.set.list === before && config.balance === this.config.balance;
     this.config = config;
-    this.bases = basesOf(config);
+    // A balancer knows its targets by their places.
+    if (!isSame) this.balancer = this.parts.balancerOf(config.balance);
   }
 
-  /** The target for the next session among those with room and not in `tried`; null when there is none. */
-  pick(tried: ReadonlySet<Target>): Target | null {
-    return this.balancer.pick(this.ownTargets, (target) => target.hasRoom && !tried.has(target));
+  private onTargets(): void {
+    this.balancer = this.parts.balancerOf(this.config.balance);
+    this.parts.onTargets();
+  }
+
+  /** It is in force: its sources go to work. */
+  start(): void {
+    this.set.start();
+  }
+
+  stop(): void {
+    this.set.stop();
+  }
+
+  /** It is in no config any more. */
+  leave(): void {
+    this.stop();
+    for (const target of this.targets) target.leave();
+  }
+
+  /** By what `pick` chooses for a request, for all tries alike. */
+  keyOf(asked: Asked): BalanceKey {
+    return this.balancer.keyOf?.(asked) ?? null;
+  }
+
+  /** The target for the next session among those available and not in `tried`; null when there is none. */
+  pick(tried: ReadonlySet<Target>, key: BalanceKey): Target | null {
+    return this.balancer.pick(this.targets, (target) => target.available && !tried.has(target), key);
   }
 
   /** Whether `pick` would find a target, without taking a turn. */
   canPick(tried: ReadonlySet<Target>): boolean {
-    return this.ownTargets.some((target) => target.hasRoom && !tried.has(target));
+    return this.targets.some((target) => target.available && !tried.has(target));
   }
 
   /** The source address of the next dial, each in turn; null leaves the choice to the system. */
@@ -109,8 +144,4 @@ export class Upstream {
     this.localTurn = (this.localTurn + 1) % addresses.length;
     return address;
   }
-}
-
-function basesOf({ targets }: UpstreamConfig): readonly string[] {
-  return [...new Set(targets.map(({ endpoint }) => (endpoint.kind === 'echo' ? '' : endpoint.base)))];
 }

@@ -33,8 +33,8 @@ export const ADMISSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'E53',
-    at: 'planSnapshot',
-    search: 'made.handshakesMax = handshakesMaxOf(upstream, config.limits, isAlone);',
+    at: 'UpstreamRegistry.plan',
+    search: 'upstream.handshakesMax = handshakesMaxOf(one, config.limits, isAlone);',
     replace: '',
     why: 'one upstream may have all',
   },

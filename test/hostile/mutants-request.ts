@@ -420,7 +420,13 @@ const paths: readonly Mutant[] = [
   edit('buildRefusal', 'P8', 'error: slug, request_id', 'error: slug, text: row.text, request_id'),
   edit('judgeForwarded', 'P20', 'if (!verdict.ok) return { slug: verdict.slug, cause };\n', '\n'),
   edit('judgeForwarded', 'P20', 'const target = base + path;', 'const target = path;', 'behind a base it is legal'),
-  edit('basesOf', 'P20', 'new Set(targets.map(', 'new Set(targets.slice(0, 1).map(', 'whichever target is chosen'),
+  edit(
+    'TargetSet.refresh',
+    'P20',
+    'new Set(list.map((',
+    'new Set(list.slice(0, 1).map((',
+    'whichever target is chosen',
+  ),
   edit('judgeForwarded', 'P21', 'target.length + query.length > lengthMax', 'target.length > lengthMax + query.length'),
   edit(
     'judgeForwarded',

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls, createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { Endpoint, TlsConfig } from '../../src/config/types.ts';
+import type { TlsConfig } from '../../src/config/types.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import { Carrier } from '../../src/net/carrier.ts';
 import { DialError, Dialer, type DialOptions, type SocketFactory } from '../../src/net/dial.ts';
@@ -37,7 +37,7 @@ class Bench {
     this.dialer = new Dialer(sockets === undefined ? options : { ...options, sockets });
   }
 
-  async dial(endpoint: Endpoint, options: Partial<DialOptions> = {}): Promise<Transport> {
+  async dial(endpoint: DialOptions['endpoint'], options: Partial<DialOptions> = {}): Promise<Transport> {
     const transport = await this.dialer.dial({
       endpoint,
       tls: null,
@@ -51,7 +51,7 @@ class Bench {
   }
 
   /** How the dial failed; nothing of it may be left in the wheel. */
-  async failure(endpoint: Endpoint, options: Partial<DialOptions> = {}): Promise<DialError> {
+  async failure(endpoint: DialOptions['endpoint'], options: Partial<DialOptions> = {}): Promise<DialError> {
     const error = await this.dial(endpoint, options).then(
       () => new Error('it connected'),
       (reason: unknown) => reason,
@@ -67,7 +67,7 @@ class Bench {
   }
 }
 
-function tcp(port: number, host = GOOD_NAME, secure = false): Endpoint {
+function tcp(port: number, host = GOOD_NAME, secure = false): DialOptions['endpoint'] {
   return { kind: 'tcp', host, port, secure, base: '' };
 }
 

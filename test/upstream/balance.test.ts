@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { BALANCERS, type BalancePolicy, type Balancer } from '../../src/upstream/balance.ts';
+import type { BalancePolicy } from '../../src/config/types.ts';
+import type { Balancer } from '../../src/upstream/balance/balancer.ts';
+import { BALANCERS } from '../../src/upstream/balance/policies.ts';
 
 interface Box {
   readonly name: string;
@@ -21,7 +23,7 @@ function balancer(policy: BalancePolicy): Balancer<Box> {
 function turns(of: Balancer<Box>, targets: Box[], count: number, keep = false): string {
   let names = '';
   for (let i = 0; i < count; i++) {
-    const picked = of.pick(targets, everybody);
+    const picked = of.pick(targets, everybody, null);
     names += picked?.name ?? '-';
     if (picked !== null && keep) picked.sessions += 1;
   }
@@ -32,9 +34,9 @@ describe.each(Object.keys(BALANCERS) as BalancePolicy[])('%s', (policy) => {
   test('picks only who is eligible, and nobody when nobody is', () => {
     const targets = boxes(1, 3, 1);
     const one = balancer(policy);
-    for (let i = 0; i < 10; i++) expect(one.pick(targets, (box) => box.name === 'c')?.name).toBe('c');
-    expect(one.pick(targets, () => false)).toBeNull();
-    expect(one.pick([], everybody)).toBeNull();
+    for (let i = 0; i < 10; i++) expect(one.pick(targets, (box) => box.name === 'c', null)?.name).toBe('c');
+    expect(one.pick(targets, () => false, null)).toBeNull();
+    expect(one.pick([], everybody, null)).toBeNull();
   });
 
   test('equal targets share', () => {
@@ -67,7 +69,7 @@ describe('round_robin', () => {
   test('a target that was away does not catch up', () => {
     const targets = boxes(1, 1);
     const one = balancer('round_robin');
-    for (let i = 0; i < 100; i++) one.pick(targets, (box) => box.name === 'a');
+    for (let i = 0; i < 100; i++) one.pick(targets, (box) => box.name === 'a', null);
     expect(turns(one, targets, 6).replaceAll(/ab|ba/g, '')).toBe('');
   });
 });
@@ -89,9 +91,9 @@ describe('least_sessions', () => {
     const one = balancer('least_sessions');
     expect(turns(one, targets, 5, true).split('').sort().join('')).toBe('aaaab');
     for (const box of targets) box.sessions = box.name === 'a' ? 3 : 1;
-    expect(one.pick(targets, everybody)?.name).toBe('a');
+    expect(one.pick(targets, everybody, null)?.name).toBe('a');
     for (const box of targets) box.sessions = box.name === 'a' ? 5 : 1;
-    expect(one.pick(targets, everybody)?.name).toBe('b');
+    expect(one.pick(targets, everybody, null)?.name).toBe('b');
   });
 
   test('fills up a target that comes back empty', () => {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Endpoint, TargetConfig, UpstreamConfig } from '../../src/config/types.ts';
+import { BALANCERS } from '../../src/upstream/balance/policies.ts';
+import { sourcesOf } from '../../src/upstream/sources/kinds.ts';
 import { Target } from '../../src/upstream/target.ts';
 import { Upstream } from '../../src/upstream/upstream.ts';
 
@@ -11,7 +13,7 @@ function target(name: string, change: Partial<TargetConfig> = {}): TargetConfig 
 }
 
 function upstream(targets: readonly TargetConfig[], change: Partial<UpstreamConfig> = {}): Upstream {
-  return new Upstream({
+  const config: UpstreamConfig = {
     name: 'chat',
     targets,
     host: 'client',
@@ -23,7 +25,8 @@ function upstream(targets: readonly TargetConfig[], change: Partial<UpstreamConf
     relax: [],
     tls: null,
     ...change,
-  });
+  };
+  return new Upstream(config, { balancerOf: (policy) => BALANCERS[policy](), sourcesOf, onTargets() {} });
 }
 
 describe('picking a target', () => {
@@ -32,7 +35,7 @@ describe('picking a target', () => {
     const robin = upstream(targets, { balance: 'round_robin' });
     const least = upstream(targets, { balance: 'least_sessions' });
     for (const one of [robin, least]) one.targets[0]?.acquire();
-    expect([robin.pick(NONE)?.name, least.pick(NONE)?.name]).toEqual(['a', 'b']);
+    expect([robin.pick(NONE, null)?.name, least.pick(NONE, null)?.name]).toEqual(['a', 'b']);
   });
 
   test('targets already tried are left out, and none is left in the end', () => {
@@ -40,30 +43,30 @@ describe('picking a target', () => {
     const tried = new Set<Target>();
     for (let i = 0; i < 3; i++) {
       expect(one.canPick(tried)).toBe(true);
-      const picked = one.pick(tried);
+      const picked = one.pick(tried, null);
       expect(picked === null || tried.has(picked)).toBe(false);
       if (picked !== null) tried.add(picked);
     }
     expect(one.canPick(tried)).toBe(false);
-    expect(one.pick(tried)).toBeNull();
+    expect(one.pick(tried, null)).toBeNull();
   });
 
   test('max_sessions: the last slot is given, a full target is not picked, a freed slot is', () => {
     const one = upstream([target('a', { max_sessions: 2 })]);
     const [only] = one.targets;
     only?.acquire();
-    expect(one.pick(NONE)).toBe(only);
+    expect(one.pick(NONE, null)).toBe(only);
     only?.acquire();
-    expect(one.pick(NONE)).toBeNull();
+    expect(one.pick(NONE, null)).toBeNull();
     expect(one.canPick(NONE)).toBe(false);
     only?.release();
-    expect(one.pick(NONE)).toBe(only);
+    expect(one.pick(NONE, null)).toBe(only);
   });
 
   test('asking whether there is one takes no turn', () => {
     const one = upstream([target('a'), target('b')]);
     one.canPick(NONE);
-    expect([one.pick(NONE)?.name, one.pick(NONE)?.name]).toEqual(['a', 'b']);
+    expect([one.pick(NONE, null)?.name, one.pick(NONE, null)?.name]).toEqual(['a', 'b']);
   });
 });
 

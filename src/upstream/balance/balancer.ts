@@ -1,0 +1,28 @@
+// Which of the eligible targets gets the next session: what a policy is given and gives. One balancer per upstream
+// holds the state of its policy; it decides nothing about who is eligible.
+
+import type { UpgradeRequest } from '../../protocol/upgrade-request.ts';
+
+/** What a policy looks at. */
+export interface Candidate {
+  /** At least 1; shares are relative to the other targets. */
+  readonly weight: number;
+  readonly sessions: number;
+}
+
+/** The request that a session is asked for with. */
+export interface Asked {
+  readonly request: UpgradeRequest;
+  /** '' when nobody knows. */
+  readonly clientAddress: string;
+}
+
+/** Requests with the same key go to the same target; null has no place of its own. */
+export type BalanceKey = string | number | null;
+
+export interface Balancer<T extends Candidate> {
+  /** For policies that go by the request; others look at targets alone, and their key is null. */
+  keyOf?(asked: Asked): BalanceKey;
+  /** One of `targets` (always the same array) for which `eligible` holds, or null if there is none. */
+  pick(targets: readonly T[], eligible: (target: T) => boolean, key: BalanceKey): T | null;
+}
