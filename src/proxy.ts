@@ -6,7 +6,7 @@ import { loadObject } from './config/load.ts';
 import type { Config, ConfigInput } from './config/types.ts';
 import { cutAll, DRAIN_AT_ONCE, Drain, type DrainResult } from './control/drain.ts';
 import { Life } from './control/life.ts';
-import { addressText, BindError, Listeners } from './control/listeners.ts';
+import { BindError, Listeners } from './control/listeners.ts';
 import { Operations } from './control/operations.ts';
 import { Pulse } from './control/pulse.ts';
 import { type ConfigSource, type ReloadAsk, type Reloaded, Reloads } from './control/reload.ts';
@@ -19,7 +19,7 @@ import { Slices } from './limits/slices.ts';
 import { TimerWheel } from './limits/timer-wheel.ts';
 import { Carrier } from './net/carrier.ts';
 import { Dialer } from './net/dial.ts';
-import type { BoundAddress } from './net/listen.ts';
+import { addressText, type BoundAddress } from './net/listen.ts';
 import { openFileLimit } from './net/open-files.ts';
 import { Resolver } from './net/resolve.ts';
 import { Log, type LogDestination } from './observe/log.ts';
@@ -98,6 +98,7 @@ class ProxyProcess implements Proxy {
   private readonly options: ProxyOptions;
   private readonly name: string;
   private readonly clock: Clock;
+  private readonly wheel: TimerWheel;
   private readonly slices: Slices;
   private readonly log: Log;
   private readonly pulse: Pulse;
@@ -119,14 +120,14 @@ class ProxyProcess implements Proxy {
     this.name = String(options.about?.config ?? 'config');
     this.clock = options.clock ?? { now: () => performance.now() };
     const { clock } = this;
-    const wheel = new TimerWheel(clock);
+    this.wheel = new TimerWheel(clock);
     this.slices = new Slices({ now: () => clock.now(), nextTurn: (run) => setImmediate(run) });
     this.log = new Log({ ...config.log, clock, ...(options.log ? { destination: options.log } : {}) });
-    this.pulse = new Pulse({ clock, wheel, log: this.log });
     this.openFiles = openFileLimit();
     this.cap = sessionsCap(config, this.openFiles);
     this.carrier = new Carrier(options.transport ?? 'auto');
-    const { log, carrier } = this;
+    const { wheel, log, carrier } = this;
+    this.pulse = new Pulse({ clock, wheel, log });
     this.edge = new Edge({
       clock,
       wheel,
@@ -174,7 +175,7 @@ class ProxyProcess implements Proxy {
   }
 
   address(listener?: string): BoundAddress | string {
-    for (const { config, address } of this.listeners.entries()) {
+    for (const { config, address } of this.listeners.all) {
       if (listener === undefined || listener === config.name) return address;
     }
     throw new Error(`no listener ${listener ?? ''} is bound`);
@@ -237,8 +238,8 @@ class ProxyProcess implements Proxy {
     const settings = this.config.admin;
     if (settings === null) return;
     if (this.options.process !== undefined) this.runtime = new RuntimeMetrics(this.options.process);
-    const { log, clock, slices } = this;
-    const server = new AdminServer({ settings, subject: this.subject(), log, clock, slices });
+    const { log, clock, wheel, slices } = this;
+    const server = new AdminServer({ settings, subject: this.subject(), log, clock, wheel, slices });
     try {
       await server.start();
     } catch (error) {

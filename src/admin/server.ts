@@ -3,12 +3,15 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Clock } from '../limits/clock.ts';
 import type { Slices } from '../limits/slices.ts';
-import { bindUnixSocket, type UnixSocket } from '../net/unix-socket.ts';
+import type { TimerWheel } from '../limits/timer-wheel.ts';
+import { TokenBucket } from '../limits/token-bucket.ts';
+import { type BoundAddress, bindServer, type Listening } from '../net/listen.ts';
 import { type AdminError, type Answer, errorAnswer } from './answer.ts';
+import { Delivery } from './delivery.ts';
 import { type Match, matchEndpoint } from './endpoints.ts';
 import { type AdminSettings, isCrossSite, isKnownHost, isLocal, isNavigation, TokenCheck } from './guard.ts';
-import { bytesOf, HeldBytes } from './held-bytes.ts';
 import { type Seat, Seats } from './seats.ts';
 import { SharedAnswers } from './shared-answers.ts';
 import type { AdminSubject } from './subject.ts';
@@ -33,51 +36,41 @@ export interface AdminServerOptions {
   readonly settings: AdminSettings;
   readonly subject: AdminSubject;
   readonly log: AdminLog;
-  /** Monotonic milliseconds, for the cap on requests. */
-  readonly clock: { now(): number };
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
   /** What views are made and written in. */
   readonly slices: Slices;
   /** For a request to be complete, for an answer to be taken, for a kept connection to stay; tests have less time. */
   readonly timeoutMs?: number;
 }
 
-export interface AdminBound {
-  readonly host: string;
-  readonly port: number;
-}
-
 export class AdminServer {
   private readonly options: AdminServerOptions;
-  private readonly timeoutMs: number;
   private settings: AdminSettings;
   private token: TokenCheck;
-  private readonly budget: RequestBudget;
+  private readonly budget: TokenBucket;
   private readonly seats: Seats<Socket>;
   private readonly shared: SharedAnswers;
-  private readonly held = new HeldBytes();
+  private readonly delivery: Delivery;
   private readonly server: Server;
-  private file: UnixSocket | null = null;
+  private listening: Listening | null = null;
 
   constructor(options: AdminServerOptions) {
-    const { settings } = options;
-    // The config refuses this too; what is dangerous is checked where it would do harm.
-    if (settings.token === null && !isLocal(settings.address)) {
-      throw new Error('admin: a token is required on an address that other machines reach');
-    }
+    const { settings, clock, wheel, slices, timeoutMs = TIMEOUT_MS } = options;
     this.options = options;
-    this.settings = settings;
-    this.timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+    this.settings = guarded(settings);
     this.token = new TokenCheck(settings.token);
-    this.budget = new RequestBudget(options.clock);
+    this.budget = new TokenBucket(REQUESTS_PER_SECOND, REQUESTS_BURST, clock.now());
     // What came in this turn is read in the next.
     this.seats = new Seats((run) => void setImmediate(() => setImmediate(run)));
-    this.shared = new SharedAnswers(options.slices);
-    const headMs = Math.min(HEAD_TIMEOUT_MS, this.timeoutMs);
+    this.shared = new SharedAnswers(slices);
+    this.delivery = new Delivery({ clock, wheel, slices, timeoutMs });
+    const headMs = Math.min(HEAD_TIMEOUT_MS, timeoutMs);
     this.server = createServer({
       maxHeaderSize: HEAD_BYTES_MAX,
       headersTimeout: headMs,
-      requestTimeout: this.timeoutMs,
-      keepAliveTimeout: this.timeoutMs,
+      requestTimeout: timeoutMs,
+      keepAliveTimeout: timeoutMs,
       connectionsCheckingInterval: Math.ceil(headMs / CHECKS_PER_TIMEOUT),
       // Health checks may come without a Host; everything else is judged by it anyway.
       requireHostHeader: false,
@@ -91,35 +84,21 @@ export class AdminServer {
     this.server.on('checkContinue', (request, response) => void this.handle(request, response));
   }
 
-  /** Binds; rejects with the system's error. A stale socket file is replaced. */
+  /** Binds; rejects with the system's error. */
   async start(): Promise<void> {
-    const { address } = this.options.settings;
-    if (address.kind === 'unix') {
-      this.file = await bindUnixSocket({
-        path: address.path,
-        mode: address.mode,
-        bind: (path) => this.bind({ path }),
-        unbind: () => this.server.close(),
-      });
-    } else {
-      await this.bind({ port: address.port, ...(address.host === '' ? {} : { host: address.host }) });
-    }
+    this.listening = await bindServer(this.server, this.options.settings.address);
   }
 
   /** Who may ask from now on. The address stays what it was. */
   reconfigure(settings: AdminSettings): void {
-    if (settings.token === null && !isLocal(settings.address)) {
-      throw new Error('admin: a token is required on an address that other machines reach');
-    }
-    this.settings = settings;
+    this.settings = guarded(settings);
     this.token = new TokenCheck(settings.token);
   }
 
   /** Where it listens: the real port, or the path. */
-  address(): AdminBound | string {
-    const address = this.server.address();
-    if (address === null) throw new Error('the admin listener is not bound');
-    return typeof address === 'string' ? (this.file?.path ?? address) : { host: address.address, port: address.port };
+  address(): BoundAddress | string {
+    if (this.listening === null) throw new Error('the admin listener is not bound');
+    return this.listening.address;
   }
 
   /** How many are open. */
@@ -128,23 +107,10 @@ export class AdminServer {
   }
 
   /** Stops listening and cuts every connection. */
-  stop(): Promise<void> {
-    this.file?.remove();
-    return new Promise((resolve) => {
-      this.server.close(() => resolve());
-      this.server.closeAllConnections();
-    });
-  }
-
-  private bind(options: { path: string } | { port: number; host?: string }): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.server.once('error', reject);
-      this.server.listen(options, () => {
-        this.server.off('error', reject);
-        this.server.on('error', () => {});
-        resolve();
-      });
-    });
+  async stop(): Promise<void> {
+    const closed = this.listening?.close();
+    this.server.closeAllConnections();
+    await closed;
   }
 
   private seat(socket: Socket): void {
@@ -161,13 +127,13 @@ export class AdminServer {
     response.once('close', () => this.seats.answered(request.socket));
     try {
       const answer = this.judgeSender(request) ?? (await this.answer(request, seat));
-      this.send(request, response, answer);
+      this.delivery.send(request, response, answer);
     } catch (error) {
       // It went away in the middle of its body: nobody is left to answer.
       if (request.errored !== null) return;
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       this.options.log.event('error', 'admin.fault', { error: text });
-      this.send(request, response, errorAnswer('internal_error'));
+      this.delivery.send(request, response, errorAnswer('internal_error'));
     }
   }
 
@@ -203,73 +169,14 @@ export class AdminServer {
       if (!isOne || !isKnownHost(request.headers.host, settings.hosts)) return 'foreign_host';
       if (!this.token.passes(request.headers.authorization)) return 'unauthorized';
     }
-    return match.group === 'health' || this.budget.take() ? null : 'too_many_requests';
-  }
-
-  private send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
-    if (response.headersSent || response.destroyed) return;
-    // The rest of a body that was not read is not worth reading.
-    const isOver = request.complete;
-    response.writeHead(answer.status, {
-      'Content-Type': answer.type,
-      'Content-Length': bytesOf(answer),
-      'Cache-Control': 'no-store',
-      'X-Content-Type-Options': 'nosniff',
-      'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
-      'Cross-Origin-Resource-Policy': 'same-origin',
-      ...answer.headers,
-      ...(isOver ? {} : { Connection: 'close' }),
-    });
-    // Silence is not the only way to be slow: one byte a second would hold the memory of a large answer for hours.
-    const late = setTimeout(() => response.destroy(), this.timeoutMs);
-    this.held.begin(response, answer);
-    response.once('close', () => {
-      clearTimeout(late);
-      this.held.end(response);
-    });
-    const [first, ...rest] = answer.chunks;
-    if (request.method === 'HEAD') response.end();
-    else if (rest.length === 0) response.end(first);
-    else this.write(response, answer.chunks, 0);
-  }
-
-  /** As much as the client takes, in slices, and on when it has taken that. */
-  private write(response: ServerResponse, chunks: readonly Buffer[], start: number): void {
-    const goOn = (next: number) => this.write(response, chunks, next);
-    const steps = function* (): Generator<void> {
-      for (let at = start; at < chunks.length && !response.destroyed; at += 1) {
-        if (!response.write(chunks[at]) && at + 1 < chunks.length) {
-          // Here and not behind the slice: what drains at once has drained by then.
-          response.once('drain', () => goOn(at + 1));
-          return;
-        }
-        yield;
-      }
-      response.end();
-    };
-    void this.options.slices.run(steps());
+    return match.group === 'health' || this.budget.takeOne(this.options.clock.now()) ? null : 'too_many_requests';
   }
 }
 
-/** A token bucket: so many requests a second, twice as many at once. */
-class RequestBudget {
-  private readonly clock: { now(): number };
-  private left = REQUESTS_BURST;
-  private filledAt: number;
-
-  constructor(clock: { now(): number }) {
-    this.clock = clock;
-    this.filledAt = clock.now();
-  }
-
-  take(): boolean {
-    const now = this.clock.now();
-    this.left = Math.min(REQUESTS_BURST, this.left + ((now - this.filledAt) / 1000) * REQUESTS_PER_SECOND);
-    this.filledAt = now;
-    if (this.left < 1) return false;
-    this.left -= 1;
-    return true;
-  }
+/** The config refuses this too; what is dangerous is checked where it would do harm. */
+function guarded(settings: AdminSettings): AdminSettings {
+  if (settings.token !== null || isLocal(settings.address)) return settings;
+  throw new Error('admin: a token is required on an address that other machines reach');
 }
 
 /** Reads a body to its end and drops it; false as soon as it is larger than any body need be. */

@@ -14,11 +14,11 @@ import type { Edge } from '../edge/edge.ts';
 import type { SessionRecord } from '../edge/session-record.ts';
 import type { Route } from '../edge/snapshot.ts';
 import { mapped, type Pulled } from '../limits/pulled.ts';
+import { addressText } from '../net/listen.ts';
 import type { DirectionMetrics, RouteMetrics, TargetMetrics } from '../observe/metrics.ts';
 import type { End } from '../session/end.ts';
 import type { Session } from '../session/session.ts';
 import type { Target } from '../upstream/target.ts';
-import { addressText } from './listeners.ts';
 import { NOT_REFUSED, refusalsByCause } from './refusal-counts.ts';
 import type { RunningProxy } from './running-proxy.ts';
 
@@ -45,7 +45,7 @@ export function statusView({ about, edge, life, listeners, reloads, processView 
     refusals: refusalsByCause(metrics),
     buffered_bytes: sum(metrics.routes(), (route) => route.fromClient.buffered + route.fromBackend.buffered),
     memory_bytes: processView?.memoryUsage().rss ?? 0,
-    listeners: [...listeners.entries()].map(({ config: { name }, address }) => {
+    listeners: listeners.all.map(({ config: { name }, address }) => {
       return { name, address: addressText(address), connections: metrics.listener(name).connectionsOpen };
     }),
     routes: mapped([...snapshot.routes.values()], (route) => routeView(route, metrics.route(route.config.name))),

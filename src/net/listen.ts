@@ -1,4 +1,5 @@
-// Binding: one listening socket per listener, over TCP or a unix path. Hands accepted sockets on as transports.
+// Binding: one listening socket per listener, over TCP or a unix path. Those of the data path hand accepted sockets on
+// as transports; any other server can be bound the same way.
 
 import { createServer, type Server } from 'node:net';
 import type { ListenAddress } from '../config/types.ts';
@@ -9,6 +10,12 @@ import { bindUnixSocket, type UnixSocket } from './unix-socket.ts';
 export interface BoundAddress {
   readonly host: string;
   readonly port: number;
+}
+
+/** As logs and views show it. */
+export function addressText(address: BoundAddress | string): string {
+  if (typeof address === 'string') return `unix:${address}`;
+  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
 
 export interface Listening {
@@ -27,7 +34,7 @@ export interface ListenOptions {
 
 /** Rejects with the system's error: EADDRINUSE, EACCES, ... */
 export async function listen(options: ListenOptions): Promise<Listening> {
-  const { address, backlog } = options;
+  const { address, backlog, carrier, onConnection } = options;
   const server = createServer({
     // A half-closed client still gets the end of its close handshake.
     allowHalfOpen: true,
@@ -36,18 +43,28 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     keepAliveInitialDelay: KEEP_ALIVE_AFTER_MS,
     pauseOnConnect: true,
   });
+  const listening = await bindServer(server, address, { backlog });
+  carrier.serve(server, onConnection);
+  return listening;
+}
+
+/** `server` listens at `address` from then on. A stale socket file is replaced. Rejects with the system's error. */
+export async function bindServer(
+  server: Server,
+  address: ListenAddress,
+  options: { readonly backlog?: number } = {},
+): Promise<Listening> {
   let file: UnixSocket | null = null;
   if (address.kind === 'unix') {
     file = await bindUnixSocket({
       path: address.path,
       mode: address.mode,
-      bind: (path) => bind(server, { path, backlog }),
+      bind: (path) => bind(server, { ...options, path }),
       unbind: () => server.close(),
     });
   } else {
-    await bind(server, { port: address.port, backlog, ...(address.host === '' ? {} : { host: address.host }) });
+    await bind(server, { ...options, port: address.port, ...(address.host === '' ? {} : { host: address.host }) });
   }
-  options.carrier.serve(server, options.onConnection);
   return {
     address: file?.path ?? boundAddress(server),
     close: () => {
@@ -57,7 +74,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   };
 }
 
-type BindOptions = { path: string; backlog: number } | { port: number; host?: string; backlog: number };
+type BindOptions = { readonly backlog?: number } & ({ path: string } | { port: number; host?: string });
 
 function bind(server: Server, options: BindOptions): Promise<void> {
   return new Promise((resolve, reject) => {

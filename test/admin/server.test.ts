@@ -8,6 +8,7 @@ import { parse } from 'yaml';
 import { AdminServer } from '../../src/admin/server.ts';
 import { loadObject } from '../../src/config/load.ts';
 import { renderConfig } from '../../src/config/render.ts';
+import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import { localSettings, parseReply, readAll, startAdmin, testSlices } from '../support/admin.ts';
 import { atTestEnd } from '../support/cleanup.ts';
 import { FakeAdminSubject, sampleSession, sampleStatus } from '../support/fake-admin-subject.ts';
@@ -210,7 +211,8 @@ describe('L3: who may ask', () => {
   });
 
   test('an address that others reach needs a token', () => {
-    const plain = { log: { event: () => {} }, clock: { now: () => 0 }, slices: testSlices() };
+    const clock = { now: () => 0 };
+    const plain = { log: { event: () => {} }, clock, wheel: new TimerWheel(clock), slices: testSlices() };
     const options = { subject: new FakeAdminSubject(), ...plain };
     for (const host of ['', '0.0.0.0', '::', '192.0.2.1', 'ops.example', '128.0.0.1']) {
       const address = { kind: 'tcp', host, port: 0 } as const;

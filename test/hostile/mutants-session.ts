@@ -586,7 +586,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'L4',
-    at: 'AdminServer.send',
+    at: 'Delivery.send',
     search: "'X-Content-Type-Options': 'nosniff',",
     replace: '',
   },
@@ -852,9 +852,9 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'E33',
-    at: 'RequestBudget.take',
-    search: 'if (this.left < 1) return false;',
-    replace: '',
+    at: 'AdminServer.judge',
+    search: 'this.budget.takeOne(this.options.clock.now())',
+    replace: 'true',
   },
   {
     row: 'E34',

@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import type { AdminSettings } from '../../src/admin/guard.ts';
 import { AdminServer } from '../../src/admin/server.ts';
 import { Slices } from '../../src/limits/slices.ts';
+import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import { atTestEnd } from './cleanup.ts';
 import { FakeAdminSubject } from './fake-admin-subject.ts';
 
@@ -47,11 +48,17 @@ export async function startAdmin(
   const subject = new FakeAdminSubject();
   const logs: AdminHarness['logs'] = [];
   const time = { now: 0 };
+  // The clock of the harness stands; deadlines come all the same, counted from here.
+  const startedAt = performance.now();
+  const wheel = new TimerWheel({ now: () => time.now });
+  const drive = setInterval(() => wheel.advance(time.now + performance.now() - startedAt), 20);
+  atTestEnd(() => clearInterval(drive));
   const server = new AdminServer({
     settings: { ...localSettings, ...settings },
     subject,
     log: { event: (level, event, fields) => logs.push({ level, event, fields }) },
     clock: { now: () => time.now },
+    wheel,
     slices: testSlices(),
     ...options,
   });

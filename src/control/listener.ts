@@ -1,0 +1,69 @@
+// One listener from its binding to its close. It is its address: what else the next config says of it, it takes on. It
+// reads nothing; whoever binds it gets its connections.
+
+import type { ListenerConfig } from '../config/types.ts';
+import { LiveListener } from '../edge/live-listener.ts';
+import type { Carrier } from '../net/carrier.ts';
+import { type BoundAddress, type Listening, listen } from '../net/listen.ts';
+import type { Transport } from '../net/transport.ts';
+
+export interface ListenerOptions {
+  readonly carrier: Carrier;
+  /** A client came in by `listener`, which connections may hold on to. */
+  accept(client: Transport, listener: LiveListener): void;
+}
+
+export class Listener {
+  private readonly listening: Listening;
+  private readonly live: LiveListener;
+
+  private constructor(listening: Listening, live: LiveListener) {
+    this.listening = listening;
+    this.live = live;
+  }
+
+  /** Accepts from then on. Rejects with the system's error. */
+  static async bind(config: ListenerConfig, { carrier, accept }: ListenerOptions): Promise<Listener> {
+    let live: LiveListener | null = null;
+    const listening = await listen({
+      address: config.address,
+      backlog: config.backlog,
+      carrier,
+      onConnection: (client) => {
+        if (live === null) client.destroy();
+        else accept(client, live);
+      },
+    });
+    live = new LiveListener(config, typeof listening.address === 'string' ? 0 : listening.address.port);
+    return new Listener(listening, live);
+  }
+
+  /** In force now. */
+  get config(): ListenerConfig {
+    return this.live.config;
+  }
+
+  /** Where it is bound: host and real port, or the path of a unix socket. */
+  get address(): BoundAddress | string {
+    return this.listening.address;
+  }
+
+  /** Whether `config` is one of the same listener. */
+  isOf(config: ListenerConfig): boolean {
+    return addressKey(this.config) === addressKey(config);
+  }
+
+  /** For whoever comes in from now on. Those of before keep the name that they were counted by. */
+  retune(config: ListenerConfig): void {
+    this.live.config = config;
+  }
+
+  /** Accepts no more; its address is free at once. Connections that came in by it stay. */
+  close(): Promise<void> {
+    return this.listening.close();
+  }
+}
+
+function addressKey({ address }: ListenerConfig): string {
+  return address.kind === 'unix' ? `unix:${address.path}` : `${address.host}\n${address.port}`;
+}
