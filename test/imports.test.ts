@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { importsOf, type SourceFile, sourceFiles } from './support/source.ts';
 
 interface Layer {
-  /** Folders of src/ whose values may be used besides the own one. */
+  /** Folders of src/, and folders in them, whose values may be used besides the own one. */
   readonly values: readonly string[];
   /** Folders of which types may be used as well. */
   readonly types?: readonly string[];
@@ -32,7 +32,7 @@ const layers: Readonly<Record<string, Layer>> = {
   limits: { values: [], node: ['node:assert'] },
   config: { values: ['protocol'], packages: ['yaml', 'zod'] },
   observe: { values: [], packages: ['pino', 'pino-pretty'] },
-  net: { values: ['limits'] },
+  net: { values: ['limits', 'protocol/addresses'] },
   upstream: { values: ['protocol', 'limits', 'observe', 'net'] },
   session: { values: ['protocol', 'limits', 'observe', 'net'] },
   edge: { values: ['protocol', 'limits', 'config', 'observe', 'net', 'upstream', 'session'] },
@@ -42,6 +42,7 @@ const layers: Readonly<Record<string, Layer>> = {
     types: ['admin'],
   },
   admin: { values: ['protocol', 'limits', 'observe', 'net'] },
+  'unreachable.ts': { values: [], node: [] },
   'proxy.ts': { values: everything },
   cli: { values: [...everything, 'proxy.ts'] },
   'cli.ts': { values: [...everything, 'cli', 'proxy.ts'] },
@@ -49,6 +50,8 @@ const layers: Readonly<Record<string, Layer>> = {
 
 /** The one file whose types every layer may name. */
 const sharedTypes = 'config/types.ts';
+/** The one file that every layer may use. */
+const sharedValues = 'unreachable.ts';
 
 function layerOf(fromSrc: string): string {
   return fromSrc.split('/')[0] ?? '';
@@ -74,7 +77,8 @@ function relativeBreach(own: string, layer: Layer, specifier: string, typeOnly: 
   const target = path.posix.normalize(path.posix.join(path.posix.dirname(own), specifier));
   if (target.startsWith('..')) return 'src/ imports nothing outside src/';
   const targetLayer = layerOf(target);
-  if (targetLayer === layerOf(own) || layer.values.includes(targetLayer)) return null;
+  if (targetLayer === layerOf(own) || target === sharedValues) return null;
+  if (layer.values.some((folder) => folder === targetLayer || target.startsWith(`${folder}/`))) return null;
   if (typeOnly && (target === sharedTypes || (layer.types ?? []).includes(targetLayer))) return null;
   const most = layer.values.length === 0 ? 'no other layer' : layer.values.join(', ');
   return `${layerOf(own)} may import ${most}${typeOnly ? '' : `, and types of ${sharedTypes}`}`;
@@ -104,6 +108,9 @@ test('the check refuses what it must, by every form of import', () => {
     ['src/protocol/a.ts', "import { type X, y } from '../config/types.ts';"],
     ['src/protocol/a.ts', "import * as net from 'node:net';"],
     ['src/limits/a.ts', "import { performance } from 'node:perf_hooks';"],
+    ['src/net/a.ts', "import { x } from '../protocol/b.ts';"],
+    ['src/net/a.ts', "import { x } from '../protocol/addresses.ts';"],
+    ['src/unreachable.ts', "import { x } from './protocol/b.ts';"],
     ['src/net/a.ts', "export { x } from '../session/b.ts';"],
     ['src/net/a.ts', "export * from '../session/b.ts';"],
     ['src/net/a.ts', "const x = await import('../session/b.ts');"],
@@ -132,6 +139,8 @@ test('the check accepts what the table allows', () => {
     ['src/protocol/a.ts', "import { createHash } from 'node:crypto';\nimport { x } from './b.ts';"],
     ['src/net/a.ts', "import * as net from 'node:net';\nimport { x } from '../limits/b.ts';"],
     ['src/control/a.ts', "import type { X } from '../admin/b.ts';"],
+    ['src/net/a.ts', "import { x } from '../protocol/addresses/b.ts';"],
+    ['src/limits/a.ts', "import { unreachable } from '../unreachable.ts';"],
     ['src/config/a.ts', "import { z } from 'zod';\nimport { parseDocument } from 'yaml';"],
     ['src/cli.ts', "import { createProxy } from './proxy.ts';\nimport { usage } from './cli/help.ts';"],
   ];

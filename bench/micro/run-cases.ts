@@ -5,7 +5,15 @@ import { quantile } from '../support/statistics.ts';
 import type { MicroCase, MicroModule, MicroReport, MicroResult } from './micro-case.ts';
 
 const NS_PER_MS = 1e6;
-const MODULES = ['scanner-cases', 'relay-cases', 'handshake-cases', 'wheel-cases', 'router-cases', 'log-cases'];
+const MODULES = [
+  'scanner-cases',
+  'relay-cases',
+  'handshake-cases',
+  'wheel-cases',
+  'router-cases',
+  'address-cases',
+  'log-cases',
+];
 
 export interface RunOptions {
   /** Milliseconds for each case, and before that a third of it to warm up. */

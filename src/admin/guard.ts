@@ -2,8 +2,9 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import { isIP } from 'node:net';
 import type { AdminConfig, ListenAddress } from '../config/types.ts';
+import { isPortLike, splitHostPort } from '../protocol/addresses/host-port.ts';
+import { familyOf, parseIp } from '../protocol/addresses/ip-address.ts';
 
 /** What decides who may ask. */
 export type AdminSettings = Pick<AdminConfig, 'address' | 'token' | 'hosts' | 'public'>;
@@ -11,7 +12,7 @@ export type AdminSettings = Pick<AdminConfig, 'address' | 'token' | 'hosts' | 'p
 /** True when only this machine can reach it: such an address may go without a token. */
 export function isLocal(address: ListenAddress): boolean {
   if (address.kind === 'unix' || address.host === 'localhost') return true;
-  return isIP(address.host) === 4 ? address.host.startsWith('127.') : address.host === '::1';
+  return familyOf(address.host) === 4 ? address.host.startsWith('127.') : address.host === '::1';
 }
 
 /**
@@ -39,11 +40,11 @@ export function isNavigation(headers: IncomingHttpHeaders): boolean {
  */
 export function isKnownHost(host: string | undefined, names: readonly string[]): boolean {
   if (host === undefined) return false;
-  const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+))(?::[0-9]{1,5})?$/i.exec(host);
-  if (match === null) return false;
-  if (match[1] !== undefined) return isIP(match[1]) === 6;
-  const name = (match[2] ?? '').toLowerCase().replace(/\.$/, '');
-  return isIP(name) === 4 || name === 'localhost' || names.some((known) => bareName(known) === name);
+  const parts = splitHostPort(host);
+  if (parts === null || (parts.port !== null && !isPortLike(parts.port))) return false;
+  if (parts.isBracketed) return parseIp(parts.host)?.family === 6;
+  const name = bareName(parts.host);
+  return familyOf(name) === 4 || name === 'localhost' || names.some((known) => bareName(known) === name);
 }
 
 function bareName(name: string): string {

@@ -6,6 +6,7 @@ import type { Problem } from '../config/problems.ts';
 import { formatProblems } from '../config/problems.ts';
 import type { Advice } from '../observe/advice.ts';
 import { renderAdvice } from '../observe/advice-text.ts';
+import { unreachable } from '../unreachable.ts';
 import { type AdminCommand, type DrainSubject, ExitCode, type SessionChoice } from './arguments.ts';
 import { type AdminEndpoint, type AdminReply, type AdminRequest, askAdmin, endpointText } from './client.ts';
 import { checkDataPort } from './healthcheck.ts';
@@ -237,8 +238,4 @@ function jsonText(body: string): string {
 function queryText(parameters: Readonly<Record<string, string | null>>): string {
   const given = Object.entries(parameters).filter((entry): entry is [string, string] => entry[1] !== null);
   return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`;
-}
-
-function unreachable(value: never): never {
-  throw new Error(`not a command: ${String(value)}`);
 }

@@ -4,6 +4,7 @@
 import { parseArgs } from 'node:util';
 import { NOT_YET } from '../config/later-keys.ts';
 import { didYouMean } from '../config/suggest.ts';
+import { unreachable } from '../unreachable.ts';
 
 /** What a shell or a supervisor may rely on. */
 export const ExitCode = {
@@ -375,8 +376,4 @@ function accepted(command: Command): ArgumentsVerdict {
 
 function refused(message: string): Refused {
   return { ok: false, message };
-}
-
-function unreachable(value: never): never {
-  throw new Error(`not a command: ${String(value)}`);
 }

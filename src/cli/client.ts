@@ -4,6 +4,7 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { parseListenAddress } from '../config/addresses.ts';
+import { hostPort, reachable } from '../protocol/addresses/host-port.ts';
 
 export interface AdminEndpoint {
   readonly address: { readonly kind: 'tcp'; readonly host: string; readonly port: number } | UnixAddress;
@@ -38,15 +39,16 @@ export function parseAdminAddress(text: string): AdminEndpoint['address'] | { re
 /** How messages call it. */
 export function endpointText({ address }: AdminEndpoint): string {
   if (address.kind === 'unix') return `unix:${address.path}`;
-  return `${bracketed(reachable(address.host))}:${address.port}`;
+  return hostPort(reachable(address));
 }
 
 export function askAdmin(endpoint: AdminEndpoint, { method, path }: AdminRequest): Promise<AdminReply> {
   const { address, token } = endpoint;
+  // The listener answers to addresses and localhost; another name has to be one that it was told.
   const where =
     address.kind === 'unix'
       ? { socketPath: address.path, headers: { Host: 'localhost' } }
-      : { host: reachable(address.host), port: address.port, headers: { Host: hostField(address) } };
+      : { ...reachable(address), headers: { Host: hostPort(reachable(address)) } };
   return new Promise((resolve) => {
     const silence = (why: string) => resolve({ kind: 'silence', why });
     const headers = { ...where.headers, ...(token === null ? {} : { Authorization: `Bearer ${token}` }) };
@@ -73,8 +75,7 @@ export function askAdmin(endpoint: AdminEndpoint, { method, path }: AdminRequest
 
 /** Null when somebody accepts connections there, else why not. Nothing is sent. */
 export function canConnect({ address }: AdminEndpoint): Promise<string | null> {
-  const where =
-    address.kind === 'unix' ? { path: address.path } : { host: reachable(address.host), port: address.port };
+  const where = address.kind === 'unix' ? { path: address.path } : reachable(address);
   return new Promise((resolve) => {
     const socket = connect({ ...where, signal: AbortSignal.timeout(TIMEOUT_MS) });
     socket.once('connect', () => {
@@ -85,19 +86,4 @@ export function canConnect({ address }: AdminEndpoint): Promise<string | null> {
       resolve(error.name === 'AbortError' ? `no answer within ${TIMEOUT_MS / 1000} s` : (error.code ?? error.message));
     });
   });
-}
-
-/** The listener answers to addresses and localhost; another name has to be one that it was told. */
-function hostField({ host, port }: { readonly host: string; readonly port: number }): string {
-  return `${bracketed(reachable(host))}:${port}`;
-}
-
-/** An address to dial for one to bind: the unspecified addresses are no place to go. */
-function reachable(host: string): string {
-  if (host === '' || host === '0.0.0.0') return '127.0.0.1';
-  return host === '::' ? '::1' : host;
-}
-
-function bracketed(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
 }

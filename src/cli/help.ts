@@ -1,6 +1,7 @@
 // Owns the texts that help prints and the hint how to try a running proxy. It must not print them itself.
 
 import type { Config, RouteConfig } from '../config/types.ts';
+import { hostPort, reachable } from '../protocol/addresses/host-port.ts';
 import type { CommandName } from './arguments.ts';
 
 const overview = `framegate: a WebSocket proxy that understands frames
@@ -179,7 +180,7 @@ export function tryHint(config: Config, address: BoundAddress): string | null {
   });
   const route = open.find((candidate) => isEcho(config, candidate)) ?? open[0];
   if (route === undefined) return null;
-  const url = `ws://${reachableHost(address.host)}:${address.port}${examplePath(route.match.path)}`;
+  const url = `ws://${hostPort(reachable(address))}${examplePath(route.match.path)}`;
   if (!plainUrl.test(url)) return null;
   const script = isEcho(config, route)
     ? `s=new WebSocket("${url}");s.onopen=()=>s.send("hello");s.onmessage=e=>{console.info(e.data);s.close()}`
@@ -195,11 +196,4 @@ function isEcho(config: Config, route: RouteConfig): boolean {
 /** A path the pattern matches. */
 function examplePath(pattern: string): string {
   return pattern.replace(/\{[^{}/]*\}/g, 'x').replace(/\/\*$/, '/');
-}
-
-/** An address to dial for one to bind: the unspecified addresses are no place to go. */
-function reachableHost(host: string): string {
-  if (host === '' || host === '0.0.0.0') return '127.0.0.1';
-  if (host === '::') return '[::1]';
-  return host.includes(':') ? `[${host}]` : host;
 }

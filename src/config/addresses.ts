@@ -1,7 +1,10 @@
 // Owns the texts of addresses: listeners, target URLs, hosts, CIDR blocks. It must not resolve or open anything.
 
-import { isIP, isIPv4, isIPv6 } from 'node:net';
+import { type CidrFault, parseCidr } from '../protocol/addresses/cidr.ts';
+import { parsePort, splitHostPort } from '../protocol/addresses/host-port.ts';
+import { familyOf, parseIp } from '../protocol/addresses/ip-address.ts';
 import { judgePath } from '../protocol/path.ts';
+import { unreachable } from '../unreachable.ts';
 import type { Endpoint } from './types.ts';
 import type { Parsed } from './units.ts';
 
@@ -9,12 +12,6 @@ import type { Parsed } from './units.ts';
 export type BindAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
-
-export interface Cidr {
-  readonly address: string;
-  readonly prefix: number;
-  readonly family: 'ipv4' | 'ipv6';
-}
 
 const HOST_LENGTH_MAX = 253;
 const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i;
@@ -41,7 +38,7 @@ export function parseListenAddress(text: string): Parsed<BindAddress> {
     return problem === null ? { value: { kind: 'unix', path } } : { problem };
   }
   if (/^[0-9]+$/.test(text)) return { problem: `needs a colon before the port: ":${text}"` };
-  const parts = splitHostPort(text);
+  const parts = parseHostPort(text);
   if ('problem' in parts) return parts;
   const { host, port } = parts.value;
   if (port === null) return { problem: 'needs a port: host:port, "[v6]:port", ":port" or unix:/path' };
@@ -58,7 +55,7 @@ export function parseTargetUrl(text: string): Parsed<Endpoint> {
   const defaultPort = Object.hasOwn(PORTS, scheme) ? PORTS[scheme] : undefined;
   if (defaultPort === undefined) return { problem: `unknown scheme, expected ${SCHEMES}` };
   if (authority.includes('@')) return { problem: 'a target URL holds no user name or password' };
-  const parts = splitHostPort(authority);
+  const parts = parseHostPort(authority);
   if ('problem' in parts) return parts;
   const { host, port } = parts.value;
   if (host === '') return { problem: 'a target URL needs a host' };
@@ -102,89 +99,64 @@ function unixPathProblem(path: string): string | null {
 }
 
 /** `host:port`, `[v6]:port`, `host`, `:port`. The host comes back lower-case, without brackets. */
-function splitHostPort(text: string): Parsed<{ host: string; port: number | null }> {
-  const bracketed = /^\[([^\]]*)\](?::(.*))?$/s.exec(text);
-  if (bracketed !== null) {
-    const host = bracketed[1] ?? '';
-    if (!isIPv6(host)) return { problem: `"[${printable(host)}]" is no IPv6 address` };
-    return withPort(host.toLowerCase(), bracketed[2]);
-  }
-  const colon = text.indexOf(':');
-  if (colon !== text.lastIndexOf(':')) return { problem: 'an IPv6 address stands in brackets: "[::1]:8080"' };
-  const host = colon === -1 ? text : text.slice(0, colon);
-  if (host !== '' && !isIPv4(host) && !isHostname(host)) {
+function parseHostPort(text: string): Parsed<{ host: string; port: number | null }> {
+  const parts = splitHostPort(text);
+  if (parts === null) return { problem: 'an IPv6 address stands in brackets: "[::1]:8080"' };
+  const { host, isBracketed } = parts;
+  if (isBracketed && familyOf(host) !== 6) return { problem: `"[${printable(host)}]" is no IPv6 address` };
+  if (!isBracketed && host !== '' && familyOf(host) !== 4 && !isHostname(host)) {
     return { problem: `"${printable(host)}" is neither a host name nor an IP address` };
   }
-  return withPort(host.toLowerCase(), colon === -1 ? undefined : text.slice(colon + 1));
-}
-
-function withPort(host: string, text: string | undefined): Parsed<{ host: string; port: number | null }> {
-  if (text === undefined) return { value: { host, port: null } };
-  if (!/^(0|[1-9][0-9]{0,4})$/.test(text) || Number(text) > 65_535) {
-    return { problem: 'a port is a whole number from 0 to 65535' };
-  }
-  return { value: { host, port: Number(text) } };
+  const port = parts.port === null ? null : parsePort(parts.port);
+  if (port === null && parts.port !== null) return { problem: 'a port is a whole number from 0 to 65535' };
+  return { value: { host: host.toLowerCase(), port } };
 }
 
 /** The `match.hosts` form: a name, `*.name`, an IPv4 or a bracketed IPv6 address; lower-case in the answer. */
 export function parseHostPattern(text: string): Parsed<string> {
   if (text === '*') return { problem: 'leave hosts out to match any Host' };
   const host = text.toLowerCase().replace(/\.$/, '');
-  if (/^\[[^\]]*\]$/.test(host) && isIPv6(host.slice(1, -1)) && !host.includes('%')) return { value: host };
-  if (isIPv6(host)) return { problem: 'an IPv6 address stands in brackets: "[::1]"' };
+  const parts = splitHostPort(host);
+  if (parts?.isBracketed && parts.port === null && parseIp(parts.host)?.family === 6) return { value: host };
+  if (familyOf(host) === 6) return { problem: 'an IPv6 address stands in brackets: "[::1]"' };
   if (/:[0-9]*$/.test(host)) return { problem: 'the port of Host is ignored: leave it out' };
   const wild = host.startsWith('*.');
   const name = wild ? host.slice(2) : host;
   if (name.includes('*')) return { problem: '"*." may only stand at the beginning and covers one label or more' };
-  if (isHostname(name) || (!wild && isIPv4(name))) return { value: host };
+  if (isHostname(name) || (!wild && familyOf(name) === 4)) return { value: host };
   return { problem: `"${printable(text)}" is no host name (write an international name in its xn-- form)` };
 }
 
 /** The Host a backend is sent: a name or address, with or without a port, as it stands. */
 export function parseHostLiteral(text: string): Parsed<string> {
-  const parts = splitHostPort(text);
+  const parts = parseHostPort(text);
   if ('problem' in parts) return parts;
   return parts.value.host === '' ? { problem: 'a Host needs a name' } : { value: text };
 }
 
-/** Strict: four decimal parts, host bits zero, no zone. A bare address stands for itself alone. */
-export function parseCidr(text: string): Parsed<Cidr> {
-  const [address = '', suffix, ...more] = text.split('/');
-  const version = isIP(address);
-  if (version === 0 || more.length > 0)
-    return { problem: 'expected an address block such as 10.0.0.0/8 or "fd00::/8"' };
-  if (address.includes('%')) return { problem: 'an address block has no zone' };
-  const bits = version === 4 ? 32 : 128;
-  if (suffix !== undefined && !/^(0|[1-9][0-9]{0,2})$/.test(suffix)) {
-    return { problem: `the prefix is a whole number from 0 to ${bits}` };
-  }
-  const prefix = suffix === undefined ? bits : Number(suffix);
-  if (prefix > bits) return { problem: `the prefix is a whole number from 0 to ${bits}` };
-  const value = addressNumber(address, version);
-  if (version === 6 && value >> 32n === 0xffffn && prefix >= 96) {
-    return { problem: 'a v4-mapped client counts as IPv4: write the block as IPv4' };
-  }
-  // Set bits behind the prefix are a typing error in one of the two, and nobody knows in which.
-  if ((value & ((1n << BigInt(bits - prefix)) - 1n)) !== 0n) {
-    return { problem: `bits behind the prefix /${prefix} are set` };
-  }
-  return { value: { address: address.toLowerCase(), prefix, family: version === 4 ? 'ipv4' : 'ipv6' } };
+/** An address block as it stands, lower-case and with a prefix. */
+export function parseBlock(text: string): Parsed<string> {
+  const cidr = parseCidr(text);
+  if ('fault' in cidr) return { problem: sentenceOf(cidr) };
+  const [address = ''] = text.toLowerCase().split('/');
+  return { value: `${address}/${cidr.prefix}` };
 }
 
-/** `address` has passed isIP. */
-function addressNumber(address: string, version: number): bigint {
-  if (version === 4) return address.split('.').reduce((sum, part) => (sum << 8n) | BigInt(part), 0n);
-  const dotted = /^(.*:)([0-9]+\.[0-9.]+)$/.exec(address);
-  let text = address;
-  if (dotted !== null) {
-    const low = addressNumber(dotted[2] ?? '', 4);
-    text = `${dotted[1]}${(low >> 16n).toString(16)}:${(low & 0xffffn).toString(16)}`;
+function sentenceOf(fault: CidrFault): string {
+  switch (fault.fault) {
+    case 'no_block':
+      return 'expected an address block such as 10.0.0.0/8 or "fd00::/8"';
+    case 'zone':
+      return 'an address block has no zone';
+    case 'prefix':
+      return `the prefix is a whole number from 0 to ${fault.bits}`;
+    case 'mapped':
+      return 'a v4-mapped client counts as IPv4: write the block as IPv4';
+    case 'bits_set':
+      return `bits behind the prefix /${fault.prefix} are set`;
+    default:
+      return unreachable(fault);
   }
-  const [head = '', tail] = text.split('::');
-  const front = head === '' ? [] : head.split(':');
-  const back = tail === undefined || tail === '' ? [] : tail.split(':');
-  const groups = [...front, ...new Array<string>(8 - front.length - back.length).fill('0'), ...back];
-  return groups.reduce((sum, group) => (sum << 16n) | BigInt(`0x${group}`), 0n);
 }
 
 /** Config text in a message: short, nothing in it that a terminal would obey, no user information. */

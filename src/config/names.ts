@@ -2,6 +2,7 @@
 // made of, and that each of them is a name that the config itself could give.
 
 import { createHash } from 'node:crypto';
+import { hostPort } from '../protocol/addresses/host-port.ts';
 import { NAME, NAME_LENGTH_MAX } from './scalars.ts';
 import type { Endpoint, ParsedConfig } from './types.ts';
 
@@ -27,7 +28,7 @@ export function targetName(target: ParsedTarget): string {
 export function endpointName(endpoint: Endpoint): string {
   if (endpoint.kind === 'echo') return 'builtin:echo';
   if (endpoint.kind === 'unix') return madeName(endpoint.path);
-  return madeName(`${endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`);
+  return madeName(hostPort(endpoint));
 }
 
 /** Of the upstream that a URL in a route stands for. Keys of `upstreams` have no colon, so the names never meet. */

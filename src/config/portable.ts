@@ -1,6 +1,7 @@
 // A loaded config on its way between threads: taken apart into parts that are each small to copy, and put together
 // again as it was: frozen, with maps without prototypes and bytes as Buffers. It judges nothing.
 
+import { unreachable } from '../unreachable.ts';
 import { freeze, type Origin, originOf, withOrigin } from './build.ts';
 import type { Config, RouteConfig, TlsConfig, UpstreamConfig } from './types.ts';
 
@@ -80,8 +81,4 @@ function tlsOf(tls: TlsConfig | null): TlsConfig | null {
 /** Copies of Buffers are plain arrays of bytes. */
 function bytesOf(bytes: Uint8Array | null): Buffer | null {
   return bytes === null ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function unreachable(value: never): never {
-  throw new Error(`not a part: ${String(value)}`);
 }

@@ -1,8 +1,8 @@
 // Owns the schema of the config file. It must not read files, environment or clock.
 
-import { isIP } from 'node:net';
 import type * as zod from 'zod';
-import { isHostname, parseCidr, parseHostLiteral, parseListenAddress, parseTargetUrl } from './addresses.ts';
+import { familyOf } from '../protocol/addresses/ip-address.ts';
+import { isHostname, parseBlock, parseHostLiteral, parseListenAddress, parseTargetUrl } from './addresses.ts';
 import { BALANCES, LATER_BALANCES } from './balances.ts';
 import { closeCodes } from './close-code-keys.ts';
 import { limitOverrides, limits, timeoutOverrides, timeouts } from './limit-keys.ts';
@@ -134,7 +134,7 @@ const tls = documented(
     key: filePath('PEM file with the key of cert.'),
     server_name: documented(
       parsedText((text) =>
-        isHostname(text) && isIP(text) === 0
+        isHostname(text) && familyOf(text) === 0
           ? { value: text }
           : { problem: 'expected a host name: SNI carries no address (RFC 6066 3)' },
       ),
@@ -180,7 +180,7 @@ const upstream = z.strictObject({
     255,
   ).prefault(2),
   local_addresses: documented(
-    z.array(parsedText((text) => (isIP(text) === 0 ? { problem: 'expected an IP address' } : { value: text }))),
+    z.array(parsedText((text) => (familyOf(text) === 0 ? { problem: 'expected an IP address' } : { value: text }))),
     'Source addresses used in turn; each carries about 28000 sessions to one target.',
     { type: 'list of addresses', default: "the system's choice" },
   ).prefault([]),
@@ -202,12 +202,7 @@ export const configSchema = z.strictObject({
     default: 'one on 127.0.0.1:8080',
   }).prefault([{}]),
   trusted_proxies: documented(
-    z.array(
-      parsedText((text) => {
-        const parsed = parseCidr(text);
-        return 'problem' in parsed ? parsed : { value: `${parsed.value.address}/${parsed.value.prefix}` };
-      }),
-    ),
+    z.array(parsedText(parseBlock)),
     'Address blocks whose X-Forwarded-* and X-Request-ID are believed.',
     { type: 'list of CIDR blocks' },
   ).prefault([]),

@@ -33,7 +33,7 @@ export function* planSnapshot(config: Config, previous: Previous | null): Genera
   const registry = previous?.upstreams ?? new UpstreamRegistry();
   const listenerNames = config.listeners.map((listener) => listener.name);
   const router = yield* Router.inSteps(config.routes, listenerNames);
-  const trusted = new TrustedProxies(config.trusted_proxies);
+  const trusted = yield* TrustedProxies.inSteps(config.trusted_proxies);
   const missing = config.routes.find((route) => config.upstreams[route.upstream] === undefined);
   if (missing !== undefined) throw new Error(`route ${missing.name} names no upstream`);
   const plan = yield* registry.plan(config);

@@ -2,36 +2,34 @@
 // sends can make this throw; what is returned is an IP address in its one canonical spelling, or the peer as given.
 
 import assert from 'node:assert/strict';
-import { BlockList, isIP, SocketAddress } from 'node:net';
+import { AddressSet } from '../protocol/addresses/address-set.ts';
+import { type Cidr, parseCidr } from '../protocol/addresses/cidr.ts';
+import { isPortLike, splitHostPort } from '../protocol/addresses/host-port.ts';
+import { familyOf, parseZonedIp, printIp } from '../protocol/addresses/ip-address.ts';
 import { ownText } from './own-text.ts';
 
 /** Entries looked at, from the right: more proxies in a row than anybody has. */
 const ENTRIES_MAX = 32;
 /** The longest entry is a bracketed IPv6 address with a zone and a port; what is longer is no address. */
 const ENTRY_LENGTH_MAX = 128;
-const V4_MAPPED = '::ffff:';
 
 export class TrustedProxies {
-  private readonly blocks = new BlockList();
-  private readonly isEmpty: boolean;
+  private readonly blocks: AddressSet;
 
-  /** `cidrs` come from a checked config: `10.0.0.0/8`, `fd00::/8`, `192.0.2.1`. */
-  constructor(cidrs: readonly string[]) {
-    this.isEmpty = cidrs.length === 0;
-    for (const cidr of cidrs) {
-      const [address = '', prefix] = cidr.split('/');
-      const version = isIP(address);
-      assert(version !== 0, 'an address block was checked');
-      const bits = version === 4 ? 32 : 128;
-      this.blocks.addSubnet(address, prefix === undefined ? bits : Number(prefix), version === 4 ? 'ipv4' : 'ipv6');
-    }
+  constructor(blocks: AddressSet) {
+    this.blocks = blocks;
+  }
+
+  /** In small steps. `cidrs` come from a checked config: `10.0.0.0/8`, `fd00::/8`, `192.0.2.1`. */
+  static *inSteps(cidrs: readonly string[]): Generator<void, TrustedProxies> {
+    return new TrustedProxies(yield* AddressSet.inSteps(checked(cidrs)));
   }
 
   /** False for what is no IP address, such as the peer of a unix socket. */
-  trusts(address: string): boolean {
-    if (this.isEmpty) return false;
-    const version = isIP(address);
-    return version !== 0 && this.blocks.check(address, version === 4 ? 'ipv4' : 'ipv6');
+  trusts(text: string): boolean {
+    if (this.blocks.isEmpty) return false;
+    const address = parseZonedIp(text);
+    return address !== null && this.blocks.has(address);
   }
 
   /**
@@ -71,20 +69,26 @@ export class TrustedProxies {
  */
 export function parseForwarded(entry: string): string | null {
   if (entry.length > ENTRY_LENGTH_MAX) return null;
-  const bracketed = /^\[([^\]]*)\](?::[0-9]{1,5})?$/.exec(entry)?.[1];
-  if (bracketed !== undefined) return canonicalV6(bracketed);
-  const v4 = /^([0-9.]+)(?::[0-9]{1,5})?$/.exec(entry)?.[1];
-  if (v4 !== undefined) return isIP(v4) === 4 ? v4 : null;
-  return canonicalV6(entry);
+  const parts = splitHostPort(entry);
+  // Colons that nothing tells apart are those of an IPv6 address without brackets.
+  if (parts === null) return plainV6(entry);
+  if (parts.port !== null && !isPortLike(parts.port)) return null;
+  if (parts.isBracketed) return plainV6(parts.host);
+  return familyOf(parts.host) === 4 ? parts.host : null;
 }
 
-/** RFC 5952 spelling, so that one client has one name; a v4-mapped address is the IPv4 address in it. */
-function canonicalV6(text: string): string | null {
-  const zone = text.indexOf('%');
-  const address = zone === -1 ? text : text.slice(0, zone);
-  if (isIP(address) !== 6) return null;
-  const canonical = new SocketAddress({ address, family: 'ipv6' }).address;
-  return canonical.startsWith(V4_MAPPED) && canonical.includes('.') ? canonical.slice(V4_MAPPED.length) : canonical;
+/** In its one spelling, so that one client has one name; a v4-mapped address is the IPv4 address in it. */
+function plainV6(text: string): string | null {
+  const address = parseZonedIp(text);
+  return address?.family === 6 ? printIp(address) : null;
+}
+
+function* checked(cidrs: readonly string[]): Generator<Cidr> {
+  for (const text of cidrs) {
+    const cidr = parseCidr(text);
+    assert(!('fault' in cidr), 'an address block was checked');
+    yield cidr;
+  }
 }
 
 /** SP and HTAB only: `trim` would take 0xA0 for a blank. */

@@ -8,6 +8,7 @@ import { HeadStep, type RequestHead, RequestHeadParser } from '../protocol/http-
 import { buildRelayedRefusal } from '../protocol/refusal-body.ts';
 import { buildRefusal, REFUSALS, type Refusal } from '../protocol/refusals.ts';
 import { buildClientSwitch } from '../protocol/upgrade-response.ts';
+import { unreachable } from '../unreachable.ts';
 import type { RelayedRefusal } from '../upstream/backend-handshake.ts';
 import type { Opened } from '../upstream/open-backend.ts';
 import { type Admitted, admit } from './admission.ts';
@@ -417,8 +418,4 @@ const NOTHING = Buffer.alloc(0);
 
 function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
-
-function unreachable(state: never): never {
-  throw new Error(`no such state: ${String(state)}`);
 }

@@ -3,8 +3,9 @@
 
 import type { Limits, RouteConfig } from '../config/types.ts';
 import { AddressLimits } from '../limits/address-limits.ts';
-import { type KeyedLimitsOptions, KeyedVerdict, keyOf, NO_KEY } from '../limits/keyed-limits.ts';
+import { type KeyedLimitsOptions, KeyedVerdict, NO_KEY } from '../limits/keyed-limits.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
+import { clientKeyOf, networkKeyOf } from '../protocol/addresses/client-key.ts';
 import type { Refusal } from '../protocol/refusals.ts';
 import type { HandshakeSlots } from './handshake-slots.ts';
 import type { Route } from './snapshot.ts';
@@ -78,16 +79,17 @@ export class Quotas {
     const { limits, now } = options;
     this.slots = options.slots;
     this.addressesMax = Math.max(ADDRESSES_MIN, options.sessionsMax);
-    this.addresses = new AddressLimits(globalLimits(limits, this.addressesMax));
+    this.addresses = new AddressLimits(globalLimits(limits, this.addressesMax), networkKeyOf);
     this.rate = new TokenBucket(limits.handshakes_per_second, limits.handshake_burst, now);
     for (const route of options.routes) {
-      if (hasOwnLimits(route)) this.ownAddresses.set(route.name, new AddressLimits(this.ownLimits(route)));
+      if (hasOwnLimits(route))
+        this.ownAddresses.set(route.name, new AddressLimits(this.ownLimits(route), networkKeyOf));
     }
   }
 
   /** One more connection of `peer`; '' for one that counts under no address. */
   arrive(peer: string, now: number): PeerClaim | Barred {
-    const key = keyOf(peer);
+    const key = clientKeyOf(peer) ?? NO_KEY;
     const verdict = this.addresses.acquire(key, now);
     if (verdict === KeyedVerdict.Ok) return new PeerClaim(key);
     return verdict === KeyedVerdict.Over ? BARRED.sessionsPerIp : BARRED.addresses;
@@ -104,7 +106,7 @@ export class Quotas {
    * rate of all is charged last, so that tries which fail on anything else use up nothing of it.
    */
   enter(client: string, route: Route, now: number, claim: PeerClaim): Seat | Barred {
-    const key = keyOf(client);
+    const key = clientKeyOf(client) ?? NO_KEY;
     const own = this.ownAddresses.get(route.config.name) ?? null;
     const tried = worseOf(this.addresses.admit(key, now), own?.admit(key, now) ?? KeyedVerdict.Ok);
     if (tried !== KeyedVerdict.Ok) return tried === KeyedVerdict.Over ? BARRED.handshakesPerIp : BARRED.addresses;
@@ -147,7 +149,8 @@ export class Quotas {
     for (const [name, route] of limited) {
       const known = this.ownAddresses.get(name);
       // Without a cap at first: sessions that are over it stay, and are counted.
-      if (known === undefined) fresh.set(name, new AddressLimits({ ...this.ownLimits(route), sessionsMax: Infinity }));
+      if (known === undefined)
+        fresh.set(name, new AddressLimits({ ...this.ownLimits(route), sessionsMax: Infinity }, networkKeyOf));
       else known.retune(this.ownLimits(route), now);
     }
     if (fresh.size === 0) return;

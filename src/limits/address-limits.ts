@@ -4,14 +4,16 @@
 import { KeyedLimits, type KeyedLimitsOptions, KeyedVerdict, NO_KEY } from './keyed-limits.ts';
 
 const CLIENTS_PER_NETWORK = 8;
-const CLIENT_SUFFIX = '::/64';
 
-/** Keys are those of `keyOf`. */
+/** Keys are those of clients; NO_KEY for one that has none. */
 export class AddressLimits {
+  private readonly networkOf: (key: string) => string | null;
   private readonly clients: KeyedLimits;
   private readonly networks: KeyedLimits;
 
-  constructor(options: KeyedLimitsOptions) {
+  /** `networkOf` gives the key of a client's network, or null where there is none. */
+  constructor(options: KeyedLimitsOptions, networkOf: (key: string) => string | null) {
+    this.networkOf = networkOf;
     this.clients = new KeyedLimits(options);
     this.networks = new KeyedLimits(forNetworks(options));
   }
@@ -19,26 +21,30 @@ export class AddressLimits {
   /** Charge one handshake; what is refused for its network was paid for by its client. */
   admit(key: string, now: number): KeyedVerdict {
     const verdict = this.clients.admit(key, now);
-    return verdict === KeyedVerdict.Ok ? this.networks.admit(networkOf(key), now) : verdict;
+    return verdict === KeyedVerdict.Ok ? this.networks.admit(this.networkKey(key), now) : verdict;
   }
 
   /** Count one session. After Ok, and only then, it has to be given back with `release`. */
   acquire(key: string, now: number): KeyedVerdict {
     const verdict = this.clients.acquire(key, now);
     if (verdict !== KeyedVerdict.Ok) return verdict;
-    const ofNetwork = this.networks.acquire(networkOf(key), now);
+    const ofNetwork = this.networks.acquire(this.networkKey(key), now);
     if (ofNetwork !== KeyedVerdict.Ok) this.clients.release(key, now);
     return ofNetwork;
   }
 
   release(key: string, now: number): void {
     this.clients.release(key, now);
-    this.networks.release(networkOf(key), now);
+    this.networks.release(this.networkKey(key), now);
   }
 
   retune(options: KeyedLimitsOptions, now: number): void {
     this.clients.retune(options, now);
     this.networks.retune(forNetworks(options), now);
+  }
+
+  private networkKey(key: string): string {
+    return this.networkOf(key) ?? NO_KEY;
   }
 }
 
@@ -49,12 +55,4 @@ function forNetworks(options: KeyedLimitsOptions): KeyedLimitsOptions {
     handshakesPerSecond: options.handshakesPerSecond * CLIENTS_PER_NETWORK,
     handshakeBurst: options.handshakeBurst * CLIENTS_PER_NETWORK,
   };
-}
-
-/** The /48 of a /64; NO_KEY for an IPv4 address, which is no part of anything. */
-export function networkOf(key: string): string {
-  if (!key.endsWith(CLIENT_SUFFIX)) return NO_KEY;
-  const first = key.indexOf(':');
-  const second = key.indexOf(':', first + 1);
-  return `${key.slice(0, key.indexOf(':', second + 1))}::/48`;
 }

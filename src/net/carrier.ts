@@ -3,9 +3,10 @@
 
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
+import { familyOf, plainAddress } from '../protocol/addresses/ip-address.ts';
 import { HandleIo, HandleTransport } from './handle-transport.ts';
 import { findStreamBase, type StreamHandle, serverHandleOf, takeHandle } from './stream-base.ts';
-import { plainAddress, StreamTransport } from './stream-transport.ts';
+import { StreamTransport } from './stream-transport.ts';
 import type { Transport } from './transport.ts';
 
 /** TCP keep-alive begins after this much silence, on both sides. */
@@ -128,7 +129,7 @@ function connectHandle(
     done(new HandleTransport(io, handle, { address, port }));
   };
   request.oncomplete = onResult;
-  const isV6 = address.includes(':');
+  const isV6 = familyOf(address) === 6;
   let error = 0;
   if (localAddress !== null) error = (isV6 ? handle.bind6?.(localAddress, 0, 0) : handle.bind?.(localAddress, 0)) ?? 0;
   if (error === 0)

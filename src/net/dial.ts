@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { constants } from 'node:crypto';
-import { connect as connectNet, isIP, type NetConnectOpts, type Socket } from 'node:net';
+import { connect as connectNet, type NetConnectOpts, type Socket } from 'node:net';
 import {
   type ConnectionOptions,
   connect as connectTls,
@@ -14,6 +14,8 @@ import {
 import type { Endpoint, TlsConfig } from '../config/types.ts';
 import type { Clock } from '../limits/clock.ts';
 import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
+import { unbracketed } from '../protocol/addresses/host-port.ts';
+import { familyOf } from '../protocol/addresses/ip-address.ts';
 import type { AbortLike } from './abort.ts';
 import { type Carrier, type ConnectTarget, KEEP_ALIVE_AFTER_MS } from './carrier.ts';
 import { certificateFault } from './certificate-name.ts';
@@ -117,9 +119,9 @@ export class Dialer {
       });
       return this.attempt(open, deadline, options.signal);
     }
-    const host = bareHost(endpoint.host);
+    const host = unbracketed(endpoint.host);
     // An address needs no look-up, nor the promises around one.
-    if (isIP(host) !== 0) {
+    if (familyOf(host) !== 0) {
       return this.tryInTurn(sameFamily([host], options.localAddress, host), host, endpoint, deadline, options);
     }
     const found = await this.lookUp(host, this.resolver.resolve(host), deadline, options.signal);
@@ -203,12 +205,12 @@ export class Dialer {
     if (!endpoint.secure) return { socket: (this.sockets?.tcp ?? connectNet)(target), secure: false, peer };
     const { tls } = options;
     // RFC 9525 6.1: the name checked is the one configured, never one that a look-up or the backend gave.
-    const name = bareHost(tls?.server_name ?? host).replace(/\.$/, '');
+    const name = unbracketed(tls?.server_name ?? host).replace(/\.$/, '');
     const socket = (this.sockets?.tls ?? connectTls)({
       ...target,
       secureContext: this.contextOf(tls),
       // RFC 6066 3: literal addresses are not permitted in SNI.
-      servername: isIP(name) === 0 ? name : '',
+      servername: familyOf(name) === 0 ? name : '',
       rejectUnauthorized: tls?.verify ?? true,
       checkServerIdentity: (_host, certificate) => certificateFault(name, certificate),
     });
@@ -377,16 +379,11 @@ function worse(before: DialError | null, now: DialError): DialError {
 
 function sameFamily(addresses: readonly string[], localAddress: string | null, host: string): readonly string[] {
   if (localAddress === null) return addresses;
-  const family = isIP(localAddress);
-  const usable = addresses.filter((address) => isIP(address) === family);
+  const family = familyOf(localAddress);
+  const usable = addresses.filter((address) => familyOf(address) === family);
   if (usable.length > 0) return usable;
   const message = `${host} has no address of the family of ${localAddress}`;
   throw new DialError('backend_unreachable', 'EAFNOSUPPORT', message);
-}
-
-/** An IPv6 literal without the brackets that a URL puts around it. */
-function bareHost(host: string): string {
-  return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
 }
 
 function codeOf(error: unknown): string {

@@ -3,6 +3,7 @@
 
 import { createServer, type Server } from 'node:net';
 import type { ListenAddress } from '../config/types.ts';
+import { hostPort } from '../protocol/addresses/host-port.ts';
 import { type Carrier, KEEP_ALIVE_AFTER_MS } from './carrier.ts';
 import type { Transport } from './transport.ts';
 import { bindUnixSocket, type UnixSocket } from './unix-socket.ts';
@@ -14,8 +15,7 @@ export interface BoundAddress {
 
 /** As logs and views show it. */
 export function addressText(address: BoundAddress | string): string {
-  if (typeof address === 'string') return `unix:${address}`;
-  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+  return typeof address === 'string' ? `unix:${address}` : hostPort(address);
 }
 
 export interface Listening {

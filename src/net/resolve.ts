@@ -2,8 +2,8 @@
 // It has no deadline of its own: whoever waits has one.
 
 import { type LookupAddress, lookup as systemLookup } from 'node:dns';
-import { isIP } from 'node:net';
 import type { Clock } from '../limits/clock.ts';
+import { familyOf } from '../protocol/addresses/ip-address.ts';
 
 const ANSWER_KEPT_MS = 5_000;
 const FAILURE_KEPT_MS = 1_000;
@@ -38,7 +38,7 @@ export class Resolver {
 
   /** At least one address, or a rejection with the resolver's error. An IP literal is its own address. */
   resolve(host: string): Promise<readonly string[]> {
-    if (isIP(host) !== 0) return Promise.resolve([host]);
+    if (familyOf(host) !== 0) return Promise.resolve([host]);
     const known = this.answers.get(host);
     if (known !== undefined && this.clock.now() < known.freshUntil) return known.addresses;
     return this.ask(host);
@@ -49,7 +49,7 @@ export class Resolver {
    * before, so that a backend that is down costs a look-up a second and no more.
    */
   renew(host: string, refused: readonly string[]): Promise<readonly string[]> | null {
-    if (isIP(host) !== 0) return null;
+    if (familyOf(host) !== 0) return null;
     const known = this.answers.get(host);
     // Somebody else has asked since.
     if (known !== undefined && known.found !== refused) return known.addresses;

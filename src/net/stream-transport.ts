@@ -2,6 +2,7 @@
 // pauses and its end; nothing else may touch the socket once it is wrapped.
 
 import type { Socket } from 'node:net';
+import { plainAddress } from '../protocol/addresses/ip-address.ts';
 import { type ChunkSource, Outbox } from './outbox.ts';
 import { silentReader, type Transport, type TransportReader } from './transport.ts';
 import { TURN_BYTES, TURN_STEPS } from './turn.ts';
@@ -175,9 +176,4 @@ export class StreamTransport implements Transport {
 
 function endTurn(transport: StreamTransport): void {
   transport.endTurn();
-}
-
-/** An IPv4 address that reached an IPv6 socket is written as IPv4 (RFC 4291 2.5.5.2). */
-export function plainAddress(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }

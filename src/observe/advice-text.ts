@@ -1,6 +1,7 @@
 // Advice as text for people: per route a table of what traffic looks like, then a sentence per limit and timeout.
 // It takes the facts as they come over the wire and adds none.
 
+import { unreachable } from '../unreachable.ts';
 import type { Advice, Candidate, DirectionAdvice, LimitAdvice, RouteAdvice, Unit, Verdict } from './advice.ts';
 import type { CapAdvice } from './cap-advice.ts';
 import { CLIENTS_MAX } from './client-count.ts';
@@ -154,8 +155,4 @@ function valueText(unit: Unit, value: number): string {
     default:
       return unreachable(unit);
   }
-}
-
-function unreachable(value: never): never {
-  throw new Error(`not a unit: ${String(value)}`);
 }

@@ -5,6 +5,7 @@ import type { Endpoint, TlsConfig } from '../config/types.ts';
 import type { AbortLike } from '../net/abort.ts';
 import type { Dialer } from '../net/dial.ts';
 import type { Transport } from '../net/transport.ts';
+import { bracketed, hostPort } from '../protocol/addresses/host-port.ts';
 import { EchoTransport } from './echo.ts';
 
 const PORT_PLAIN = 80;
@@ -62,6 +63,5 @@ function unixReach(endpoint: Extract<Endpoint, { kind: 'unix' }>): Reach {
 
 /** RFC 9110 7.2: host and port of the URL, the scheme's own port left out. */
 function authorityOf({ host, port, secure }: Extract<Endpoint, { kind: 'tcp' }>): string {
-  const name = host.includes(':') ? `[${host}]` : host;
-  return port === (secure ? PORT_SECURE : PORT_PLAIN) ? name : `${name}:${port}`;
+  return port === (secure ? PORT_SECURE : PORT_PLAIN) ? bracketed(host) : hostPort({ host, port });
 }

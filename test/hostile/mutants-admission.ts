@@ -61,9 +61,9 @@ export const ADMISSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'E56',
-    at: 'networkOf',
-    search: 'if (!key.endsWith(CLIENT_SUFFIX)) return NO_KEY;',
-    replace: 'if (key.length >= 0) return NO_KEY;',
+    at: 'networkKeyOf',
+    search: 'if (!clientKey.endsWith(CLIENT_SUFFIX)) return null;',
+    replace: 'if (clientKey.length >= 0) return null;',
     why: 'a /48 is 65536 clients',
   },
   {

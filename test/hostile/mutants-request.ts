@@ -173,8 +173,8 @@ const syntax: readonly Mutant[] = [
   ),
   edit('judge', 'H21', 'host === undefined || moreHosts.length > 0 ? null', 'host === undefined ? null', 'twice'),
   edit('judge', 'H21', 'const [host, ...moreHosts]', "const [host = 'framegate.test', ...moreHosts]", 'missing'),
-  edit('parseHost', 'H21', ' || !NAME.test(name)', '', 'bytes that no host holds'),
-  edit('parsePort', 'H21', 'return port <= PORT_MAX ? port : undefined;', 'return port;'),
+  edit('parseHost', 'H21', ' || !NAME.test(host)', '', 'bytes that no host holds'),
+  edit('parsePort', 'H21', 'return port <= PORT_MAX ? port : null;', 'return port;'),
   edit('HOSTNAME_MAX', 'H21', 'const HOSTNAME_MAX = 253;', 'const HOSTNAME_MAX = 252;', 'the longest host is legal'),
   edit(
     'Connection.readHead',
@@ -409,7 +409,7 @@ const paths: readonly Mutant[] = [
   ),
   edit('findPath', 'P5', 'node.param === null || end === at + 1 ?', 'node.param === null ?', 'an empty segment'),
   edit('parseHost', 'P6', '{ hostname: bare.toLowerCase(), port }', '{ hostname: bare, port }'),
-  edit('parseHost', 'P6', "name.endsWith('.') ? name.slice(0, -1) : name", 'name'),
+  edit('parseHost', 'P6', "host.endsWith('.') ? host.slice(0, -1) : host", 'host'),
   edit('judge', 'P6', 'detached(hostParts.hostname)', 'detached(host.toLowerCase())', 'the port'),
   edit(
     'find',
@@ -485,7 +485,7 @@ const forwarded: readonly Mutant[] = [
     'line >= 0 && line === forwardedFor.length - 1; line--',
     'several lines',
   ),
-  edit('canonicalV6', 'X2', 'zone === -1 ? text : text.slice(0, zone)', 'text', 'zones'),
+  edit('parseZonedIp', 'X2', 'zone === -1 ? parseIp(text) : parseV6(text.slice(0, zone))', 'parseIp(text)', 'zones'),
   edit('HOP_BY_HOP', 'X7', "  'proxy-authorization',\n", ''),
   edit('HOP_BY_HOP', 'X7', "  'te',\n", "  'te',\n  'cookie2',\n  'referer',\n", 'all others go on'),
   edit('admit', 'X7', 'namesInstance(head, edge.instanceId)', "namesInstance(head, '')"),

@@ -567,7 +567,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'L3',
     at: 'isKnownHost',
-    search: "isIP(name) === 4 || name === 'localhost' ||",
+    search: "familyOf(name) === 4 || name === 'localhost' ||",
     replace: "name !== '' ||",
     why: 'any name will do as Host',
   },

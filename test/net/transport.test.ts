@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { Carrier } from '../../src/net/carrier.ts';
 import { HandleIo, HandleTransport } from '../../src/net/handle-transport.ts';
 import { findStreamBase, type StreamBase, type StreamHandle } from '../../src/net/stream-base.ts';
-import { plainAddress, StreamTransport } from '../../src/net/stream-transport.ts';
+import { StreamTransport } from '../../src/net/stream-transport.ts';
 import type { Transport, TransportReader } from '../../src/net/transport.ts';
 import { transportMode } from '../support/transport-mode.ts';
 
@@ -474,16 +474,6 @@ describe('the address of the peer', () => {
   test('of a connection', async () => {
     const { transport, peer } = await connectPair();
     expect([transport.remoteAddress, transport.remotePort]).toEqual(['127.0.0.1', peer.localPort]);
-  });
-
-  test.each([
-    ['::ffff:10.1.2.3', '10.1.2.3'],
-    ['10.1.2.3', '10.1.2.3'],
-    ['::1', '::1'],
-    ['2001:db8::ffff:1', '2001:db8::ffff:1'],
-    [undefined, ''],
-  ])('RFC 4291 2.5.5.2: %s is written as "%s"', (address, expected) => {
-    expect(plainAddress(address ?? '')).toBe(expected);
   });
 });
 

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
 import { parseForwarded, TrustedProxies } from '../../../src/edge/client-address.ts';
+import { atOnce } from '../../../src/limits/slices.ts';
 import { buildBackendRequest, type ForwardOptions, namesInstance } from '../../../src/protocol/backend-request.ts';
 import { RequestHeadParser } from '../../../src/protocol/http-head.ts';
 import { judgeUpgradeRequest, type UpgradeRequest } from '../../../src/protocol/upgrade-request.ts';
@@ -22,7 +23,7 @@ const TRUSTED = ['10.0.0.0/8', '::1', 'fd00::/8', '198.51.100.7'];
 const ENTRIES_MAX = 32;
 const ROOMY = { headBytesMax: 64 * 1024, targetBytesMax: 64 * 1024, fieldsMax: 1_000 };
 
-const trusted = new TrustedProxies(TRUSTED);
+const trusted = atOnce(TrustedProxies.inSteps(TRUSTED));
 
 export const forwarded = bytesTarget({ name: 'forwarded', make, check });
 
