@@ -73,6 +73,8 @@ export class Reloads {
 
   constructor(options: ReloadOptions) {
     this.options = options;
+    // What a source takes away meanwhile is lost as what a reload takes away.
+    options.edge.snapshot.upstreams.onTargets = () => this.forgetLost(options.edge.snapshot);
   }
 
   /** From `input`, or from the source. Never rejects: what is wrong is in the answer and in the log. */
@@ -206,13 +208,18 @@ export class Reloads {
     const { config } = snapshot;
     edge.apply(snapshot, sessionsMax);
     edge.log.retune(config.log);
-    edge.metrics.keepOnly({
+    this.forgetLost(snapshot);
+    onApplied(config);
+  }
+
+  /** Of what is gone nothing is counted any more, and its sessions end. */
+  private forgetLost(snapshot: Snapshot): void {
+    this.options.edge.metrics.keepOnly({
       routes: new Set(snapshot.routes.keys()),
-      listeners: new Set(config.listeners.map((listener) => listener.name)),
-      hasTarget: (upstream, name) => config.upstreams[upstream]?.targets.some((one) => one.name === name) ?? false,
+      listeners: new Set(snapshot.config.listeners.map((listener) => listener.name)),
+      hasTarget: (upstream, name) => snapshot.upstreams.get(upstream)?.target(name) !== undefined,
     });
     this.endLost();
-    onApplied(config);
   }
 
   /** Open sessions take on what their routes say now; those that begin meanwhile have it. */
@@ -228,7 +235,7 @@ export class Reloads {
   }
 
   /**
-   * Sessions whose route or target is gone, over `drain.spread`. Begins anew with every reload, by the state then.
+   * Sessions whose route or target is gone, over `drain.spread`. Begins anew each time, by the state then.
    * Handshakes that are on their way there are refused when they would become sessions.
    */
   private endLost(): void {

@@ -33,7 +33,8 @@ export interface RelayedRefusal {
 
 export interface FailedExchange {
   readonly kind: 'failed';
-  readonly error: 'backend_handshake' | 'backend_timeout' | 'backend_tls' | 'backend_unreachable';
+  /** `aborted`: nobody waits for it any more. */
+  readonly error: 'backend_handshake' | 'backend_timeout' | 'backend_tls' | 'aborted';
   readonly cause: string;
 }
 
@@ -72,7 +73,7 @@ class Exchange implements TransportReader {
   private readonly resolve: (outcome: ExchangeOutcome) => void;
   private readonly reject: (error: unknown) => void;
   private readonly alarm = new Alarm(() => this.guarded(() => this.fail('backend_timeout', 'upgrade')));
-  private readonly onAbort = () => this.guarded(() => this.fail('backend_unreachable', 'aborted'));
+  private readonly onAbort = () => this.guarded(() => this.fail('aborted', ''));
   private parser: ResponseHeadParser;
   private interim = 0;
   private refusal: { readonly head: ResponseHead; readonly body: RefusalBody } | null = null;

@@ -1,25 +1,19 @@
 // From a routed request to a backend that has switched protocols: picks targets, dials, retries, exchanges heads.
 // It knows no client socket; who gives up aborts the signal.
 
-import type { Clock } from '../limits/clock.ts';
 import type { TimerWheel } from '../limits/timer-wheel.ts';
-import type { AbortLike } from '../net/abort.ts';
-import { DialError, type Dialer } from '../net/dial.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Log } from '../observe/log.ts';
-import type { MetricsRegistry } from '../observe/metrics.ts';
 import { buildBackendRequest, type ForwardOptions } from '../protocol/backend-request.ts';
 import type { RefusalSlug } from '../protocol/refusals.ts';
 import { type ExchangeProgress, exchange, type RelayedRefusal, type Switched } from './backend-handshake.ts';
+import { type DialOutcome, type DialTargetOptions, dialTarget } from './dial-target.ts';
 import type { Target } from './target.ts';
 import type { Upstream } from './upstream.ts';
 
-export interface OpeningOptions {
-  readonly clock: Clock;
+export interface OpeningOptions extends DialTargetOptions {
   readonly wheel: TimerWheel;
-  readonly dialer: Dialer;
   readonly log: Log;
-  readonly metrics: MetricsRegistry;
   /** Its upstream is asked for anew with each try: a reload may have given it another one. */
   readonly route: { readonly upstream: Upstream };
   /** Keeps the slot and the connection of the present try; its owner gives them back, however this ends. */
@@ -28,18 +22,14 @@ export interface OpeningOptions {
   readonly forward: Omit<ForwardOptions, 'target' | 'hostField'>;
   /** Path after the rewrite, and query. */
   readonly path: string;
-  readonly connectMs: number;
   readonly upgradeMs: number;
-  readonly signal: AbortLike;
   /** Written while it goes on, for whoever gives up in between. */
   readonly progress: OpeningProgress;
 }
 
-export interface OpeningHoldings {
+type OpeningHoldings = DialTargetOptions['holdings'] & {
   takeSlot(target: Target): void;
-  /** False when nobody waits for it any more. */
-  keepBackend(transport: Transport): boolean;
-}
+};
 
 export interface OpeningProgress extends ExchangeProgress {
   target: Target | null;
@@ -58,21 +48,16 @@ export interface Opened {
 
 export interface NotOpened {
   readonly kind: 'failed';
+  /** `aborted`: nobody waits for it any more. */
   readonly error: RefusalSlug | 'aborted';
   readonly cause: string;
 }
 
 export type OpeningOutcome = Opened | NotOpened | RelayedRefusal;
 
-interface Dialed {
-  readonly kind: 'dialed';
-  readonly transport: Transport;
-  readonly ms: number;
-}
-
 /** Rejects with faults of our own only. What was taken is in `holdings`, whatever comes of it. */
 export async function openBackend(options: OpeningOptions): Promise<OpeningOutcome> {
-  const { route, holdings, progress } = options;
+  const { route, holdings, progress, signal } = options;
   const tried = new Set<Target>();
   let failure: NotOpened = { kind: 'failed', error: 'no_target', cause: 'none has room' };
   for (;;) {
@@ -83,27 +68,23 @@ export async function openBackend(options: OpeningOptions): Promise<OpeningOutco
     holdings.takeSlot(target);
     progress.target = target;
     progress.tries += 1;
-    const outcome = await tryTarget(options, upstream, target);
-    if (outcome.kind !== 'retry') return outcome;
-    failure = outcome.failure;
-    // Only a dial that failed comes here: no byte of the request was sent, so another target may have it.
+    const dialed = await dialTarget(options, upstream, target);
+    if (dialed.kind === 'dialed') return askTarget(options, upstream, target, dialed);
+    failure = { kind: 'failed', error: dialed.error, cause: dialed.cause };
+    // Without a descriptor no other target can be dialed either.
+    if (signal.aborted || dialed.error === 'aborted' || dialed.error === 'no_descriptor') return failure;
+    // No byte of the request was sent, so another target may have it.
     const isLast = progress.tries > upstream.retries || !upstream.canPick(tried);
-    if (!isLast) logRetried(options, upstream, target, outcome);
+    if (!isLast) logRetried(options, upstream, target, dialed);
   }
 }
 
-const ABORTED: NotOpened = { kind: 'failed', error: 'aborted', cause: '' };
-
-interface Retry {
-  readonly kind: 'retry';
-  readonly failure: NotOpened;
-  readonly ms: number;
-}
-
-async function tryTarget(options: OpeningOptions, upstream: Upstream, target: Target): Promise<OpeningOutcome | Retry> {
-  const dialed = await dialTarget(options, upstream, target);
-  if (dialed.kind !== 'dialed') return dialed;
-  const { transport } = dialed;
+async function askTarget(
+  options: OpeningOptions,
+  upstream: Upstream,
+  target: Target,
+  { transport, ms }: Extract<DialOutcome, { kind: 'dialed' }>,
+): Promise<OpeningOutcome> {
   const { forward, clock } = options;
   const sentAt = clock.now();
   const request = buildBackendRequest({
@@ -124,59 +105,21 @@ async function tryTarget(options: OpeningOptions, upstream: Upstream, target: Ta
     relax: upstream.relax,
     progress: options.progress,
   });
-  if (answer.kind !== 'switched') {
-    if (answer.kind === 'failed' && options.signal.aborted) return ABORTED;
-    return answer;
-  }
-  return {
-    kind: 'opened',
-    transport,
-    target,
-    answer,
-    connectMs: dialed.ms,
-    upgradeMs: clock.now() - sentAt,
-  };
+  if (answer.kind !== 'switched') return answer;
+  return { kind: 'opened', transport, target, answer, connectMs: ms, upgradeMs: clock.now() - sentAt };
 }
 
-async function dialTarget(
-  options: OpeningOptions,
+function logRetried(
+  { log, forward }: OpeningOptions,
   upstream: Upstream,
   target: Target,
-): Promise<Dialed | NotOpened | Retry> {
-  const { clock, signal } = options;
-  const metrics = options.metrics.target(upstream.name, target.name);
-  const startedAt = clock.now();
-  try {
-    const transport = await target.reach.connect({
-      dialer: options.dialer,
-      tls: upstream.tls,
-      nextLocalAddress: () => upstream.nextLocalAddress(),
-      timeoutMs: options.connectMs,
-      signal,
-    });
-    if (!options.holdings.keepBackend(transport)) return ABORTED;
-    const ms = clock.now() - startedAt;
-    metrics.dial('ok', ms / 1000);
-    target.dials.succeeded(clock.now());
-    return { kind: 'dialed', transport, ms };
-  } catch (error) {
-    if (!(error instanceof DialError)) throw error;
-    // A dial that we gave up says nothing of the target.
-    if (error.code !== 'aborted') metrics.dial(error.code, (clock.now() - startedAt) / 1000);
-    if (error.code.startsWith('backend_')) target.dials.failed(clock.now());
-    const failure: NotOpened = { kind: 'failed', error: error.code, cause: error.cause_code };
-    // Without a descriptor no other target can be dialed either.
-    const isFinal = signal.aborted || error.code === 'aborted' || error.code === 'no_descriptor';
-    return isFinal ? failure : { kind: 'retry', failure, ms: clock.now() - startedAt };
-  }
-}
-
-function logRetried(options: OpeningOptions, upstream: Upstream, target: Target, retry: Retry): void {
-  options.log.event('warn', 'target.dial_failed', {
+  { cause, ms }: Extract<DialOutcome, { kind: 'failed' }>,
+): void {
+  log.event('warn', 'target.dial_failed', {
     upstream: upstream.name,
     target: target.name,
-    cause: retry.failure.cause,
-    ms: Math.round(retry.ms),
-    request_id: options.forward.requestId,
+    cause,
+    ms: Math.round(ms),
+    request_id: forward.requestId,
   });
 }

@@ -675,16 +675,23 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'E4',
-    at: 'tryTarget',
-    search: 'return answer;',
-    replace: "return answer.kind === 'failed' ? { kind: 'retry', failure: answer, ms: 0 } : answer;",
+    at: 'openBackend',
+    search: "if (dialed.kind === 'dialed') return askTarget(options, upstream, target, dialed);\n",
+    replace: [
+      "if (dialed.kind === 'dialed') {",
+      'const answer = await askTarget(options, upstream, target, dialed);',
+      "if (answer.kind !== 'failed') return answer;",
+      'failure = answer;',
+      'continue;',
+      '}',
+    ].join('\n'),
     why: 'the request is sent to another target',
   },
   {
     row: 'E4',
-    at: 'dialTarget',
-    search: "const isFinal = signal.aborted || error.code === 'aborted' || error.code === 'no_descriptor';",
-    replace: 'const isFinal = true;',
+    at: 'openBackend',
+    search: "if (signal.aborted || dialed.error === 'aborted' || dialed.error === 'no_descriptor') return failure;",
+    replace: 'return failure;',
     why: 'no other target is dialed',
   },
   {
@@ -728,9 +735,9 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'E13',
-    at: 'Reloads.apply',
-    search: '    this.endLost();\n    onApplied',
-    replace: '    onApplied',
+    at: 'Reloads.forgetLost',
+    search: 'this.endLost();',
+    replace: '',
     why: 'what is gone stays',
   },
   {

@@ -1,0 +1,275 @@
+import { describe, expect, test } from 'vitest';
+import { loadObject } from '../../src/config/load.ts';
+import type { Config, TargetConfig } from '../../src/config/types.ts';
+import { Listeners } from '../../src/control/listeners.ts';
+import { Reloads } from '../../src/control/reload.ts';
+import { buildSnapshot } from '../../src/control/snapshot.ts';
+import { atOnce, Slices } from '../../src/limits/slices.ts';
+import { Carrier } from '../../src/net/carrier.ts';
+import type { ConfigInput } from '../../src/proxy.ts';
+import { BALANCERS } from '../../src/upstream/balance/policies.ts';
+import { UpstreamRegistry } from '../../src/upstream/registry.ts';
+import { sourcesOf } from '../../src/upstream/sources/kinds.ts';
+import type { TargetListener, TargetSource } from '../../src/upstream/sources/target-source.ts';
+import type { Target } from '../../src/upstream/target.ts';
+import { Rig } from '../edge/rig.ts';
+
+/** Finds targets while framegate runs, as a look-up of a name would. */
+class FakeSource implements TargetSource {
+  readonly kind = 'fake';
+  readonly initial: readonly TargetConfig[] = [];
+  readonly settings: unknown;
+  readonly log: string[];
+  private listener: TargetListener | null = null;
+
+  constructor(settings: unknown, log: string[]) {
+    this.settings = settings;
+    this.log = log;
+  }
+
+  start(listener: TargetListener): void {
+    this.log.push('start');
+    this.listener = listener;
+  }
+
+  stop(): void {
+    this.log.push('stop');
+  }
+
+  finds(...names: readonly string[]): void {
+    this.listener?.onTargets(names.map((name) => found(name)));
+  }
+}
+
+function found(name: string, change: Partial<TargetConfig> = {}): TargetConfig {
+  const endpoint = { kind: 'tcp', host: `${name}.test`, port: 1, secure: false, base: '' } as const;
+  return { name, url: `ws://${name}.test:1`, endpoint, weight: 1, max_sessions: Number.POSITIVE_INFINITY, ...change };
+}
+
+const A = { name: 'a', url: 'ws://a.test:1' };
+
+function configOf(over: Partial<ConfigInput> = {}): Config {
+  const routes = [{ name: 'echo', match: { path: '/echo' }, upstream: 'one' }];
+  const listeners = [{ name: 'in' }];
+  const input = { listeners, routes, upstreams: { one: { targets: [A] } }, drain: { spread: '0s' }, ...over };
+  return loadObject(input, { baseDir: '.' }).config;
+}
+
+/** Each upstream has a source that finds targets, besides its config. Its settings are the host that it asks as. */
+class Discovery {
+  readonly log: string[] = [];
+  readonly sources: FakeSource[] = [];
+  readonly registry = new UpstreamRegistry({
+    balancerOf: (policy) => BALANCERS[policy](),
+    sourcesOf: (config) => {
+      const source = new FakeSource(config.host, this.log);
+      this.sources.push(source);
+      return [...sourcesOf(config), source];
+    },
+  });
+
+  apply(config: Config): ReadonlySet<Target> {
+    const plan = atOnce(this.registry.plan(config));
+    plan.commit();
+    return plan.keptTargets;
+  }
+
+  get source(): FakeSource {
+    const [first] = this.sources;
+    if (first === undefined) throw new Error('nothing was applied');
+    return first;
+  }
+
+  target(name: string): Target {
+    const target = this.registry.get('one')?.target(name);
+    if (target === undefined) throw new Error(`no target ${name}`);
+    return target;
+  }
+
+  get names(): string {
+    return (this.registry.get('one')?.targets ?? []).map(({ name }) => name).join(' ');
+  }
+}
+
+describe('targets that a source finds while framegate runs', () => {
+  test('come and go; those that stay are the same, with what they count', () => {
+    const discovery = new Discovery();
+    discovery.apply(configOf());
+    expect(discovery.names).toBe('a');
+    discovery.source.finds('x', 'y');
+    expect(discovery.names).toBe('a x y');
+    const [x, y] = [discovery.target('x'), discovery.target('y')];
+    for (const one of [x, y]) one.acquire();
+    discovery.source.finds('y', 'z');
+    expect(discovery.names).toBe('a y z');
+    expect([discovery.target('y'), y.sessions, y.gone]).toEqual([y, 1, false]);
+    expect([x.gone, x.available, x.status(0)]).toEqual([true, false, { state: 'gone', isUp: false, failingMs: null }]);
+    // One that comes back is another one: nothing of the old one ends with it.
+    discovery.source.finds('x', 'y', 'z');
+    expect([discovery.target('x') === x, discovery.target('x').sessions, x.sessions]).toEqual([false, 0, 1]);
+  });
+
+  test('are told of only when others are in the list', () => {
+    const discovery = new Discovery();
+    let told = 0;
+    discovery.registry.onTargets = () => (told += 1);
+    discovery.apply(configOf());
+    expect(told).toBe(0);
+    discovery.source.finds('x');
+    discovery.source.finds('x');
+    expect(told).toBe(1);
+    discovery.source.finds();
+    expect(told).toBe(2);
+  });
+
+  test('a name stands for one target: that of the config comes first', () => {
+    const discovery = new Discovery();
+    discovery.apply(configOf());
+    const a = discovery.target('a');
+    discovery.source.finds('a', 'x', 'x');
+    expect([discovery.names, discovery.target('a')]).toEqual(['a x', a]);
+  });
+
+  test('are balanced and asked for their paths as those of the config', () => {
+    const discovery = new Discovery();
+    discovery.apply(configOf({ upstreams: { one: { targets: [A], balance: 'round_robin' } } }));
+    discovery.source.finds('x', 'y');
+    const one = discovery.registry.get('one');
+    const picks = [1, 2, 3, 4].map(() => one?.pick(new Set(), null)?.name);
+    expect([picks, one?.bases]).toEqual([['a', 'x', 'y', 'a'], ['']]);
+  });
+
+  test('a target that is drained stays so under its name, whatever its address', () => {
+    const discovery = new Discovery();
+    discovery.apply(configOf());
+    discovery.target('a').draining = true;
+    discovery.apply(configOf({ upstreams: { one: { targets: [{ ...A, url: 'ws://b.test:1' }] } } }));
+    expect(discovery.target('a').status(0).state).toBe('draining');
+    discovery.target('a').draining = false;
+    expect(discovery.target('a').available).toBe(true);
+  });
+});
+
+describe('a reload', () => {
+  test('leaves a source alone whose settings stay, and what it has found', () => {
+    const discovery = new Discovery();
+    discovery.apply(configOf());
+    discovery.source.finds('x');
+    const [a, x] = [discovery.target('a'), discovery.target('x')];
+    const kept = discovery.apply(configOf({ upstreams: { one: { targets: [{ ...A, weight: 7 }], retries: 0 } } }));
+    expect([kept, discovery.names, discovery.log]).toEqual([new Set([a, x]), 'a x', ['start']]);
+    expect([discovery.target('a'), a.weight]).toEqual([a, 7]);
+  });
+
+  test('replaces a source that has other settings: what it had found is gone', () => {
+    const discovery = new Discovery();
+    discovery.apply(configOf());
+    discovery.source.finds('x');
+    const x = discovery.target('x');
+    const kept = discovery.apply(configOf({ upstreams: { one: { targets: [A], host: 'target' } } }));
+    expect([kept.has(x), x.gone, discovery.log]).toEqual([false, true, ['start', 'stop', 'start']]);
+    discovery.source.finds('y');
+    expect(discovery.names).toBe('a'); // of one that was stopped nothing is taken
+    discovery.sources[1]?.finds('z');
+    expect(discovery.names).toBe('a z');
+  });
+
+  test('that is not put in force starts nothing, stops nothing and changes no target', () => {
+    const discovery = new Discovery();
+    discovery.apply(configOf());
+    discovery.source.finds('x');
+    const b = { name: 'b', url: 'ws://b.test:1' };
+    atOnce(
+      discovery.registry.plan(
+        configOf({ upstreams: { one: { targets: [b], host: 'target' }, two: { targets: [A] } } }),
+      ),
+    );
+    expect([discovery.names, discovery.target('a').gone, discovery.log]).toEqual(['a x', false, ['start']]);
+  });
+
+  test('sees what a source says between its plan and its coming into force', () => {
+    const discovery = new Discovery();
+    discovery.apply(configOf());
+    const plan = atOnce(discovery.registry.plan(configOf({ upstreams: { one: { targets: [A], retries: 0 } } })));
+    discovery.source.finds('x');
+    plan.commit();
+    expect(discovery.names).toBe('a x');
+  });
+
+  test('an upstream that no config names: its source is stopped, its targets are gone', () => {
+    const discovery = new Discovery();
+    discovery.apply(configOf());
+    const a = discovery.target('a');
+    const routes = [{ name: 'echo', match: { path: '/echo' }, upstream: 'two' }];
+    discovery.apply(configOf({ routes, upstreams: { two: { targets: [A] } } }));
+    expect([a.gone, discovery.registry.get('one'), discovery.log]).toEqual([
+      true,
+      undefined,
+      ['start', 'stop', 'start'],
+    ]);
+  });
+
+  test('after the end of the process starts no source', () => {
+    const discovery = new Discovery();
+    discovery.apply(configOf());
+    discovery.registry.stop();
+    discovery.apply(configOf({ upstreams: { one: { targets: [A], host: 'target' } } }));
+    expect([discovery.log, discovery.target('a').gone]).toEqual([['start', 'stop'], false]);
+  });
+});
+
+test('policies that go by the request are given its key with each try', () => {
+  const keys: unknown[] = [];
+  const registry = new UpstreamRegistry({
+    sourcesOf,
+    balancerOf: () => ({
+      keyOf: ({ clientAddress }) => `from ${clientAddress}`,
+      pick: (targets, eligible, key) => {
+        keys.push(key);
+        return targets.find(eligible) ?? null;
+      },
+    }),
+  });
+  const config = configOf();
+  const rig = new Rig();
+  rig.edge.apply(buildSnapshot(config, { routes: rig.edge.snapshot.routes, upstreams: registry }), 100);
+  rig.connect(undefined, '192.0.2.7');
+  expect(keys).toEqual(['from 192.0.2.7']);
+});
+
+test('sessions on a target that its source has no longer end; those on one that stays do not notice', async () => {
+  const discovery = new Discovery();
+  const config = configOf({ upstreams: { one: { targets: [A], balance: 'round_robin' } } });
+  const rig = new Rig();
+  const { edge, clock } = rig;
+  edge.apply(buildSnapshot(config, { routes: edge.snapshot.routes, upstreams: discovery.registry }), 100);
+  new Reloads({
+    edge,
+    slices: new Slices({ now: () => clock.now(), nextTurn: (run) => setImmediate(run) }),
+    listeners: new Listeners(edge, new Carrier('stream')),
+    source: null,
+    baseDir: '.',
+    name: 'config',
+    openFiles: 1_000,
+    onApplied() {},
+  });
+  discovery.source.finds('x', 'y');
+  for (const at of [0, 1, 2]) {
+    rig.connect();
+    await rig.switchBackend(at);
+    await rig.until(() => edge.sessions.size === at + 1);
+  }
+  discovery.source.finds('y');
+  const ends = [...edge.sessions].map(({ target, session }) => [target.name, session.cause]);
+  expect(ends).toEqual([
+    ['a', null],
+    ['x', 'target_removed'],
+    ['y', null],
+  ]);
+  expect(['a', 'y'].map((name) => discovery.target(name).sessions)).toEqual([1, 1]);
+  expect([...edge.metrics.targets()].map(({ name }) => name)).toEqual(['a', 'y']);
+  rig.connect();
+  await rig.switchBackend(3);
+  await rig.until(() => edge.sessions.size === 4);
+  expect([...edge.sessions].at(-1)?.target.name).toBe('a');
+});
