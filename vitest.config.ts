@@ -1,9 +1,75 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig, type TestProjectInlineConfiguration as Project } from 'vitest/config';
 
-/** Everything that moves bytes over real sockets: it runs once on each transport. */
-const SOCKET_TESTS = ['test/{conformance,e2e,hostile,net}/**/*.test.ts'];
-/** Among them, but about the tests themselves. */
-const SOCKETLESS_TESTS = ['test/hostile/{rows,mutants}.test.ts'];
+/** What the bytes of a session go over: each socket test must hold on all. The first is run in full by `npm test`. */
+const LAYOUTS: readonly Layout[] = [
+  { name: 'handle', env: {} },
+  { name: 'stream', env: { FRAMEGATE_TRANSPORT: 'stream' } },
+];
+
+interface Layout {
+  readonly name: string;
+  readonly env: Record<string, string>;
+}
+
+const EVERYTHING = ['test/**/*.test.ts'];
+/** What moves bytes over real sockets, on each layout. */
+const SOCKETS = [
+  'test/{conformance,e2e}/**/*.test.ts',
+  'test/hostile/!(rows|mutants).test.ts',
+  'test/net/!(open-files|outbox|resolve).test.ts',
+];
+/** A tenth of that, where a transport makes the difference: `npm test` runs it on the other layouts, too. */
+const MARKED = [
+  'test/e2e/relay.test.ts', // cuts, order and back-pressure of any conversation
+  'test/e2e/ends.test.ts', // half-close, reset, and who is told what first
+  'test/e2e/isolation.test.ts', // no byte of another session, flat memory
+  'test/e2e/tls-backend.test.ts', // plain on one side, TLS on the other
+  'test/hostile/{network,resources}.test.ts', // a bad network, peers that do not read
+  'test/net/transport.test.ts', // what a transport promises
+];
+/** Whole programs, long runs and mutated copies, on the first layout. */
+const PROGRAMS = [
+  'test/{attacks,clients,corpus,oracle,scale,soak}/**/*.test.ts',
+  'test/{cli,package,shares}.test.ts',
+  'test/fuzz/fuzz.test.ts',
+  'test/hostile/mutants.test.ts',
+];
+/** Units with a process of their own: for its heap, or for what they mock. */
+const APART = ['test/bench/reports.test.ts', 'test/edge/faults.test.ts'];
+
+/**
+ * The share of the tests that a script of package.json asks for. By hand there is none, and then every test is in every
+ * layout that it must hold on, with a process for each file. `main` and `rest` together are the same tests.
+ */
+function projectsOf(share: string): Project[] {
+  const [first, ...others] = LAYOUTS;
+  if (first === undefined) return [];
+  switch (share) {
+    case 'all':
+      return [on(first, EVERYTHING), ...others.map((layout) => on(layout, SOCKETS))];
+    case 'quick':
+      return units();
+    case 'main':
+      return [...units(), on(first, [...SOCKETS, ...PROGRAMS]), ...others.map((layout) => on(layout, MARKED))];
+    case 'rest':
+      return others.map((layout) => on(layout, SOCKETS, MARKED));
+    default:
+      throw new Error(`TEST_SHARE=${share} is none of all, quick, main, rest`);
+  }
+}
+
+function on({ name, env }: Layout, include: string[], exclude: string[] = []): Project {
+  return { extends: true, test: { name, env, include, exclude: [...configDefaults.exclude, ...exclude] } };
+}
+
+/** Most of them share processes: nothing in src/ keeps state at module level, so each file would only load it anew. */
+function units(): Project[] {
+  const exclude = [...configDefaults.exclude, ...SOCKETS, ...PROGRAMS, ...APART];
+  return [
+    { extends: true, test: { name: 'unit', include: EVERYTHING, exclude, isolate: false } },
+    { extends: true, test: { name: 'apart', include: APART } },
+  ];
+}
 
 export default defineConfig({
   test: {
@@ -17,17 +83,6 @@ export default defineConfig({
       reporter: ['text-summary', 'text'],
       thresholds: { perFile: true, 'src/protocol/**': { branches: 95 } },
     },
-    projects: [
-      { extends: true, test: { name: 'handle', include: ['test/**/*.test.ts'] } },
-      {
-        extends: true,
-        test: {
-          name: 'stream',
-          include: SOCKET_TESTS,
-          exclude: SOCKETLESS_TESTS,
-          env: { FRAMEGATE_TRANSPORT: 'stream' },
-        },
-      },
-    ],
+    projects: projectsOf(process.env.TEST_SHARE ?? 'all'),
   },
 });

@@ -1,6 +1,7 @@
 // The two things that are compared: a peer alone, and the same peer with framegate in between, in either direction.
 
 import { createProxy } from '../../src/proxy.ts';
+import { transportMode } from '../support/transport-mode.ts';
 import { CASES } from './cases.ts';
 import type { ConformanceCase } from './conformance-case.ts';
 import { type PeerKind, runEchoClient, startEchoServer } from './echo-peers.ts';
@@ -36,7 +37,7 @@ async function startFramegate(upstream: string): Promise<RunningProxy> {
       routes: [{ name: 'conformance', upstream }],
       limits: { max_sessions: 400, from_client: RAISED, from_backend: RAISED },
     },
-    { log: { write } },
+    { transport: transportMode, log: { write } },
   );
   await proxy.start();
   const address = proxy.address();

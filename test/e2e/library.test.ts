@@ -13,6 +13,7 @@ import { atTestEnd } from '../support/cleanup.ts';
 import { LogTap } from '../support/log-tap.ts';
 import { RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
+import { transportMode } from '../support/transport-mode.ts';
 
 const root = dirname(fileURLToPath(new URL('../../package.json', import.meta.url)));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -37,7 +38,7 @@ interface Started {
 /** A proxy that is stopped when the test ends; not started yet. */
 function create(config: Library.ConfigInput = echo): Started {
   const tap = new LogTap();
-  const proxy = library.createProxy(config, { log: tap });
+  const proxy = library.createProxy(config, { transport: transportMode, log: tap });
   atTestEnd(() => proxy.stop());
   return { proxy, tap };
 }

@@ -10,6 +10,7 @@ import { type LogLine, LogTap } from '../support/log-tap.ts';
 import { type BackendConnection, RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import type { Response } from '../support/raw-peer.ts';
+import { transportMode } from '../support/transport-mode.ts';
 import { exampleKey, type Head, Opcode } from '../support/wire.ts';
 import { closeCleanly } from './pair.ts';
 
@@ -170,7 +171,7 @@ export class Gate {
     this.startedBackend = await RawBackend.listen();
     const listeners = [{ name: 'test', address: '127.0.0.1:0' }];
     const config = { listeners, routes: [nowhere], ...this.config(this.startedBackend.url) };
-    this.startedProxy = createProxy(config, { clock: this.clock, log: this.tap });
+    this.startedProxy = createProxy(config, { transport: transportMode, clock: this.clock, log: this.tap });
     await this.startedProxy.start();
     const address = this.startedProxy.address();
     this.port = typeof address === 'string' ? 0 : address.port;

@@ -1,6 +1,7 @@
 // Takes log output apart line by line, remembers lines that break the log's form, and waits for events.
 
 import { defaultDeadlineMs } from './raw-peer.ts';
+import { transportMode } from './transport-mode.ts';
 
 export interface LogLine {
   readonly time: string;
@@ -18,7 +19,7 @@ interface Waiter {
 
 export class LogTap {
   readonly lines: LogLine[] = [];
-  /** What was written that is not one JSON object of printable ASCII a line. */
+  /** What was written that is not one JSON object of printable ASCII a line, or not of the transport under test. */
   readonly faults: string[] = [];
   private readonly deadlineMs: number;
   private partial = '';
@@ -79,6 +80,7 @@ export class LogTap {
       return;
     }
     this.lines.push(line);
+    if (line.event === 'start' && transportMode === 'stream' && line.transport !== 'stream') this.faults.push(text);
     for (const waiter of [...this.waiters]) {
       if (waiter.event === line.event && waiter.fits(line)) waiter.resolve(line);
     }

@@ -1,4 +1,4 @@
-// Which transport the tests run on: both, in two projects of vitest.config.ts.
+// Which transport the tests run on: vitest.config.ts has a layout for each.
 
 /** `auto` is the one on handles, where Node allows it. */
 export const transportMode: 'auto' | 'stream' = process.env.FRAMEGATE_TRANSPORT === 'stream' ? 'stream' : 'auto';
