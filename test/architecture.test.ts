@@ -46,5 +46,5 @@ test('and the checks can fail', () => {
   expect([isThere('net/nothing'), isThere('net/dial'), isThere('src/net/dial'), isThere('test/fuzz/model')]).toEqual([
     ...[false, true, true, true],
   ]);
-  expect([hasMember('Connection', 'nothingOfIt'), hasMember('Nobody', 'admit')]).toEqual([false, false]);
+  expect([hasMember('Handshake', 'nothingOfIt'), hasMember('Nobody', 'admit')]).toEqual([false, false]);
 });

@@ -19,8 +19,8 @@ export class EarlyBytes {
   }
 
   /** True when the peer should not be read any more. One that has sent nothing always is: so its leaving is seen. */
-  isFull(bytesMax: number = this.bytesMax): boolean {
-    return this.size > 0 && this.size >= bytesMax;
+  get isFull(): boolean {
+    return this.size > 0 && this.size >= this.bytesMax;
   }
 
   /** Keep `[start, end)`. What arrived is kept whole, so the cap may be passed by the rest of one read. */

@@ -1,5 +1,5 @@
-// What all connections share: the config in force, the dialer, the log, and who is here. Counts every accepted
-// connection from accept to destroy. It reads no bytes; connection.ts does.
+// Puts together what all connections share, and knows who is here: counts every accepted connection from accept to
+// destroy, and every session. It reads no bytes; nothing else in this folder imports it.
 
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../limits/clock.ts';
@@ -8,10 +8,13 @@ import type { Dialer } from '../net/dial.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Log } from '../observe/log.ts';
 import { MetricsRegistry } from '../observe/metrics.ts';
+import { CHECKS } from './admission.ts';
 import { Arrival } from './arrival.ts';
+import type { Check } from './asked.ts';
 import { BufferWatch } from './buffer-watch.ts';
-import { Connection } from './connection.ts';
+import type { HandshakeContext } from './handshake.ts';
 import { HandshakeSlots } from './handshake-slots.ts';
+import { type ConnectionTable, Http1Connection } from './http1.ts';
 import type { LiveListener } from './live-listener.ts';
 import { Overflow } from './overflow.ts';
 import { PeerNotices } from './peer-notices.ts';
@@ -27,13 +30,16 @@ export interface EdgeOptions {
   readonly dialer: Dialer;
   readonly snapshot: Snapshot;
   readonly sessionsMax: number;
+  /** Of each handshake, in their order; a test brings others. */
+  readonly checks?: readonly Check[];
 }
 
-export class Edge {
+export class Edge implements HandshakeContext, ConnectionTable {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly log: Log;
   readonly dialer: Dialer;
+  readonly checks: readonly Check[];
   /** Replaced whole by a reload. */
   snapshot: Snapshot;
   readonly metrics = new MetricsRegistry();
@@ -44,7 +50,7 @@ export class Edge {
   /** Listeners are closed, or about to be: complete heads get 503 `draining`. */
   refusing = false;
   /** At most `sessionsMax` and TURNED_AWAY_MAX entries; each leaves when its client's socket is gone. */
-  readonly connections = new Set<Connection>();
+  readonly connections = new Set<Http1Connection>();
   /** At most one per connection. */
   readonly sessions = new Set<SessionRecord>();
   sessionsMax: number;
@@ -52,7 +58,7 @@ export class Edge {
   readonly quotas: Quotas;
   readonly buffers: BufferWatch;
   readonly notices: PeerNotices;
-  private readonly overflow = new Overflow();
+  private readonly overflow = new Overflow<Http1Connection>();
   private readonly ids = new RandomIds();
   /** Not the name in Via, which backends know. */
   private readonly sessionPrefix = this.ids.next().slice(0, 16);
@@ -64,6 +70,7 @@ export class Edge {
     this.wheel = options.wheel;
     this.log = options.log;
     this.dialer = options.dialer;
+    this.checks = options.checks ?? CHECKS;
     this.snapshot = options.snapshot;
     this.sessionsMax = options.sessionsMax;
     this.notices = new PeerNotices(this.log);
@@ -134,10 +141,10 @@ export class Edge {
     connection.turnAway();
   }
 
-  private add(transport: Transport, listener: LiveListener, claim: PeerClaim, barred: Barred | null): Connection {
+  private add(transport: Transport, listener: LiveListener, claim: PeerClaim, barred: Barred | null): Http1Connection {
     const at = this.clock.now();
     const arrival = new Arrival({ listener, peer: transport.remoteAddress, at, requestId: this.nextRequestId() });
-    const connection = new Connection({ edge: this, arrival, transport, claim, barred });
+    const connection = new Http1Connection({ context: this, table: this, arrival, transport, claim, barred });
     this.connections.add(connection);
     this.metrics.listener(listener.config.name).connectionsOpen += 1;
     return connection;
@@ -154,7 +161,7 @@ export class Edge {
   }
 
   /** `connection` is over. */
-  removeConnection(connection: Connection): void {
+  removeConnection(connection: Http1Connection): void {
     if (!this.connections.delete(connection)) return;
     this.overflow.leave(connection);
     this.quotas.depart(connection.claim, this.clock.now());
@@ -163,7 +170,7 @@ export class Edge {
   }
 
   /** `connection` has become the session of `record`. */
-  promote(connection: Connection, record: SessionRecord): void {
+  promote(connection: Http1Connection, record: SessionRecord): void {
     this.sessions.add(record);
     this.connections.delete(connection);
   }

@@ -1,163 +1,277 @@
-// One admitted handshake until it is a session: what was decided about it, what it holds, the way to its backend. It
-// gives back what it holds when it is left; it answers nobody.
+// One complete request from its checks to its session, whatever protocol it came by: checked, waiting for a turn, its
+// backend opened, switched. It gives back what it holds when it is left; what the client is sent is its asker's affair.
 
+import { TimerEntry } from '../limits/timer-wheel.ts';
 import { Abort } from '../net/abort.ts';
-import type { Transport } from '../net/transport.ts';
-import { Session } from '../session/session.ts';
+import type { RequestHead } from '../protocol/http-head.ts';
+import type { Refusal } from '../protocol/refusals.ts';
 import type { RelayedRefusal } from '../upstream/backend-handshake.ts';
-import { type Opened, type OpeningOutcome, type OpeningProgress, openBackend } from '../upstream/open-backend.ts';
-import type { Admitted } from './admission.ts';
+import type { Opened, OpeningOutcome, OpeningProgress } from '../upstream/open-backend.ts';
+import { admit } from './admission.ts';
+import { type Admitted, makeSession, openFor } from './admitted.ts';
 import type { Arrival } from './arrival.ts';
-import { EarlyBytes } from './early-bytes.ts';
-import type { Edge } from './edge.ts';
+import { Asked, type Check } from './asked.ts';
+import type { Asker } from './asker.ts';
+import type { EdgeContext } from './context.ts';
 import type { HandshakeRecord } from './handshake-record.ts';
 import type { SlotOwner } from './handshake-slots.ts';
-import { Holdings } from './holdings.ts';
-import type { Seat } from './quotas.ts';
-import { SessionRecord, sessionFacts } from './session-record.ts';
+import { BARRED, type Barred, type PeerClaim, type Seat } from './quotas.ts';
+import type { SessionHost } from './session-record.ts';
+import { closedToNew } from './standing.ts';
 
 /** Of a client that waits for its turn no more is held: it is read only to see it leave. */
 const WAITING_BYTES_MAX = 4_096;
 
-export interface HandshakeOptions {
-  readonly edge: Edge;
-  readonly arrival: Arrival;
-  readonly client: Transport;
-  readonly report: HandshakeRecord;
-  readonly admitted: Admitted;
-  readonly seat: Seat;
+type State =
+  /** A check has not answered yet. */
+  | { readonly kind: 'checking' }
+  /** For its turn to be one of the handshakes under way. */
+  | { readonly kind: 'waiting'; readonly admitted: Admitted }
+  | { readonly kind: 'opening'; readonly admitted: Admitted; readonly progress: OpeningProgress }
+  /** Our 101 is on its way, and the session has not taken over yet. */
+  | { readonly kind: 'switched' }
+  /** It is a session, refused or gone. */
+  | { readonly kind: 'over' };
+
+export interface HandshakeContext extends EdgeContext, SessionHost {
+  /** In their order. */
+  readonly checks: readonly Check[];
 }
 
-export class Handshake {
-  readonly admitted: Admitted;
-  /** What the client has sent behind its head. */
-  readonly early: EarlyBytes;
-  readonly holdings: Holdings;
-  /** When its head was complete: `timeouts.open` counts from there. */
-  readonly headAt: number;
-  /** Our 101 may have gone out: nothing else can be answered any more. */
-  isSwitched = false;
-  private readonly edge: Edge;
-  private readonly arrival: Arrival;
-  private readonly client: Transport;
-  private readonly report: HandshakeRecord;
+export interface HandshakeOptions {
+  readonly context: HandshakeContext;
+  readonly asker: Asker;
+  readonly arrival: Arrival;
+  readonly claim: PeerClaim;
+  /** Complete. */
+  readonly head: RequestHead;
+  readonly record: HandshakeRecord;
+}
+
+export class Handshake extends TimerEntry implements SlotOwner {
+  private readonly context: HandshakeContext;
+  private readonly asker: Asker;
+  private readonly record: HandshakeRecord;
   private readonly abort = new Abort();
-  private progress: OpeningProgress | null = null;
+  private readonly asked: Asked;
+  /** When its head was complete: `timeouts.open` counts from there. */
+  private readonly headAt: number;
+  private state: State = CHECKING;
 
   constructor(options: HandshakeOptions) {
-    const { edge, admitted } = options;
-    this.edge = edge;
-    this.arrival = options.arrival;
-    this.client = options.client;
-    this.report = options.report;
-    this.admitted = admitted;
-    this.headAt = edge.clock.now();
-    this.holdings = new Holdings(edge, options.seat);
-    this.early = new EarlyBytes(admitted.route.config.limits.max_early_bytes, edge.buffers);
+    super();
+    this.context = options.context;
+    this.asker = options.asker;
+    this.record = options.record;
+    this.headAt = this.context.clock.now();
+    this.asked = new Asked({ ...options, signal: this.abort });
   }
 
-  /** When it must be a session, by the config in force. */
-  get deadline(): number {
-    return this.headAt + this.admitted.route.config.timeouts.open;
+  begin(): void {
+    const { context, record, asked } = this;
+    const { arrival, head } = asked;
+    record.noteComplete(this.headAt);
+    arrival.takeHead(head, context.snapshot.trusted);
+    record.noteHead(head);
+    arrival.takeClient(head, context.snapshot.trusted);
+    const verdict = admit(asked, context.checks);
+    if (verdict instanceof Promise) this.awaitVerdict(verdict);
+    else this.decide(verdict);
   }
 
-  /** True when it may go on at once; else `owner` is told when its turn has come. */
-  takeTurn(owner: SlotOwner): boolean {
-    const { route } = this.admitted;
-    const { key } = this.holdings.seat;
-    return this.holdings.takeTurn({ owner, upstream: route.upstream, key, openMs: route.config.timeouts.open });
+  /** The client is gone. */
+  clientLeft(): void {
+    this.record.clientGone(true);
+    this.leave();
   }
 
-  get isWaiting(): boolean {
-    return this.holdings.isWaiting;
+  /** With an answer of our own; what it holds goes back first. */
+  refuse(refusal: Refusal): void {
+    if (this.state.kind === 'over') return;
+    this.record.refused(refusal, this.asker.earlySize);
+    this.leave();
+    this.asker.refuse(refusal);
   }
 
-  /** Its route has got another upstream while it waits: it waits there from now on. True when it may go on at once. */
-  followRoute(owner: SlotOwner): boolean {
-    if (this.holdings.waitsFor(this.admitted.route.upstream)) return false;
-    this.holdings.leaveTurn();
-    return this.takeTurn(owner);
+  /** Stop waiting for it: framegate is going down. */
+  drain(): void {
+    this.refuse({ slug: 'draining' });
   }
 
-  /** The client has sent as much as is held for it now. */
-  get hasSentEnough(): boolean {
-    const { early } = this;
-    return early.isFull(this.isWaiting ? Math.min(early.bytesMax, WAITING_BYTES_MAX) : early.bytesMax);
-  }
-
-  /** The backend of one of its targets. Rejects with faults of our own only; `leave` makes it give up. */
-  open(): Promise<OpeningOutcome> {
-    const { edge, admitted, arrival } = this;
-    const { request, route } = admitted;
-    const { timeouts, compression } = route.config;
-    const progress: OpeningProgress = { target: null, tries: 0, refusal: null };
-    this.progress = progress;
-    this.report.noteOpening(progress);
-    return openBackend({
-      clock: edge.clock,
-      wheel: edge.wheel,
-      dialer: edge.dialer,
-      log: edge.log,
-      metrics: edge.metrics,
-      route,
-      holdings: this.holdings,
-      forward: {
-        request,
-        protocols: admitted.protocols,
-        extensions: compression === 'passthrough' ? request.deflateOffers : [],
-        clientAddress: arrival.client,
-        peerAddress: arrival.peer,
-        peerTrusted: arrival.peerTrusted,
-        secure: arrival.secure,
-        listenerPort: arrival.listener.port,
-        requestId: arrival.requestId,
-        instanceId: edge.instanceId,
-        key: request.key,
-      },
-      path: admitted.path,
-      connectMs: timeouts.connect,
-      upgradeMs: timeouts.upgrade,
-      signal: this.abort,
-      progress,
-    });
-  }
-
-  /** The refusal whose head has come from a backend, without the body that is awaited. */
-  get refusalSoFar(): RelayedRefusal | null {
-    return this.progress?.refusal ?? null;
-  }
-
-  /** The session that it becomes, which has counted nothing and taken over nothing yet. */
-  makeSession(opened: Opened): SessionRecord {
-    const { edge, admitted, arrival, holdings } = this;
-    const { route } = admitted;
-    const facts = sessionFacts({ id: edge.nextSessionId(), arrival, admitted, opened, log: edge.snapshot.config.log });
-    const record = new SessionRecord({ edge, route, target: opened.target, facts, holdings });
-    record.session = new Session({
-      clock: edge.clock,
-      wheel: edge.wheel,
-      policy: route.policy,
-      owner: record,
-      client: this.client,
-      backend: opened.transport,
-      deflate: opened.answer.deflate,
-      metrics: record.metrics,
-    });
-    return record;
-  }
-
-  /** Another config is in force. What else it says reaches the session as it begins. */
+  /** Another config is in force: its deadlines and caps hold from now on. What else it says reaches the session. */
   retune(): void {
-    this.early.bytesMax = this.admitted.route.config.limits.max_early_bytes;
+    if (this.state.kind === 'over') return;
+    this.context.wheel.schedule(this, this.deadline);
+    this.holdEarly();
+    this.lookAgain();
+  }
+
+  /** Its route may be closed, or another upstream's: who has no turn yet is told now, or waits there. */
+  lookAgain(): void {
+    const { state } = this;
+    if (state.kind === 'checking') this.refuseIfClosed();
+    if (state.kind !== 'waiting' || this.refuseIfClosed()) return;
+    const { route, holdings } = state.admitted;
+    if (holdings.waitsFor(route.upstream)) return;
+    holdings.leaveTurn();
+    if (this.takeTurn(state.admitted)) this.open(state.admitted);
+  }
+
+  get isOver(): boolean {
+    return this.state.kind === 'over';
+  }
+
+  /** What it has taken of the limits; null before it was let in. */
+  get seat(): Seat | null {
+    return this.asked.holdings?.seat ?? null;
   }
 
   /** It becomes nothing: stop what is under way and give everything back. */
   leave(): void {
+    if (this.state.kind === 'over') return;
+    this.state = OVER;
+    this.context.wheel.cancel(this);
     try {
-      this.early.take();
       this.abort.abort();
     } finally {
-      this.holdings.release();
+      this.asked.holdings?.release();
     }
   }
+
+  /** `timeouts.open` is over. */
+  override onTimer(): void {
+    this.guarded(() => {
+      const { state } = this;
+      const refusal = state.kind === 'opening' ? state.progress.refusal : null;
+      if (refusal !== null) this.relay(refusal);
+      else if (state.kind === 'waiting') this.bar(BARRED.turnTooLate);
+      else this.refuse({ slug: 'backend_timeout', cause: 'open' });
+    });
+  }
+
+  /** It has waited until it may be one of the handshakes under way. */
+  onTurn(): void {
+    this.guarded(() => {
+      // A drain or a reload may have come by meanwhile.
+      if (this.state.kind === 'waiting' && !this.refuseIfClosed()) this.open(this.state.admitted);
+    });
+  }
+
+  onPushedOut(): void {
+    this.guarded(() => this.bar(BARRED.pushedOut));
+  }
+
+  /** The way in for all but the asker: a fault of ours ends this handshake, and what it holds goes back. */
+  private guarded(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.asker.fail(error);
+    }
+  }
+
+  /** By the config in force. */
+  private get deadline(): number {
+    return this.headAt + (this.asked.chosen?.route.config ?? this.context.snapshot.config).timeouts.open;
+  }
+
+  private awaitVerdict(verdict: Promise<Refusal | null>): void {
+    this.context.wheel.schedule(this, this.deadline);
+    this.holdEarly();
+    verdict.then(
+      // Refused or gone meanwhile: nobody waits for it.
+      (refusal) => this.guarded(() => this.state.kind === 'checking' && this.decide(refusal)),
+      (error: unknown) => this.asker.fail(error),
+    );
+  }
+
+  private decide(refusal: Refusal | null): void {
+    if (refusal === null) this.enter(this.asked.admitted());
+    else this.refuse(refusal);
+  }
+
+  private enter(admitted: Admitted): void {
+    const { wheel, slots } = this.context;
+    this.state = { kind: 'waiting', admitted };
+    wheel.schedule(this, this.deadline);
+    // Asked again: the last check may have taken its time.
+    const obstacle = slots.obstacleTo(admitted.route.upstream, admitted.holdings.seat.key);
+    if (obstacle !== null) this.bar({ slug: 'too_many_handshakes', cause: obstacle });
+    else if (this.takeTurn(admitted)) this.open(admitted);
+    else this.holdEarly();
+  }
+
+  /** True when it may go on at once; else `onTurn` says when. */
+  private takeTurn({ route, holdings }: Admitted): boolean {
+    const { key } = holdings.seat;
+    return holdings.takeTurn({ owner: this, upstream: route.upstream, key, openMs: route.config.timeouts.open });
+  }
+
+  private open(admitted: Admitted): void {
+    const progress: OpeningProgress = { target: null, tries: 0, refusal: null };
+    this.state = { kind: 'opening', admitted, progress };
+    this.record.noteOpening(progress);
+    this.holdEarly();
+    openFor(admitted, this.context, this.abort, progress).then(
+      (outcome) => this.guarded(() => this.settle(outcome)),
+      (error: unknown) => this.asker.fail(error),
+    );
+  }
+
+  private settle(outcome: OpeningOutcome): void {
+    const { state } = this;
+    // Refused or gone meanwhile: what was opened for it has been given back.
+    if (state.kind !== 'opening') return;
+    if (outcome.kind === 'opened') this.beginSession(state.admitted, outcome);
+    else if (outcome.kind === 'refused') this.relay(outcome);
+    else if (outcome.error !== 'aborted') this.refuse({ slug: outcome.error, cause: outcome.cause });
+  }
+
+  /** The session gets everything in one go; until then a fault gives it back. */
+  private beginSession(admitted: Admitted, opened: Opened): void {
+    const { asker, asked, context, record } = this;
+    const { request, holdings } = admitted;
+    // What was decided when the head came may hold no longer.
+    if (this.refuseIfClosed(opened)) return;
+    const { protocol, extensions, fields, leftover } = opened.answer;
+    const session = makeSession(admitted, opened, asker.transport, context);
+    context.wheel.cancel(this);
+    const early = asker.accept({ key: request.key, protocol, extensions, fields });
+    this.state = SWITCHED;
+    asker.become(session);
+    holdings.keepPeerClaim(asked.claim);
+    this.state = OVER;
+    session.begin(early, leftover, () => record.opened(opened));
+  }
+
+  private relay(refusal: RelayedRefusal): void {
+    this.record.backendRefused(refusal.status, this.asker.earlySize);
+    this.leave();
+    this.asker.relay(refusal);
+  }
+
+  private bar(barred: Barred): void {
+    if (this.state.kind === 'over') return;
+    this.record.noteLimit(barred.cause);
+    this.refuse(barred);
+  }
+
+  /** Whether it was refused, since its route, or the target of what was `opened`, takes nothing new any more. */
+  private refuseIfClosed(opened: Opened | null = null): boolean {
+    const { chosen } = this.asked;
+    if (chosen === null) return false;
+    const cause = closedToNew(this.context.snapshot, { route: chosen.route, target: opened?.target ?? null });
+    if (cause !== null) this.refuse({ slug: 'draining', cause });
+    return cause !== null;
+  }
+
+  private holdEarly(): void {
+    const { max_early_bytes } = (this.asked.chosen?.route.config ?? this.context.snapshot.config).limits;
+    const bytesMax = this.state.kind === 'opening' ? max_early_bytes : Math.min(max_early_bytes, WAITING_BYTES_MAX);
+    this.asker.hold(bytesMax);
+  }
 }
+
+const CHECKING: State = { kind: 'checking' };
+const SWITCHED: State = { kind: 'switched' };
+const OVER: State = { kind: 'over' };

@@ -7,11 +7,18 @@ import type { Transport } from '../net/transport.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { HandshakeSlots, SlotClaim, SlotRequest } from './handshake-slots.ts';
-import type { PeerClaim, Quotas, Seat } from './quotas.ts';
+import type { HandshakeQuotas, PeerClaim, Seat } from './quotas.ts';
+
+/** Where all of it is taken from, and goes back to. */
+export interface HoldingsSource {
+  readonly quotas: HandshakeQuotas;
+  readonly slots: HandshakeSlots;
+  readonly clock: Clock;
+}
 
 export class Holdings {
   readonly seat: Seat;
-  private readonly quotas: Quotas;
+  private readonly quotas: HandshakeQuotas;
   private readonly slots: HandshakeSlots;
   private readonly clock: Clock;
   private claim: SlotClaim | null = null;
@@ -20,10 +27,10 @@ export class Holdings {
   private backend: Transport | null = null;
   private isReleased = false;
 
-  constructor(owner: { readonly quotas: Quotas; readonly slots: HandshakeSlots; readonly clock: Clock }, seat: Seat) {
-    this.quotas = owner.quotas;
-    this.slots = owner.slots;
-    this.clock = owner.clock;
+  constructor(from: HoldingsSource, seat: Seat) {
+    this.quotas = from.quotas;
+    this.slots = from.slots;
+    this.clock = from.clock;
     this.seat = seat;
   }
 

@@ -1,14 +1,12 @@
 // Connections for which there is no room: a few are told why, a few may ask a listener with a `health_path` for health
 // first, all others are cut off. It decides nobody's room.
 
-import type { Connection } from './connection.ts';
-
 /** The most that are told at a time. They live on the descriptors kept in reserve (net/open-files). */
 const TOLD_MAX = 4;
 /** Places of those who may ask for health; their descriptors are reserved where a listener has a `health_path`. */
 export const PROBES_MAX = 8;
 
-export class Overflow {
+export class Overflow<Connection> {
   /** At most TOLD_MAX. */
   private readonly told = new Set<Connection>();
   /** At most PROBES_MAX, by when they came. */

@@ -1,5 +1,5 @@
 // Whether one more handshake may go on: rates and caps, of all clients together and of each address, global and per
-// route. It counts what it lets in and answers nobody; connection.ts makes a refusal of what it says.
+// route. It counts what it lets in and answers nobody.
 
 import type { Limits, RouteConfig } from '../config/types.ts';
 import { AddressLimits } from '../limits/address-limits.ts';
@@ -58,6 +58,16 @@ export class Seat {
   }
 }
 
+/** What lets handshakes in: at once, or later where others have to be asked. */
+export interface HandshakeQuotas {
+  /** One more handshake of `client` on `route`: its seat, or what stands against it. */
+  enter(client: string, route: Route, now: number, claim: PeerClaim): Seat | Barred | Promise<Seat | Barred>;
+  /** The seat is given back. */
+  leave(seat: Seat, now: number): void;
+  /** The connection is gone, or its client is another one than its peer. */
+  depart(claim: PeerClaim, now: number): void;
+}
+
 export interface QuotasOptions {
   readonly limits: Limits;
   readonly sessionsMax: number;
@@ -67,7 +77,7 @@ export interface QuotasOptions {
   readonly now: number;
 }
 
-export class Quotas {
+export class Quotas implements HandshakeQuotas {
   private readonly slots: HandshakeSlots;
   private readonly addresses: AddressLimits;
   private readonly rate: TokenBucket;

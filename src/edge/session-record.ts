@@ -1,22 +1,17 @@
 // What is known about one session besides its bytes: where it came from, where it went. Writes its log lines and
 // gives back what it holds when it ends.
 
-import type { LogConfig } from '../config/types.ts';
-import type { DirectionMetrics, EndedBy, RouteMetrics } from '../observe/metrics.ts';
+import type { Clock } from '../limits/clock.ts';
+import type { TimerWheel } from '../limits/timer-wheel.ts';
+import type { Log } from '../observe/log.ts';
+import type { DirectionMetrics, EndedBy, MetricsRegistry, RouteMetrics } from '../observe/metrics.ts';
 import { END_CAUSES, type Side } from '../protocol/end-causes.ts';
-import { entryFor } from '../protocol/subprotocols.ts';
 import type { End } from '../session/end.ts';
 import type { Session, SessionOwner } from '../session/session.ts';
-import type { Opened } from '../upstream/open-backend.ts';
 import type { Target } from '../upstream/target.ts';
-import type { Admitted } from './admission.ts';
-import type { Arrival } from './arrival.ts';
-import type { Edge } from './edge.ts';
 import type { Holdings } from './holdings.ts';
-import { shownPath } from './logged-path.ts';
-import { ownText } from './own-text.ts';
 import type { Seat } from './quotas.ts';
-import type { Route } from './snapshot.ts';
+import type { Route, Snapshot } from './snapshot.ts';
 
 /** The fields of `session.open`, in the order they are logged. */
 export interface SessionFacts {
@@ -35,39 +30,19 @@ export interface SessionFacts {
   readonly upgrade_ms: number;
 }
 
-/** They outlive the head, so they keep nothing of it. */
-export function sessionFacts(of: {
-  readonly id: string;
-  readonly arrival: Arrival;
-  readonly admitted: Pick<Admitted, 'request' | 'route'>;
-  readonly opened: Opened;
-  readonly log: LogConfig;
-}): SessionFacts {
-  const { arrival, opened } = of;
-  const { client, peer } = arrival;
-  const { request, route } = of.admitted;
-  const { config } = route;
-  const { protocol } = opened.answer;
-  const path = shownPath({ path: request.path, query: request.query, pattern: config.match.path, log: of.log });
-  return {
-    session: ownText(of.id),
-    listener: arrival.listenerName,
-    route: config.name,
-    upstream: route.upstream.name,
-    target: opened.target.name,
-    client: ownText(client),
-    peer: peer === client ? undefined : peer,
-    path: ownText(path),
-    request_id: ownText(arrival.requestId),
-    // Clients put tokens into this field, so only names that the config knows are shown.
-    subprotocol: protocol === null ? undefined : (entryFor(protocol, config.subprotocols) ?? 'unlisted'),
-    connect_ms: Math.round(opened.connectMs),
-    upgrade_ms: Math.round(opened.upgradeMs),
-  };
+/** Where sessions are counted and told of. */
+export interface SessionHost {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly log: Log;
+  readonly metrics: MetricsRegistry;
+  readonly snapshot: Snapshot;
+  nextSessionId(): string;
+  removeSession(record: SessionRecord): void;
 }
 
 export interface SessionRecordOptions {
-  readonly edge: Edge;
+  readonly host: SessionHost;
   readonly route: Route;
   readonly target: Target;
   readonly facts: SessionFacts;
@@ -83,19 +58,19 @@ export class SessionRecord implements SessionOwner {
   readonly facts: SessionFacts;
   readonly startedAt: number;
   readonly metrics: RouteMetrics;
-  private readonly edge: Edge;
+  private readonly host: SessionHost;
   private readonly holdings: Holdings;
   /** Direction and config key of the limits that were hit: a line in the log for the first time only. */
   private hits: Set<string> | null = null;
 
   constructor(options: SessionRecordOptions) {
-    this.edge = options.edge;
+    this.host = options.host;
     this.route = options.route;
     this.target = options.target;
     this.facts = options.facts;
     this.holdings = options.holdings;
-    this.startedAt = this.edge.clock.now();
-    this.metrics = this.edge.metrics.route(this.facts.route);
+    this.startedAt = this.host.clock.now();
+    this.metrics = this.host.metrics.route(this.facts.route);
   }
 
   get seat(): Seat {
@@ -104,14 +79,14 @@ export class SessionRecord implements SessionOwner {
 
   /** Our 101 is on its way: relay. `first` comes before; what goes wrong from here on is the end of a session. */
   begin(clientBytes: Buffer | null, backendBytes: Buffer | null, first: () => void): void {
-    const { edge, session, facts } = this;
+    const { host, session, facts } = this;
     try {
       this.metrics.sessionBegan();
       this.metrics.clients.add(facts.client);
       first();
       this.holdings.leaveTurn();
-      const level = edge.snapshot.config.log.session_open;
-      if (edge.log.enabled(level)) edge.log.event(level, 'session.open', { ...facts });
+      const level = host.snapshot.config.log.session_open;
+      if (host.log.enabled(level)) host.log.event(level, 'session.open', { ...facts });
       session.start(clientBytes, backendBytes);
     } catch (error) {
       session.fail(error);
@@ -123,13 +98,13 @@ export class SessionRecord implements SessionOwner {
       this.holdings.release();
       this.tellEnd(session);
     } finally {
-      this.edge.removeSession(this);
+      this.host.removeSession(this);
     }
   }
 
   private tellEnd(session: Session): void {
-    const { edge } = this;
-    const now = edge.clock.now();
+    const { host } = this;
+    const now = host.clock.now();
     this.metrics.sessionEnded(
       byOf(session),
       session.cause ?? 'internal_error',
@@ -138,7 +113,7 @@ export class SessionRecord implements SessionOwner {
     );
     this.metrics.profile.recordSession(now - this.startedAt);
     if (session.limit !== null) this.metrics.limitEnds.add(session.limit);
-    edge.log.eventOf('info', 'session.end', session.cause, () => ({ ...this.facts, ...this.endOf(session) }));
+    host.log.eventOf('info', 'session.end', session.cause, () => ({ ...this.facts, ...this.endOf(session) }));
   }
 
   onLimitHit(side: Side, limit: string, value: number): void {
@@ -150,10 +125,10 @@ export class SessionRecord implements SessionOwner {
     if (this.hits.has(hit)) return;
     // At most the limits there are, each twice.
     this.hits.add(hit);
-    if (!this.edge.log.enabled('info')) return;
+    if (!this.host.log.enabled('info')) return;
     const { session, route, client } = this.facts;
     const largest = metrics.largestRefused(limit);
-    this.edge.log.event('info', 'limit.hit', { session, route, client, direction, limit, value, largest });
+    this.host.log.event('info', 'limit.hit', { session, route, client, direction, limit, value, largest });
   }
 
   /** All sessions together hold too much, and this one the most. */
@@ -166,13 +141,13 @@ export class SessionRecord implements SessionOwner {
 
   onSessionFault(_session: Session, error: unknown): void {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.edge.log.event('error', 'session.fault', { session: this.facts.session, error: text });
+    this.host.log.event('error', 'session.fault', { session: this.facts.session, error: text });
   }
 
   private endOf(session: Session): Record<string, unknown> {
     const { client, backend, cause } = session;
     return {
-      duration_ms: Math.round(this.edge.clock.now() - this.startedAt),
+      duration_ms: Math.round(this.host.clock.now() - this.startedAt),
       by: byOf(session),
       reason: cause,
       ...(session.limit === null ? {} : { limit: session.limit }),

@@ -101,12 +101,16 @@ export function endToEndFields(fields: readonly HeadField[]): HeadField[] {
   );
 }
 
-export function buildClientSwitch(options: {
+export interface ClientSwitch {
+  /** Of the request: what Sec-WebSocket-Accept is made of. */
   readonly key: string;
   readonly protocol: string | null;
   readonly extensions: string | null;
+  /** The other end-to-end fields of the backend's answer. */
   readonly fields: readonly HeadField[];
-}): Buffer {
+}
+
+export function buildClientSwitch(options: ClientSwitch): Buffer {
   const writer = new FieldWriter('HTTP/1.1 101 Switching Protocols');
   writer.own('Upgrade', 'websocket');
   writer.own('Connection', 'Upgrade');

@@ -2,15 +2,15 @@
 // back, nobody is left without an end, and the next client finds everything free.
 
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import * as admitteds from '../../src/edge/admitted.ts';
 import { EarlyBytes } from '../../src/edge/early-bytes.ts';
 import { Edge } from '../../src/edge/edge.ts';
-import { Handshake } from '../../src/edge/handshake.ts';
 import { HandshakeRecord } from '../../src/edge/handshake-record.ts';
 import { HandshakeSlots } from '../../src/edge/handshake-slots.ts';
 import { Holdings } from '../../src/edge/holdings.ts';
+import * as loggedPaths from '../../src/edge/logged-path.ts';
 import { Quotas } from '../../src/edge/quotas.ts';
 import { Router } from '../../src/edge/router.ts';
-import * as sessionRecords from '../../src/edge/session-record.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import { Log } from '../../src/observe/log.ts';
 import { RouteMetrics, TargetMetrics } from '../../src/observe/metrics.ts';
@@ -26,7 +26,8 @@ import type { MemoryTransport } from '../support/memory-transport.ts';
 import { closeFrame, text, upgradeRequest } from '../support/wire.ts';
 import { Rig, SWITCHED } from './rig.ts';
 
-vi.mock('../../src/edge/session-record.ts', { spy: true });
+vi.mock('../../src/edge/admitted.ts', { spy: true });
+vi.mock('../../src/edge/logged-path.ts', { spy: true });
 vi.mock('../../src/protocol/backend-request.ts', { spy: true });
 vi.mock('../../src/protocol/upgrade-request.ts', { spy: true });
 vi.mock('../../src/protocol/upgrade-response.ts', { spy: true });
@@ -137,7 +138,7 @@ const STEPS: readonly (readonly [step: string, fault: Fault, answer: string])[] 
   ['the limits', methodOf(Quotas, 'enter'), '500'],
   ['early bytes', methodOf(EarlyBytes, 'append'), '500'],
   ['its turn', methodOf(HandshakeSlots, 'ask'), '500'],
-  ['the beginning of the opening', methodOf(Handshake, 'open'), '500'],
+  ['the beginning of the opening', exportOf(admitteds, 'openFor'), '500'],
   ['the choice of a target', methodOf(Upstream, 'pick'), '500'],
   ['the slot of a target', methodOf(Target, 'acquire'), '500'],
   ['the count of the dial', methodOf(TargetMetrics, 'dial'), '500'],
@@ -145,9 +146,9 @@ const STEPS: readonly (readonly [step: string, fault: Fault, answer: string])[] 
   ['the request to the backend', exportOf(forward, 'buildBackendRequest'), '500'],
   ['the head of the answer', methodOf(ResponseHeadParser, 'feed'), '500'],
   ['the verdict on the 101', exportOf(upgradeResponses, 'judgeUpgradeResponse'), '500'],
-  ['the facts of the session', exportOf(sessionRecords, 'sessionFacts'), '500'],
+  ['the facts of the session', exportOf(loggedPaths, 'shownPath'), '500'],
   ['the early bytes at the 101', methodOf(EarlyBytes, 'take'), '500'],
-  ['the session', methodOf(Handshake, 'makeSession'), '500'],
+  ['the session', exportOf(admitteds, 'makeSession'), '500'],
   ['the session among the others', methodOf(Edge, 'promote'), SWITCHED],
   ['the count of the handshake', methodOf(RouteMetrics, 'handshake'), SWITCHED],
   ['the profile', methodOf(TrafficProfile, 'recordHandshake'), SWITCHED],

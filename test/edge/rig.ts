@@ -5,6 +5,8 @@ import { expect } from 'vitest';
 import { loadObject } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/types.ts';
 import { buildSnapshot } from '../../src/control/snapshot.ts';
+import { CHECKS } from '../../src/edge/admission.ts';
+import type { Check } from '../../src/edge/asked.ts';
 import { Edge } from '../../src/edge/edge.ts';
 import type { Route } from '../../src/edge/snapshot.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
@@ -47,13 +49,13 @@ export class Rig {
   readonly edge: Edge;
   private readonly sessionsMax: number;
 
-  constructor(config: Partial<ConfigInput> = {}, sessionsMax = 100) {
+  constructor(config: Partial<ConfigInput> = {}, sessionsMax = 100, checks: readonly Check[] = CHECKS) {
     const { clock, wheel, tap } = this;
     const log = new Log({ level: 'debug', format: 'json', lines_per_second: 1e6, clock, destination: tap });
     this.dialer = new MemoryDialer({ resolver: new Resolver(clock), wheel, clock, carrier: new Carrier('stream') });
     this.sessionsMax = sessionsMax;
     const snapshot = buildSnapshot(configOf(config));
-    this.edge = new Edge({ clock, wheel, log, dialer: this.dialer, snapshot, sessionsMax });
+    this.edge = new Edge({ clock, wheel, log, dialer: this.dialer, snapshot, sessionsMax, checks });
   }
 
   /** Backends that were dialed, those of `ws://` targets, in order. */

@@ -5,16 +5,16 @@ import type { Mutant } from './mutants.ts';
 export const ADMISSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'E50',
-    at: 'Connection.close',
-    search: "if (state.kind === 'opening') state.handshake.leave();\n      this.transport.destroy();",
-    replace: 'this.transport.destroy();',
+    at: 'Http1Connection.close',
+    search: 'state.handshake.leave();',
+    replace: 'void state;',
     why: 'a connection that is cut off keeps its seat, its slot and its backend',
   },
   {
     row: 'E51',
-    at: 'Connection.beginSession',
-    search: 'if (closed !== null) {',
-    replace: 'if (closed === undefined) {',
+    at: 'Handshake.beginSession',
+    search: 'if (this.refuseIfClosed(opened)) return;',
+    replace: '',
     why: 'what was decided at the head is not looked at again',
   },
   {

@@ -177,19 +177,19 @@ const syntax: readonly Mutant[] = [
   edit('parsePort', 'H21', 'return port <= PORT_MAX ? port : null;', 'return port;'),
   edit('HOSTNAME_MAX', 'H21', 'const HOSTNAME_MAX = 253;', 'const HOSTNAME_MAX = 252;', 'the longest host is legal'),
   edit(
-    'Connection.readHead',
+    'Http1Connection.readHead',
     'H22',
-    'if (step === HeadStep.NeedData) return;',
-    'if (step === HeadStep.NeedData) {\n      const { edge } = this;\n' +
-      '      edge.wheel.schedule(this, edge.clock.now() + edge.snapshot.config.timeouts.handshake);\n' +
+    'if (read === null) return;',
+    'if (read === null) {\n' +
+      '      context.wheel.schedule(this, context.clock.now() + context.snapshot.config.timeouts.handshake);\n' +
       '      return;\n    }',
     'counted from accept, not from the last byte',
   ),
   edit(
-    'Connection.refuseLateHead',
+    'Http1Connection.refuseLateHead',
     'H22',
     'if (parser !== null) {\n      this.noteHead',
-    "if (parser === null) {\n      this.refuse({ slug: 'handshake_timeout' });\n    } else {\n      this.noteHead",
+    'if (parser === null) {\n      this.refuseHead(LATE_HEAD);\n    } else {\n      this.noteHead',
     'no answer when no byte came',
   ),
   edit(
@@ -265,25 +265,25 @@ const handshake: readonly Mutant[] = [
   edit('judgeBody', 'U8', '!/^(?:0|[1-9][0-9]*)$/.test(length)', 'Number.isNaN(Number(length))'),
   edit('judgeBody', 'U8', 'more.length > 0 || ', '', 'twice'),
   edit('judgeUpgradeFields', 'U9', "valuesOf(fields, 'expect').length > 0", "valuesOf(fields, 'expect').length > 1"),
-  edit('Connection.open', 'U10', 'early.append(rest, 0, rest.length);', 'early.append(rest, 0, 0);'),
+  edit('Http1Connection.hold', 'U10', 'early.append(rest, 0, rest.length);', 'early.append(rest, 0, 0);'),
   edit(
-    'Connection.discardedEarlyBytes',
+    'Http1Connection.earlySize',
     'U11',
-    "return this.state.kind === 'opening' ? this.state.handshake.early.size : 0;",
+    "return this.state.kind === 'asking' ? (this.state.early?.size ?? 0) : 0;",
     'return 0;',
   ),
-  edit('Connection.answer', 'U11', '    transport.end();\n', ''),
-  edit('Connection.beginSession', 'U12', 'record.begin(early, leftover,', 'record.begin(null, null,'),
+  edit('Linger.answer', 'U11', '    transport.end();\n', ''),
+  edit('Handshake.beginSession', 'U12', 'session.begin(early, leftover,', 'session.begin(null, null,'),
   edit(
-    'Connection.readOrHold',
+    'Http1Connection.readOrHold',
     'U13',
-    'if (handshake.hasSentEnough || this.edge.buffers.isOver)',
-    'if (this.edge.buffers.isOver)',
+    'if (early.isFull || this.context.buffers.isOver)',
+    'if (this.context.buffers.isOver)',
   ),
-  edit('Handshake.deadline', 'U13', 'route.config.timeouts.open;', 'route.config.timeouts.open + 60_000;'),
-  edit('Handshake.open', 'U13', 'connectMs: timeouts.connect', 'connectMs: timeouts.open'),
-  edit('Handshake.open', 'U13', 'upgradeMs: timeouts.upgrade', 'upgradeMs: timeouts.open + 1'),
-  edit('EarlyBytes.isFull', 'U13', 'this.size >= bytesMax;', 'this.size >= 2 * bytesMax;'),
+  edit('Handshake.deadline', 'U13', ').timeouts.open;', ').timeouts.open + 60_000;'),
+  edit('openFor', 'U13', 'connectMs: timeouts.connect', 'connectMs: timeouts.open'),
+  edit('openFor', 'U13', 'upgradeMs: timeouts.upgrade', 'upgradeMs: timeouts.open + 1'),
+  edit('EarlyBytes.isFull', 'U13', 'this.size >= this.bytesMax;', 'this.size >= 2 * this.bytesMax;'),
   edit('PROTOCOLS_MAX', 'U14', 'const PROTOCOLS_MAX = 32;', 'const PROTOCOLS_MAX = 33;'),
   edit('PROTOCOLS_MAX', 'U14', 'const PROTOCOLS_MAX = 32;', 'const PROTOCOLS_MAX = 31;', '32 are legal'),
   edit('strictTokens', 'U14', '!isToken(token) || ', "token === '' || "),
@@ -315,7 +315,7 @@ const handshake: readonly Mutant[] = [
     '',
     'only permessage-deflate',
   ),
-  edit('Handshake.open', 'U15', "compression === 'passthrough' ? request.deflateOffers : []", 'request.deflateOffers'),
+  edit('openFor', 'U15', "compression === 'passthrough' ? request.deflateOffers : []", 'request.deflateOffers'),
   edit('judgeUpgradeFields', 'U16', "if (connection.some(isKnownEndToEnd)) return 'connection_option';\n", '\n'),
   edit('REQUEST', 'U16', "  'cookie',\n", ''),
   edit('isKnownEndToEnd', 'U16', ' || lower.startsWith(HANDSHAKE_PREFIX)', '', 'all fields of the handshake'),
@@ -354,13 +354,12 @@ const handshake: readonly Mutant[] = [
   ),
   edit('judgeUpgradeFields', 'U32', "if (!isRelaxed('key')) return 'key';", '', 'on every route'),
   edit('RELAXED_KEY', 'U32', '{1,128}={0,2}$/', '{1,}={0,2}$/', 'the longest'),
-  edit('admit', 'U32', 'report.noteRelaxed(request.relaxed);', '', 'a use is counted'),
+  edit('routeCheck', 'U32', 'record.noteRelaxed(request.relaxed);', '', 'a use is counted'),
   edit(
-    'Connection.take',
+    'Http1Connection.answer',
     'U17',
-    'state.discarded += end - start;',
-    'this.readHead(new RequestHeadParser({ headBytesMax: 16384, targetBytesMax: 8192, fieldsMax: 100 }), ' +
-      'bytes, start, end);',
+    'linger.answer(bytes);',
+    "linger.answer(bytes);\n    this.transport.reader = this;\n    this.state = { kind: 'reading', parser: null };",
   ),
 ];
 
@@ -436,12 +435,7 @@ const paths: readonly Mutant[] = [
   ),
   edit('LiveListener.read', 'P22', "this.config.paths.leading_slashes === 'refuse'", "this.config.name !== ''"),
   edit('mergeLeadingSlashes', 'P22', '?\\/{2,}/', '?\\/{2}/', 'all of them'),
-  edit(
-    'Connection.readHead',
-    'P22',
-    'if (this.answersHealth(head)) return;',
-    'if (this.answersHealth(parser.head)) return;',
-  ),
+  edit('readHead', 'P22', 'asksForHealth(head, health_path)', 'asksForHealth(parser.head, health_path)'),
   edit('leadsElsewhere', 'P23', "match?.route.match.encoded_slashes === 'keep'", 'false'),
   edit('leadsElsewhere', 'P23', "match?.route.match.encoded_slashes === 'keep'", 'true', 'routes that refuse'),
   edit(
@@ -488,7 +482,7 @@ const forwarded: readonly Mutant[] = [
   edit('parseZonedIp', 'X2', 'zone === -1 ? parseIp(text) : parseV6(text.slice(0, zone))', 'parseIp(text)', 'zones'),
   edit('HOP_BY_HOP', 'X7', "  'proxy-authorization',\n", ''),
   edit('HOP_BY_HOP', 'X7', "  'te',\n", "  'te',\n  'cookie2',\n  'referer',\n", 'all others go on'),
-  edit('admit', 'X7', 'namesInstance(head, edge.instanceId)', "namesInstance(head, '')"),
+  edit('loopCheck', 'X7', 'namesInstance(head, context.instanceId)', "namesInstance(head, '')"),
   edit('namesInstance', 'X7', 'receivedBy === instanceId', 'receivedBy?.startsWith(instanceId)'),
 ];
 

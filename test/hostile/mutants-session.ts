@@ -195,8 +195,8 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'B2',
-    at: 'Connection.giveUpOpening',
-    search: "const refusal = this.state.kind === 'opening' ? this.state.handshake.refusalSoFar : null;",
+    at: 'Handshake.onTimer',
+    search: "const refusal = state.kind === 'opening' ? state.progress.refusal : null;",
     replace: 'const refusal = null;',
     why: 'timeouts.open costs the whole answer',
   },
@@ -466,7 +466,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'F28',
-    at: 'Handshake.open',
+    at: 'openFor',
     search: "extensions: compression === 'passthrough' ? request.deflateOffers : [],",
     replace: 'extensions: request.deflateOffers,',
   },
@@ -865,9 +865,9 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'E34',
-    at: 'admit',
-    search: "if (namesInstance(head, edge.instanceId)) return { slug: 'loop' };",
-    replace: '',
+    at: 'loopCheck',
+    search: 'return namesInstance(head, context.instanceId) ? LOOP : null;',
+    replace: 'return null;',
   },
   {
     row: 'E35',

@@ -1,0 +1,106 @@
+// A request that passed every check: what was decided about it, what its backend is asked for, and the session that it
+// becomes. It keeps no state.
+
+import type { LogConfig } from '../config/types.ts';
+import type { AbortLike } from '../net/abort.ts';
+import type { Transport } from '../net/transport.ts';
+import { entryFor } from '../protocol/subprotocols.ts';
+import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
+import { Session } from '../session/session.ts';
+import { type Opened, type OpeningOutcome, type OpeningProgress, openBackend } from '../upstream/open-backend.ts';
+import type { Arrival } from './arrival.ts';
+import type { EdgeContext } from './context.ts';
+import type { Holdings } from './holdings.ts';
+import { shownPath } from './logged-path.ts';
+import { ownText } from './own-text.ts';
+import { type SessionFacts, type SessionHost, SessionRecord } from './session-record.ts';
+import type { Route } from './snapshot.ts';
+
+export interface Admitted {
+  readonly arrival: Arrival;
+  readonly request: UpgradeRequest;
+  readonly route: Route;
+  /** Path after the rewrite, and query. */
+  readonly path: string;
+  readonly protocols: readonly string[];
+  readonly holdings: Holdings;
+}
+
+/** The backend of one of its targets. Rejects with faults of our own only; whoever gives up aborts `signal`. */
+export function openFor(
+  { arrival, request, route, path, protocols, holdings }: Admitted,
+  context: EdgeContext,
+  signal: AbortLike,
+  progress: OpeningProgress,
+): Promise<OpeningOutcome> {
+  const { timeouts, compression } = route.config;
+  return openBackend({
+    clock: context.clock,
+    wheel: context.wheel,
+    dialer: context.dialer,
+    log: context.log,
+    metrics: context.metrics,
+    route,
+    holdings,
+    forward: {
+      request,
+      protocols,
+      extensions: compression === 'passthrough' ? request.deflateOffers : [],
+      clientAddress: arrival.client,
+      peerAddress: arrival.peer,
+      peerTrusted: arrival.peerTrusted,
+      secure: arrival.secure,
+      listenerPort: arrival.listener.port,
+      requestId: arrival.requestId,
+      instanceId: context.instanceId,
+      key: request.key,
+    },
+    path,
+    connectMs: timeouts.connect,
+    upgradeMs: timeouts.upgrade,
+    signal,
+    progress,
+  });
+}
+
+/** The session that it becomes, which has counted nothing and taken over nothing yet. */
+export function makeSession(admitted: Admitted, opened: Opened, client: Transport, host: SessionHost): SessionRecord {
+  const { route, holdings } = admitted;
+  const facts = sessionFacts(admitted, opened, host.nextSessionId(), host.snapshot.config.log);
+  const record = new SessionRecord({ host, route, target: opened.target, facts, holdings });
+  record.session = new Session({
+    clock: host.clock,
+    wheel: host.wheel,
+    policy: route.policy,
+    owner: record,
+    client,
+    backend: opened.transport,
+    deflate: opened.answer.deflate,
+    metrics: record.metrics,
+  });
+  return record;
+}
+
+/** They outlive the head, so they keep nothing of it. */
+export function sessionFacts(admitted: Admitted, opened: Opened, id: string, log: LogConfig): SessionFacts {
+  const { arrival, request, route } = admitted;
+  const { client, peer } = arrival;
+  const { config } = route;
+  const { protocol } = opened.answer;
+  const path = shownPath({ path: request.path, query: request.query, pattern: config.match.path, log });
+  return {
+    session: ownText(id),
+    listener: arrival.listenerName,
+    route: config.name,
+    upstream: route.upstream.name,
+    target: opened.target.name,
+    client: ownText(client),
+    peer: peer === client ? undefined : peer,
+    path: ownText(path),
+    request_id: ownText(arrival.requestId),
+    // Clients put tokens into this field, so only names that the config knows are shown.
+    subprotocol: protocol === null ? undefined : (entryFor(protocol, config.subprotocols) ?? 'unlisted'),
+    connect_ms: Math.round(opened.connectMs),
+    upgrade_ms: Math.round(opened.upgradeMs),
+  };
+}

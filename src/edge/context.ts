@@ -1,0 +1,33 @@
+// What every connection and every handshake may use: the config in force, means, and what all share. Types only, so
+// that nobody here depends on edge.ts, which puts it together and knows who is here.
+
+import type { Clock } from '../limits/clock.ts';
+import type { TimerWheel } from '../limits/timer-wheel.ts';
+import type { Dialer } from '../net/dial.ts';
+import type { Log } from '../observe/log.ts';
+import type { MetricsRegistry } from '../observe/metrics.ts';
+import type { HandshakeSlots } from './handshake-slots.ts';
+import type { PeerNotices } from './peer-notices.ts';
+import type { HandshakeQuotas } from './quotas.ts';
+import type { Snapshot } from './snapshot.ts';
+
+export interface EdgeContext {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly log: Log;
+  readonly dialer: Dialer;
+  readonly metrics: MetricsRegistry;
+  /** The one in force: another one after each reload. */
+  readonly snapshot: Snapshot;
+  /** Names this instance in Via, to see a request that comes round again. */
+  readonly instanceId: string;
+  /** A drain of the process has begun. */
+  readonly draining: boolean;
+  /** No handshake goes on any more. */
+  readonly refusing: boolean;
+  readonly quotas: HandshakeQuotas;
+  readonly slots: HandshakeSlots;
+  /** Bytes that are held in memory; `isOver` while they are too many. */
+  readonly buffers: { early: number; readonly isOver: boolean };
+  readonly notices: PeerNotices;
+}
