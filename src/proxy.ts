@@ -4,7 +4,7 @@
 import { AdminServer } from './admin/server.ts';
 import { loadObject } from './config/load.ts';
 import type { Config, ConfigInput } from './config/types.ts';
-import { cutAll, DRAIN_AT_ONCE, Drain, type DrainResult } from './control/drain.ts';
+import { cutAll, Drain, type DrainResult } from './control/drain.ts';
 import { Life } from './control/life.ts';
 import { BindError, Listeners } from './control/listeners.ts';
 import { Operations } from './control/operations.ts';
@@ -109,11 +109,10 @@ class ProxyProcess implements Proxy {
   private readonly life: Life;
   private readonly listeners: Listeners;
   private readonly operations: Operations;
+  private readonly drainer: Drain;
   private readonly reloads: Reloads;
   private admin: AdminServer | null = null;
   private runtime: RuntimeMetrics | null = null;
-  private drainer: Drain | null = null;
-  private draining: Promise<DrainResult> | null = null;
 
   constructor(config: Config, options: ProxyOptions) {
     this.options = options;
@@ -139,6 +138,7 @@ class ProxyProcess implements Proxy {
     this.life = new Life(this.edge);
     this.listeners = new Listeners(this.edge, carrier);
     this.operations = new Operations(this.edge);
+    this.drainer = new Drain({ edge: this.edge, listeners: this.listeners, pulse: this.pulse });
     this.reloads = new Reloads({
       edge: this.edge,
       slices: this.slices,
@@ -153,7 +153,7 @@ class ProxyProcess implements Proxy {
 
   async start(): Promise<void> {
     const { life } = this;
-    if (life.started || life.closing || this.draining !== null) {
+    if (life.started || life.closing || this.drainer.hasBegun) {
       throw new StartError(`this proxy was ${life.started ? 'started' : 'stopped'} already; create another one`);
     }
     life.started = true;
@@ -192,13 +192,7 @@ class ProxyProcess implements Proxy {
   }
 
   drain(why = 'drain'): Promise<DrainResult> {
-    if (this.draining === null) {
-      const { edge, listeners } = this;
-      const config = this.pulse.isBeating ? this.config.drain : DRAIN_AT_ONCE;
-      this.drainer = new Drain({ edge, listeners, config });
-      this.draining = this.drainer.run(why);
-    }
-    return this.draining;
+    return this.drainer.run(why);
   }
 
   async stop(): Promise<void> {
@@ -207,7 +201,7 @@ class ProxyProcess implements Proxy {
     this.edge.snapshot.upstreams.stop();
     const closing = Promise.all([this.listeners.close(), this.admin?.stop()]);
     this.admin = null;
-    this.drainer?.abort();
+    this.drainer.abort();
     cutAll(this.edge);
     await closing;
     this.pulse.stop();

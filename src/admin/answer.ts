@@ -55,7 +55,7 @@ function* chunksOf(pieces: Iterable<Pull<string>>): Generator<unknown, Buffer[]>
 }
 
 /** Every refusal, its status and one sentence. */
-export const ADMIN_ERRORS = {
+const ADMIN_ERRORS = {
   bad_path: { status: 400, message: 'the path has a bad escape' },
   bad_parameter: { status: 400, message: 'a parameter is unknown, given twice or malformed' },
   no_filter: { status: 400, message: 'at least one of route, client and target is needed' },

@@ -8,7 +8,7 @@ import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
 import type { Answer } from './answer.ts';
 import { bytesOf, HeldBytes } from './held-bytes.ts';
 
-export interface DeliveryOptions {
+interface DeliveryOptions {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly slices: Slices;

@@ -1,24 +1,17 @@
-// The table of endpoints: which path and method asks the subject for what, and which parameters it takes. It judges
-// parameters, but not who asks: guard.ts does that, server.ts first.
+// The table of endpoints: which path and method asks the subject for what, and which parameters it takes. It does not
+// judge who asks: guard.ts does that, server.ts first.
 
 import type { Steps } from '../limits/slices.ts';
 import { METRICS_CONTENT_TYPE } from '../observe/text-format.ts';
-import {
-  type AdminError,
-  type Answer,
-  doneSteps,
-  errorAnswer,
-  jsonAnswer,
-  jsonAnswerSteps,
-  textAnswerSteps,
-} from './answer.ts';
-import type { AdminSubject, AskedClose, SessionFilter, SessionQuery, SessionState } from './subject.ts';
+import { type Answer, doneSteps, errorAnswer, jsonAnswer, jsonAnswerSteps, textAnswerSteps } from './answer.ts';
+import { filterOf, type Parameters, readClose, readParameters, readQuery } from './parameters.ts';
+import type { AdminSubject } from './subject.ts';
 
 /** What an endpoint is given: names out of the path, in its order, and parameters it has listed. */
 interface Call {
   readonly subject: AdminSubject;
   readonly names: readonly string[];
-  readonly parameters: ReadonlyMap<string, string>;
+  readonly parameters: Parameters;
 }
 
 interface Place {
@@ -38,11 +31,6 @@ type Endpoint = Place & { readonly method: 'GET' | 'POST' } & (
 
 type Find = Extract<Endpoint, { kind: 'at once' }>['answer'];
 type Make = Extract<Endpoint, { kind: 'in steps' }>['steps'];
-
-const LIMIT_DEFAULT = 100;
-const LIMIT_MAX = 1000;
-/** RFC 6455 5.5: 125 bytes of a control frame, less two for the code. */
-const REASON_BYTES_MAX = 123;
 
 const get = (path: string, parameters: readonly string[], answer: Find): Endpoint => {
   return { kind: 'at once', method: 'GET', path: segmentsOf(path), parameters, group: null, answer };
@@ -81,7 +69,7 @@ const endpoints: readonly Endpoint[] = [
 ];
 
 /** A request that names an endpoint, ready to run once it is known who asks. */
-export interface Matched {
+interface Matched {
   readonly group: Endpoint['group'];
   /** It asks about something by its name, which is nobody's affair whose token is not right. */
   readonly namesParts: boolean;
@@ -93,7 +81,7 @@ export interface Matched {
 }
 
 /** `in steps`: one of a `kind` at a time. */
-export type Work =
+type Work =
   | { readonly how: 'at once'; run(subject: AdminSubject): Promise<Answer> }
   | { readonly how: 'in steps'; readonly kind: string; begin(subject: AdminSubject): Promise<Steps<Answer>> };
 
@@ -162,16 +150,6 @@ function fits(pattern: readonly string[], segments: readonly string[]): boolean 
   );
 }
 
-/** Null for a parameter that is unknown, empty or there twice: a mistyped filter must not close everything. */
-function readParameters(known: readonly string[], query: string): ReadonlyMap<string, string> | null {
-  const parameters = new Map<string, string>();
-  for (const [name, value] of new URLSearchParams(query)) {
-    if (!known.includes(name) || parameters.has(name) || value === '') return null;
-    parameters.set(name, value);
-  }
-  return parameters;
-}
-
 async function readyz({ subject, parameters }: Call): Promise<Answer> {
   const status = await subject.readiness(parameters.get('route'));
   if (status === null) return errorAnswer('no_route');
@@ -198,24 +176,6 @@ async function listSessions({ subject, parameters }: Call): Promise<Steps<Answer
   return query === null ? doneSteps(errorAnswer('bad_parameter')) : jsonAnswerSteps(await subject.sessions(query));
 }
 
-function readQuery(parameters: ReadonlyMap<string, string>): SessionQuery | null {
-  const state = parameters.get('state');
-  const limit = parameters.get('limit') ?? String(LIMIT_DEFAULT);
-  const after = parameters.get('after');
-  if (state !== undefined && !isSessionState(state)) return null;
-  if (!/^[1-9][0-9]{0,3}$/.test(limit) || Number(limit) > LIMIT_MAX) return null;
-  return {
-    ...filterOf(parameters),
-    ...(state === undefined ? {} : { state }),
-    ...(after === undefined ? {} : { after }),
-    limit: Number(limit),
-  };
-}
-
-function isSessionState(text: string): text is SessionState {
-  return text === 'open' || text === 'paused' || text === 'closing';
-}
-
 async function showSession({ subject, names: [id = ''] }: Call): Promise<Answer> {
   const view = await subject.session(id);
   return view === null ? errorAnswer('no_session') : jsonAnswer(view);
@@ -233,39 +193,6 @@ async function closeSessions({ subject, parameters }: Call): Promise<Answer> {
   const close = readClose(parameters);
   if (typeof close === 'string') return errorAnswer(close);
   return jsonAnswer({ closing: await subject.closeSessions(filter, close) });
-}
-
-function filterOf(parameters: ReadonlyMap<string, string>): SessionFilter {
-  const filter: Record<string, string> = {};
-  for (const name of ['route', 'client', 'target']) {
-    const value = parameters.get(name);
-    if (value !== undefined) filter[name] = value;
-  }
-  return filter;
-}
-
-/** What is left out is as `close_codes.admin` has it. */
-function readClose(parameters: ReadonlyMap<string, string>): AskedClose | AdminError {
-  const code = parameters.get('code');
-  if (code !== undefined && !(/^[0-9]{4}$/.test(code) && isCodeToSend(Number(code)))) return 'bad_code';
-  const reason = parameters.get('reason');
-  if (reason !== undefined && !isReason(reason)) return 'bad_reason';
-  return { ...(code === undefined ? {} : { code: Number(code) }), ...(reason === undefined ? {} : { text: reason }) };
-}
-
-function isReason(text: string): boolean {
-  const isPlain = Array.from(text).every((character) => !isControl(character.codePointAt(0) ?? 0));
-  return isPlain && Buffer.byteLength(text) <= REASON_BYTES_MAX;
-}
-
-/** Codes that an operator can truthfully send; the others blame the client for its bytes, or never go on the wire. */
-function isCodeToSend(code: number): boolean {
-  if (code >= 3000) return code <= 4999;
-  return code === 1000 || code === 1001 || code === 1008 || (code >= 1011 && code <= 1014);
-}
-
-function isControl(codePoint: number): boolean {
-  return codePoint < 0x20 || (codePoint >= 0x7f && codePoint < 0xa0);
 }
 
 async function reload({ subject, parameters }: Call): Promise<Answer> {

@@ -2,7 +2,7 @@
 // places are for probes alone: nobody who holds connections and says nothing makes a health check fail.
 
 /** What is asked of a connection. */
-export interface Seated {
+interface Seated {
   destroy(): void;
 }
 

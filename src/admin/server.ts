@@ -28,11 +28,11 @@ const CHECKS_PER_TIMEOUT = 5;
 const REQUESTS_PER_SECOND = 100;
 const REQUESTS_BURST = 200;
 
-export interface AdminLog {
+interface AdminLog {
   event(level: 'info' | 'error', event: string, fields: Readonly<Record<string, unknown>>): void;
 }
 
-export interface AdminServerOptions {
+interface AdminServerOptions {
   readonly settings: AdminSettings;
   readonly subject: AdminSubject;
   readonly log: AdminLog;

@@ -12,7 +12,7 @@ export interface TrafficView {
   readonly bytes: number;
 }
 
-export interface ListenerView {
+interface ListenerView {
   readonly name: string;
   /** As bound: host and real port, or `unix:` and the path. */
   readonly address: string;

@@ -46,7 +46,7 @@ export type DrainSubject =
   | { readonly kind: 'route'; readonly route: string }
   | { readonly kind: 'target'; readonly upstream: string; readonly target: string };
 
-export type OutputFormat = 'text' | 'json';
+type OutputFormat = 'text' | 'json';
 
 /** Commands that ask a running proxy. */
 export type AdminCommand = { readonly at: AdminPlace } & (
@@ -86,7 +86,7 @@ export type Command =
 
 export type CommandName = Command['kind'];
 
-export type ArgumentsVerdict =
+type ArgumentsVerdict =
   | { readonly ok: true; readonly command: Command }
   | { readonly ok: false; readonly message: string };
 

@@ -23,7 +23,7 @@ export type ThreadMessage =
   | { readonly kind: 'loaded'; readonly about: About; readonly warnings: readonly Problem[] };
 
 /** As `loadSource` gives it, without the text. */
-export type Reread = About &
+type Reread = About &
   ({ readonly config: Config; readonly warnings: readonly Problem[] } | { readonly problems: readonly Problem[] });
 
 /** About 4 microseconds a byte: this much is judged in one turn of the event loop, and takes 16 ms of it. */

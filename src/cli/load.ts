@@ -24,7 +24,7 @@ export type FileResult = LoadResult & {
   readonly fingerprint: string;
 };
 
-export type FlagResult = { readonly config: Config; readonly name: string } | { readonly faults: readonly string[] };
+type FlagResult = { readonly config: Config; readonly name: string } | { readonly faults: readonly string[] };
 
 /** What is read without -c. */
 export const DEFAULT_FILE = 'config.yaml';

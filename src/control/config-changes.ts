@@ -66,7 +66,7 @@ function isMap(value: unknown): value is PlainMap {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
 }
 
-export interface Obstacle {
+interface Obstacle {
   readonly path: string;
   readonly message: string;
 }

@@ -5,6 +5,7 @@ import type { DrainConfig } from '../config/types.ts';
 import type { Edge } from '../edge/edge.ts';
 import { Alarm } from '../limits/timer-wheel.ts';
 import type { Listeners } from './listeners.ts';
+import type { Pulse } from './pulse.ts';
 import { Spread } from './spread.ts';
 
 export interface DrainResult {
@@ -14,14 +15,14 @@ export interface DrainResult {
   readonly cut: number;
 }
 
-export interface DrainOptions {
+interface DrainOptions {
   readonly edge: Edge;
   readonly listeners: Listeners;
-  readonly config: DrainConfig;
+  readonly pulse: Pulse;
 }
 
-/** For a proxy in which no time passes: whoever waited there would wait for ever. */
-export const DRAIN_AT_ONCE: DrainConfig = { delay: 0, grace: 0, spread: 0, timeout: 0 };
+/** Where no time passes whoever waited would wait for ever. */
+const AT_ONCE: DrainConfig = { delay: 0, grace: 0, spread: 0, timeout: 0 };
 
 /**
  * From the signal to the end: not ready; after `delay` no more clients; after `grace` one Close to each session over
@@ -29,36 +30,47 @@ export const DRAIN_AT_ONCE: DrainConfig = { delay: 0, grace: 0, spread: 0, timeo
  */
 export class Drain {
   private readonly options: DrainOptions;
-  private readonly startedAt: number;
   private readonly alarms = new Set<Alarm>();
   private readonly over = new AbortController();
+  private result: Promise<DrainResult> | null = null;
+  private startedAt = 0;
   private spread: Spread | null = null;
   private sessions = 0;
   private cut = 0;
 
   constructor(options: DrainOptions) {
     this.options = options;
-    this.startedAt = options.edge.clock.now();
   }
 
-  /** `why`: for the log. */
-  async run(why: string): Promise<DrainResult> {
-    const { edge } = this.options;
+  get hasBegun(): boolean {
+    return this.result !== null;
+  }
+
+  /** Once: whoever asks again gets the same. `why`: for the log. */
+  run(why: string): Promise<DrainResult> {
+    this.result ??= this.tell(why);
+    return this.result;
+  }
+
+  /** One that has begun waits no more: the caller cuts everything off. */
+  abort(): void {
+    if (this.result === null) return;
+    this.cut = this.options.edge.sessions.size;
+    this.over.abort();
+  }
+
+  private async tell(why: string): Promise<DrainResult> {
+    const { edge, pulse } = this.options;
+    this.startedAt = edge.clock.now();
     edge.log.event('info', 'drain.begin', { why, sessions: edge.sessions.size });
-    const result = await this.endAll();
+    const result = await this.endAll(pulse.isBeating ? edge.snapshot.config.drain : AT_ONCE);
     const ms = Math.round(edge.clock.now() - this.startedAt);
     edge.log.event(result.cut > 0 ? 'warn' : 'info', 'drain.end', { ...result, ms });
     return result;
   }
 
-  /** Do not wait any more: the caller cuts everything off. */
-  abort(): void {
-    this.cut = this.options.edge.sessions.size;
-    this.over.abort();
-  }
-
-  private async endAll(): Promise<DrainResult> {
-    const { edge, listeners, config } = this.options;
+  private async endAll(config: DrainConfig): Promise<DrainResult> {
+    const { edge, listeners } = this.options;
     edge.draining = true;
     this.at(config.timeout, () => this.cutOff());
     await this.until(config.delay);
@@ -68,7 +80,7 @@ export class Drain {
     // Whatever comes first: everybody has left, or it is time to tell them.
     const empty = edge.untilEmpty().then(() => this.over.abort());
     await this.until(config.delay + config.grace);
-    if (!this.over.signal.aborted) this.tellAll();
+    if (!this.over.signal.aborted) this.tellAll(config.spread);
     await empty;
     await closing;
     for (const alarm of this.alarms) edge.wheel.cancel(alarm);
@@ -76,12 +88,12 @@ export class Drain {
     return { closed: Math.max(0, this.sessions - this.cut), cut: this.cut };
   }
 
-  private tellAll(): void {
-    const { edge, config } = this.options;
+  private tellAll(spreadMs: number): void {
+    const { edge } = this.options;
     // Handshakes first: none may become a session behind the last Close.
     for (const connection of [...edge.connections]) connection.drain();
     this.sessions = Math.max(this.sessions, edge.sessions.size);
-    this.spread = new Spread(edge, [...edge.sessions], config.spread, (record) => record.session.end('drain'));
+    this.spread = new Spread(edge, [...edge.sessions], spreadMs, (record) => record.session.end('drain'));
   }
 
   private cutOff(): void {

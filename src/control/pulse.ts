@@ -10,7 +10,7 @@ import { WallWatch } from '../observe/wall-watch.ts';
 /** How often the timer wheel is driven. Deadlines are at most this much, and one tick, late. */
 const WHEEL_DRIVE_MS = 50;
 
-export interface PulseOptions {
+interface PulseOptions {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly log: Log;

@@ -53,7 +53,7 @@ export function capInputs(metrics: MetricsRegistry, limits: Limits, sessionsMax:
   ];
 }
 
-function total<T>(items: Iterable<T>, value: (item: T) => number): number {
+export function total<T>(items: Iterable<T>, value: (item: T) => number): number {
   let sum = 0;
   for (const item of items) sum += value(item);
   return sum;

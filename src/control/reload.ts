@@ -44,7 +44,7 @@ export interface ReloadAsk {
 /** How often those sessions are counted. */
 const COUNT_AGAIN_MS = 1_000;
 
-export interface ReloadOptions {
+interface ReloadOptions {
   readonly edge: Edge;
   /** What grows with the config and with the sessions is done in these. */
   readonly slices: Slices;

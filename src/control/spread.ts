@@ -5,7 +5,7 @@ import type { SessionRecord } from '../edge/session-record.ts';
 import type { Clock } from '../limits/clock.ts';
 import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
 
-export interface Timing {
+interface Timing {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   /** From 0 to below 1. */

@@ -19,7 +19,7 @@ import type { DirectionMetrics, RouteMetrics, TargetMetrics } from '../observe/m
 import type { End } from '../session/end.ts';
 import type { Session } from '../session/session.ts';
 import type { Target } from '../upstream/target.ts';
-import { NOT_REFUSED, refusalsByCause } from './refusal-counts.ts';
+import { NOT_REFUSED, refusalsByCause, total } from './refusal-counts.ts';
 import type { RunningProxy } from './running-proxy.ts';
 
 export function statusView({ about, edge, life, listeners, reloads, processView }: RunningProxy): Pulled<StatusView> {
@@ -39,11 +39,11 @@ export function statusView({ about, edge, life, listeners, reloads, processView 
     sessions: {
       open: edge.sessions.size,
       limit: finiteOrNull(edge.sessionsMax),
-      total: sum(metrics.routes(), (route) => route.sessionsTotal),
+      total: total(metrics.routes(), (route) => route.sessionsTotal),
     },
     handshakes_open: metrics.process.handshakesOpen,
     refusals: refusalsByCause(metrics),
-    buffered_bytes: sum(metrics.routes(), (route) => route.fromClient.buffered + route.fromBackend.buffered),
+    buffered_bytes: total(metrics.routes(), (route) => route.fromClient.buffered + route.fromBackend.buffered),
     memory_bytes: processView?.memoryUsage().rss ?? 0,
     listeners: listeners.all.map(({ config: { name }, address }) => {
       return { name, address: addressText(address), connections: metrics.listener(name).connectionsOpen };
@@ -138,12 +138,6 @@ function sideView(end: End, now: number): SessionSideView {
     buffered: end.other.transport.held,
     silent_ms: Math.round(now - end.lastByteAt),
   };
-}
-
-function sum<T>(items: Iterable<T>, value: (item: T) => number): number {
-  let total = 0;
-  for (const item of items) total += value(item);
-  return total;
 }
 
 function finiteOrNull(value: number): number | null {

@@ -6,7 +6,7 @@ export const SLICE_MS = 5;
 /** A step that has begun is not interrupted: what is left of a slice is for the last one. */
 const BEGIN_STEPS_MS = 3;
 
-export interface SlicesOptions {
+interface SlicesOptions {
   /** Monotonic milliseconds. */
   now(): number;
   /** Calls `run` in the next turn of the event loop, when what came meanwhile has been read. */

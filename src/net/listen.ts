@@ -25,7 +25,7 @@ export interface Listening {
   close(): Promise<void>;
 }
 
-export interface ListenOptions {
+interface ListenOptions {
   readonly address: ListenAddress;
   readonly backlog: number;
   readonly carrier: Carrier;
