@@ -88,40 +88,38 @@ function listed(problems: readonly Pending[]): { shown: readonly Pending[]; left
 
 class Loader {
   readonly baseDir: string;
-  readonly #file: string;
-  readonly #source: SourceText | null;
-  readonly #readFile: ReadFile;
-  readonly #problems: Pending[] = [];
+  private readonly file: string;
+  private readonly source: SourceText | null;
+  private readonly readFile: ReadFile;
+  private readonly problems: Pending[] = [];
   /** Lines whose syntax was at fault: what the schema says about them is an echo. */
-  #quietLines: ReadonlySet<number | null> = new Set();
+  private quietLines: ReadonlySet<number | null> = new Set();
 
   constructor(file: string, source: SourceText | null, baseDir: string, readFile: ReadFile) {
-    this.#file = file;
-    this.#source = source;
+    this.file = file;
+    this.source = source;
     this.baseDir = baseDir;
-    this.#readFile = readFile;
+    this.readFile = readFile;
   }
 
   problem(severity: Problem['severity'], start: number, path: PathSegments, message: string): void {
-    this.#add(severity, start, path, () => message);
+    this.add(severity, start, path, () => message);
   }
 
   load(tree: Tree): LoadResult {
-    this.#quietLines = new Set(this.#problems.filter(({ path }) => path === '').map(({ line }) => line));
+    this.quietLines = new Set(this.problems.filter(({ path }) => path === '').map(({ line }) => line));
     const value = withoutEmptyBlocks(plainValue(tree));
-    const parsed = parseRepairing(value, tree, ({ path, message, at }) =>
-      this.#found('error', tree, path, message, at),
-    );
+    const parsed = parseRepairing(value, tree, ({ path, message, at }) => this.found('error', tree, path, message, at));
     if (parsed === null) return { problems: this.sorted() };
-    checkSecrets(parsed, tree, (path, message) => this.#addAt('error', tree, path, 'value', () => message));
-    const isFaulty = faultyPaths(this.#problems);
+    checkSecrets(parsed, tree, (path, message) => this.addAt('error', tree, path, 'value', () => message));
+    const isFaulty = faultyPaths(this.problems);
     checkConfig(parsed, { ...writtenNames(parsed, tree), isFaulty }, (severity, path, message) => {
       // What was built on a faulty part would only say the same again.
-      if (!isFaulty(path)) this.#found(severity, tree, path, () => message, 'value');
+      if (!isFaulty(path)) this.found(severity, tree, path, () => message, 'value');
     });
     const files = new Map<string, string>();
-    const tls = this.#tls(parsed, tree, files);
-    if (this.#problems.some((problem) => problem.severity === 'error')) return { problems: this.sorted() };
+    const tls = this.tls(parsed, tree, files);
+    if (this.problems.some((problem) => problem.severity === 'error')) return { problems: this.sorted() };
     const secrets = new Set([...secretPaths(tree)].map(pathText));
     const origin: Origin = { given: new Set(givenPaths(tree, [])), secrets, files };
     return { config: buildConfig(parsed, { baseDir: this.baseDir, origin, tls }), warnings: this.sorted() };
@@ -129,7 +127,7 @@ class Loader {
 
   /** By position, which is how a person works through them: all, or the first of too many and how many more. */
   sorted(): readonly Problem[] {
-    const { shown, left } = listed([...this.#problems].sort(inOrder));
+    const { shown, left } = listed([...this.problems].sort(inOrder));
     const problems = shown.map(({ message, ...place }) => ({ ...place, message: message() }));
     const last = problems.at(-1);
     if (left.length === 0 || last === undefined) return problems;
@@ -138,12 +136,12 @@ class Loader {
     return [...problems, { ...last, severity, path: '', message }];
   }
 
-  #add(severity: Problem['severity'], start: number, path: PathSegments, message: () => string): void {
-    const { line, column } = this.#source?.position(Math.max(0, start)) ?? { line: null, column: null };
-    this.#problems.push({ severity, file: this.#file, line, column, path: pathText(path), message });
+  private add(severity: Problem['severity'], start: number, path: PathSegments, message: () => string): void {
+    const { line, column } = this.source?.position(Math.max(0, start)) ?? { line: null, column: null };
+    this.problems.push({ severity, file: this.file, line, column, path: pathText(path), message });
   }
 
-  #found(
+  private found(
     severity: Problem['severity'],
     tree: Tree,
     path: PathSegments,
@@ -154,11 +152,11 @@ class Loader {
     const node = nodeAt(tree, path);
     let told = message;
     if (node?.kind === 'scalar' && node.secret) told = () => 'the text of this file is not what this key takes';
-    if (node?.kind === 'scalar' && node.value === null) told = () => this.#emptyMessage(node.start);
-    this.#addAt(severity, tree, path, at, told);
+    if (node?.kind === 'scalar' && node.value === null) told = () => this.emptyMessage(node.start);
+    this.addAt(severity, tree, path, at, told);
   }
 
-  #addAt(
+  private addAt(
     severity: Problem['severity'],
     tree: Tree,
     path: PathSegments,
@@ -166,19 +164,19 @@ class Loader {
     message: () => string,
   ): void {
     const start = offsetOf(tree, path, at);
-    if (this.#source !== null && this.#quietLines.has(this.#source.position(start).line)) return;
-    this.#add(severity, start, path, message);
+    if (this.source !== null && this.quietLines.has(this.source.position(start).line)) return;
+    this.add(severity, start, path, message);
   }
 
-  #emptyMessage(start: number): string {
-    const line = this.#source?.line(Math.max(0, start));
+  private emptyMessage(start: number): string {
+    const line = this.source?.line(Math.max(0, start));
     const rest = line?.text.slice(start - line.start) ?? '';
     return /^[^#]*:?\s#\S/.test(rest)
       ? 'needs a value, and an unquoted # begins a comment: quote this value'
       : 'needs a value';
   }
 
-  #tls(parsed: ParsedConfig, tree: Tree, files: Map<string, string>): ReadonlyMap<string, TlsConfig> {
+  private tls(parsed: ParsedConfig, tree: Tree, files: Map<string, string>): ReadonlyMap<string, TlsConfig> {
     const loaded = new Map<string, TlsConfig>();
     for (const [name, { tls }] of Object.entries(parsed.upstreams)) {
       if (tls === undefined) continue;
@@ -188,8 +186,8 @@ class Loader {
         if (text !== undefined && !isPemText(text)) files.set(pathText([...path, key]), text);
       }
       const report = (key: string, message: string) =>
-        this.#found('error', tree, [...path, key], () => message, 'value');
-      loaded.set(name, loadTls(tls, { baseDir: this.baseDir, readFile: this.#readFile, report }));
+        this.found('error', tree, [...path, key], () => message, 'value');
+      loaded.set(name, loadTls(tls, { baseDir: this.baseDir, readFile: this.readFile, report }));
     }
     return loaded;
   }

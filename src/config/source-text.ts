@@ -17,31 +17,31 @@ export interface Position {
 export class SourceText {
   readonly text: string;
   readonly fault: TextFault | null;
-  readonly #lineStarts: number[] = [0];
+  private readonly lineStarts: number[] = [0];
 
   constructor(input: string | Uint8Array) {
     const decoded = decode(input);
     this.text = decoded.text;
     this.fault = decoded.fault;
     for (let at = this.text.indexOf('\n'); at !== -1; at = this.text.indexOf('\n', at + 1))
-      this.#lineStarts.push(at + 1);
+      this.lineStarts.push(at + 1);
   }
 
   /** Both begin at 1; the column counts UTF-16 units, as editors do. */
   position(offset: number): Position {
     let low = 0;
-    let high = this.#lineStarts.length - 1;
+    let high = this.lineStarts.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if ((this.#lineStarts[middle] ?? 0) <= offset) low = middle;
+      if ((this.lineStarts[middle] ?? 0) <= offset) low = middle;
       else high = middle - 1;
     }
-    return { line: low + 1, column: offset - (this.#lineStarts[low] ?? 0) + 1 };
+    return { line: low + 1, column: offset - (this.lineStarts[low] ?? 0) + 1 };
   }
 
   /** The line that holds `offset`, without its end, and where it starts. */
   line(offset: number): { readonly text: string; readonly start: number } {
-    const start = this.#lineStarts[this.position(offset).line - 1] ?? 0;
+    const start = this.lineStarts[this.position(offset).line - 1] ?? 0;
     const end = this.text.indexOf('\n', start);
     return { text: this.text.slice(start, end === -1 ? undefined : end).replace(/\r$/, ''), start };
   }

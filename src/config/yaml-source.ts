@@ -132,67 +132,67 @@ function isMark(lexeme: string): boolean {
 }
 
 class YamlReader {
-  readonly #context: YamlContext;
+  private readonly context: YamlContext;
   /** The last node of each anchor so far, as YAML 1.2 7.1 has it. */
-  readonly #anchors = new Map<string, unknown>();
+  private readonly anchors = new Map<string, unknown>();
   /** The collections around the node at work: an alias to one of them would never end. */
-  readonly #open = new Set<unknown>();
-  readonly #source: string;
-  #nodes = 0;
-  #replacedLength = 0;
+  private readonly open = new Set<unknown>();
+  private readonly source: string;
+  private nodes = 0;
+  private replacedLength = 0;
 
   constructor(context: YamlContext, source: string) {
-    this.#context = context;
-    this.#source = source;
+    this.context = context;
+    this.source = source;
   }
 
   /** There were more values than a config may have: what was read is not all of it. */
   get isOver(): boolean {
-    return this.#nodes > NODES_MAX;
+    return this.nodes > NODES_MAX;
   }
 
   read(node: unknown, path: PathSegments, depth: number, aliasStart = -1): Tree {
-    this.#nodes += 1;
-    if (this.#nodes > NODES_MAX) return this.#overflow(node, path, aliasStart);
-    if (isAlias(node)) return this.#alias(node.source, startOf(node), path, depth);
+    this.nodes += 1;
+    if (this.nodes > NODES_MAX) return this.overflow(node, path, aliasStart);
+    if (isAlias(node)) return this.alias(node.source, startOf(node), path, depth);
     if (!isScalar(node) && !isMap(node) && !isSeq(node)) return { kind: 'broken', start: Math.max(0, aliasStart) };
-    if (node.anchor !== undefined) this.#anchors.set(node.anchor, node);
+    if (node.anchor !== undefined) this.anchors.set(node.anchor, node);
     const start = startOf(node);
-    if (node.tag !== undefined && aliasStart === -1) return this.#tagged(start, path);
-    if (isScalar(node)) return this.#scalar(node, start, path);
-    if (depth > DEPTH_MAX) return this.#broken(start, path, TOO_DEEP);
-    this.#open.add(node);
-    const tree = isMap(node) ? this.#map(node, start, path, depth) : this.#list(node.items, start, path, depth);
-    this.#open.delete(node);
+    if (node.tag !== undefined && aliasStart === -1) return this.tagged(start, path);
+    if (isScalar(node)) return this.scalar(node, start, path);
+    if (depth > DEPTH_MAX) return this.broken(start, path, TOO_DEEP);
+    this.open.add(node);
+    const tree = isMap(node) ? this.map(node, start, path, depth) : this.list(node.items, start, path, depth);
+    this.open.delete(node);
     return tree;
   }
 
-  #tagged(start: number, path: PathSegments): Tree {
-    const tag = /!\S*\s*$/.exec(this.#source.slice(Math.max(0, start - TAG_LENGTH_MAX), start))?.[0] ?? '';
-    return this.#broken(start - tag.length, path, `a YAML tag is refused: ${QUOTE}`);
+  private tagged(start: number, path: PathSegments): Tree {
+    const tag = /!\S*\s*$/.exec(this.source.slice(Math.max(0, start - TAG_LENGTH_MAX), start))?.[0] ?? '';
+    return this.broken(start - tag.length, path, `a YAML tag is refused: ${QUOTE}`);
   }
 
-  #list(nodes: readonly unknown[], start: number, path: PathSegments, depth: number): Tree {
+  private list(nodes: readonly unknown[], start: number, path: PathSegments, depth: number): Tree {
     return { kind: 'list', start, items: nodes.map((item, index) => this.read(item, [...path, index], depth + 1)) };
   }
 
-  #map(map: YAMLMap, start: number, path: PathSegments, depth: number): Tree {
+  private map(map: YAMLMap, start: number, path: PathSegments, depth: number): Tree {
     const entries = new Map<string, Entry>();
     for (const pair of map.items) {
-      const key = this.#key(pair, start, path);
+      const key = this.key(pair, start, path);
       if (key === null) continue;
       const at = [...path, key];
       const keyStart = startOf(pair.key);
       const first = entries.get(key);
       const refused = first === undefined ? keyProblem(key) : 'duplicate key';
-      if (refused === null) entries.set(key, { keyStart, node: this.#value(pair, keyStart, at, depth) });
-      else this.#context.report(keyStart, at, refused);
+      if (refused === null) entries.set(key, { keyStart, node: this.value(pair, keyStart, at, depth) });
+      else this.context.report(keyStart, at, refused);
     }
-    const { report } = this.#context;
-    return fileSecret(entries, start, path, this.#context, report) ?? { kind: 'map', start, entries };
+    const { report } = this.context;
+    return fileSecret(entries, start, path, this.context, report) ?? { kind: 'map', start, entries };
   }
 
-  #value(pair: Pair, keyStart: number, path: PathSegments, depth: number): Tree {
+  private value(pair: Pair, keyStart: number, path: PathSegments, depth: number): Tree {
     const { value } = pair;
     const isEmpty = value === null || (isScalar(value) && value.value === null && (value.source ?? '') === '');
     // Nothing at all has no place of its own: the key stands for it.
@@ -200,66 +200,66 @@ class YamlReader {
     return { kind: 'scalar', start: keyStart, value: null, text: null, secret: false };
   }
 
-  #key(pair: Pair, mapStart: number, path: PathSegments): string | null {
+  private key(pair: Pair, mapStart: number, path: PathSegments): string | null {
     const { key } = pair;
     if (!isScalar(key)) {
-      this.#context.report(key === null ? mapStart : startOf(key), path, 'a key is plain text');
+      this.context.report(key === null ? mapStart : startOf(key), path, 'a key is plain text');
       return null;
     }
     const text = typeof key.value === 'string' ? key.value : (key.source ?? '');
     if (key.anchor !== undefined || key.tag !== undefined) {
-      this.#context.report(startOf(key), [...path, text], 'a key has neither anchor nor tag');
+      this.context.report(startOf(key), [...path, text], 'a key has neither anchor nor tag');
       return null;
     }
     if (text === '<<' && key.type === 'PLAIN') {
-      this.#context.report(startOf(key), [...path, text], 'merge keys are refused: write the keys out');
+      this.context.report(startOf(key), [...path, text], 'merge keys are refused: write the keys out');
       return null;
     }
     return text;
   }
 
-  #alias(name: string, start: number, path: PathSegments, depth: number): Tree {
-    const target = this.#anchors.get(name);
+  private alias(name: string, start: number, path: PathSegments, depth: number): Tree {
+    const target = this.anchors.get(name);
     if (target === undefined)
-      return this.#broken(start, path, `an unquoted "*" refers to an anchor, and there is none: ${QUOTE}`);
-    if (this.#open.has(target)) return this.#broken(start, path, 'an alias inside its own anchor never ends');
+      return this.broken(start, path, `an unquoted "*" refers to an anchor, and there is none: ${QUOTE}`);
+    if (this.open.has(target)) return this.broken(start, path, 'an alias inside its own anchor never ends');
     return this.read(target, path, depth, start);
   }
 
-  #scalar(node: YamlScalar, start: number, path: PathSegments): Tree {
+  private scalar(node: YamlScalar, start: number, path: PathSegments): Tree {
     const { value } = node;
-    if (typeof value === 'string') return this.#text(value, start, path);
+    if (typeof value === 'string') return this.text(value, start, path);
     if (typeof value === 'number' && !isDecimal(node.source ?? '')) {
-      return this.#broken(start, path, `not everybody reads this number alike: write decimal digits, or ${QUOTE}`);
+      return this.broken(start, path, `not everybody reads this number alike: write decimal digits, or ${QUOTE}`);
     }
     const known = typeof value === 'number' || typeof value === 'boolean' ? value : null;
     return { kind: 'scalar', start, value: known, text: null, secret: false };
   }
 
-  #text(text: string, start: number, path: PathSegments): Tree {
-    const result = substitute(text, this.#context.env);
+  private text(text: string, start: number, path: PathSegments): Tree {
+    const result = substitute(text, this.context.env);
     if (result === null) return { kind: 'scalar', start, value: text, text: null, secret: false };
-    if ('problem' in result) return this.#broken(start, path, result.problem);
+    if ('problem' in result) return this.broken(start, path, result.problem);
     const replaced = result.value;
-    const before = this.#replacedLength;
-    this.#replacedLength += replaced.text.length;
-    if (this.#replacedLength > REPLACED_MAX) {
-      if (before <= REPLACED_MAX) return this.#broken(start, path, 'over 4MiB of text came from the environment');
+    const before = this.replacedLength;
+    this.replacedLength += replaced.text.length;
+    if (this.replacedLength > REPLACED_MAX) {
+      if (before <= REPLACED_MAX) return this.broken(start, path, 'over 4MiB of text came from the environment');
       return { kind: 'broken', start };
     }
     const value: Scalar = replaced.whole ? typed(replaced.text) : replaced.text;
     return { kind: 'scalar', start, value, text: replaced.text, secret: false };
   }
 
-  #overflow(node: unknown, path: PathSegments, aliasStart: number): Tree {
+  private overflow(node: unknown, path: PathSegments, aliasStart: number): Tree {
     const start = aliasStart === -1 ? startOf(node) : aliasStart;
     // Reported once, at the value that crossed the cap.
-    if (this.#nodes > NODES_MAX + 1) return { kind: 'broken', start };
-    return this.#broken(start, path, `more than ${NODES_MAX} values, what aliases stand for included`);
+    if (this.nodes > NODES_MAX + 1) return { kind: 'broken', start };
+    return this.broken(start, path, `more than ${NODES_MAX} values, what aliases stand for included`);
   }
 
-  #broken(start: number, path: PathSegments, message: string): Tree {
-    this.#context.report(start, path, message);
+  private broken(start: number, path: PathSegments, message: string): Tree {
+    this.context.report(start, path, message);
     return { kind: 'broken', start };
   }
 }

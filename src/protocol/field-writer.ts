@@ -10,11 +10,11 @@ const VISIBLE = /^[\x21-\x7e]+$/;
 const FIELD_TEXT = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 export class FieldWriter {
-  #text: string;
+  private text: string;
 
   constructor(startLine: string) {
     if (!PRINTABLE.test(startLine)) throw new Error('a start line holds printable ASCII only');
-    this.#text = startLine + CRLF;
+    this.text = startLine + CRLF;
   }
 
   static visible(text: string): string {
@@ -25,13 +25,13 @@ export class FieldWriter {
   /** A field of our own making. */
   own(name: string, value: string): void {
     if (!PRINTABLE.test(value)) throw new Error(`the value of ${name} must be printable ASCII`);
-    this.#text += `${name}: ${value}${CRLF}`;
+    this.text += `${name}: ${value}${CRLF}`;
   }
 
   /** A field of our own with a value that a peer sent, or a part of it: HTAB and obs-text may be in it. */
   field(name: string, value: string): void {
     if (!FIELD_TEXT.test(value)) throw new Error(`the value of ${name} must be field content`);
-    this.#text += `${name}: ${value}${CRLF}`;
+    this.text += `${name}: ${value}${CRLF}`;
   }
 
   /** A field that passes with its case and its bytes; the parser that read it has judged both. */
@@ -40,7 +40,7 @@ export class FieldWriter {
   }
 
   finish(body: Buffer | null = null): Buffer {
-    const head = Buffer.from(this.#text + CRLF, 'latin1');
+    const head = Buffer.from(this.text + CRLF, 'latin1');
     return body === null ? head : Buffer.concat([head, body]);
   }
 }

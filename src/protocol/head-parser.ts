@@ -2,6 +2,7 @@
 // holds an unfinished head. The first byte that breaks a rule decides, so no cut of the stream changes an outcome.
 
 import { Byte, type ByteClass, FIELD_TEXT, isOws, TOKEN } from './charset.ts';
+import { GrowingBytes } from './growing-bytes.ts';
 
 export const HeadStep = { NeedData: 0, Done: 1, Violation: 2 } as const;
 export type HeadStep = (typeof HeadStep)[keyof typeof HeadStep];
@@ -64,34 +65,39 @@ export abstract class HeadParser<Slug extends string> {
   protected valueClass: ByteClass = FIELD_TEXT;
   protected obsTextSlug: Slug | FieldViolation = 'ctl';
   protected controlSlug: Slug | FieldViolation = 'ctl';
-  readonly #caps: HeadCaps;
-  #phase: Phase = Phase.StartLine;
-  #name = '';
-  #lower = '';
-  #earlySlug: Slug | FieldViolation | null = null;
-  #held: Buffer | null = null;
-  #text = '';
+  private readonly caps: HeadCaps;
+  private phase: Phase = Phase.StartLine;
+  private name = '';
+  private lower = '';
+  private earlySlug: Slug | FieldViolation | null = null;
+  private held: GrowingBytes | null = null;
+  private decoded = '';
 
   constructor(caps: HeadCaps) {
-    this.#caps = caps;
+    this.caps = caps;
   }
 
   feed(bytes: Buffer, start: number, end: number): HeadStep {
     this.position = start;
-    if (this.#phase === Phase.Done) return HeadStep.Done;
-    if (this.#phase === Phase.Violation) return HeadStep.Violation;
-    const room = this.#caps.headBytesMax - this.bytesSeen;
+    if (this.phase === Phase.Done) return HeadStep.Done;
+    if (this.phase === Phase.Violation) return HeadStep.Violation;
+    const room = this.caps.headBytesMax - this.bytesSeen;
     const stop = end - start > room ? start + room : end;
-    const taken = this.#held === null ? this.#scanHere(bytes, start, stop) : this.#scanHeld(bytes, start, stop);
+    const held = this.held;
+    const taken = held === null ? this.scanHere(bytes, start, stop) : this.scanHeld(held, bytes, start, stop);
     this.position = start + taken;
     this.bytesSeen += taken;
     // RFC 6585 5: one more byte than the cap allows has arrived.
-    if (this.#running && stop < end) this.fail('head_too_large');
-    if (this.#running) {
-      if (this.#held === null) this.#hold(bytes, start, stop);
+    if (this.running && stop < end) this.fail('head_too_large');
+    if (this.running) {
+      if (held === null && stop > start) {
+        // Sized by what arrived and by our own cap, never by what a peer declares.
+        this.held = new GrowingBytes({ bytesMin: HELD_BYTES_MIN, bytesMax: this.caps.headBytesMax, isPooled: true });
+        this.held.append(bytes, start, stop);
+      }
       return HeadStep.NeedData;
     }
-    this.#held = null;
+    this.held = null;
     return this.violation === null ? HeadStep.Done : HeadStep.Violation;
   }
 
@@ -104,135 +110,112 @@ export abstract class HeadParser<Slug extends string> {
 
   /** The CR that ends the start line was taken. */
   protected startLineEnd(): void {
-    this.#phase = Phase.LineFeed;
+    this.phase = Phase.LineFeed;
   }
 
   /** An LF that ends a line by itself was taken. */
   protected bareLfEnd(): void {
     this.hasBareLf = true;
-    this.#phase = Phase.LineStart;
+    this.phase = Phase.LineStart;
   }
 
   /** A CR stands where the line cannot end: `slug` if it is a line end all the same, else it is a bare CR. */
   protected earlyCr(slug: Slug | FieldViolation): void {
-    this.#earlySlug = slug;
-    this.#phase = Phase.EarlyCr;
+    this.earlySlug = slug;
+    this.phase = Phase.EarlyCr;
   }
 
   protected fail(slug: Slug | FieldViolation): void {
     this.violation = slug;
-    this.#phase = Phase.Violation;
+    this.phase = Phase.Violation;
   }
 
   /** Bytes `[start, end)` of the head as a latin1 string. */
   protected text(bytes: Buffer, start: number, end: number): string {
-    if (this.#text === '') return bytes.toString('latin1', start, end);
-    return this.#text.slice(start - this.base, end - this.base);
+    if (this.decoded === '') return bytes.toString('latin1', start, end);
+    return this.decoded.slice(start - this.base, end - this.base);
   }
 
-  get #running(): boolean {
-    return this.#phase < Phase.Done;
+  private get running(): boolean {
+    return this.phase < Phase.Done;
   }
 
-  #scanHere(bytes: Buffer, start: number, stop: number): number {
+  private scanHere(bytes: Buffer, start: number, stop: number): number {
     this.base = start;
     // Decoded once and cut from there: one call into the decoder costs more than all the cuts.
-    this.#text = bytes.toString('latin1', start, stop);
-    const taken = this.#scan(bytes, start, stop) - start;
-    this.#text = '';
+    this.decoded = bytes.toString('latin1', start, stop);
+    const taken = this.scan(bytes, start, stop) - start;
+    this.decoded = '';
     return taken;
   }
 
-  #scanHeld(bytes: Buffer, start: number, stop: number): number {
-    const from = this.bytesSeen;
-    const held = this.#append(bytes, start, stop);
+  private scanHeld(held: GrowingBytes, bytes: Buffer, start: number, stop: number): number {
+    const from = held.size;
+    held.append(bytes, start, stop);
     this.base = 0;
-    return this.#scan(held, from, from + stop - start) - from;
+    return this.scan(held.buffer, from, held.size) - from;
   }
 
-  #hold(bytes: Buffer, start: number, stop: number): void {
-    if (stop === start) return;
-    // Sized by what arrived and by our own cap, never by what a peer declares.
-    const size = Math.min(Math.max(HELD_BYTES_MIN, (stop - start) * 2), this.#caps.headBytesMax);
-    this.#held = Buffer.allocUnsafe(size);
-    // Copied: the head outlives the socket's read buffer.
-    bytes.copy(this.#held, 0, start, stop);
-  }
-
-  #append(bytes: Buffer, start: number, stop: number): Buffer {
-    const used = this.bytesSeen;
-    let held = this.#held ?? Buffer.alloc(0);
-    if (stop - start > held.length - used) {
-      const size = Math.min(Math.max(held.length * 2, used + stop - start), this.#caps.headBytesMax);
-      const larger = Buffer.allocUnsafe(size);
-      held.copy(larger, 0, 0, used);
-      held = larger;
-      this.#held = larger;
-    }
-    bytes.copy(held, used, start, stop);
-    return held;
-  }
-
-  #scan(bytes: Buffer, from: number, end: number): number {
+  private scan(bytes: Buffer, from: number, end: number): number {
     let i = from;
-    while (i < end && this.#running) {
-      switch (this.#phase) {
+    while (i < end && this.running) {
+      switch (this.phase) {
         case Phase.StartLine:
           i = this.startLine(bytes, i, end);
           break;
         case Phase.LineStart:
-          i = this.#startField(bytes[i]!, i);
+          i = this.startField(bytes[i]!, i);
           break;
         case Phase.Name:
-          i = this.#readName(bytes, i, end);
+          i = this.readName(bytes, i, end);
           break;
         case Phase.Value:
-          i = this.#readValue(bytes, i, end);
+          i = this.readValue(bytes, i, end);
           break;
         default:
-          i = this.#expectLf(bytes[i]!, i);
+          i = this.expectLf(bytes[i]!, i);
       }
     }
     return i;
   }
 
-  #expectLf(byte: number, i: number): number {
+  private expectLf(byte: number, i: number): number {
     // RFC 9112 2.2: a CR that is not followed by LF is invalid; nothing else ends a line.
     if (byte !== Byte.LF) {
       this.fail('bare_cr');
       return i;
     }
-    if (this.#phase === Phase.EarlyCr) {
-      this.fail(this.#earlySlug ?? 'bare_cr');
+    if (this.phase === Phase.EarlyCr) {
+      this.fail(this.earlySlug ?? 'bare_cr');
       return i;
     }
-    if (this.#phase === Phase.LastLineFeed) {
-      this.#phase = Phase.Done;
+    if (this.phase === Phase.LastLineFeed) {
+      this.phase = Phase.Done;
       this.complete();
       return i + 1;
     }
-    this.#phase = Phase.LineStart;
+    this.phase = Phase.LineStart;
     return i + 1;
   }
 
-  #startField(byte: number, i: number): number {
+  private startField(byte: number, i: number): number {
     if (TOKEN[byte] === 1) {
       // The excess is never dropped silently: a dropped field could be the one that matters.
-      if (this.fields.length === this.#caps.fieldsMax) {
+      if (this.fields.length === this.caps.fieldsMax) {
         this.fail('too_many_fields');
         return i;
       }
       this.mark = i - this.base;
-      this.#phase = Phase.Name;
+      this.phase = Phase.Name;
       return i + 1;
     }
     if (byte === Byte.CR) {
-      this.#phase = Phase.LastLineFeed;
+      this.phase = Phase.LastLineFeed;
       return i + 1;
     }
     if (byte === Byte.LF && this.lfEndsLine) {
       this.bareLfEnd();
-      this.#phase = Phase.Done;
+      this.phase = Phase.Done;
       this.complete();
       return i + 1;
     }
@@ -241,7 +224,7 @@ export abstract class HeadParser<Slug extends string> {
     return i;
   }
 
-  #readName(bytes: Buffer, from: number, end: number): number {
+  private readName(bytes: Buffer, from: number, end: number): number {
     let i = from;
     while (i < end && TOKEN[bytes[i]!] === 1) i += 1;
     if (i === end) return i;
@@ -256,33 +239,33 @@ export abstract class HeadParser<Slug extends string> {
       this.fail(nameSlug(byte));
       return i;
     }
-    this.#name = this.text(bytes, this.base + this.mark, i);
-    this.#lower = this.#name.toLowerCase();
+    this.name = this.text(bytes, this.base + this.mark, i);
+    this.lower = this.name.toLowerCase();
     this.valueClass = FIELD_TEXT;
     this.controlSlug = 'ctl';
-    const slug = this.fieldName(this.#lower);
+    const slug = this.fieldName(this.lower);
     if (slug !== null) {
       this.fail(slug);
       return i;
     }
     this.mark = i + 1 - this.base;
-    this.#phase = Phase.Value;
+    this.phase = Phase.Value;
     return i + 1;
   }
 
-  #readValue(bytes: Buffer, from: number, end: number): number {
+  private readValue(bytes: Buffer, from: number, end: number): number {
     const members = this.valueClass;
     let i = from;
     while (i < end && members[bytes[i]!] === 1) i += 1;
     if (i === end) return i;
     const byte = bytes[i]!;
     if (byte === Byte.CR) {
-      this.#addField(bytes, i);
-      this.#phase = Phase.LineFeed;
+      this.addField(bytes, i);
+      this.phase = Phase.LineFeed;
       return i + 1;
     }
     if (byte === Byte.LF && this.lfEndsLine) {
-      this.#addField(bytes, i);
+      this.addField(bytes, i);
       this.bareLfEnd();
       return i + 1;
     }
@@ -292,12 +275,12 @@ export abstract class HeadParser<Slug extends string> {
     return i;
   }
 
-  #addField(bytes: Buffer, valueEnd: number): void {
+  private addField(bytes: Buffer, valueEnd: number): void {
     let start = this.base + this.mark;
     let end = valueEnd;
     while (start < end && isOws(bytes[start]!)) start += 1;
     while (end > start && isOws(bytes[end - 1]!)) end -= 1;
-    this.fields.push({ name: this.#name, lower: this.#lower, value: this.text(bytes, start, end) });
+    this.fields.push({ name: this.name, lower: this.lower, value: this.text(bytes, start, end) });
   }
 }
 

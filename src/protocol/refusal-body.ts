@@ -3,6 +3,7 @@
 
 import { Byte, hexValue, trimOws } from './charset.ts';
 import { FieldWriter } from './field-writer.ts';
+import { GrowingBytes } from './growing-bytes.ts';
 import type { HeadField, ResponseHead } from './http-head.ts';
 import { valuesOf } from './lists.ts';
 import { statusPhrase } from './status-phrases.ts';
@@ -62,166 +63,152 @@ export class RefusalBody {
   violation: string | null = null;
   /** The body was larger than the cap, or cut short. */
   dropped = false;
-  readonly #framing: Framing;
-  #bytes = Buffer.alloc(0);
-  #used = 0;
-  #done = false;
-  #chunk: Chunk = Chunk.Size;
-  #digits = 0;
-  #left = 0;
-  #overhead = 0;
-  #trailerLine = 0;
+  private readonly framing: Framing;
+  private readonly body = new GrowingBytes({ bytesMin: BODY_BYTES_MIN, bytesMax: REFUSAL_BODY_MAX, isPooled: true });
+  private done = false;
+  private chunk: Chunk = Chunk.Size;
+  private digits = 0;
+  private left = 0;
+  private overhead = 0;
+  private trailerLine = 0;
 
   constructor(head: ResponseHead) {
-    this.#framing = framingOf(head);
-    const framing = this.#framing;
+    this.framing = framingOf(head);
+    const framing = this.framing;
     if (framing.kind === 'invalid') this.violation = framing.cause;
-    else if (framing.kind === 'none') this.#done = true;
+    else if (framing.kind === 'none') this.done = true;
     else if (framing.kind === 'length') {
-      this.#left = framing.length;
-      if (framing.length > REFUSAL_BODY_MAX) this.#drop();
-      else this.#done = framing.length === 0;
+      this.left = framing.length;
+      if (framing.length > REFUSAL_BODY_MAX) this.drop();
+      else this.done = framing.length === 0;
     }
   }
 
   feed(bytes: Buffer, start: number, end: number): BodyStep {
-    if (!this.#running) return this.#step;
-    switch (this.#framing.kind) {
+    if (!this.running) return this.step;
+    switch (this.framing.kind) {
       case 'length': {
-        const stop = Math.min(end, start + this.#left);
-        this.#left -= stop - start;
-        this.#append(bytes, start, stop);
-        if (this.#left === 0) this.#done = true;
+        const stop = Math.min(end, start + this.left);
+        this.left -= stop - start;
+        this.append(bytes, start, stop);
+        if (this.left === 0) this.done = true;
         break;
       }
       case 'until_close':
-        this.#append(bytes, start, end);
+        this.append(bytes, start, end);
         break;
       default:
-        this.#readChunks(bytes, start, end);
+        this.readChunks(bytes, start, end);
     }
-    return this.#step;
+    return this.step;
   }
 
   /** The backend sent FIN. */
   end(): BodyStep {
-    if (!this.#running) return this.#step;
+    if (!this.running) return this.step;
     // RFC 9112 8: a body that ends before its length or its last chunk is incomplete.
-    if (this.#framing.kind === 'until_close') this.#done = true;
-    else this.#drop();
-    return this.#step;
+    if (this.framing.kind === 'until_close') this.done = true;
+    else this.drop();
+    return this.step;
   }
 
   /** The body, once Done; empty when there is none or it was dropped. */
   bytes(): Buffer {
-    return this.#bytes.subarray(0, this.#used);
+    return this.body.view();
   }
 
-  get #running(): boolean {
-    return !this.#done && this.violation === null;
+  private get running(): boolean {
+    return !this.done && this.violation === null;
   }
 
-  get #step(): BodyStep {
+  private get step(): BodyStep {
     if (this.violation !== null) return BodyStep.Violation;
-    return this.#done ? BodyStep.Done : BodyStep.NeedData;
+    return this.done ? BodyStep.Done : BodyStep.NeedData;
   }
 
-  #drop(): void {
-    this.#bytes = Buffer.alloc(0);
-    this.#used = 0;
+  private drop(): void {
+    this.body.take();
     this.dropped = true;
-    this.#done = true;
+    this.done = true;
   }
 
-  #append(bytes: Buffer, start: number, end: number): void {
-    const size = end - start;
-    if (size > REFUSAL_BODY_MAX - this.#used) {
-      this.#drop();
-      return;
-    }
-    if (size > this.#bytes.length - this.#used) {
-      const doubled = Math.min(Math.max(BODY_BYTES_MIN, this.#bytes.length * 2), REFUSAL_BODY_MAX);
-      const larger = Buffer.allocUnsafe(Math.max(doubled, this.#used + size));
-      this.#bytes.copy(larger, 0, 0, this.#used);
-      this.#bytes = larger;
-    }
-    // Copied: the body outlives the socket's read buffer.
-    bytes.copy(this.#bytes, this.#used, start, end);
-    this.#used += size;
+  private append(bytes: Buffer, start: number, end: number): void {
+    if (end - start > REFUSAL_BODY_MAX - this.body.size) this.drop();
+    else this.body.append(bytes, start, end);
   }
 
-  #readChunks(bytes: Buffer, start: number, end: number): void {
+  private readChunks(bytes: Buffer, start: number, end: number): void {
     let i = start;
-    while (i < end && this.#running) {
-      if (this.#chunk !== Chunk.Data) {
-        this.#readChunkByte(bytes[i]!);
+    while (i < end && this.running) {
+      if (this.chunk !== Chunk.Data) {
+        this.readChunkByte(bytes[i]!);
         i += 1;
         continue;
       }
-      const stop = Math.min(end, i + this.#left);
-      this.#append(bytes, i, stop);
-      this.#left -= stop - i;
+      const stop = Math.min(end, i + this.left);
+      this.append(bytes, i, stop);
+      this.left -= stop - i;
       i = stop;
-      if (this.#left === 0) this.#chunk = Chunk.DataCr;
+      if (this.left === 0) this.chunk = Chunk.DataCr;
     }
   }
 
   /** RFC 9112 7.1, strictly: hex digits at once, CR LF after each part. */
-  #readChunkByte(byte: number): void {
-    switch (this.#chunk) {
+  private readChunkByte(byte: number): void {
+    switch (this.chunk) {
       case Chunk.Size:
-        this.#readSize(byte);
+        this.readSize(byte);
         break;
       case Chunk.Extension:
-        this.#count();
-        if (byte === Byte.CR) this.#chunk = Chunk.SizeLf;
-        else if (byte === Byte.LF || byte === Byte.NUL) this.#bad();
+        this.count();
+        if (byte === Byte.CR) this.chunk = Chunk.SizeLf;
+        else if (byte === Byte.LF || byte === Byte.NUL) this.bad();
         break;
       case Chunk.SizeLf:
-        if (byte !== Byte.LF) this.#bad();
-        this.#chunk = this.#left === 0 ? Chunk.Trailer : Chunk.Data;
-        this.#digits = 0;
-        this.#trailerLine = 0;
+        if (byte !== Byte.LF) this.bad();
+        this.chunk = this.left === 0 ? Chunk.Trailer : Chunk.Data;
+        this.digits = 0;
+        this.trailerLine = 0;
         break;
       case Chunk.DataCr:
-        if (byte !== Byte.CR) this.#bad();
-        this.#chunk = Chunk.DataLf;
+        if (byte !== Byte.CR) this.bad();
+        this.chunk = Chunk.DataLf;
         break;
       case Chunk.DataLf:
-        if (byte !== Byte.LF) this.#bad();
-        this.#chunk = Chunk.Size;
+        if (byte !== Byte.LF) this.bad();
+        this.chunk = Chunk.Size;
         break;
       case Chunk.Trailer:
-        this.#count();
-        if (byte === Byte.CR) this.#chunk = Chunk.TrailerLf;
-        else if (byte === Byte.LF || byte === Byte.NUL) this.#bad();
-        else this.#trailerLine += 1;
+        this.count();
+        if (byte === Byte.CR) this.chunk = Chunk.TrailerLf;
+        else if (byte === Byte.LF || byte === Byte.NUL) this.bad();
+        else this.trailerLine += 1;
         break;
       default:
-        if (byte !== Byte.LF) this.#bad();
-        else if (this.#trailerLine === 0) this.#done = true;
-        this.#trailerLine = 0;
-        this.#chunk = Chunk.Trailer;
+        if (byte !== Byte.LF) this.bad();
+        else if (this.trailerLine === 0) this.done = true;
+        this.trailerLine = 0;
+        this.chunk = Chunk.Trailer;
     }
   }
 
-  #readSize(byte: number): void {
+  private readSize(byte: number): void {
     const digit = hexValue(byte);
-    if (digit !== -1 && this.#digits < CHUNK_DIGITS_MAX) {
-      this.#digits += 1;
-      this.#left = this.#left * 16 + digit;
-      if (this.#left > REFUSAL_BODY_MAX - this.#used) this.#drop();
-    } else if (byte === SEMICOLON && this.#digits > 0) this.#chunk = Chunk.Extension;
-    else if (byte === Byte.CR && this.#digits > 0) this.#chunk = Chunk.SizeLf;
-    else this.#bad();
+    if (digit !== -1 && this.digits < CHUNK_DIGITS_MAX) {
+      this.digits += 1;
+      this.left = this.left * 16 + digit;
+      if (this.left > REFUSAL_BODY_MAX - this.body.size) this.drop();
+    } else if (byte === SEMICOLON && this.digits > 0) this.chunk = Chunk.Extension;
+    else if (byte === Byte.CR && this.digits > 0) this.chunk = Chunk.SizeLf;
+    else this.bad();
   }
 
-  #count(): void {
-    this.#overhead += 1;
-    if (this.#overhead > CHUNK_OVERHEAD_MAX) this.#bad();
+  private count(): void {
+    this.overhead += 1;
+    if (this.overhead > CHUNK_OVERHEAD_MAX) this.bad();
   }
 
-  #bad(): void {
+  private bad(): void {
     this.violation ??= 'bad chunk';
   }
 }

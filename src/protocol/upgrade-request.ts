@@ -6,7 +6,7 @@ import { PERMESSAGE_DEFLATE, parseExtensions } from './extensions.ts';
 import { isHopByHop, isKnownEndToEnd } from './field-names.ts';
 import { type HostParts, parseHost } from './host.ts';
 import type { HeadField, RequestHead } from './http-head.ts';
-import { strictElements, strictTokens, valuesOf } from './lists.ts';
+import { firstValueOf, strictElements, strictTokens, valuesOf } from './lists.ts';
 import { judgePath } from './path.ts';
 import type { RefusalSlug } from './refusals.ts';
 import type { RouteCheck } from './relax.ts';
@@ -73,9 +73,9 @@ export function judgeUpgradeRequest(head: RequestHead, relaxedFor: RelaxedFor = 
   return {
     ok: false,
     slug: result,
-    host: valuesOf(head.fields, 'host')[0] ?? '',
+    host: firstValueOf(head.fields, 'host') ?? '',
     path: query === -1 ? head.target : head.target.slice(0, query),
-    origin: valuesOf(head.fields, 'origin')[0] ?? '',
+    origin: firstValueOf(head.fields, 'origin') ?? '',
   };
 }
 
@@ -108,7 +108,7 @@ function judge(head: RequestHead, relaxedFor: RelaxedFor): UpgradeRequest | Refu
   return {
     ...place,
     head,
-    origin: valuesOf(head.fields, 'origin')[0] ?? null,
+    origin: firstValueOf(head.fields, 'origin') ?? null,
     ...upgrade,
   };
 }
@@ -154,7 +154,7 @@ function judgeUpgradeFields(
   const upgrade = strictElements(valuesOf(fields, 'upgrade'), isProtocol);
   if (upgrade === null || !upgrade.includes('websocket')) return 'upgrade_required';
   // RFC 6455 4.4: another version is answered with the one we speak, and no backend hears of it.
-  const [version] = valuesOf(fields, 'sec-websocket-version');
+  const version = firstValueOf(fields, 'sec-websocket-version');
   if (version !== '13') return 'version';
   const connection = strictElements(valuesOf(fields, 'connection'), isToken);
   // What is no list of tokens stays refused: nobody can tell which fields it names.
@@ -166,7 +166,7 @@ function judgeUpgradeFields(
   // RFC 9110 7.6.1: what is meant for the other end must not be named here. Without its Origin, Cookie or Authorization
   // the backend would see another request than was judged.
   if (connection.some(isKnownEndToEnd)) return 'connection_option';
-  const [key] = valuesOf(fields, 'sec-websocket-key');
+  const key = firstValueOf(fields, 'sec-websocket-key');
   if (key === undefined || !RELAXED_KEY.test(key)) return 'key';
   if (!KEY.test(key)) {
     if (!isRelaxed('key')) return 'key';

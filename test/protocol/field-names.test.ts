@@ -6,7 +6,7 @@ import { projectRoot } from '../support/source.ts';
 
 /** How source names a field: by reading it, by comparing with it, by writing it, as a line, in a table of fields. */
 const NAMING = [
-  /\b(?:valuesOf|fieldOf)\([^;\n]*?, '([\w-]+)'\)/g,
+  /\b(?:valuesOf|firstValueOf)\([^;\n]*?, '([\w-]+)'\)/g,
   /\.lower (?:===|!==) '([\w-]+)'/g,
   /\blower\.startsWith\('([\w-]+)'\)/g,
   /\.(?:own|field)\('([\w-]+)'/g,
