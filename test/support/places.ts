@@ -69,3 +69,25 @@ function membersOf(declaration: SyntaxNode, file: SourceFile): Place[] {
 function nameOf(node: unknown): string {
   return isNode(node) ? String(node.name ?? node.value ?? '') : '';
 }
+
+/** `Interface.member`, and `Name.Key` of a constant that is an object. */
+export function membersIn(file: SourceFile): string[] {
+  return [parse(file).body].flat().filter(isNode).flatMap(keyedBy);
+}
+
+function keyedBy(statement: SyntaxNode): string[] {
+  const declaration = isNode(statement.declaration) ? statement.declaration : statement;
+  const within = (owner: unknown, keyed: unknown): string[] =>
+    [keyed].flat().flatMap((one) => (isNode(one) && isNode(one.key) ? [`${nameOf(owner)}.${nameOf(one.key)}`] : []));
+  if (declaration.type === 'TSInterfaceDeclaration') {
+    return isNode(declaration.body) ? within(declaration.id, declaration.body.body) : [];
+  }
+  if (declaration.type !== 'VariableDeclaration') return [];
+  return [declaration.declarations].flat().flatMap((one) => {
+    if (!isNode(one)) return [];
+    // Behind `as const`.
+    let value = one.init;
+    while (isNode(value) && isNode(value.expression)) value = value.expression;
+    return isNode(value) && value.type === 'ObjectExpression' ? within(one.id, value.properties) : [];
+  });
+}
