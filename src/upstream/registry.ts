@@ -2,7 +2,7 @@
 // lost target means for its sessions is for who listens.
 
 import type { Config, Limits, UpstreamConfig } from '../config/types.ts';
-import { BALANCERS } from './balance/policies.ts';
+import { balancerOf } from './balance/policies.ts';
 import { sourcesOf } from './sources/kinds.ts';
 import type { Target } from './target.ts';
 import { Upstream, type UpstreamParts } from './upstream.ts';
@@ -18,7 +18,7 @@ export interface UpstreamsPlan {
 
 type Kinds = Omit<UpstreamParts, 'onTargets'>;
 
-const KINDS: Kinds = { balancerOf: (policy) => BALANCERS[policy]<Target>(), sourcesOf };
+const KINDS: Kinds = { balancerOf, sourcesOf };
 
 export class UpstreamRegistry {
   /** Told after sources have changed the targets of one. What a plan changes is known to who commits it. */

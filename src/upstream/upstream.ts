@@ -1,6 +1,7 @@
 // A named set of targets and how one is chosen. It owns the turns of the targets and of the source addresses, and
 // counts its handshakes; dialing and retrying are the caller's.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { BalancePolicy, TlsConfig, UpstreamConfig } from '../config/types.ts';
 import type { Asked, BalanceKey, Balancer } from './balance/balancer.ts';
 import type { TargetSource } from './sources/target-source.ts';
@@ -9,7 +10,7 @@ import { TargetSet, type TargetSetPlan } from './target-set.ts';
 
 /** What upstreams are made with. */
 export interface UpstreamParts {
-  balancerOf(policy: BalancePolicy): Balancer<Target>;
+  balancerOf(config: UpstreamConfig): Balancer<Target>;
   sourcesOf(config: UpstreamConfig): readonly TargetSource[];
   /** Targets have come or gone by themselves, without a reload. */
   onTargets(): void;
@@ -38,7 +39,7 @@ export class Upstream {
     this.config = config;
     this.parts = parts;
     this.set.take(this.set.plan(parts.sourcesOf(config)), config.host);
-    this.balancer = parts.balancerOf(config.balance);
+    this.balancer = parts.balancerOf(config);
   }
 
   get targets(): readonly Target[] {
@@ -95,14 +96,14 @@ export class Upstream {
   private takeOn(config: UpstreamConfig, plan: TargetSetPlan): void {
     const before = this.set.list;
     this.set.take(plan, config.host);
-    const isSame = this.set.list === before && config.balance === this.config.balance;
+    const isSame = this.set.list === before && isDeepStrictEqual(config.balance, this.config.balance);
     this.config = config;
     // A balancer knows its targets by their places.
-    if (!isSame) this.balancer = this.parts.balancerOf(config.balance);
+    if (!isSame) this.balancer = this.parts.balancerOf(config);
   }
 
   private onTargets(): void {
-    this.balancer = this.parts.balancerOf(this.config.balance);
+    this.balancer = this.parts.balancerOf(this.config);
     this.parts.onTargets();
   }
 

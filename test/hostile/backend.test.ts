@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import { HeadStep, ResponseHeadParser } from '../../src/protocol/http-head.ts';
+import { exchange } from '../../src/upstream/backend-handshake.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { oneRoute, startProxy } from '../support/harness.ts';
+import { MemoryTransport } from '../support/memory-transport.ts';
 import { RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import {
@@ -573,6 +577,29 @@ describe('answers that do not come', () => {
     server.send(withLines()(key), text('late'));
     await expectOneRequest(attempt);
     await expectRefusedLine(running, { status: 504, error: 'backend_timeout', cause: 'upgrade' });
+  });
+
+  test('B14: whoever gave up has closed the connection, without a word of who holds it', async () => {
+    const transport = new MemoryTransport({ name: 'backend', stable: true });
+    const clock = new FakeClock();
+    const wheel = new TimerWheel(clock, 1);
+    const outcome = exchange({
+      transport,
+      wheel,
+      request: Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+      key: exampleKey,
+      protocols: [],
+      extensions: [],
+      deadline: 100,
+      signal: new AbortController().signal,
+      headBytesMax: 1_024,
+      relax: [],
+      progress: { refusal: null },
+    });
+    clock.advance(101);
+    wheel.advance();
+    expect(transport.destroyed).toBe(true);
+    expect(await outcome).toEqual({ kind: 'failed', error: 'backend_timeout', cause: 'upgrade' });
   });
 
   test.each([

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { BALANCES } from '../../src/config/balances.ts';
 import type { BalancePolicy } from '../../src/config/types.ts';
 import type { Balancer } from '../../src/upstream/balance/balancer.ts';
-import { BALANCERS } from '../../src/upstream/balance/policies.ts';
+import { balancerOf } from '../../src/upstream/balance/policies.ts';
 
 interface Box {
   readonly name: string;
@@ -16,7 +17,7 @@ function boxes(...weights: readonly number[]): Box[] {
 }
 
 function balancer(policy: BalancePolicy): Balancer<Box> {
-  return BALANCERS[policy]<Box>();
+  return balancerOf<Box>({ balance: policy });
 }
 
 /** The names picked in `count` turns; with `keep` each pick is one more session. */
@@ -30,7 +31,7 @@ function turns(of: Balancer<Box>, targets: Box[], count: number, keep = false): 
   return names;
 }
 
-describe.each(Object.keys(BALANCERS) as BalancePolicy[])('%s', (policy) => {
+describe.each(BALANCES)('%s', (policy) => {
   test('picks only who is eligible, and nobody when nobody is', () => {
     const targets = boxes(1, 3, 1);
     const one = balancer(policy);
@@ -38,7 +39,10 @@ describe.each(Object.keys(BALANCERS) as BalancePolicy[])('%s', (policy) => {
     expect(one.pick(targets, () => false, null)).toBeNull();
     expect(one.pick([], everybody, null)).toBeNull();
   });
+});
 
+/** By what is open and whose turn it is, never by chance. */
+describe.each(['least_sessions', 'round_robin'] as const)('%s takes turns', (policy) => {
   test('equal targets share', () => {
     expect(turns(balancer(policy), boxes(1, 1, 1), 6)).toBe('abcabc');
     const targets = boxes(1, 1, 1);

@@ -7,7 +7,7 @@ import { buildSnapshot } from '../../src/control/snapshot.ts';
 import { atOnce, Slices } from '../../src/limits/slices.ts';
 import { Carrier } from '../../src/net/carrier.ts';
 import type { ConfigInput } from '../../src/proxy.ts';
-import { BALANCERS } from '../../src/upstream/balance/policies.ts';
+import { balancerOf } from '../../src/upstream/balance/policies.ts';
 import { UpstreamRegistry } from '../../src/upstream/registry.ts';
 import { sourcesOf } from '../../src/upstream/sources/kinds.ts';
 import type { TargetListener, TargetSource } from '../../src/upstream/sources/target-source.ts';
@@ -60,7 +60,7 @@ class Discovery {
   readonly log: string[] = [];
   readonly sources: FakeSource[] = [];
   readonly registry = new UpstreamRegistry({
-    balancerOf: (policy) => BALANCERS[policy](),
+    balancerOf,
     sourcesOf: (config) => {
       const source = new FakeSource(config.host, this.log);
       this.sources.push(source);

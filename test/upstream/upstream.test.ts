@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Endpoint, TargetConfig, UpstreamConfig } from '../../src/config/types.ts';
-import { BALANCERS } from '../../src/upstream/balance/policies.ts';
+import { balancerOf } from '../../src/upstream/balance/policies.ts';
 import { sourcesOf } from '../../src/upstream/sources/kinds.ts';
 import { Target } from '../../src/upstream/target.ts';
 import { Upstream } from '../../src/upstream/upstream.ts';
@@ -26,7 +26,7 @@ function upstream(targets: readonly TargetConfig[], change: Partial<UpstreamConf
     tls: null,
     ...change,
   };
-  return new Upstream(config, { balancerOf: (policy) => BALANCERS[policy](), sourcesOf, onTargets() {} });
+  return new Upstream(config, { balancerOf, sourcesOf, onTargets() {} });
 }
 
 describe('picking a target', () => {

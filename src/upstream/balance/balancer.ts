@@ -5,6 +5,8 @@ import type { UpgradeRequest } from '../../protocol/upgrade-request.ts';
 
 /** What a policy looks at. */
 export interface Candidate {
+  /** Unique among the targets; the same wherever framegate runs, in whatever order they were found. */
+  readonly name: string;
   /** At least 1; shares are relative to the other targets. */
   readonly weight: number;
   readonly sessions: number;
