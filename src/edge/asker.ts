@@ -1,13 +1,16 @@
 // Who asks for a WebSocket, by whatever protocol: what a handshake may know and want of its client. HTTP/1.1 is one
-// (http1.ts). A handshake that is told of its client never sees bytes of that protocol.
+// (http1-asker.ts). A handshake that is told of its client never sees bytes of that protocol.
 
 import type { Transport } from '../net/transport.ts';
+import type { RequestHead } from '../protocol/http-head.ts';
 import type { Refusal } from '../protocol/refusals.ts';
 import type { ClientSwitch } from '../protocol/upgrade-response.ts';
 import type { RelayedRefusal } from '../upstream/backend-handshake.ts';
 import type { SessionRecord } from './session-record.ts';
 
 export interface Asker {
+  /** Complete. */
+  readonly head: RequestHead;
   /** The client's stream of bytes. The asker reads it until `become`. */
   readonly transport: Transport;
   /** Bytes held that came behind the head. */

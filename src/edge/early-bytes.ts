@@ -1,27 +1,48 @@
 // Bytes a peer sent before the session could take them, held up to a cap and counted with those of all handshakes.
-// Nothing reaches the other side from here.
+// Above it the peer is not read. Nothing reaches the other side from here.
 
+import type { Transport } from '../net/transport.ts';
 import { GrowingBytes } from '../protocol/growing-bytes.ts';
 
-/** Where the bytes of all handshakes are summed up. */
+/** Where the bytes of all handshakes are summed up; `isOver` while too many are held. */
 export interface EarlyLedger {
   early: number;
+  readonly isOver: boolean;
 }
 
 export class EarlyBytes extends GrowingBytes {
+  private readonly transport: Transport;
   private readonly ledger: EarlyLedger;
+  /** What came behind the head in the same read, until it is held. A view: valid during that read only. */
+  private rest: Buffer;
 
-  constructor(bytesMax: number, ledger: EarlyLedger) {
-    super({ bytesMin: 0, bytesMax, isPooled: false });
+  constructor(transport: Transport, ledger: EarlyLedger, rest: Buffer) {
+    super({ bytesMin: 0, bytesMax: 0, isPooled: false });
+    this.transport = transport;
     this.ledger = ledger;
+    this.rest = rest;
   }
 
-  /** True when the peer should not be read any more. One that has sent nothing always is: so its leaving is seen. */
-  get isFull(): boolean {
-    return this.size > 0 && this.size >= this.bytesMax;
+  /** Up to so many from now on. */
+  hold(bytesMax: number): void {
+    this.bytesMax = bytesMax;
+    const { rest } = this;
+    this.rest = NOTHING;
+    if (rest.length > 0) this.append(rest, 0, rest.length);
+    this.readOrHold();
   }
 
-  /** Keep `[start, end)`. What arrived is kept whole, so the cap may be passed by the rest of one read. */
+  /** The read in which the head was complete is over. */
+  forgetRest(): void {
+    this.rest = NOTHING;
+  }
+
+  /** More came. What arrived is kept whole, so the cap may be passed by the rest of one read. */
+  add(bytes: Buffer, start: number, end: number): void {
+    this.append(bytes, start, end);
+    this.readOrHold();
+  }
+
   override append(bytes: Buffer, start: number, end: number): void {
     super.append(bytes, start, end);
     this.ledger.early += end - start;
@@ -31,4 +52,17 @@ export class EarlyBytes extends GrowingBytes {
     this.ledger.early -= this.size;
     return super.take();
   }
+
+  /** Once it has sent enough it is not read until it is a session or refused; `timeouts.open` bounds that. */
+  private readOrHold(): void {
+    if (this.isFull || this.ledger.isOver) this.transport.pause();
+    else this.transport.resume();
+  }
+
+  /** One that has sent nothing is read: so its leaving is seen. */
+  private get isFull(): boolean {
+    return this.size > 0 && this.size >= this.bytesMax;
+  }
 }
+
+const NOTHING = Buffer.alloc(0);

@@ -14,7 +14,7 @@ import type { Check } from './asked.ts';
 import { BufferWatch } from './buffer-watch.ts';
 import type { HandshakeContext } from './handshake.ts';
 import { HandshakeSlots } from './handshake-slots.ts';
-import { type ConnectionTable, Http1Connection } from './http1.ts';
+import { type ConnectionTable, Http1Connection } from './http1-connection.ts';
 import type { LiveListener } from './live-listener.ts';
 import { Overflow } from './overflow.ts';
 import { PeerNotices } from './peer-notices.ts';

@@ -3,7 +3,6 @@
 
 import { TimerEntry } from '../limits/timer-wheel.ts';
 import { Abort } from '../net/abort.ts';
-import type { RequestHead } from '../protocol/http-head.ts';
 import type { Refusal } from '../protocol/refusals.ts';
 import type { RelayedRefusal } from '../upstream/backend-handshake.ts';
 import type { Opened, OpeningOutcome, OpeningProgress } from '../upstream/open-backend.ts';
@@ -43,8 +42,6 @@ export interface HandshakeOptions {
   readonly asker: Asker;
   readonly arrival: Arrival;
   readonly claim: PeerClaim;
-  /** Complete. */
-  readonly head: RequestHead;
   readonly record: HandshakeRecord;
 }
 
@@ -60,11 +57,12 @@ export class Handshake extends TimerEntry implements SlotOwner {
 
   constructor(options: HandshakeOptions) {
     super();
-    this.context = options.context;
-    this.asker = options.asker;
-    this.record = options.record;
-    this.headAt = this.context.clock.now();
-    this.asked = new Asked({ ...options, signal: this.abort });
+    const { context, asker, arrival, claim, record } = options;
+    this.context = context;
+    this.asker = asker;
+    this.record = record;
+    this.headAt = context.clock.now();
+    this.asked = new Asked({ context, arrival, claim, head: asker.head, record, signal: this.abort });
   }
 
   begin(): void {

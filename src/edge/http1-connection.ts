@@ -1,21 +1,17 @@
-// A client that speaks HTTP/1.1, from accept until it is a session, refused or gone: its head is read, its handshake is
-// answered. The only reader and closer of its transport until a session takes it; what it may have is not judged here.
+// One connection by HTTP/1.1, from accept until it is a session, refused or gone: reads its head, sends its last bytes.
+// The only reader and closer of its transport until a session takes it; what it may have is not judged here.
 
-import assert from 'node:assert/strict';
 import { TimerEntry } from '../limits/timer-wheel.ts';
 import type { Transport, TransportReader } from '../net/transport.ts';
 import type { RequestHead, RequestHeadParser } from '../protocol/http-head.ts';
-import { buildRelayedRefusal } from '../protocol/refusal-body.ts';
 import { buildRefusal, REFUSALS, type Refusal } from '../protocol/refusals.ts';
-import { buildClientSwitch, type ClientSwitch } from '../protocol/upgrade-response.ts';
 import { unreachable } from '../unreachable.ts';
-import type { RelayedRefusal } from '../upstream/backend-handshake.ts';
 import type { Arrival } from './arrival.ts';
-import type { Asker } from './asker.ts';
 import { EarlyBytes } from './early-bytes.ts';
 import { Handshake, type HandshakeContext } from './handshake.ts';
 import { HandshakeRecord } from './handshake-record.ts';
 import { healthAnswer } from './health.ts';
+import { type AnswersClient, Http1Asker } from './http1-asker.ts';
 import { newHeadParser, readHead } from './http1-head.ts';
 import { LINGER_MS, Linger } from './linger.ts';
 import type { PeerClaim, Seat } from './quotas.ts';
@@ -26,16 +22,7 @@ const RETRY_AFTER_MAX_S = 5;
 
 type State =
   | { readonly kind: 'reading'; parser: RequestHeadParser | null }
-  | {
-      readonly kind: 'asking';
-      readonly handshake: Handshake;
-      /** What came behind the head in the same read, until it is held. Valid during that read only. */
-      rest: Buffer;
-      /** Null until something is to be held. */
-      early: EarlyBytes | null;
-    }
-  /** Our 101 may have gone out: nothing else can be answered. */
-  | { readonly kind: 'switched'; readonly handshake: Handshake }
+  | { readonly kind: 'asking'; readonly asker: Http1Asker; readonly handshake: Handshake }
   | { readonly kind: 'lingering'; readonly linger: Linger }
   | { readonly kind: 'over' };
 
@@ -56,7 +43,7 @@ export interface Http1Options {
   readonly barred: Refusal | null;
 }
 
-export class Http1Connection extends TimerEntry implements TransportReader, Asker {
+export class Http1Connection extends TimerEntry implements TransportReader, AnswersClient {
   readonly transport: Transport;
   readonly arrival: Arrival;
   readonly claim: PeerClaim;
@@ -153,40 +140,16 @@ export class Http1Connection extends TimerEntry implements TransportReader, Aske
     if (state.kind === 'over') return;
     this.state = { kind: 'over' };
     try {
-      if (state.kind === 'asking') state.early?.take();
-      if (state.kind === 'asking' || state.kind === 'switched') state.handshake.leave();
+      if (state.kind === 'asking') {
+        state.asker.early.take();
+        state.handshake.leave();
+      }
       this.transport.destroy();
     } finally {
       if (state.kind === 'lingering') this.context.wheel.cancel(state.linger);
       this.context.wheel.cancel(this);
       this.table.removeConnection(this);
     }
-  }
-
-  get earlySize(): number {
-    return this.state.kind === 'asking' ? (this.state.early?.size ?? 0) : 0;
-  }
-
-  hold(bytesMax: number): void {
-    const { state } = this;
-    if (state.kind !== 'asking') return;
-    if (state.early === null) {
-      const { rest } = state;
-      state.early = new EarlyBytes(bytesMax, this.context.buffers);
-      if (rest.length > 0) state.early.append(rest, 0, rest.length);
-    }
-    state.early.bytesMax = bytesMax;
-    this.readOrHold(state.early);
-  }
-
-  accept(answer: ClientSwitch): Buffer | null {
-    const { state } = this;
-    assert(state.kind === 'asking', 'a handshake is accepted once');
-    const response = buildClientSwitch(answer);
-    const early = state.early?.take() ?? null;
-    this.state = { kind: 'switched', handshake: state.handshake };
-    this.transport.write(response, 0, response.length, true);
-    return early;
   }
 
   become(session: SessionRecord): void {
@@ -200,18 +163,15 @@ export class Http1Connection extends TimerEntry implements TransportReader, Aske
     this.answer(buildRefusal(slug, this.arrival.requestId, [...fields, ...own]));
   }
 
-  relay(refusal: RelayedRefusal): void {
-    this.answer(buildRelayedRefusal(refusal));
-  }
-
+  /** A fault of ours: it is told, when nothing was answered yet. */
   fail(error: unknown): void {
     const { arrival, state } = this;
     try {
       const { log } = this.context;
       log.event('error', 'handshake.fault', { request_id: arrival.requestId, error: stackOf(error) });
       if (state.kind === 'reading') this.refuseHead(INTERNAL_ERROR);
-      else if (state.kind === 'asking' && !state.handshake.isOver) state.handshake.refuse(INTERNAL_ERROR);
-      else this.close();
+      else if (state.kind !== 'asking' || state.asker.isAccepted || state.handshake.isOver) this.close();
+      else state.handshake.refuse(INTERNAL_ERROR);
     } catch {
       this.close(); // nothing can be said any more
     }
@@ -240,11 +200,8 @@ export class Http1Connection extends TimerEntry implements TransportReader, Aske
         this.readHead(state.parser, bytes, start, end);
         return;
       case 'asking':
-        assert(state.early !== null, 'a handshake that goes on after its head holds what comes');
-        state.early.append(bytes, start, end);
-        this.readOrHold(state.early);
+        state.asker.early.add(bytes, start, end);
         return;
-      case 'switched':
       case 'lingering':
       case 'over':
         return;
@@ -267,13 +224,14 @@ export class Http1Connection extends TimerEntry implements TransportReader, Aske
   }
 
   private ask(head: RequestHead, rest: Buffer): void {
-    const { context, arrival, claim, record } = this;
-    const handshake = new Handshake({ context, asker: this, arrival, claim, head, record });
-    const state: State = { kind: 'asking', handshake, rest, early: null };
-    this.state = state;
+    const { context, transport, arrival, claim, record } = this;
+    const early = new EarlyBytes(transport, context.buffers, rest);
+    const asker = new Http1Asker(this, head, early);
+    const handshake = new Handshake({ context, asker, arrival, claim, record });
+    this.state = { kind: 'asking', asker, handshake };
     context.wheel.cancel(this);
     handshake.begin();
-    state.rest = NOTHING;
+    early.forgetRest();
   }
 
   private refuseBarred(): void {
@@ -305,11 +263,11 @@ export class Http1Connection extends TimerEntry implements TransportReader, Aske
   }
 
   /** Send the last bytes this client gets, then FIN, then drop what still comes. */
-  private answer(bytes: Buffer): void {
+  answer(bytes: Buffer): void {
     const { context, state } = this;
     const linger = new Linger(this.transport, () => this.guarded(() => this.close()));
     this.state = { kind: 'lingering', linger };
-    if (state.kind === 'asking') state.early?.take();
+    if (state.kind === 'asking') state.asker.early.take();
     linger.answer(bytes);
     context.wheel.cancel(this);
     context.wheel.schedule(linger, context.clock.now() + LINGER_MS);
@@ -322,12 +280,6 @@ export class Http1Connection extends TimerEntry implements TransportReader, Aske
       this.record.clientGone(state.parser !== null);
     } else if (state.kind === 'asking') state.handshake.clientLeft();
     this.close();
-  }
-
-  /** Once it has sent enough it is not read until it is a session or refused; `timeouts.open` bounds that. */
-  private readOrHold(early: EarlyBytes): void {
-    if (early.isFull || this.context.buffers.isOver) this.transport.pause();
-    else this.transport.resume();
   }
 
   /** A head that is as complete as it will be. */
