@@ -1,20 +1,85 @@
-// How many open sessions the next config would end because their route or target is gone, and whether those are too
-// many to be meant: a file that was cut short while it was written must not send everybody away. It ends nobody.
+// Whether the next config would end too many open sessions to be meant, because their route or target is gone: a file
+// that was cut short while it was written must not send everybody away. It ends nobody, and may look again later.
 
+import type { Edge } from '../edge/edge.ts';
 import type { SessionRecord } from '../edge/session-record.ts';
+import { removedFrom } from '../edge/standing.ts';
+import type { Slices } from '../limits/slices.ts';
+import { Alarm } from '../limits/timer-wheel.ts';
 import type { SnapshotPlan } from './snapshot.ts';
 
 /** Up to here nobody is asked twice. */
 const ENDED_MIN = 100;
+/** How often those sessions are counted. */
+const COUNT_AGAIN_MS = 1_000;
 
-export interface Ended {
+interface Ended {
   /** Open, and not ending anyway. */
   readonly open: number;
   readonly ended: number;
 }
 
+interface EndedCheckOptions {
+  readonly edge: Edge;
+  readonly slices: Slices;
+  /** What was held back ends few enough by now. */
+  tryAgain(): Promise<unknown>;
+}
+
+export class EndedCheck {
+  private readonly options: EndedCheckOptions;
+  private readonly alarm = new Alarm(() => void this.look());
+  /** What the last reload would have ended, when it is to be tried again. */
+  private held: { readonly plan: SnapshotPlan; readonly share: number } | null = null;
+
+  constructor(options: EndedCheckOptions) {
+    this.options = options;
+  }
+
+  /** Another reload has begun: it is the one that counts. */
+  forget(): void {
+    this.held = null;
+    this.options.edge.wheel.cancel(this.alarm);
+  }
+
+  /** Why not; null when it ends few enough. `again`: tried again later. */
+  async refusal(plan: SnapshotPlan, share: number, again: boolean): Promise<string | null> {
+    const counted = await this.count(plan);
+    if (!areTooMany(counted, share)) return null;
+    if (again) {
+      this.held = { plan, share };
+      this.lookLater();
+    }
+    return (
+      `would end ${counted.ended} of ${counted.open} open sessions, whose routes or targets are gone: ` +
+      'say so with "framegate reload --force", POST /api/v1/reload?force=1, or reload.max_ended'
+    );
+  }
+
+  private count(plan: SnapshotPlan): Promise<Ended> {
+    const { edge, slices } = this.options;
+    const { snapshot } = edge;
+    return slices.run(countEnded(edge.sessions, plan, (record) => removedFrom(snapshot, record) !== null));
+  }
+
+  private lookLater(): void {
+    const { edge } = this.options;
+    edge.wheel.schedule(this.alarm, edge.clock.now() + COUNT_AGAIN_MS);
+  }
+
+  /** Sessions may have left: then what was rejected for them is read anew. */
+  private async look(): Promise<void> {
+    const { held } = this;
+    if (held === null || this.options.edge.draining) return;
+    const counted = await this.count(held.plan);
+    if (this.held !== held) return;
+    if (areTooMany(counted, held.share)) this.lookLater();
+    else await this.options.tryAgain();
+  }
+}
+
 /** In small steps. `isLost`: it has no place under the config in force, so it ends in any case. */
-export function* countEnded(
+function* countEnded(
   sessions: ReadonlySet<SessionRecord>,
   plan: Pick<SnapshotPlan, 'keptRoutes' | 'keptTargets'>,
   isLost: (record: SessionRecord) => boolean,
@@ -36,6 +101,6 @@ export function* countEnded(
 }
 
 /** `share`: from 0 to 1; Infinity for any. */
-export function areTooMany({ open, ended }: Ended, share: number): boolean {
+function areTooMany({ open, ended }: Ended, share: number): boolean {
   return ended > ENDED_MIN && ended > open * share;
 }

@@ -5,17 +5,14 @@ import { loadObject } from '../config/load.ts';
 import { ConfigError, type Problem } from '../config/problems.ts';
 import type { Config, ConfigInput } from '../config/types.ts';
 import type { Edge } from '../edge/edge.ts';
-import type { SessionRecord } from '../edge/session-record.ts';
 import type { Snapshot } from '../edge/snapshot.ts';
-import { removedFrom } from '../edge/standing.ts';
 import type { Slices } from '../limits/slices.ts';
-import { Alarm } from '../limits/timer-wheel.ts';
 import { changedPaths, restartObstacles } from './config-changes.ts';
-import { areTooMany, countEnded } from './ended-sessions.ts';
+import { EndedCheck } from './ended-sessions.ts';
 import { BindError, type Listeners, type Move } from './listeners.ts';
+import { LostPlaces } from './lost-places.ts';
 import { sessionsCap } from './sessions-cap.ts';
-import { planSnapshot, type SnapshotPlan } from './snapshot.ts';
-import { Spread } from './spread.ts';
+import { planSnapshot } from './snapshot.ts';
 
 /** What reading the config anew gave. `unchanged`: not one byte of what it is made of is another. */
 export type ReadConfig =
@@ -41,9 +38,6 @@ export interface ReloadAsk {
   readonly again?: boolean;
 }
 
-/** How often those sessions are counted. */
-const COUNT_AGAIN_MS = 1_000;
-
 interface ReloadOptions {
   readonly edge: Edge;
   /** What grows with the config and with the sessions is done in these. */
@@ -66,15 +60,14 @@ export class Reloads {
   private tail: Promise<unknown> = Promise.resolve();
   /** Asked for, and not begun: whoever asks now gets what it will read. */
   private waiting: { readonly result: Promise<Reloaded>; ask: ReloadAsk } | null = null;
-  private spread: Spread | null = null;
-  private readonly countAgain = new Alarm(() => void this.tryAgain());
-  /** What the last one would have ended, when it is to be tried again. */
-  private held: { readonly plan: SnapshotPlan; readonly share: number } | null = null;
+  private readonly endedCheck: EndedCheck;
+  private readonly lostPlaces: LostPlaces;
 
   constructor(options: ReloadOptions) {
+    const { edge, slices } = options;
     this.options = options;
-    // What a source takes away meanwhile is lost as what a reload takes away.
-    options.edge.snapshot.upstreams.onTargets = () => this.forgetLost(options.edge.snapshot);
+    this.endedCheck = new EndedCheck({ edge, slices, tryAgain: () => this.reload(undefined, { again: true }) });
+    this.lostPlaces = new LostPlaces(edge);
   }
 
   /** From `input`, or from the source. Never rejects: what is wrong is in the answer and in the log. */
@@ -99,8 +92,7 @@ export class Reloads {
 
   private async run(input: ConfigInput | undefined, ask: ReloadAsk): Promise<Reloaded> {
     const { edge } = this.options;
-    this.held = null;
-    edge.wheel.cancel(this.countAgain);
+    this.endedCheck.forget();
     const startedAt = edge.clock.now();
     let result: Reloaded;
     try {
@@ -137,8 +129,10 @@ export class Reloads {
     const cap = sessionsCap(config, this.options.openFiles);
     if (cap.isRefused) return this.refused('limits.max_sessions', cap.lowered ?? '');
     const plan = await slices.run(planSnapshot(config, edge.snapshot));
-    const tooMany = ask.force === true ? null : await this.endsTooMany(plan, config.reload.max_ended, ask);
-    if (tooMany !== null) return this.refused('reload.max_ended', tooMany);
+    if (ask.force !== true) {
+      const tooMany = await this.endedCheck.refusal(plan, config.reload.max_ended, ask.again === true);
+      if (tooMany !== null) return this.refused('reload.max_ended', tooMany);
+    }
     const changed = await slices.run(changedPaths(before, config));
     let move: Move;
     try {
@@ -156,38 +150,6 @@ export class Reloads {
     move.commit();
     await slices.run(this.retune());
     return { ok: true, changed };
-  }
-
-  /** Why not; null when it ends few enough. */
-  private async endsTooMany(plan: SnapshotPlan, share: number, { again }: ReloadAsk): Promise<string | null> {
-    const counted = await this.count(plan);
-    if (!areTooMany(counted, share)) return null;
-    if (again === true) {
-      const { edge } = this.options;
-      this.held = { plan, share };
-      edge.wheel.schedule(this.countAgain, edge.clock.now() + COUNT_AGAIN_MS);
-    }
-    return (
-      `would end ${counted.ended} of ${counted.open} open sessions, whose routes or targets are gone: ` +
-      'say so with "framegate reload --force", POST /api/v1/reload?force=1, or reload.max_ended'
-    );
-  }
-
-  private count(plan: SnapshotPlan): Promise<{ readonly open: number; readonly ended: number }> {
-    const { edge, slices } = this.options;
-    const { snapshot } = edge;
-    return slices.run(countEnded(edge.sessions, plan, (record) => removedFrom(snapshot, record) !== null));
-  }
-
-  /** Sessions may have left: then what was rejected for them is read anew. */
-  private async tryAgain(): Promise<void> {
-    const { held } = this;
-    if (held === null || this.options.edge.draining) return;
-    const counted = await this.count(held.plan);
-    if (this.held !== held) return;
-    const { edge } = this.options;
-    if (areTooMany(counted, held.share)) edge.wheel.schedule(this.countAgain, edge.clock.now() + COUNT_AGAIN_MS);
-    else await this.reload(undefined, { again: true });
   }
 
   private async read(input: ConfigInput | undefined): Promise<ReadConfig> {
@@ -208,18 +170,8 @@ export class Reloads {
     const { config } = snapshot;
     edge.apply(snapshot, sessionsMax);
     edge.log.retune(config.log);
-    this.forgetLost(snapshot);
+    this.lostPlaces.letGo();
     onApplied(config);
-  }
-
-  /** Of what is gone nothing is counted any more, and its sessions end. */
-  private forgetLost(snapshot: Snapshot): void {
-    this.options.edge.metrics.keepOnly({
-      routes: new Set(snapshot.routes.keys()),
-      listeners: new Set(snapshot.config.listeners.map((listener) => listener.name)),
-      hasTarget: (upstream, name) => snapshot.upstreams.get(upstream)?.target(name) !== undefined,
-    });
-    this.endLost();
   }
 
   /** Open sessions take on what their routes say now; those that begin meanwhile have it. */
@@ -232,22 +184,6 @@ export class Reloads {
       }
       yield;
     }
-  }
-
-  /**
-   * Sessions whose route or target is gone, over `drain.spread`. Begins anew each time, by the state then.
-   * Handshakes that are on their way there are refused when they would become sessions.
-   */
-  private endLost(): void {
-    const { edge } = this.options;
-    const { snapshot } = edge;
-    const causeOf = (record: SessionRecord) => removedFrom(snapshot, record);
-    const lost = [...edge.sessions].filter((record) => record.session.cause === null && causeOf(record) !== null);
-    this.spread?.cancel();
-    this.spread = new Spread(edge, lost, edge.snapshot.config.drain.spread, (record) => {
-      const cause = causeOf(record);
-      if (cause !== null) record.session.end(cause);
-    });
   }
 
   private refused(path: string, message: string): Reloaded {

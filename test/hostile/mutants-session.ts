@@ -734,8 +734,8 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'E13',
-    at: 'Reloads.forgetLost',
-    search: 'this.endLost();',
+    at: 'LostPlaces.letGo',
+    search: 'this.endSessions();',
     replace: '',
     why: 'what is gone stays',
   },
