@@ -100,7 +100,7 @@ export const TRICKS: readonly Trick[] = [
     name: 'one write per read',
     edits: [
       {
-        file: 'src/session/end.ts',
+        file: 'src/session/relay.ts',
         search: '          frameAt = scanner.frameStart;\n',
         replace:
           '          this.forward(bytes, start, scanner.frameStart, stable, now);\n' +

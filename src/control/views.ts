@@ -128,15 +128,15 @@ export function sessionState({ cause, client, backend }: Session): SessionState 
 }
 
 function sideView(end: End, now: number): SessionSideView {
-  const { messages, dataBytes, largestMessage } = end.scanner;
+  const { messages, dataBytes, largestMessage } = end.relay.scanner;
   return {
     messages,
     bytes: dataBytes,
     largest_message: largestMessage,
     paused: end.transport.paused,
-    pauses: end.gate.pauses,
+    pauses: end.relay.gate.pauses,
     buffered: end.other.transport.held,
-    silent_ms: Math.round(now - end.lastByteAt),
+    silent_ms: Math.round(now - end.relay.lastByteAt),
   };
 }
 

@@ -166,6 +166,6 @@ function byOf({ cause }: Session): EndedBy {
 }
 
 function trafficOf(end: End): Record<string, number> {
-  const { messages, dataBytes, largestMessage } = end.scanner;
-  return { messages, bytes: dataBytes, largest_message: largestMessage, pauses: end.gate.pauses };
+  const { messages, dataBytes, largestMessage } = end.relay.scanner;
+  return { messages, bytes: dataBytes, largest_message: largestMessage, pauses: end.relay.gate.pauses };
 }

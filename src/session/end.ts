@@ -1,154 +1,131 @@
-// One end of a session: reads what its peer sends and relays it to the other end (the relay), and owns the close
-// handshake towards its peer. The only reader, pauser and closer of its transport. It decides no end; session.ts does.
+// One end of a session: the only reader, pauser and closer of its transport. It does what the close handshake towards
+// its side (closing.ts) asks for, and has a relay for what that side sends. It decides no end; session.ts does.
 
-import { RateVerdict } from '../limits/rates.ts';
+import assert from 'node:assert/strict';
+import type { Clock } from '../limits/clock.ts';
+import type { RateKey } from '../limits/rates.ts';
 import type { Transport, TransportReader } from '../net/transport.ts';
-import type { Side } from '../protocol/end-causes.ts';
-import { FrameScanner, Opcode, Step } from '../protocol/frame-scanner.ts';
+import type { CloseNotice, Side } from '../protocol/end-causes.ts';
 import { closeFrame } from '../protocol/frame-writer.ts';
+import type { Violation } from '../protocol/violations.ts';
 import { Backlog } from './backlog.ts';
-import { Charges } from './charges.ts';
-import { Flow } from './flow.ts';
+import {
+  ClosingAction,
+  ClosingEvent,
+  closingStep,
+  hasSaidClose,
+  isFinished,
+  isGone,
+  OPEN,
+  type Phase,
+} from './closing.ts';
+import type { RelaySession, RelaySink, RelaySource } from './direction.ts';
 import { Liveness } from './liveness.ts';
-import type { SidePolicy } from './policy.ts';
-import { ReadGate } from './read-gate.ts';
-import type { Session } from './session.ts';
-import { Traffic } from './traffic.ts';
-import { Utf8Watcher } from './watchers/utf8.ts';
-import type { Watcher } from './watchers/watcher.ts';
+import { Relay } from './relay.ts';
+
+/** The session, as far as an end knows it. */
+export interface EndSession extends RelaySession {
+  readonly clock: Clock;
+  /** True when a side was cut off inside a frame. */
+  midFrame: boolean;
+  /** What `side` is told by our own Close; null when it is only cut off. */
+  noticeFor(side: Side): CloseNotice | null;
+  /** Make sure that the timer fires by `at`. */
+  arm(at: number): void;
+  /** See to it that the silence of `end` is noticed when it is due. */
+  watch(end: End): void;
+  /** `end` has said its last: a Close or a FIN, or its connection is lost. */
+  onFinished(end: End): void;
+  onViolation(end: End, violation: Violation, value: number): void;
+  onInvalidText(end: End): void;
+  onRateBroken(end: End, key: RateKey): void;
+  onLimitHit(side: Side, key: string, value: number): void;
+  /** Do whatever is due now that something has changed. */
+  settle(now: number): void;
+  /** A bug of ours. `torn` may lack the end of a frame: the fault came up while more of it was relayed. */
+  fail(error: unknown, torn: End | null): void;
+}
 
 interface EndOptions {
-  readonly session: Session;
+  readonly session: EndSession;
+  readonly side: Side;
   readonly transport: Transport;
-  readonly isClient: boolean;
   readonly deflate: boolean;
 }
 
-export class End implements TransportReader {
+export class End implements TransportReader, RelaySource, RelaySink {
+  readonly side: Side;
   readonly transport: Transport;
-  readonly isClient: boolean;
-  readonly scanner: FrameScanner;
+  /** What this side sends, on its way to the other. */
+  readonly relay: Relay;
+  /** What waits to be taken by this side. */
+  readonly backlog: Backlog;
+  /** Pings of our own, and what is owed to us for a relayed one. */
+  readonly liveness = new Liveness();
   /** Set once, right after construction: an end needs its counterpart and the counterpart needs it. */
   other!: End;
-  flow: Flow = Flow.Relay;
-  /** When the last byte came, and the last byte of a data frame that belongs to an unfinished message. */
-  lastByteAt: number;
-  messageAt: number;
-  /** Code of the Close written to this peer (1005: it had none); null before. `closeIsOurs`: not one we relayed. */
+  /** Code of the Close written to this side (1005: it had none); null before. */
   closeSent: number | null = null;
-  closeIsOurs = false;
-  closeReceived: number | null = null;
-  /** True while our Close waits for the end of a frame that is half relayed to this peer. */
-  closeWaits = false;
-  closeFlushed = false;
-  finReceived = false;
-  /** True from when only FINs are awaited. */
-  closeDone = false;
-  gone = false;
-  /** When this peer's close handshake is over, whatever it did. */
-  dueAt = Number.POSITIVE_INFINITY;
+  /** When what the close handshake awaits is given up. */
+  closeDueAt = Number.POSITIVE_INFINITY;
+  private phase: Phase = OPEN;
+  private readonly session: EndSession;
 
-  /** Pings of our own, and what is owed to us for a relayed one. */
-  readonly liveness: Liveness;
-  /** Whether this peer is read. */
-  readonly gate: ReadGate;
-  /** What waits to be taken by this peer. */
-  readonly backlog: Backlog;
-  /** True when the frame half relayed from this peer will never be completed, though the peer is still there. */
-  isTorn = false;
-
-  readonly session: Session;
-  private readonly charges: Charges;
-  private watcher: Watcher | null;
-  private readonly traffic: Traffic;
-  /** True while the payload of a dropped frame passes by. */
-  private skipping = false;
-  private mustPause = false;
-  /** The incomplete header or control frame at the end of the last read, at most SPILL_BYTES_MAX. */
-  private spill: Buffer | null = null;
-  private progressMark = 0;
-
-  constructor(options: EndOptions) {
-    this.session = options.session;
-    this.transport = options.transport;
-    this.isClient = options.isClient;
-    const { policy, metrics } = options.session;
-    const { isClient, deflate } = options;
-    const { rates, validateUtf8 } = this.policy;
-    const limits = isClient ? policy.fromClient : policy.fromBackend;
-    this.scanner = new FrameScanner({ masked: isClient, deflate, limits });
-    const now = this.session.clock.now();
-    this.lastByteAt = now;
-    this.messageAt = now;
-    this.backlog = new Backlog(this.transport, now);
-    this.charges = new Charges(rates, now);
-    this.watcher = validateUtf8 ? new Utf8Watcher(isClient) : null;
-    this.traffic = new Traffic(metrics, isClient);
-    this.liveness = new Liveness();
-    this.gate = new ReadGate(this, this.traffic);
+  constructor({ session, side, transport, deflate }: EndOptions) {
+    this.side = side;
+    this.transport = transport;
+    this.session = session;
+    const now = session.clock.now();
+    this.backlog = new Backlog(transport, now);
+    this.relay = new Relay({ session, source: this, isClient: this.isClient, deflate, now });
   }
 
-  get side(): Side {
-    return this.isClient ? 'client' : 'backend';
+  join(other: End): void {
+    this.other = other;
+    this.relay.join(other, other.relay);
   }
 
-  /** What this side may send, and how it is kept honest. */
-  get policy(): SidePolicy {
-    return this.isClient ? this.session.policy.client : this.session.policy.backend;
+  get isClient(): boolean {
+    return this.side === 'client';
   }
 
-  /** True while the other peer has only a part of a frame from this one. */
-  get relaysFrame(): boolean {
-    return this.flow <= Flow.Tail && this.scanner.remaining > 0 && !this.skipping;
-  }
-
-  /** The policy of the session is another one: sizes and UTF-8 count from the next message on, rates from now. */
-  retune(now: number): void {
-    const { policy } = this.session;
-    const { rates, validateUtf8 } = this.policy;
-    this.scanner.retune(this.isClient ? policy.fromClient : policy.fromBackend);
-    this.charges.retune(rates, now);
-    if (this.watcher !== null) this.watcher = this.watcher.retune(this.policy);
-    else if (validateUtf8) this.watcher = new Utf8Watcher(this.isClient);
-  }
-
-  /** True while a message, or the header of one, has begun and is not complete. */
-  get isMidMessage(): boolean {
-    return this.scanner.inMessage || this.scanner.remaining > 0 || this.spill !== null;
-  }
-
-  /** True when nothing that this peer may still send counts: after its Close, its violation or a fault of ours too. */
+  /** Nothing that this side may still send counts: after its Close, its violation or a fault of ours too. */
   get isFinished(): boolean {
-    return this.flow === Flow.Discard || this.finReceived || this.gone;
+    return isFinished(this.phase);
   }
+
+  /** Its connection is closed. */
+  get isGone(): boolean {
+    return isGone(this.phase);
+  }
+
+  /** Its Close came. */
+  get hasClosed(): boolean {
+    return hasSaidClose(this.phase);
+  }
+
+  /** A Close went both ways. */
+  get isClean(): boolean {
+    return this.closeSent !== null && this.hasClosed;
+  }
+
+  // What its transport tells.
 
   onBytes(bytes: Buffer, start: number, end: number): void {
-    const now = this.session.clock.now();
-    this.traffic.noteRead(now - this.lastByteAt, now - Math.max(this.lastByteAt, this.other.lastByteAt));
-    if (this.isMidMessage) this.traffic.noteStall(now - this.messageAt);
-    this.lastByteAt = now;
-    if (this.flow === Flow.Discard) return;
-    const wasMidFrame = this.relaysFrame;
-    try {
-      if (this.spill === null) this.relay(bytes, start, end, this.transport.stable, now);
-      else this.relayBehindSpill(this.spill, bytes, start, end, now);
-    } catch (error) {
-      this.session.fail(error, wasMidFrame ? this.other : null);
-    }
-    this.scanner.release();
+    this.relay.read(bytes, start, end, this.session.clock.now());
   }
 
   onEnd(): void {
-    this.finReceived = true;
     try {
-      this.session.onPeerFinished(this);
+      this.take(ClosingEvent.Fin, this.session.clock.now());
+      this.session.onFinished(this);
     } catch (error) {
-      this.session.fail(error);
+      this.session.fail(error, null);
     }
   }
 
   onLost(): void {
-    this.cutOff();
+    this.cutOff(this.session.clock.now());
     this.onEnd();
   }
 
@@ -156,292 +133,206 @@ export class End implements TransportReader {
     try {
       this.noteTaken(this.session.clock.now());
     } catch (error) {
-      this.session.fail(error);
+      this.session.fail(error, null);
     }
   }
 
   private noteTaken(now: number): void {
+    const { backlog, liveness, phase } = this;
     const { pending, held } = this.transport;
-    const source = this.other;
-    source.traffic.noteTaken(held, now - this.backlog.progressAt, now - this.backlog.since);
-    this.backlog.progressAt = now;
-    this.liveness.takenAt = now;
-    if (this.backlog.isLow(this.session.policy.bufferedBytesMax)) source.gate.open(now);
+    const { progressAt } = backlog;
+    backlog.progressAt = now;
+    liveness.takenAt = now;
+    this.other.relay.onTaken(held, now - progressAt, now - backlog.since, now);
     if (pending > 0) return;
-    this.liveness.noteFlushed(now);
+    liveness.noteFlushed(now);
     this.session.watch(this);
-    if (this.closeSent === null || this.closeFlushed) return;
-    this.onCloseFlushed(now);
-    this.session.settle(now);
+    this.take(ClosingEvent.Taken, now);
+    if (this.phase !== phase) this.session.settle(now);
   }
 
-  /** The hot path: judge the frames in `[start, end)` and forward the longest range that passed, with one write. */
-  private relay(bytes: Buffer, start: number, end: number, stable: boolean, now: number): void {
-    const scanner = this.scanner;
-    scanner.feed(bytes, start, end);
-    this.watcher?.begin(start);
-    if (this.flow === Flow.Tail) this.relayTail(bytes, start, end, stable, now);
-    if (this.isTorn) return;
-    // Where the data frame at hand begins; before these bytes, as long as none has begun in them.
-    let frameAt = -1;
-    // At least one: behind a tail that has been relayed already.
-    for (let left = Math.max(1, this.transport.stepsLeft); ; left--) {
-      const step = left > 0 ? scanner.next() : Step.NeedData;
-      const isSkipped = this.skipping;
-      if (isSkipped) start = this.skip(step);
-      if (this.watcher !== null && this.flow === Flow.Relay && !this.watcher.passes(bytes, scanner, step)) {
-        if (frameAt >= start) this.forward(bytes, start, frameAt, stable, now);
-        this.endText(frameAt < 0 && !isSkipped);
-        return;
-      }
-      switch (step) {
-        case Step.NeedData:
-          this.forward(bytes, start, scanner.position, stable, now);
-          this.transport.stepsLeft = left;
-          if (scanner.position < end) this.keepRest(bytes, scanner.position, end, now);
-          this.noteProgress(now);
-          if (this.mustPause) this.pauseForRate(now);
-          return;
-        case Step.Header:
-          frameAt = scanner.frameStart;
-          this.traffic.noteFrame(scanner);
-          if (this.charges.active) this.charge(bytes, start, stable, now);
-          break;
-        case Step.Control:
-          start = this.takeControl(bytes, start, stable, now);
-          break;
-        case Step.Close:
-          this.onClose(bytes, start, stable, now);
-          return;
-        default:
-          this.forward(bytes, start, scanner.frameStart, stable, now);
-          this.flow = Flow.Discard;
-          this.session.onPeerFinished(this);
-          return;
-      }
-    }
+  // What its relay tells of the bytes that came.
+
+  onClose(now: number): void {
+    this.take(ClosingEvent.Close, now);
   }
 
-  private relayBehindSpill(spill: Buffer, bytes: Buffer, start: number, end: number, now: number): void {
-    const from = start - spill.length;
-    this.spill = null;
-    if (spill.length <= this.transport.headroom) {
-      spill.copy(bytes, from);
-      this.relay(bytes, from, end, this.transport.stable, now);
-      return;
-    }
-    const joined = Buffer.concat([spill, bytes.subarray(start, end)]);
-    this.relay(joined, 0, joined.length, true, now);
+  onFinished(): void {
+    this.session.onFinished(this);
   }
 
-  /** The rest of the frame that is half relayed; at its end the other peer's Close may go. */
-  private relayTail(bytes: Buffer, start: number, end: number, stable: boolean, now: number): void {
-    const tail = this.scanner.remaining;
-    const tailEnd = Math.min(end, start + tail);
-    if (this.watcher?.tailPasses(bytes, start, tailEnd) === false) this.endText(true);
-    else this.write(bytes, start, tailEnd, stable, now);
-    if (this.isTorn || tailEnd - start < tail) return;
-    this.flow = Flow.Watch;
-    this.other.writeClose(now);
-    this.session.settle(now); // the other peer may have nothing to answer any more
+  onViolation(violation: Violation, value: number, now: number): void {
+    this.take(ClosingEvent.Broken, now);
+    this.session.onViolation(this, violation, value);
   }
 
-  /** Past the payload of a dropped frame: where what may go on begins again. */
-  private skip(step: Step): number {
-    const { position, frameStart, remaining } = this.scanner;
-    this.skipping = step === Step.NeedData && remaining > 0;
-    return step === Step.NeedData ? position : frameStart;
-  }
-
-  /** The header of a data frame meets the rates. What is not let through ends the range before it. */
-  private charge(bytes: Buffer, start: number, stable: boolean, now: number): void {
-    const { scanner, charges } = this;
-    if (this.flow !== Flow.Relay) return;
-    const verdict = charges.dataFrame(scanner, now);
-    if (verdict === RateVerdict.Pass) return;
-    this.session.onRateExceeded(this, charges.exceeded, verdict === RateVerdict.Drop && scanner.opcode === 0);
-    if (verdict === RateVerdict.Pause) {
-      this.mustPause = true;
-      return;
-    }
-    this.forward(bytes, start, scanner.frameStart, stable, now);
-    this.skipping = true;
-    if (verdict === RateVerdict.Close) this.session.blameRate(this, charges.exceeded);
-  }
-
-  /** A ping or pong: charged, relayed, or swallowed when it answers our own ping. Gives where the range goes on. */
-  private takeControl(bytes: Buffer, start: number, stable: boolean, now: number): number {
-    const { scanner } = this;
-    if (this.flow !== Flow.Relay) return start;
-    const isPing = scanner.opcode === Opcode.Ping;
-    const key = this.isClient ? bytes.readUInt32BE(scanner.payloadStart - 4) : 0;
-    if (!isPing && this.liveness.isAnswer(bytes, scanner.payloadStart, scanner.position, key)) {
-      this.forward(bytes, start, scanner.frameStart, stable, now);
-      this.session.onPong(this, this.liveness.noteAnswer(now));
-      return scanner.position;
-    }
-    if (!isPing) this.liveness.owesPong = false;
-    if (this.charges.control(isPing, this.policy.rates, now) === RateVerdict.Pass) {
-      if (isPing) {
-        this.other.liveness.owesPong = true;
-        this.other.charges.owePong(this.other.policy.rates, now);
-      }
-      return start;
-    }
-    this.session.onRateExceeded(this, this.charges.exceeded, false);
-    this.forward(bytes, start, scanner.frameStart, stable, now);
-    this.session.blameRate(this, this.charges.exceeded);
-    return scanner.position;
-  }
-
-  /** Its text is no UTF-8. `isTorn`: a part of the frame was relayed, and the rest of it must not follow. */
-  private endText(isTorn: boolean): void {
-    this.isTorn = isTorn;
-    this.flow = Flow.Discard;
+  onInvalidText(now: number): void {
+    this.take(ClosingEvent.Broken, now);
     this.session.onInvalidText(this);
   }
 
-  /** Pay for what was sent too fast by not being read, unless it ends; a debt over write_stall is never paid. */
-  private pauseForRate(now: number): void {
-    this.mustPause = false;
-    const pauseMs = this.charges.pauseMs(now);
-    if (this.session.cause !== null || this.flow !== Flow.Relay || pauseMs === 0) return;
-    if (pauseMs > this.session.policy.writeStallMs) this.session.blameRate(this, this.charges.exceeded);
-    else this.gate.holdUntil(now + pauseMs, now);
+  onLimitHit(key: RateKey, value: number): void {
+    this.session.onLimitHit(this.side, key, value);
   }
 
-  private forward(bytes: Buffer, start: number, end: number, stable: boolean, now: number): void {
-    if (this.flow === Flow.Relay && end > start) this.write(bytes, start, end, stable, now);
+  onRateBroken(key: RateKey): void {
+    this.session.onRateBroken(this, key);
   }
 
-  private write(bytes: Buffer, start: number, end: number, stable: boolean, now: number): void {
-    const sink = this.other.transport;
-    const before = sink.pending;
-    sink.write(bytes, start, end, stable);
-    if (sink.pending === 0) return;
-    const { backlog } = this.other;
-    if (before === 0) backlog.begin(now);
-    this.traffic.noteBuffered(sink.held);
-    if (backlog.isFull(this.session.policy.bufferedBytesMax)) this.gate.close(now);
+  onHeld(until: number): void {
+    this.session.arm(until);
   }
 
-  /** Of bytes whose frames were too many for one turn all the rest; else what is no whole frame. */
-  private keepRest(bytes: Buffer, start: number, end: number, now: number): void {
-    if (this.transport.stepsLeft > 0) this.keepSpill(bytes, start, end, now);
-    else this.transport.unread(bytes, start, end);
+  onResumed(): void {
+    this.session.watch(this);
   }
 
-  private keepSpill(bytes: Buffer, start: number, end: number, now: number): void {
-    // Copied, and into memory of its own: neither the read buffer nor a pool's slab may live as long as a silent peer.
-    const spill = Buffer.allocUnsafeSlow(end - start);
-    bytes.copy(spill, 0, start, end);
-    this.spill = spill;
-    // Within a message only its own next header counts, not the start of a ping between its fragments.
-    if (!this.scanner.inMessage || (bytes[start]! & 0x0f) === Opcode.Continuation) this.messageAt = now; // start < end
+  onFault(error: unknown, isInside: boolean): void {
+    this.session.fail(error, isInside ? this.other : null);
   }
 
-  private noteProgress(now: number): void {
-    const mark = this.scanner.dataBytes + this.scanner.dataFrames;
-    if (mark === this.progressMark) return;
-    this.progressMark = mark;
-    this.messageAt = now;
-    this.traffic.noteData(this.scanner, now);
+  // What the other side's relay tells of the bytes that go to this one.
+
+  onCloseRelayed(code: number, now: number): void {
+    this.closeSent = code;
+    this.take(ClosingEvent.Relayed, now);
   }
 
-  /** The peer's Close: relayed, or swallowed when it answers ours. What follows it is discarded (RFC 6455 5.5.1). */
-  private onClose(bytes: Buffer, start: number, stable: boolean, now: number): void {
-    const scanner = this.scanner;
-    this.closeReceived = scanner.closeCode;
-    if (this.closeIsOurs) {
-      this.forward(bytes, start, scanner.frameStart, stable, now);
-    } else if (this.flow === Flow.Relay) {
-      this.forward(bytes, start, scanner.position, stable, now);
-      this.other.closeSent = scanner.closeCode;
-      this.other.onCloseWritten(now);
-    }
-    this.flow = Flow.Discard;
-    this.session.onPeerFinished(this);
+  onTailEnd(now: number): void {
+    this.take(ClosingEvent.Ask, now);
+    this.session.settle(now); // the other side may have nothing to answer any more
+  }
+
+  // What the session asks for.
+
+  retune(now: number): void {
+    this.relay.retune(now);
+  }
+
+  /** The session ends: nobody is held for a rate any more. */
+  release(now: number): void {
+    this.relay.gate.release(now);
+  }
+
+  /** Read, unless what came before has filled the other side already, or cost more than this one has. */
+  start(): void {
+    if (this.relay.gate.isClosed) return;
+    this.transport.resume();
+    this.session.watch(this);
   }
 
   /**
-   * Send our Close to this peer: now if the last frame relayed to it is complete, else behind that frame. When the
-   * rest of that frame can never come, or does not come in time, the peer is cut off: nothing else is true any more.
+   * Tell it the end by our Close: now if the last frame relayed to it is complete, else behind that frame. When the
+   * rest of that frame can never come, it is cut off: nothing else is true any more. What was told is told once.
    */
   askClose(now: number): void {
-    if (this.closeSent !== null || this.gone) return;
-    const source = this.other;
-    const isMidFrame = source.relaysFrame;
-    if (source.isTorn || (isMidFrame && source.isFinished)) {
-      this.cutOff();
-      return;
-    }
-    if (this.closeWaits) return;
-    if (isMidFrame) {
-      source.flow = Flow.Tail;
-      this.closeWaits = true;
-      this.dueAt = now + this.session.policy.closeMs;
-      this.session.arm(this.dueAt);
-      return;
-    }
-    if (source.flow === Flow.Relay) source.flow = Flow.Watch;
-    this.writeClose(now);
+    const { relay, isFinished } = this.other;
+    const isInside = relay.isInside;
+    if (relay.isTorn || (isInside && isFinished)) this.take(ClosingEvent.AskTorn, now);
+    else this.take(isInside ? ClosingEvent.AskInside : ClosingEvent.Ask, now);
   }
 
-  private writeClose(now: number): void {
-    const notice = this.session.noticeFor(this);
-    this.closeWaits = false;
-    if (notice === null) {
-      this.cutOff();
-      return;
-    }
-    const frame = closeFrame({ code: notice.code, reason: notice.text, masked: !this.isClient });
-    if (this.transport.pending === 0) this.backlog.begin(now);
-    this.transport.write(frame, 0, frame.length, true);
-    this.closeSent = notice.code;
-    this.closeIsOurs = true;
-    // Nothing is sent behind a Close, so what its source still says is only read, whatever the pressure was.
-    this.other.gate.readOn();
-    this.onCloseWritten(now);
+  /** Close at a frame boundary, cut off within a frame: this side takes nothing that could be waited for. */
+  closeAtBoundary(now: number): void {
+    if (this.other.relay.isInside) this.cutOff(now);
+    else this.askClose(now);
   }
 
-  private onCloseWritten(now: number): void {
-    this.dueAt = Number.POSITIVE_INFINITY; // write_stall bounds the time until the Close is flushed
-    if (this.transport.pending === 0) this.onCloseFlushed(now);
-  }
-
-  private onCloseFlushed(now: number): void {
-    this.closeFlushed = true;
-    this.dueAt = now + this.session.policy.closeMs;
-    this.session.arm(this.dueAt);
-  }
-
-  /**
-   * Go on with the end of the TCP connection once a Close went both ways, or no answer can come any more. RFC 6455
-   * 7.1.1: the server closes first, so we do towards a client, and wait for the FIN of a backend.
-   */
+  /** Whatever follows from what has happened to either end was done: go on with the end of the TCP connection. */
   proceed(now: number): void {
-    if (this.gone || !this.closeFlushed || !this.isFinished) return;
-    if (!this.closeDone) {
-      this.closeDone = true;
-      this.dueAt = now + this.session.policy.closeMs;
-      this.session.arm(this.dueAt);
-      // After a violation no answer can be seen, so there is nothing to wait for (RFC 6455 7.1.7).
-      if (this.isClient || this.closeReceived === null) this.transport.end();
-    }
-    if (this.finReceived) this.cutOff();
+    this.take(ClosingEvent.Settled, now);
   }
 
-  /** Close the connection to this peer at once. */
-  cutOff(): void {
-    if (this.gone) return;
-    this.gone = true;
-    this.closeWaits = false;
-    this.dueAt = Number.POSITIVE_INFINITY;
-    if (this.other.isTorn || this.other.relaysFrame) this.session.midFrame = true;
-    this.traffic.noteGone(this.scanner, this.session.clock.now());
+  /** Close the connection to this side at once. */
+  cutOff(now: number): void {
+    this.take(ClosingEvent.Cut, now);
+  }
+
+  /** A bug of ours: the state of its scanner is not to be trusted. */
+  discard(now: number): void {
+    this.relay.discard();
+    this.take(ClosingEvent.Broken, now);
+  }
+
+  /** After `discard` of both: tell it, if it is at a boundary for certain. `isTorn`: it is not. */
+  closeAfterFault(isTorn: boolean, now: number): void {
+    if (this.isGone) return;
+    const source = this.other.relay;
+    try {
+      if (isTorn || source.isTorn || (source.scanner.remaining > 0 && this.closeSent === null)) {
+        this.session.midFrame = true;
+        this.cutOff(now);
+      } else {
+        this.askClose(now);
+      }
+    } catch {
+      this.cutOff(now); // its Close fails too: nothing can be said to it any more
+    }
+    if (this.isGone) return;
+    // Whatever the fault has left undone, this side is not kept for longer.
+    this.closeDueAt = Math.min(this.closeDueAt, now + this.session.policy.closeMs);
+    this.session.arm(this.closeDueAt);
+  }
+
+  /** Ping a silent side, if one may go to it now; else it is tried again. */
+  ping(now: number): void {
+    const { transport, liveness } = this;
+    if (this.closeSent !== null || transport.pending > 0) return;
+    if (liveness.relayedServes(now) || this.other.relay.isInside) return;
+    const frame = liveness.frame(now, !this.isClient);
+    this.backlog.begin(now);
+    transport.write(frame, 0, frame.length, true);
+    if (transport.pending === 0) liveness.noteFlushed(now);
+  }
+
+  /** One step of the close handshake. What a write throws leaves it where it was. */
+  private take(event: ClosingEvent, now: number): void {
+    const step = closingStep(this.phase, event);
+    assert(step !== null, `what cannot happen in phase ${this.phase} of a close: event ${event}`);
+    const { next, actions } = step;
+    if ((actions & ClosingAction.Hold) !== 0) this.other.relay.endAfterFrame();
+    if ((actions & ClosingAction.Write) !== 0 && !this.writeClose(now)) {
+      this.take(ClosingEvent.Cut, now);
+      return;
+    }
+    this.phase = next;
+    if (actions !== 0) this.act(actions, now);
+  }
+
+  private act(actions: number, now: number): void {
+    if ((actions & ClosingAction.StopTimer) !== 0) this.closeDueAt = Number.POSITIVE_INFINITY;
+    if ((actions & ClosingAction.StartTimer) !== 0) {
+      this.closeDueAt = now + this.session.policy.closeMs;
+      this.session.arm(this.closeDueAt);
+    }
+    const isFin = (actions & ClosingAction.Fin) !== 0 || (this.isClient && (actions & ClosingAction.FinToClient) !== 0);
+    if (isFin) this.transport.end();
+    if ((actions & ClosingAction.Destroy) !== 0) this.destroy(now);
+    const mayBeTaken = (actions & ClosingAction.Look) !== 0 && this.transport.pending === 0;
+    if (mayBeTaken) this.take(ClosingEvent.Taken, now);
+  }
+
+  /** False: there is nothing to say. */
+  private writeClose(now: number): boolean {
+    const { transport, other } = this;
+    const notice = this.session.noticeFor(this.side);
+    if (notice === null) return false;
+    other.relay.endNow();
+    const frame = closeFrame({ code: notice.code, reason: notice.text, masked: !this.isClient });
+    if (transport.pending === 0) this.backlog.begin(now);
+    transport.write(frame, 0, frame.length, true);
+    this.closeSent = notice.code;
+    this.relay.awaitAnswer();
+    // Nothing is sent behind a Close, so what the other side still says is only read, whatever the pressure was.
+    other.relay.gate.readOn(now);
+    return true;
+  }
+
+  private destroy(now: number): void {
+    const source = this.other.relay;
+    if (source.isTorn || source.isInside) this.session.midFrame = true;
+    this.relay.onSourceGone(now);
     this.transport.destroy();
-    if (this.other.flow <= Flow.Tail) this.other.flow = Flow.Watch;
-    this.other.traffic.noteBuffered(0);
-    this.other.gate.readOn();
+    source.onSinkGone(now);
   }
 }

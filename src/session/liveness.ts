@@ -3,7 +3,6 @@
 
 import { randomBytes } from 'node:crypto';
 import { pingFrame } from '../protocol/frame-writer.ts';
-import type { End } from './end.ts';
 
 /** Hex digits: some peers take a payload for text, and would send other bytes back mangled. */
 const TOKEN_BYTES = 16;
@@ -37,19 +36,8 @@ export class Liveness {
   private heldAt = 0;
   private relayed = 0;
 
-  /** Ping `peer`, whose this is and which was silent, if one may go to it now; else it is tried again. */
-  ping(peer: End, now: number): void {
-    const { transport } = peer;
-    if (peer.closeSent !== null || transport.pending > 0) return;
-    if (this.relayedServes(now) || peer.other.relaysFrame) return;
-    const frame = this.frame(now, !peer.isClient);
-    peer.backlog.begin(now);
-    transport.write(frame, 0, frame.length, true);
-    if (transport.pending === 0) this.noteFlushed(now);
-  }
-
   /** A ping to be written now. */
-  private frame(now: number, masked: boolean): Buffer {
+  frame(now: number, masked: boolean): Buffer {
     this.token ??= makeToken();
     this.sentAt = now;
     this.isWriting = true;
@@ -66,7 +54,7 @@ export class Liveness {
   }
 
   /** A ping that was relayed to the peer and is not answered serves as ours from now on. False: there is none. */
-  private relayedServes(now: number): boolean {
+  relayedServes(now: number): boolean {
     if (this.owesPong) {
       this.silentSince = now;
       this.allowWhatIsHeld();

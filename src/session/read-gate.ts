@@ -1,37 +1,46 @@
-// Whether one peer is read: not while the other one is too slow, nor until it has paid for what it sent too fast. The
+// Whether one side is read: not while the other one is too slow, nor until it has paid for what it sent too fast. The
 // only place that pauses a session's transports. Every pause has a deadline: write_stall, or the time of the debt.
 
-import type { End } from './end.ts';
+import type { Transport } from '../net/transport.ts';
 import type { Traffic } from './traffic.ts';
+
+/** What a gate stops. */
+export interface GatedRelay {
+  /** Whose bytes are read. */
+  readonly transport: Transport;
+  /** To whom they go has taken so much that more may follow. */
+  readonly sinkIsLow: boolean;
+  lastByteAt: number;
+  onResumed(now: number): void;
+}
 
 export class ReadGate {
   /** How often it was closed. */
   pauses = 0;
-  /** While not 0, the peer is not read until then. */
+  /** While not 0, nothing is read until then. */
   heldUntil = 0;
   /** Not the same as a paused transport: that is one before the session starts, too. */
   isClosed = false;
-  private readonly peer: End;
+  private readonly relay: GatedRelay;
   private readonly traffic: Traffic;
 
-  constructor(peer: End, traffic: Traffic) {
-    this.peer = peer;
+  constructor(relay: GatedRelay, traffic: Traffic) {
+    this.relay = relay;
     this.traffic = traffic;
   }
 
-  /** The other peer has as much waiting as it may. */
+  /** The other side has as much waiting as it may. */
   close(now: number): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    this.peer.transport.pause();
+    this.relay.transport.pause();
     this.pauses += 1;
     this.traffic.notePause(now);
   }
 
-  /** A debt is paid at `until`. */
+  /** A debt is paid at `until`. Whoever asks for it sees to it that `open` is called then. */
   holdUntil(until: number, now: number): void {
     this.heldUntil = until;
-    this.peer.session.arm(until);
     this.close(now);
   }
 
@@ -44,26 +53,22 @@ export class ReadGate {
 
   /** Read again, if nothing else is in the way. The clocks that stood still go on from now. */
   open(now: number): void {
-    const { peer } = this;
+    const { relay } = this;
     if (!this.isClosed || this.heldUntil > now) return;
-    if (this.heldUntil > 0) peer.lastByteAt = now;
+    if (this.heldUntil > 0) relay.lastByteAt = now;
     this.heldUntil = 0;
-    if (!peer.other.backlog.isLow(peer.session.policy.bufferedBytesMax)) return;
+    if (!relay.sinkIsLow) return;
     this.isClosed = false;
-    peer.messageAt = now; // a message cannot stall while it is not read
-    if (peer.lastByteAt >= peer.liveness.silentSince) peer.liveness.noteAlive();
-    else peer.liveness.noteResumed(now);
     this.traffic.noteResume(now);
-    peer.transport.resume();
-    peer.session.watch(peer);
+    relay.transport.resume();
+    relay.onResumed(now);
   }
 
   /** Read whatever comes, since nothing of it goes on any more. */
-  readOn(): void {
-    const { peer } = this;
+  readOn(now: number): void {
     this.heldUntil = 0;
-    if (this.isClosed) this.traffic.noteResume(peer.session.clock.now());
+    if (this.isClosed) this.traffic.noteResume(now);
     this.isClosed = false;
-    peer.transport.resume();
+    this.relay.transport.resume();
   }
 }

@@ -18,7 +18,8 @@ describe.each(MODES)('a Close of a peer, $mode', ({ stable }) => {
     expect(rig.told()).toEqual(['client: destroyed']);
     rig.expectEnd({ cause: 'client_close', clean: true });
     const { client, backend } = rig.session;
-    expect([client.closeSent, client.closeReceived, backend.closeSent, backend.closeReceived]).toEqual(
+    expect([client.hasClosed, backend.hasClosed]).toEqual([true, true]);
+    expect([client, backend].flatMap(({ closeSent, relay }) => [closeSent, relay.scanner.closeCode])).toEqual(
       Array(4).fill(1000),
     );
   });

@@ -786,7 +786,7 @@ describe.each(MODES)('what is counted, $mode', ({ stable }) => {
     rig.fromBackend(Buffer.concat([binary(Buffer.alloc(200)), closeFrame(1000)]));
     rig.session.cut();
     expect([fromBackend.binaryMessages, fromBackend.bytes]).toEqual([1, 200]);
-    expect(rig.session.backend.scanner.dataBytes).toBe(200);
+    expect(rig.session.backend.relay.scanner.dataBytes).toBe(200);
   });
 
   test('what waits and who is paused, of all sessions of a route together; zero when they have ended', () => {
@@ -856,7 +856,7 @@ describe.each(MODES)('what is counted, $mode', ({ stable }) => {
     const slow = charged({ messagesPerSecond: 1, messageBurst: 1, onExceeded: 'pause' });
     const rig = new Rig({ stable, policy: { client: slow } });
     rig.fromClient(text('a', MASKED), text('b', MASKED));
-    expect([rig.metrics.fromClient.paused, rig.session.client.gate.pauses]).toEqual([1, 1]);
+    expect([rig.metrics.fromClient.paused, rig.session.client.relay.gate.pauses]).toEqual([1, 1]);
     rig.advance(1_001);
     expect(rig.metrics.fromClient.paused).toBe(0);
     expect(rig.metrics.fromClient.backpressureSeconds(rig.clock.now())).toBeCloseTo(1.001);

@@ -87,7 +87,7 @@ describe.each(MODES)('relaying, $mode', ({ stable }) => {
       63_000 - 60_001 + (60_001 % 7),
     ]);
     expect(rig.backend.received.equals(many)).toBe(true);
-    expect(rig.session.client.scanner.messages).toBe(9000);
+    expect(rig.session.client.relay.scanner.messages).toBe(9000);
   });
 
   test('L40: of a read with more frames than a turn has steps the rest comes later, and nothing of it is lost', () => {
@@ -152,10 +152,10 @@ describe.each(MODES)('relaying, $mode', ({ stable }) => {
     const up = Buffer.concat([binary(Buffer.alloc(5000), MASKED), ping(Buffer.alloc(125), MASKED)]);
     rig.fromClient(up.subarray(0, -1));
     rig.fromBackend(binary(Buffer.alloc(5000)).subarray(0, 100));
-    for (const peer of [rig.session.client, rig.session.backend]) {
-      const kept = [...Object.values(peer), ...Object.values(peer.scanner)].filter(Buffer.isBuffer);
+    for (const { isClient, relay } of [rig.session.client, rig.session.backend]) {
+      const kept = [...Object.values(relay), ...Object.values(relay.scanner)].filter(Buffer.isBuffer);
       const sizes = kept.map((one) => Math.max(one.length, one.length > 0 ? one.buffer.byteLength : 0));
-      expect(Math.max(0, ...sizes)).toBe(peer.isClient ? 130 : 0);
+      expect(Math.max(0, ...sizes)).toBe(isClient ? 130 : 0);
     }
   });
 
@@ -238,10 +238,10 @@ describe.each(MODES)('bytes from before the start, $mode', ({ stable }) => {
     rig.session.start(null, sized(BUFFERED_MAX));
     expect(rig.backend.paused).toBe(true);
     expect(rig.client.paused).toBe(false);
-    expect([rig.session.backend.gate.pauses, rig.metrics.fromBackend.paused]).toEqual([1, 1]);
+    expect([rig.session.backend.relay.gate.pauses, rig.metrics.fromBackend.paused]).toEqual([1, 1]);
     rig.takeFrom(rig.client);
     expect(rig.backend.paused).toBe(false);
-    expect([rig.session.backend.gate.pauses, rig.metrics.fromBackend.paused]).toEqual([1, 0]);
+    expect([rig.session.backend.relay.gate.pauses, rig.metrics.fromBackend.paused]).toEqual([1, 0]);
     rig.expectAlive();
   });
 
@@ -251,10 +251,10 @@ describe.each(MODES)('bytes from before the start, $mode', ({ stable }) => {
     rig.client.paused = true;
     rig.session.start(binary(Buffer.alloc(BUFFERED_MAX), MASKED), null);
     expect([rig.client.paused, rig.backend.paused]).toEqual([true, false]);
-    expect([rig.session.client.gate.pauses, rig.metrics.fromClient.paused]).toEqual([1, 1]);
+    expect([rig.session.client.relay.gate.pauses, rig.metrics.fromClient.paused]).toEqual([1, 1]);
     rig.takeFrom(rig.backend);
     expect(rig.client.paused).toBe(false);
-    expect([rig.session.client.gate.pauses, rig.metrics.fromClient.paused]).toEqual([1, 0]);
+    expect([rig.session.client.relay.gate.pauses, rig.metrics.fromClient.paused]).toEqual([1, 0]);
     rig.expectAlive();
   });
 
@@ -279,7 +279,7 @@ describe.each(MODES)('D5: a slow reader, $mode', ({ stable }) => {
     expect(rig.backend.unreadBytes).toBe(text('later').length);
     rig.fromClient(text('up', MASKED));
     expect(rig.atBackend).toEqual(['text fin masked "up"']);
-    expect([rig.session.backend.gate.pauses, rig.session.client.gate.pauses]).toEqual([1, 0]);
+    expect([rig.session.backend.relay.gate.pauses, rig.session.client.relay.gate.pauses]).toEqual([1, 0]);
     rig.expectAlive();
   });
 

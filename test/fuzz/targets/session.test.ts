@@ -54,7 +54,7 @@ class Forgotten extends TimerEntry {
   override onTimer(): void {}
 }
 
-const both = ({ session }: SabotagedParts, change: (peer: End) => void) => {
+const both = ({ session }: SabotagedParts, change: (end: End) => void) => {
   change(session.client);
   change(session.backend);
 };
@@ -118,18 +118,14 @@ const closeBreaks: readonly Break[] = [
     'our Close names another limit',
     ({ session }) => {
       const { noticeFor } = session;
-      session.noticeFor = (peer) => {
-        const notice = noticeFor.call(session, peer);
+      session.noticeFor = (side) => {
+        const notice = noticeFor.call(session, side);
         return notice === null ? null : { ...notice, text: 'x' };
       };
     },
     /our Close \d+ "x" for the limit/,
   ],
-  [
-    'nobody gets a Close',
-    (parts) => both(parts, (peer) => (peer.askClose = () => {})),
-    /got no Close at a frame bound/,
-  ],
+  ['nobody gets a Close', (parts) => both(parts, (end) => (end.askClose = () => {})), /got no Close at a frame bound/],
   [
     'both sides get theirs at once',
     ({ session }) => {
@@ -152,7 +148,7 @@ const closeBreaks: readonly Break[] = [
   ],
   [
     'our Close does not wait for the end of a frame',
-    (parts) => both(parts, (peer) => Object.defineProperty(peer, 'relaysFrame', { get: () => false })),
+    (parts) => both(parts, ({ relay }) => Object.defineProperty(relay, 'isInside', { get: () => false })),
     /was sent \w+ inside a frame/,
   ],
   [
@@ -168,10 +164,11 @@ const closeBreaks: readonly Break[] = [
   [
     'a slow side inside a frame is waited for',
     (parts) =>
-      both(parts, (peer) => {
-        const { cutOff } = peer;
-        peer.cutOff = () => {
-          if (peer.session.cause !== 'overload' && !peer.session.cause?.endsWith('_slow')) cutOff.call(peer);
+      both(parts, (end) => {
+        const { cutOff } = end;
+        end.cutOff = (now) => {
+          const { cause } = parts.session;
+          if (cause !== 'overload' && !cause?.endsWith('_slow')) cutOff.call(end, now);
         };
       }),
     /is too slow and inside a frame/,
@@ -206,18 +203,14 @@ const timeBreaks: readonly Break[] = [
     withPolicy(({ closeMs }) => ({ closeMs: closeMs * 2 })),
     /still waits for the end/,
   ],
-  [
-    'a silent peer is not pinged',
-    (parts) => both(parts, ({ liveness }) => (liveness.ping = () => {})),
-    /silent and was not pinged/,
-  ],
+  ['a silent peer is not pinged', (parts) => both(parts, (end) => (end.ping = () => {})), /silent and was not pinged/],
   [
     'a peer is pinged early',
     ({ session }) => {
       const { watch } = session;
-      session.watch = (peer) => {
-        watch.call(session, peer);
-        peer.liveness.ping(peer, session.clock.now());
+      session.watch = (end) => {
+        watch.call(session, end);
+        end.ping(session.clock.now());
       };
     },
     /was pinged after \d+ ms of silence/,
@@ -225,18 +218,17 @@ const timeBreaks: readonly Break[] = [
   [
     'a ping has another token each time',
     (parts) =>
-      both(parts, (peer) => Object.defineProperty(peer.liveness, 'token', { get: () => randomBytes(16), set() {} })),
+      both(parts, ({ liveness }) => Object.defineProperty(liveness, 'token', { get: () => randomBytes(16), set() {} })),
     /was pinged with another token/,
   ],
   [
     'a ping overtakes what waits',
     (parts) =>
-      both(parts, (peer) => {
-        const { liveness } = peer;
-        const { ping } = liveness;
-        const eager = Object.create(peer.transport, { pending: { value: 0 } });
-        const seen = Object.create(peer, { transport: { value: eager } });
-        liveness.ping = (_, now) => ping.call(liveness, seen, now);
+      both(parts, (end) => {
+        const { ping } = end;
+        const eager = Object.create(end.transport, { pending: { value: 0 } });
+        const seen = Object.create(end, { transport: { value: eager } });
+        end.ping = (now) => ping.call(seen, now);
       }),
     /was pinged behind \d+ bytes/,
   ],
@@ -245,22 +237,22 @@ const timeBreaks: readonly Break[] = [
 const readingBreaks: readonly Break[] = [
   [
     'a side goes on whose other side takes nothing',
-    (parts) => both(parts, (peer) => (peer.gate.close = () => {})),
+    (parts) => both(parts, ({ relay }) => (relay.gate.close = () => {})),
     /is read although \d+ bytes wait/,
   ],
   [
     'a side that was stopped stays so',
-    (parts) => both(parts, (peer) => (peer.gate.open = () => {})),
+    (parts) => both(parts, ({ relay }) => (relay.gate.open = () => {})),
     /is not read, with nothing in the/,
   ],
   [
     'a debt is not waited for',
-    (parts) => both(parts, (peer) => (peer.gate.holdUntil = () => {})),
+    (parts) => both(parts, ({ relay }) => (relay.gate.holdUntil = () => {})),
     /is read although it owes/,
   ],
   [
     'a stopped side is not read to its end',
-    (parts) => both(parts, (peer) => (peer.gate.readOn = () => {})),
+    (parts) => both(parts, ({ relay }) => (relay.gate.readOn = () => {})),
     /though nothing of it goes on/,
   ],
 ];
