@@ -1,6 +1,7 @@
 import * as path from 'node:path';
 import { expect, test } from 'vitest';
-import { importsOf, type SourceFile, sourceFiles } from './support/source.ts';
+import { edgesInCircles, type Graph, withoutEdges } from './support/circles.ts';
+import { exportsOf, importsOf, type SourceFile, sourceFiles, targetOf } from './support/source.ts';
 
 interface Layer {
   /** Folders of src/, and folders in them, whose values may be used besides the own one. */
@@ -145,4 +146,103 @@ test('the check accepts what the table allows', () => {
     ['src/cli.ts', "import { createProxy } from './proxy.ts';\nimport { usage } from './cli/help.ts';"],
   ];
   for (const [name, text] of good) expect(breaches({ path: name, text }), `${name}: ${text}`).toEqual([]);
+});
+
+/**
+ * Circles of types among files that are being taken apart: `from -> to`. An entry without which there would be no
+ * circle any more has to go.
+ */
+const circlesLeft: readonly string[] = [
+  'src/config/types.ts -> src/config/schema.ts',
+  'src/control/views.ts -> src/control/running-proxy.ts',
+];
+
+function graphOf(sources: readonly SourceFile[]): Graph {
+  const targets = (file: SourceFile) => importsOf(file).flatMap((one) => targetOf(file, one) ?? []);
+  return new Map(sources.map((file) => [file.path, new Set(targets(file))]));
+}
+
+test('no file of src/ imports itself by way of others, types included', () => {
+  const graph = graphOf(files);
+  expect(edgesInCircles(withoutEdges(graph, circlesLeft))).toEqual([]);
+  const needed = (left: string) =>
+    edgesInCircles(
+      withoutEdges(
+        graph,
+        circlesLeft.filter((other) => other !== left),
+      ),
+    ).includes(left);
+  const healed = circlesLeft.filter((left) => !needed(left));
+  expect(healed, 'take them out of circlesLeft').toEqual([]);
+});
+
+test('the check finds circles of two and three, and of types', () => {
+  const graph = graphOf([
+    { path: 'src/a.ts', text: "import { b } from './in/b.ts';\nimport * as net from 'node:net';" },
+    { path: 'src/in/b.ts', text: "import type { C } from './c.ts';" },
+    { path: 'src/in/c.ts', text: "export { a } from '../a.ts';\nexport type D = import('./d.ts').D;" },
+    { path: 'src/in/d.ts', text: "const e = await import('./e.ts');" },
+    { path: 'src/in/e.ts', text: "import './d.ts';\nimport { f } from '../f.ts';" },
+    { path: 'src/f.ts', text: '' },
+  ]);
+  const two = ['src/in/d.ts -> src/in/e.ts', 'src/in/e.ts -> src/in/d.ts'];
+  const three = ['src/a.ts -> src/in/b.ts', 'src/in/b.ts -> src/in/c.ts', 'src/in/c.ts -> src/a.ts'];
+  expect(edgesInCircles(graph)).toEqual([...three, ...two]);
+  expect(edgesInCircles(withoutEdges(graph, ['src/in/b.ts -> src/in/c.ts']))).toEqual(two);
+  expect(edgesInCircles(withoutEdges(graph, ['src/in/b.ts -> src/in/c.ts', ...two]))).toEqual([]);
+});
+
+/** What the package exports. */
+const libraryEntry = 'src/proxy.ts';
+
+/** Exports of `sources` that none of `users` imports. */
+function unused(sources: readonly SourceFile[], users: readonly SourceFile[]): string[] {
+  const imported = new Set<string>();
+  const whole = new Set<string>();
+  for (const user of users) {
+    for (const one of importsOf(user)) {
+      const target = targetOf(user, one);
+      if (one.names === null) whole.add(target ?? '');
+      for (const name of one.names ?? []) imported.add(`${target}: ${name}`);
+    }
+  }
+  return sources
+    .filter((file) => file.path !== libraryEntry && !whole.has(file.path))
+    .flatMap((file) => exportsOf(file).map((name) => `${file.path}: ${name}`))
+    .filter((name) => !imported.has(name));
+}
+
+test('whatever src/ exports is imported somewhere in src/, bench/ or test/', () => {
+  const users = [...files, ...['bench', 'test'].flatMap((folder) => sourceFiles(folder, /\.ts$/))];
+  expect(unused(files, users)).toEqual([]);
+});
+
+test('the check finds what nobody imports, by every form of export', () => {
+  const exporting: SourceFile = {
+    path: 'src/a.ts',
+    text: [
+      'export const two = 2, three = 3;',
+      'export function four() {}',
+      'export class Five {}',
+      'export interface Six {}',
+      'export type Seven = 7;',
+      'const eight = 8;',
+      'export { eight as nine };',
+      "export { ten } from './b.ts';",
+      'const eleven = 11;',
+    ].join('\n'),
+  };
+  const ofA = (...names: readonly string[]) => names.map((name) => `src/a.ts: ${name}`);
+  const after = (text: string) => unused([exporting], [exporting, { path: 'src/in/user.ts', text }]);
+  expect(after('')).toEqual(ofA('two', 'three', 'four', 'Five', 'Six', 'Seven', 'nine', 'ten'));
+  expect(after("import { two, three, four as other } from '../a.ts';")).toEqual(
+    ofA('Five', 'Six', 'Seven', 'nine', 'ten'),
+  );
+  expect(after("export { Five } from '../a.ts';\ntype X = import('../a.ts').Six;")).toEqual(
+    ofA('two', 'three', 'four', 'Seven', 'nine', 'ten'),
+  );
+  expect(after("import type { Seven } from '../b.ts';\nimport { nine } from './a.ts';")).toHaveLength(8);
+  expect(after("import * as a from '../a.ts';")).toEqual([]);
+  expect(after("const { ten } = await import('../a.ts');")).toEqual([]);
+  expect(unused([{ ...exporting, path: libraryEntry }], [])).toEqual([]);
 });

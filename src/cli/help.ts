@@ -165,7 +165,7 @@ function isTopic(topic: string): topic is CommandName {
 }
 
 /** Where a listener really listens, as `Proxy.address` tells it. */
-export type BoundAddress = { readonly host: string; readonly port: number } | string;
+type BoundAddress = { readonly host: string; readonly port: number } | string;
 
 /** Nothing that a shell or a string of JavaScript takes for more than itself. */
 const plainUrl = /^[A-Za-z0-9:/._~%@+,;=&!*()[\]-]+$/;

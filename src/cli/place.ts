@@ -31,7 +31,7 @@ export class Failure extends Error {
 }
 
 /** An admin listener to ask; or a config that has none, for those who can do without. */
-export type Place =
+type Place =
   | { readonly endpoint: AdminEndpoint }
   | { readonly endpoint: null; readonly config: Config; readonly file: string };
 

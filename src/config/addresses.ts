@@ -9,7 +9,7 @@ import type { Endpoint } from './types.ts';
 import type { Parsed } from './units.ts';
 
 /** Where a listener binds; `mode` of a unix socket is a key of its own. */
-export type BindAddress =
+type BindAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 

@@ -29,7 +29,7 @@ export interface Origin {
   readonly files: ReadonlyMap<string, string>;
 }
 
-export interface BuildContext {
+interface BuildContext {
   readonly baseDir: string;
   readonly origin: Origin;
   readonly tls: ReadonlyMap<string, TlsConfig>;

@@ -3,7 +3,7 @@
 
 import { comparePatterns, type PathPattern, patternKey } from '../protocol/path.ts';
 import { decodePath, type EncodedSlashes, hasEncodedSlash } from '../protocol/path-decoding.ts';
-import type { CrossReport, Written } from './check.ts';
+import type { CrossReport, Written } from './cross-report.ts';
 import { listenerName } from './names.ts';
 import type { ParsedConfig } from './types.ts';
 

@@ -1,7 +1,7 @@
 // Owns the checks across keys of rates, buffers, draining and the admin listener: what contradicts each other or needs
 // something that is not there. It must not read files.
 
-import type { CrossReport, Written } from './check.ts';
+import type { CrossReport, Written } from './cross-report.ts';
 import type { PathSegments } from './problems.ts';
 import type { ParsedConfig } from './types.ts';
 import { formatDuration, formatSize } from './units.ts';

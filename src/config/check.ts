@@ -5,20 +5,11 @@ import { patternKey, rewriteProblem } from '../protocol/path.ts';
 import { parseTargetUrl, printable } from './addresses.ts';
 import { checkPaths } from './check-paths.ts';
 import { checkPolicies } from './check-policies.ts';
+import type { CrossReport, Written } from './cross-report.ts';
 import { listenerName, routeName, targetName } from './names.ts';
 import type { PathSegments } from './problems.ts';
 import { didYouMean } from './suggest.ts';
 import type { ParsedConfig } from './types.ts';
-
-export type CrossReport = (severity: 'error' | 'warning', path: PathSegments, message: string) => void;
-
-/** What the text says, also where it is wrong: a reference to a faulty name is no second fault. */
-export interface Written {
-  readonly listeners: ReadonlySet<string>;
-  readonly upstreams: ReadonlySet<string>;
-  /** Something at, in or around this path has been reported. */
-  readonly isFaulty: (path: PathSegments) => boolean;
-}
 
 type ParsedRoute = ParsedConfig['routes'][number];
 type ParsedUpstream = ParsedConfig['upstreams'][string];

@@ -28,7 +28,7 @@ const LATER_KEYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 };
 
 /** Keys that hold for the whole process: accepted in the top-level block only. */
-export const GLOBAL_LIMITS = [
+const GLOBAL_LIMITS = [
   'max_head_size',
   'max_target_size',
   'max_header_fields',
@@ -38,7 +38,7 @@ export const GLOBAL_LIMITS = [
   'handshake_burst',
   'max_buffered_total',
 ] as const;
-export const GLOBAL_TIMEOUTS = ['handshake'] as const;
+const GLOBAL_TIMEOUTS = ['handshake'] as const;
 
 /** Causes that end in no Close of ours, so that no code can be chosen; the names are the `reason` of the log. */
 const NO_CODE: Readonly<Record<string, string>> = {

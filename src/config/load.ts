@@ -3,8 +3,9 @@
 
 import { readFileSync } from 'node:fs';
 import { buildConfig, type Origin } from './build.ts';
-import { checkConfig, type Written } from './check.ts';
+import { checkConfig } from './check.ts';
 import { checkSecrets, isSecretAt } from './check-secrets.ts';
+import type { Written } from './cross-report.ts';
 import { listenerName } from './names.ts';
 import { objectTree } from './object-source.ts';
 import { ConfigError, type PathSegments, type Problem, pathText } from './problems.ts';
@@ -32,7 +33,7 @@ export type LoadResult =
   | { readonly config: Config; readonly warnings: readonly Problem[] }
   | { readonly problems: readonly Problem[] };
 
-export interface ObjectOptions {
+interface ObjectOptions {
   /** Where relative paths start. */
   readonly baseDir: string;
   readonly readFile?: ReadFile;

@@ -22,7 +22,7 @@ import { z } from './zod.ts';
 export const TYPE_NOTE = 'x-type';
 export const DEFAULT_NOTE = 'x-default';
 
-export interface KeyNotes {
+interface KeyNotes {
   /** Values in words, for the reference. */
   readonly type: string;
   /** The default in words where no literal default exists: "= the address". */

@@ -18,7 +18,7 @@ export interface KeyDescription {
 }
 
 /** The schema below optional, prefault and transform: an object, a record, an array, or a kind of value. */
-export function coreOf(schema: zod.core.$ZodType): zod.core.$ZodType {
+function coreOf(schema: zod.core.$ZodType): zod.core.$ZodType {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodPrefault) return coreOf(schema.unwrap());
   return schema instanceof z.ZodPipe ? coreOf(schema.in) : schema;
 }

@@ -9,7 +9,7 @@ export interface TextFault {
   readonly message: string;
 }
 
-export interface Position {
+interface Position {
   readonly line: number;
   readonly column: number;
 }

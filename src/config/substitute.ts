@@ -14,7 +14,7 @@ const BYTES_MAX = 1024 * 1024;
 const LITERAL_HINT = 'write "$${" for a literal "${"';
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*/;
 
-export interface Substituted {
+interface Substituted {
   readonly text: string;
   /** The scalar was exactly one `${...}`: its value is typed like a plain scalar. */
   readonly whole: boolean;

@@ -5,7 +5,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { type FileAccess, readBytes } from './substitute.ts';
 import type { ParsedConfig, TlsConfig } from './types.ts';
 
-export interface TlsContext extends FileAccess {
+interface TlsContext extends FileAccess {
   readonly report: (key: 'ca' | 'cert' | 'key', message: string) => void;
 }
 

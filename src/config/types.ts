@@ -71,7 +71,7 @@ export interface Limits {
 }
 
 /** Milliseconds; Infinity is `off`. */
-export interface Timeouts {
+interface Timeouts {
   readonly handshake: number;
   readonly connect: number;
   readonly upgrade: number;
@@ -156,7 +156,7 @@ export interface DrainConfig {
 }
 
 /** `max_ended`: a share from 0 to 1, Infinity for off. */
-export interface ReloadConfig {
+interface ReloadConfig {
   readonly max_ended: number;
 }
 

@@ -14,7 +14,7 @@ const BEFORE_VALUE = /^\s*(?:- +)*(?:[^\s:#"'[\]{},]+:\s+)?(?:- +)*/;
 const MESSAGE_LENGTH_MAX = 200;
 
 /** With `unquoted` the fault stays in its value, and the rest of the text still means what it says. */
-export interface YamlFault extends TextFault {
+interface YamlFault extends TextFault {
   readonly unquoted: boolean;
 }
 

@@ -21,7 +21,7 @@ import { type Environment, type FileAccess, isDecimal, substitute, typed } from 
 import { DEPTH_MAX, type Entry, keyProblem, NODES_MAX, type Report, type Scalar, type Tree } from './tree.ts';
 import { yamlFault } from './yaml-faults.ts';
 
-export interface YamlContext extends FileAccess {
+interface YamlContext extends FileAccess {
   readonly env: Environment;
   readonly report: Report;
 }

@@ -21,7 +21,7 @@ export interface RunningProxy {
   drain(): void;
 }
 
-export interface About {
+interface About {
   readonly version: string;
   readonly node: string;
   readonly pid: number;

@@ -7,7 +7,7 @@ import { mapped, NOTHING_YET, type Pulled } from '../limits/pulled.ts';
 import { sessionState, sessionView } from './views.ts';
 
 /** Live, in the order in which they began. */
-export type Sessions = ReadonlySet<SessionRecord>;
+type Sessions = ReadonlySet<SessionRecord>;
 
 type Found = SessionRecord | typeof NOTHING_YET;
 

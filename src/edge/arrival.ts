@@ -9,7 +9,7 @@ import type { LiveListener } from './live-listener.ts';
 /** A trusted peer's X-Request-ID is kept if it is visible ASCII and not longer. */
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 
-export interface ArrivalOptions {
+interface ArrivalOptions {
   readonly listener: LiveListener;
   /** The socket's address; '' for one on a unix socket. */
   readonly peer: string;

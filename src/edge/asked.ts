@@ -20,7 +20,7 @@ import type { Route } from './snapshot.ts';
  */
 export type Check = (asked: Asked) => Refusal | null | Promise<Refusal | null>;
 
-export interface AskedOptions {
+interface AskedOptions {
   readonly context: EdgeContext;
   readonly arrival: Arrival;
   readonly claim: PeerClaim;

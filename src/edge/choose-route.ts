@@ -8,7 +8,7 @@ import type { RequestPlace } from '../protocol/upgrade-request.ts';
 import type { RouteMatch } from './router.ts';
 import type { Route, Snapshot } from './snapshot.ts';
 
-export interface RouteChoice {
+interface RouteChoice {
   /** Null when none was found, or two of them. */
   readonly route: Route | null;
   /** For the backend: after the rewrite, with the query. */

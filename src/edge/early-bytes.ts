@@ -5,7 +5,7 @@ import type { Transport } from '../net/transport.ts';
 import { GrowingBytes } from '../protocol/growing-bytes.ts';
 
 /** Where the bytes of all handshakes are summed up; `isOver` while too many are held. */
-export interface EarlyLedger {
+interface EarlyLedger {
   early: number;
   readonly isOver: boolean;
 }

@@ -15,7 +15,7 @@ import type { Arrival } from './arrival.ts';
 import { cutToLog, shownPath, withoutUserinfo } from './logged-path.ts';
 import type { Route, Snapshot } from './snapshot.ts';
 
-export interface HandshakeRecordMeans {
+interface HandshakeRecordMeans {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: MetricsRegistry;

@@ -10,7 +10,7 @@ import type { HandshakeSlots, SlotClaim, SlotRequest } from './handshake-slots.t
 import type { HandshakeQuotas, PeerClaim, Seat } from './quotas.ts';
 
 /** Where all of it is taken from, and goes back to. */
-export interface HoldingsSource {
+interface HoldingsSource {
   readonly quotas: HandshakeQuotas;
   readonly slots: HandshakeSlots;
   readonly clock: Clock;

@@ -32,7 +32,7 @@ export interface ConnectionTable {
   promote(connection: Http1Connection, record: SessionRecord): void;
 }
 
-export interface Http1Options {
+interface Http1Options {
   readonly context: HandshakeContext;
   readonly table: ConnectionTable;
   readonly transport: Transport;

@@ -8,7 +8,7 @@ import type { Refusal } from '../protocol/refusals.ts';
 import { asksForHealth } from './health.ts';
 import type { LiveListener } from './live-listener.ts';
 
-export type HeadOutcome =
+type HeadOutcome =
   | { readonly kind: 'bad'; readonly refusal: Refusal }
   | { readonly kind: 'probe'; readonly method: string }
   /** `restAt`: where in the bytes what came behind it begins. */
@@ -22,7 +22,7 @@ export function newHeadParser(limits: Limits): RequestHeadParser {
   });
 }
 
-export interface HeadBytes {
+interface HeadBytes {
   readonly parser: RequestHeadParser;
   readonly listener: LiveListener;
   readonly bytes: Buffer;

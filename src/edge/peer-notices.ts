@@ -11,7 +11,7 @@ const PEERS_MAX = 1_024;
 const NAMES_MAX = 8;
 const NAME_LENGTH_MAX = 64;
 
-export interface NoticedRequest {
+interface NoticedRequest {
   readonly fields: readonly HeadField[];
   readonly listener: string;
   /** Who holds the connection. */

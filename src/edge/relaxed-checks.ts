@@ -6,7 +6,7 @@ import type { RequestPlace } from '../protocol/upgrade-request.ts';
 import { chooseRoute } from './choose-route.ts';
 import type { Snapshot } from './snapshot.ts';
 
-export interface Asked {
+interface Asked {
   readonly snapshot: Snapshot;
   /** The name by which routes know where the request came in. */
   readonly listener: string;

@@ -41,7 +41,7 @@ export interface SessionHost {
   removeSession(record: SessionRecord): void;
 }
 
-export interface SessionRecordOptions {
+interface SessionRecordOptions {
   readonly host: SessionHost;
   readonly route: Route;
   readonly target: Target;

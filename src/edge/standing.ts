@@ -5,7 +5,7 @@ import type { EndCause } from '../protocol/end-causes.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Route, Snapshot } from './snapshot.ts';
 
-export interface Footing {
+interface Footing {
   readonly route: Route;
   /** Null before one is chosen. */
   readonly target: Target | null;

@@ -4,7 +4,7 @@
 import { TokenBucket } from './token-bucket.ts';
 
 /** What happens when messages or bytes come too fast. */
-export type RatePolicy = 'close' | 'pause' | 'drop';
+type RatePolicy = 'close' | 'pause' | 'drop';
 
 /** Per second; Infinity is `off`. Bursts of a rate that is off mean nothing. */
 export interface RateLimits {

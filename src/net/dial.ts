@@ -66,7 +66,7 @@ export interface SocketFactory {
   tls(options: ConnectionOptions): TLSSocket;
 }
 
-export interface DialerOptions {
+interface DialerOptions {
   readonly resolver: Resolver;
   readonly wheel: TimerWheel;
   readonly clock: Clock;

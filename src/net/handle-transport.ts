@@ -146,7 +146,7 @@ export class HandleIo implements ChunkSource {
   }
 }
 
-export interface PeerAddress {
+interface PeerAddress {
   readonly address: string;
   readonly port: number;
 }

@@ -9,7 +9,7 @@ export interface StreamRequest {
   oncomplete: ((status: number) => void) | null;
 }
 
-export interface ConnectRequest {
+interface ConnectRequest {
   oncomplete: ((status: number) => void) | null;
 }
 
@@ -46,11 +46,11 @@ export interface StreamBase {
 }
 
 /** A listening handle: `onconnection` gets every accepted client. */
-export interface ServerHandle {
+interface ServerHandle {
   onconnection: (status: number, client: StreamHandle) => void;
 }
 
-export function isStreamHandle(value: unknown): value is StreamHandle {
+function isStreamHandle(value: unknown): value is StreamHandle {
   return hasFunctions(value, STREAM_METHODS) && 'writeQueueSize' in value;
 }
 

@@ -2,7 +2,8 @@
 // It takes the facts as they come over the wire and adds none.
 
 import { unreachable } from '../unreachable.ts';
-import type { Advice, Candidate, DirectionAdvice, LimitAdvice, RouteAdvice, Unit, Verdict } from './advice.ts';
+import type { Advice, Candidate, DirectionAdvice, LimitAdvice, RouteAdvice, Verdict } from './advice.ts';
+import type { Unit } from './advised-values.ts';
 import type { CapAdvice } from './cap-advice.ts';
 import { CLIENTS_MAX } from './client-count.ts';
 import type { Summary } from './histogram.ts';

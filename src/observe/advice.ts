@@ -1,13 +1,14 @@
 // Says what each limit and timeout of a route would have refused of the traffic that was seen, at its present value and
 // at others. Pure: distributions and settings in, facts out. It changes nothing and hides no uncertainty.
 
+import { DAY_MS, nextBelow, roundUp, type Unit } from './advised-values.ts';
 import type { CapAdvice } from './cap-advice.ts';
 import type { LogLinearHistogram, Summary } from './histogram.ts';
 import type { DirectionProfile, TrafficProfile } from './profile.ts';
 import type { RelaxedUse } from './relax-advice.ts';
 
 /** The limits of one direction that advice is about; the config's own type is a superset. Infinity is off. */
-export interface AdvisedDirection {
+interface AdvisedDirection {
   readonly max_message_size: number;
   readonly max_fragments: number;
   readonly messages_per_second: number;
@@ -15,7 +16,7 @@ export interface AdvisedDirection {
 }
 
 /** Milliseconds; Infinity is off. */
-export interface AdvisedTimeouts {
+interface AdvisedTimeouts {
   readonly connect: number;
   readonly upgrade: number;
   readonly open: number;
@@ -48,7 +49,6 @@ export interface AdviceInput {
 }
 
 export type Direction = 'from_client' | 'from_backend';
-export type Unit = 'bytes' | 'ms' | 'count';
 
 /** A value that the limit could have, and how much of what was seen it would have refused. */
 export interface Candidate {
@@ -129,8 +129,6 @@ const LOOSE_FACTOR = 8;
 const PATIENT_MS = 30_000;
 /** What was seen so far cannot show that nobody needs this much. */
 const FLOORS = { bytes: 1024, ms: 10_000, count: 1, idle: 60_000, fragments: 16 } as const;
-/** A week has weekends, and a day has nights: what is made of less says so. */
-export const DAY_MS = 86_400_000;
 /** The largest value seen is this share of the limit, or more: growth will hit it soon. */
 const TIGHT_SHARE = 0.8;
 /** Room that a suggestion leaves above the largest value seen. */
@@ -296,27 +294,4 @@ function candidateValues(unit: Unit, { count, max }: LogLinearHistogram, present
   values.push(roundUp(unit, max * ROOM));
   const distinct = [...new Set(values)].filter((value) => value !== present);
   return distinct.slice(0, CANDIDATES_MAX);
-}
-
-/** Durations that people write. */
-const DURATION_STEPS: readonly number[] = [
-  ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
-  ...[1, 2, 5, 10, 20, 30].map((seconds) => seconds * 1000),
-  ...[1, 2, 5, 10, 20, 30].map((minutes) => minutes * 60_000),
-  ...[1, 2, 4, 8, 12, 24, 48, 168, 720, 8760, 87_600].map((hours) => hours * 3_600_000),
-];
-
-/** Sizes grow by powers of two, which the buckets answer exactly; counts by 1, 2, 5; durations by what people write. */
-export function roundUp(unit: Unit, value: number): number {
-  if (unit === 'bytes') return 2 ** Math.ceil(Math.log2(Math.max(1, value)));
-  if (unit === 'ms') return DURATION_STEPS.find((step) => step >= value) ?? value;
-  const power = 10 ** Math.floor(Math.log10(Math.max(1, value)));
-  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value) ?? value;
-}
-
-function nextBelow(unit: Unit, value: number): number {
-  if (unit === 'bytes') return value / 2;
-  if (unit === 'ms') return DURATION_STEPS.findLast((step) => step < value) ?? 0;
-  const power = 10 ** Math.floor(Math.log10(value));
-  return [0.5, 1, 2, 5].map((step) => step * power).findLast((step) => step < value) ?? 0;
 }

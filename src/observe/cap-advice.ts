@@ -1,6 +1,6 @@
 // Says of each cap on the whole process how near it was come to, and how often it refused. Pure, as advice.ts is.
 
-import { DAY_MS, roundUp, type Unit } from './advice.ts';
+import { DAY_MS, roundUp, type Unit } from './advised-values.ts';
 
 /** One cap: its value now, the most there was at a time, and how often it refused. */
 export interface CapInput {

@@ -11,7 +11,7 @@ const DETAIL_LENGTH_MAX = 64;
 const NEVER_COUNTED = new Set(['session.end']);
 
 /** Lines that were not written. `error` or `reason` is what told this kind from others of its event. */
-export interface LeftOut {
+interface LeftOut {
   readonly count: number;
   readonly of: string;
   readonly error?: unknown;

@@ -95,7 +95,7 @@ export class DirectionMetrics {
 export type EndedBy = 'client' | 'backend' | 'proxy';
 
 /** One way in which sessions ended, and how many. */
-export interface EndCount {
+interface EndCount {
   readonly by: EndedBy;
   readonly reason: string;
   /** Class of the close code: see `codeLabel`. */

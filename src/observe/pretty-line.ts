@@ -16,7 +16,7 @@ const PLAIN_WORD = /^[!#-<>-[\]-~]+$/;
 /** Events that have a route and a client, of which either may be unknown. */
 const AT_CLIENTS = /^(session|handshake|limit)\./;
 
-export interface PrettyLine {
+interface PrettyLine {
   readonly time: Date;
   readonly level: string;
   readonly event: string;

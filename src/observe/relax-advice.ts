@@ -11,7 +11,7 @@ export interface RelaxedUse {
   readonly used: number;
 }
 
-export interface RelaxSettings {
+interface RelaxSettings {
   readonly route: readonly string[];
   readonly upstream: readonly string[];
   readonly upstreamName: string;

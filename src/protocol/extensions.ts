@@ -8,20 +8,20 @@ export const PERMESSAGE_DEFLATE = 'permessage-deflate';
 /** Browsers send one offer, libraries up to four. */
 export const OFFERS_MAX = 32;
 
-export interface Extension {
+interface Extension {
   /** As sent, without the whitespace around it. */
   readonly text: string;
   readonly name: string;
   readonly params: readonly ExtensionParam[];
 }
 
-export interface ExtensionParam {
+interface ExtensionParam {
   readonly name: string;
   /** Unquoted; null for a parameter without a value. */
   readonly value: string | null;
 }
 
-export type ExtensionAnswer =
+type ExtensionAnswer =
   | { readonly ok: true; readonly text: string | null }
   | { readonly ok: false; readonly cause: string };
 

@@ -8,7 +8,7 @@ import { utf8Truncate } from './utf8.ts';
 /** RFC 6455 5.5: a control frame holds 125 bytes; two of them are the code. */
 const REASON_BYTES_MAX = 123;
 
-export interface CloseFrameOptions {
+interface CloseFrameOptions {
   readonly code: number;
   /** Cut at a code point if its UTF-8 form is longer than 123 bytes. */
   readonly reason: string;

@@ -1,7 +1,7 @@
 // Bytes that come in pieces, put together in one buffer that grows with what has arrived, by doubling, so that many
 // small pieces cost linear time. Who appends keeps to the cap.
 
-export interface GrowingOptions {
+interface GrowingOptions {
   /** What the first piece gets at least. */
   readonly bytesMin: number;
   /** It does not double beyond that; a piece that goes over it is kept whole all the same, in as much as it takes. */

@@ -23,7 +23,7 @@ export type FieldViolation =
   | 'head_too_large'
   | 'too_many_fields';
 
-export interface HeadCaps {
+interface HeadCaps {
   readonly headBytesMax: number;
   /** Infinity: as many as fit. */
   readonly fieldsMax: number;

@@ -20,7 +20,7 @@ const TLS_MAJOR = 0x03;
 const PROXY_V2 = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 
 /** A parser that has refused what it was fed. */
-export interface BrokenHead {
+interface BrokenHead {
   readonly method: string;
   readonly target: string;
   readonly position: number;

@@ -35,7 +35,7 @@ export interface ResponseHeadOptions {
   readonly relaxLf: boolean;
 }
 
-export type ResponseViolation = FieldViolation | 'status_line';
+type ResponseViolation = FieldViolation | 'status_line';
 
 /** Longer than any registered method; who sends more sends no request. */
 const METHOD_BYTES_MAX = 32;

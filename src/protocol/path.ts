@@ -4,7 +4,7 @@
 import { PATH } from './charset.ts';
 import { decodePath } from './path-decoding.ts';
 
-export type PathSegment =
+type PathSegment =
   | { readonly kind: 'literal'; readonly text: string }
   | { readonly kind: 'param'; readonly name: string };
 
@@ -15,16 +15,16 @@ export interface PathPattern {
   readonly prefix: boolean;
 }
 
-export type PatternResult =
+type PatternResult =
   | { readonly ok: true; readonly pattern: PathPattern }
   | { readonly ok: false; readonly problem: string };
 
 /** `rest` is what followed the prefix, byte for byte: '' or a string that begins with '/'. '' for exact patterns. */
-export interface PathMatch {
+interface PathMatch {
   readonly rest: string;
 }
 
-export type PathVerdict =
+type PathVerdict =
   | { readonly ok: true; readonly decoded: string }
   | { readonly ok: false; readonly slug: 'double_slash' | 'dot_segment' | 'encoded_path' };
 

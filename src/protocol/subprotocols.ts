@@ -2,7 +2,7 @@
 // the entry of the list that they fit is ever told.
 
 /** A name, or with a "*" at its end what names begin with; `any` is all of them. */
-export type SubprotocolList = 'any' | readonly string[];
+type SubprotocolList = 'any' | readonly string[];
 
 /** The offered ones that the list has, in the order of the offer. */
 export function allowedProtocols(offered: readonly string[], list: SubprotocolList): readonly string[] {

@@ -4,7 +4,7 @@
 import { CloseCode } from './close-codes.ts';
 
 /** The kinds of end a violation leads to; with `client_` or `backend_` before it, the reason of a session's end. */
-export type ViolationKind = 'protocol_error' | 'message_too_big' | 'too_many_fragments' | 'invalid_utf8';
+type ViolationKind = 'protocol_error' | 'message_too_big' | 'too_many_fragments' | 'invalid_utf8';
 
 export interface ViolationRule {
   /** The close code for the peer that broke the rule. */

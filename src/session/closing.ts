@@ -75,7 +75,7 @@ export const ClosingAction = {
 /** Both halves in one small number. */
 export type Phase = number;
 
-export interface ClosingStep {
+interface ClosingStep {
   readonly next: Phase;
   readonly actions: number;
 }

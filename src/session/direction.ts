@@ -72,7 +72,7 @@ export interface RelaySink {
   onTailEnd(now: number): void;
 }
 
-export interface DirectionOptions {
+interface DirectionOptions {
   readonly session: RelaySession;
   readonly source: RelaySource;
   readonly isClient: boolean;

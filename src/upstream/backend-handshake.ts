@@ -31,16 +31,16 @@ export interface RelayedRefusal {
   readonly body: Buffer;
 }
 
-export interface FailedExchange {
+interface FailedExchange {
   readonly kind: 'failed';
   /** `aborted`: nobody waits for it any more. */
   readonly error: 'backend_handshake' | 'backend_timeout' | 'backend_tls' | 'aborted';
   readonly cause: string;
 }
 
-export type ExchangeOutcome = Switched | RelayedRefusal | FailedExchange;
+type ExchangeOutcome = Switched | RelayedRefusal | FailedExchange;
 
-export interface ExchangeOptions {
+interface ExchangeOptions {
   readonly transport: Transport;
   readonly wheel: TimerWheel;
   /** The whole request, sent at once. */

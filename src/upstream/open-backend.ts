@@ -11,7 +11,7 @@ import { type DialOutcome, type DialTargetOptions, dialTarget } from './dial-tar
 import type { Target } from './target.ts';
 import type { Upstream } from './upstream.ts';
 
-export interface OpeningOptions extends DialTargetOptions {
+interface OpeningOptions extends DialTargetOptions {
   readonly wheel: TimerWheel;
   readonly log: Log;
   /** Its upstream is asked for anew with each try: a reload may have given it another one. */
@@ -46,7 +46,7 @@ export interface Opened {
   readonly upgradeMs: number;
 }
 
-export interface NotOpened {
+interface NotOpened {
   readonly kind: 'failed';
   /** `aborted`: nobody waits for it any more. */
   readonly error: RefusalSlug | 'aborted';

@@ -13,7 +13,7 @@ const PORT_SECURE = 443;
 /** A unix socket and the echo backend have no name; nginx sends this too. */
 const NAMELESS = 'localhost';
 
-export interface ReachOptions {
+interface ReachOptions {
   readonly dialer: Dialer;
   readonly tls: TlsConfig | null;
   /** The source address of a dial: only who has use for one takes it. */

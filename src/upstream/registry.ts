@@ -8,7 +8,7 @@ import type { Target } from './target.ts';
 import { Upstream, type UpstreamParts } from './upstream.ts';
 
 /** The next upstreams, which are not in force yet: nothing of those in force has changed. */
-export interface UpstreamsPlan {
+interface UpstreamsPlan {
   readonly upstreams: ReadonlyMap<string, Upstream>;
   /** Targets that stay, of those in force. */
   readonly keptTargets: ReadonlySet<Target>;

@@ -14,7 +14,7 @@ const BARS = ['gone', 'draining'] as const;
 type Bar = (typeof BARS)[number];
 
 /** A target as it is seen from outside. */
-export interface TargetStatus {
+interface TargetStatus {
   /** `failing` keeps nobody away: the last dial failed. */
   readonly state: 'up' | 'failing' | Bar;
   /** As far as is known new sessions may go to it. */

@@ -16,7 +16,7 @@ export interface UpstreamParts {
   onTargets(): void;
 }
 
-export interface UpstreamPlan {
+interface UpstreamPlan {
   readonly kept: readonly Target[];
   commit(): void;
 }

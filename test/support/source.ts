@@ -23,6 +23,8 @@ export interface SyntaxNode {
 
 export interface Import {
   readonly specifier: string;
+  /** By their names in the module that has them; null: it may be all of them. */
+  readonly names: readonly string[] | null;
   readonly typeOnly: boolean;
   readonly line: number;
 }
@@ -73,10 +75,42 @@ export function importsOf(file: SourceFile): Import[] {
   walk(parse(file), (node) => {
     const specifier = specifierOf(node);
     if (specifier !== null) {
-      imports.push({ specifier, typeOnly: isTypeOnly(node), line: lineAt(file.text, node.start) });
+      const line = lineAt(file.text, node.start);
+      imports.push({ specifier, names: namesOf(node), typeOnly: isTypeOnly(node), line });
     }
   });
   return imports;
+}
+
+/** The file that a relative import of `file` means, by its path from the project's root; null for a package. */
+export function targetOf(file: SourceFile, { specifier }: Import): string | null {
+  if (!specifier.startsWith('.')) return null;
+  return path.posix.normalize(path.posix.join(path.posix.dirname(file.path), specifier));
+}
+
+/** The names that `file` exports itself, those of other modules that it passes on included. */
+export function exportsOf(file: SourceFile): string[] {
+  return [parse(file).body].flat().flatMap((statement) => {
+    if (!isNode(statement) || statement.type !== 'ExportNamedDeclaration') return [];
+    const { declaration } = statement;
+    const declared = isNode(declaration) ? [declaration.declarations ?? declaration].flat().filter(isNode) : [];
+    const named = [statement.specifiers].flat().filter(isNode);
+    return [...declared.map((one) => nameOf(one.id)), ...named.map((one) => nameOf(one.exported))];
+  });
+}
+
+function namesOf(node: SyntaxNode): string[] | null {
+  if (node.type === 'TSImportType') return isNode(node.qualifier) ? [nameOf(node.qualifier)] : null;
+  if (node.type !== 'ImportDeclaration' && node.type !== 'ExportNamedDeclaration') return null;
+  const specifiers = [node.specifiers].flat().filter(isNode);
+  if (specifiers.some((one) => one.type === 'ImportNamespaceSpecifier')) return null;
+  return specifiers.map((one) => nameOf(one.type === 'ExportSpecifier' ? one.local : one.imported));
+}
+
+function nameOf(node: unknown): string {
+  if (!isNode(node)) return '';
+  // import('./x.ts').A.b is of A.
+  return node.type === 'TSQualifiedName' ? nameOf(node.left) : String(node.name);
 }
 
 function specifierOf(node: SyntaxNode): string | null {

@@ -1,7 +1,7 @@
 // `host:port` as people and peers write it: taken apart, and put together again. Whether a host is a name, and which
 // ports are wanted, is for those who ask.
 
-export interface HostPort {
+interface HostPort {
   /** Without brackets, as it stands. */
   readonly host: string;
   readonly isBracketed: boolean;

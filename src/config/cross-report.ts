@@ -1,0 +1,13 @@
+// What checks across keys are given, and how they say what they find. Types only.
+
+import type { PathSegments } from './problems.ts';
+
+export type CrossReport = (severity: 'error' | 'warning', path: PathSegments, message: string) => void;
+
+/** What the text says, also where it is wrong: a reference to a faulty name is no second fault. */
+export interface Written {
+  readonly listeners: ReadonlySet<string>;
+  readonly upstreams: ReadonlySet<string>;
+  /** Something at, in or around this path has been reported. */
+  readonly isFaulty: (path: PathSegments) => boolean;
+}
