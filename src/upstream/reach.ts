@@ -6,6 +6,7 @@ import type { AbortLike } from '../net/abort.ts';
 import type { Dialer } from '../net/dial.ts';
 import type { Transport } from '../net/transport.ts';
 import { bracketed, hostPort } from '../protocol/addresses/host-port.ts';
+import { unreachable } from '../unreachable.ts';
 import { EchoTransport } from './echo.ts';
 
 const PORT_PLAIN = 80;
@@ -40,6 +41,8 @@ export function reachOf(endpoint: Endpoint): Reach {
       return unixReach(endpoint);
     case 'echo':
       return { authority: NAMELESS, base: '', connect: () => new EchoTransport() };
+    default:
+      return unreachable(endpoint);
   }
 }
 
