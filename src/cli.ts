@@ -5,20 +5,15 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
-import {
-  type AdminCommand,
-  type Command,
-  ExitCode,
-  type FileSource,
-  parseArguments,
-  type RunSource,
-} from './cli/arguments.ts';
+import { parseArguments } from './cli/arguments.ts';
+import { type AdminCommand, type Command, ExitCode, type FileSource, type RunSource } from './cli/commands.ts';
 import type { FileReloads } from './cli/file-reloads.ts';
 import { helpText, tryHint } from './cli/help.ts';
 import type { FileResult } from './cli/load.ts';
+import { ReloadRequests, StopRequests } from './cli/requests.ts';
 import { FileWatch } from './cli/watch.ts';
 import type { Config } from './config/types.ts';
-import type { Proxy as Framegate, ReloadAsk } from './proxy.ts';
+import type { Proxy as Framegate } from './proxy.ts';
 
 /** After a crash the drain is asked of code that may be broken: this long, then the process ends without it. */
 const CRASH_DRAIN_MS = 10_000;
@@ -27,9 +22,6 @@ const CRASH_DRAIN_MS = 10_000;
 const FLUSH_MS = 1_000;
 
 const ignore = (): void => {};
-
-/** Why a running proxy shall end. */
-type Stop = { readonly kind: 'signal'; readonly name: string } | { readonly kind: 'crash' };
 
 /** A config and what to call it, or the exit code after everything was told. */
 type Loaded =
@@ -149,8 +141,8 @@ async function loadFile(source: FileSource): Promise<FileResult | null> {
 }
 
 async function run(source: RunSource, watch: boolean): Promise<ExitCode> {
-  const stops = new StopRequests();
-  const reloads = new ReloadRequests();
+  const stops = new StopRequests(process, tellCrash);
+  const reloads = new ReloadRequests(process);
   // A config may come from a pipe that nobody writes to.
   const loaded = await Promise.race([loadForRun(source), stops.first]);
   if ('kind' in loaded) return loaded.kind === 'crash' ? ExitCode.Failed : ExitCode.Stopped;
@@ -212,64 +204,8 @@ async function endOf(proxy: Framegate, stops: StopRequests): Promise<ExitCode> {
   return outcome === 'again' ? ExitCode.Forced : ExitCode.Stopped;
 }
 
-/** Asks for an end, in the order they come: signals, and exceptions that nobody caught. It ends nothing itself. */
-class StopRequests {
-  readonly first: Promise<Stop>;
-  readonly second: Promise<'again'>;
-  private readonly settle: ((stop: Stop) => void)[] = [];
-  private hasCrashed = false;
-
-  constructor() {
-    this.first = new Promise((resolve) => this.settle.push(resolve));
-    this.second = new Promise((resolve) => this.settle.push(() => resolve('again')));
-    for (const name of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const)
-      process.on(name, () => this.add({ kind: 'signal', name }));
-    process.on('uncaughtException', (error) => this.crash(error));
-  }
-
-  /** True when an end was asked for by a fault of our own. */
-  get crashed(): boolean {
-    return this.hasCrashed;
-  }
-
-  /** A drain by the admin listener; one that goes on already is not cut short by it. */
-  askedByAdmin(): void {
-    if (this.settle.length > 1) this.add({ kind: 'signal', name: 'admin' });
-  }
-
-  private add(stop: Stop): void {
-    this.settle.shift()?.(stop);
-  }
-
-  /** Unhandled rejections come here too. The state is unknown from here on: drain with what still works, then end. */
-  private crash(error: unknown): void {
-    complain(`framegate: internal error, ending: ${harmless(inspect(error))}\n`);
-    this.hasCrashed = true;
-    this.add({ kind: 'crash' });
-  }
-}
-
-/** Signals that ask for a reload; one that comes while the proxy starts is not lost, nor does it end the process. */
-class ReloadRequests {
-  private proxy: Framegate | null = null;
-  private asked: ReloadAsk | null = null;
-
-  constructor() {
-    for (const name of ['SIGHUP', 'SIGUSR2'] as const) process.on(name, () => this.ask());
-  }
-
-  ask(ask: ReloadAsk = {}): void {
-    this.asked = ask;
-    if (this.proxy === null) return;
-    this.asked = null;
-    // What came of it is in the log; it does not run any more when it is being stopped.
-    this.proxy.reload(undefined, ask).catch(ignore);
-  }
-
-  serve(proxy: Framegate): void {
-    this.proxy = proxy;
-    if (this.asked !== null) this.ask(this.asked);
-  }
+function tellCrash(error: unknown): void {
+  complain(`framegate: internal error, ending: ${harmless(inspect(error))}\n`);
 }
 
 function wantsHint(source: RunSource): boolean {

@@ -6,7 +6,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { commandNames, ExitCode } from '../src/cli/arguments.ts';
+import { commandNames } from '../src/cli/arguments.ts';
+import { ExitCode } from '../src/cli/commands.ts';
 import { helpText, tryHint } from '../src/cli/help.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { formatProblems } from '../src/config/problems.ts';
@@ -162,7 +163,8 @@ describe('command line', () => {
   });
 
   test('all signals are there', () => {
-    const cli = readFileSync(join(projectRoot, 'src/cli.ts'), 'utf8');
+    const files = ['src/cli.ts', 'src/cli/requests.ts'];
+    const cli = files.map((file) => readFileSync(join(projectRoot, file), 'utf8')).join('\n');
     const handled = new Set([...cli.matchAll(/'SIG([A-Z0-9]+)'/g)].map(([, name]) => name));
     const told = rows(part).flatMap(([names = '']) => (/^[A-Z][A-Z0-9, ]+$/.test(names) ? names.split(', ') : []));
     expect(new Set(told)).toEqual(handled);

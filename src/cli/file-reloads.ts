@@ -2,7 +2,7 @@
 // becomes is decided elsewhere.
 
 import type { ReadConfig } from '../control/reload.ts';
-import type { FileSource } from './arguments.ts';
+import type { FileSource } from './commands.ts';
 import { DEFAULT_FILE, type FileResult, type Surroundings } from './load.ts';
 import { loadAgain } from './load-thread.ts';
 

@@ -2,8 +2,8 @@
 // It must not need anything else of the proxy.
 
 import type { Config, ListenerConfig } from '../config/types.ts';
-import { ExitCode } from './arguments.ts';
 import { askAdmin, canConnect, endpointText } from './client.ts';
+import { ExitCode } from './commands.ts';
 import { Failure, type Terminal } from './place.ts';
 import { harmless } from './tables.ts';
 

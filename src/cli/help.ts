@@ -2,7 +2,7 @@
 
 import type { Config, RouteConfig } from '../config/types.ts';
 import { hostPort, reachable } from '../protocol/addresses/host-port.ts';
-import type { CommandName } from './arguments.ts';
+import type { CommandName } from './commands.ts';
 
 const overview = `framegate: a WebSocket proxy that understands frames
 

@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { Assembly, type ConfigPart } from '../config/portable.ts';
 import type { Problem } from '../config/problems.ts';
 import type { Config } from '../config/types.ts';
-import type { FileSource } from './arguments.ts';
+import type { FileSource } from './commands.ts';
 import { DEFAULT_FILE, type FileResult, loadSource, PATIENCE_MS, type Surroundings } from './load.ts';
 
 export interface ThreadInput {

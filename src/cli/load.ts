@@ -6,7 +6,7 @@ import { DEMO_CONFIG, oneBackendConfig } from '../config/demo.ts';
 import { type LoadResult, loadConfig, loadObject } from '../config/load.ts';
 import { ConfigError, type Problem } from '../config/problems.ts';
 import type { Config, ConfigInput } from '../config/types.ts';
-import type { FileSource, RunSource } from './arguments.ts';
+import type { FileSource, RunSource } from './commands.ts';
 import { readFileNow, readFileSoon, readStream } from './read-file.ts';
 
 export interface Surroundings {

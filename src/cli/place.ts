@@ -3,8 +3,8 @@
 
 import { formatProblems } from '../config/problems.ts';
 import type { Config } from '../config/types.ts';
-import { type AdminPlace, ExitCode } from './arguments.ts';
 import { type AdminEndpoint, type AdminReply, type AdminRequest, parseAdminAddress } from './client.ts';
+import { type AdminPlace, ExitCode } from './commands.ts';
 import { DEFAULT_FILE, loadSource, type Surroundings } from './load.ts';
 
 /** What a command may use of the process. */

@@ -1,0 +1,92 @@
+// What the commands say that ask a running proxy: their options and words, judged. What a proxy would refuse anyway is
+// left to it.
+
+import { unreachable } from '../unreachable.ts';
+import type { AdminCommand, AdminPlace, DrainSubject, SessionChoice } from './commands.ts';
+import { fileSource, type Values } from './options.ts';
+
+type AdminName = AdminCommand['kind'];
+
+const LIMIT_MAX = 1000;
+
+/** `rest`: the words of the command. Or what is wrong with them. */
+export function judgeAdminCommand(name: AdminName, values: Values, rest: readonly string[]): AdminCommand | string {
+  const at: AdminPlace = { address: values.get('admin') ?? null, source: fileSource(values) };
+  const format = values.get('format') ?? 'text';
+  if (format !== 'text' && format !== 'json') return `--format is text or json, not "${format}"`;
+  const watch = values.has('watch');
+  if (watch && format === 'json') return '--watch and --format json exclude each other';
+  const route = values.get('route') ?? null;
+  switch (name) {
+    case 'status':
+      return { kind: name, at, format, watch };
+    case 'sessions':
+      return judgeSessions(at, values, rest[0] ?? null);
+    case 'close':
+      return judgeClose(at, values, rest[0] ?? null);
+    case 'drain':
+    case 'undrain': {
+      const subject = readSubject(name, rest);
+      if (typeof subject === 'string') return subject;
+      if (name === 'drain') return { kind: name, at, subject };
+      return subject === null ? `"undrain" needs ${SUBJECTS}` : { kind: name, at, subject };
+    }
+    case 'reload':
+      return { kind: name, at, force: values.has('force'), format };
+    case 'advise':
+      return { kind: name, at, route, format };
+    case 'healthcheck':
+      return { kind: name, at, route };
+    default:
+      return unreachable(name);
+  }
+}
+
+function judgeSessions(at: AdminPlace, values: Values, id: string | null): AdminCommand | string {
+  const format = values.get('format') === 'json' ? 'json' : 'text';
+  const watch = values.has('watch');
+  const filter = (['route', 'client', 'target', 'state', 'limit', 'after', 'watch'] as const).find((one) =>
+    values.has(one),
+  );
+  if (id !== null && filter !== undefined) return `a session id and --${filter} exclude each other`;
+  const limit = values.get('limit') ?? null;
+  if (limit !== null && (!/^[1-9][0-9]{0,3}$/.test(limit) || Number(limit) > LIMIT_MAX)) {
+    return `--limit is a number from 1 to ${LIMIT_MAX}, not "${limit}"`;
+  }
+  const state = values.get('state') ?? null;
+  if (state !== null && !/^(open|paused|closing)$/.test(state)) {
+    return `--state is open, paused or closing, not "${state}"`;
+  }
+  const after = values.get('after') ?? null;
+  const size = limit === null ? null : Number(limit);
+  return { kind: 'sessions', at, id, choice: choiceOf(values), state, limit: size, after, format, watch };
+}
+
+function judgeClose(at: AdminPlace, values: Values, id: string | null): AdminCommand | string {
+  const choice = choiceOf(values);
+  const isFiltered = choice.route !== null || choice.client !== null || choice.target !== null;
+  if (id === null && !isFiltered) return '"close" needs a session id, or --route, --client or --target';
+  if (id !== null && isFiltered) return 'a session id excludes --route, --client and --target';
+  return { kind: 'close', at, id, choice, code: values.get('code') ?? null, reason: values.get('reason') ?? null };
+}
+
+function choiceOf(values: Values): SessionChoice {
+  return {
+    route: values.get('route') ?? null,
+    client: values.get('client') ?? null,
+    target: values.get('target') ?? null,
+  };
+}
+
+const SUBJECTS = '"route NAME" or "target UPSTREAM NAME"';
+
+/** Null when there are no words: the process itself. */
+function readSubject(name: AdminName, rest: readonly string[]): DrainSubject | null | string {
+  const [what, first, second] = rest;
+  if (what === undefined) return null;
+  if (what === 'route' && first !== undefined && second === undefined) return { kind: 'route', route: first };
+  if (what === 'target' && first !== undefined && second !== undefined) {
+    return { kind: 'target', upstream: first, target: second };
+  }
+  return `"${name}" takes ${SUBJECTS}${what === 'route' || what === 'target' ? '' : `, not "${what}"`}`;
+}

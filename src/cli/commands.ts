@@ -1,0 +1,81 @@
+// What the command line can be asked for, and the exit codes that it answers with. Nothing here reads an argument.
+
+/** What a shell or a supervisor may rely on. */
+export const ExitCode = {
+  Stopped: 0,
+  Failed: 1,
+  Usage: 2,
+  Forced: 3,
+  NoAnswer: 69,
+  BadConfig: 78,
+} as const;
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+/** A config file; `default` is ./config.yaml, which nobody asked for by name. */
+export type FileSource =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'stdin' }
+  | { readonly kind: 'default' };
+
+/** Where a running proxy's config comes from. */
+export type RunSource =
+  | FileSource
+  | { readonly kind: 'demo'; readonly listen: string | null }
+  | { readonly kind: 'to'; readonly url: string; readonly listen: string | null };
+
+/** Where the admin listener is: told, or to be read from a config file. */
+export interface AdminPlace {
+  readonly address: string | null;
+  readonly source: FileSource;
+}
+
+export interface SessionChoice {
+  readonly route: string | null;
+  readonly client: string | null;
+  readonly target: string | null;
+}
+
+/** What `drain` and `undrain` are about. */
+export type DrainSubject =
+  | { readonly kind: 'route'; readonly route: string }
+  | { readonly kind: 'target'; readonly upstream: string; readonly target: string };
+
+type OutputFormat = 'text' | 'json';
+
+/** Commands that ask a running proxy. */
+export type AdminCommand = { readonly at: AdminPlace } & (
+  | { readonly kind: 'status'; readonly format: OutputFormat; readonly watch: boolean }
+  | {
+      readonly kind: 'sessions';
+      readonly id: string | null;
+      readonly choice: SessionChoice;
+      readonly state: string | null;
+      readonly limit: number | null;
+      readonly after: string | null;
+      readonly format: OutputFormat;
+      readonly watch: boolean;
+    }
+  | {
+      readonly kind: 'close';
+      readonly id: string | null;
+      readonly choice: SessionChoice;
+      readonly code: string | null;
+      readonly reason: string | null;
+    }
+  | { readonly kind: 'drain'; readonly subject: DrainSubject | null }
+  | { readonly kind: 'undrain'; readonly subject: DrainSubject }
+  | { readonly kind: 'reload'; readonly force: boolean; readonly format: OutputFormat }
+  | { readonly kind: 'advise'; readonly route: string | null; readonly format: OutputFormat }
+  | { readonly kind: 'healthcheck'; readonly route: string | null }
+);
+
+export type Command =
+  | { readonly kind: 'run'; readonly source: RunSource; readonly watch: boolean }
+  | { readonly kind: 'check'; readonly source: FileSource; readonly format: OutputFormat }
+  | { readonly kind: 'config'; readonly source: FileSource }
+  | AdminCommand
+  | { readonly kind: 'schema' }
+  | { readonly kind: 'version' }
+  | { readonly kind: 'help'; readonly topic: string | null };
+
+export type CommandName = Command['kind'];
