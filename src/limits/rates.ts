@@ -44,7 +44,7 @@ export class DirectionRates {
   private controls: TokenBucket | null = null;
   private onExceeded: RatePolicy;
   /** The current message is being dropped. */
-  private dropping = false;
+  private isDropping = false;
   /** Pings that went to this peer and whose pongs are free. */
   private pongsOwed = 0;
 
@@ -55,14 +55,14 @@ export class DirectionRates {
 
   /** Judge the header of a data frame. `begins`: it is the first frame of its message. */
   dataFrame(begins: boolean, payloadBytes: number, now: number): RateVerdict {
-    if (this.messages === null && this.bytes === null && !this.dropping) return RateVerdict.Pass;
-    if (begins) this.dropping = false;
-    else if (this.dropping) return RateVerdict.Drop;
+    if (this.messages === null && this.bytes === null && !this.isDropping) return RateVerdict.Pass;
+    if (begins) this.isDropping = false;
+    else if (this.isDropping) return RateVerdict.Drop;
     const isOver = this.isOver(begins, payloadBytes, now);
     if (isOver && this.onExceeded === 'close') return RateVerdict.Close;
     // A message is dropped whole or not at all: what follows its first frame adds debt, which the next message meets.
     if (isOver && this.onExceeded === 'drop' && begins) {
-      this.dropping = true;
+      this.isDropping = true;
       return RateVerdict.Drop;
     }
     if (begins) this.messages?.charge(1, now);

@@ -168,9 +168,9 @@ export class HandleTransport implements Transport {
   private rest: Rest | null = null;
   /** While a write is not finished: what waits, and is not given to libuv before. */
   private outbox: Outbox | null = null;
-  private yielding = false;
-  private lost = false;
-  private ended = false;
+  private isYielding = false;
+  private isLost = false;
+  private hasEnded = false;
 
   /** Reading begins at once, in a later turn of the event loop. `handle` must not be read by anybody else. */
   constructor(io: HandleIo, handle: StreamHandle, peer: PeerAddress) {
@@ -193,7 +193,7 @@ export class HandleTransport implements Transport {
   }
 
   write(bytes: Buffer, start: number, end: number, stable: boolean): void {
-    if (this.destroyed || this.lost || this.ended) return;
+    if (this.destroyed || this.isLost || this.hasEnded) return;
     if (this.outbox !== null) {
       this.outbox.append(bytes, start, end);
       this.pending += end - start;
@@ -214,13 +214,13 @@ export class HandleTransport implements Transport {
 
   pause(): void {
     this.paused = true;
-    if (!this.yielding && !this.destroyed) this.handle.readStop();
+    if (!this.isYielding && !this.destroyed) this.handle.readStop();
   }
 
   resume(): void {
     if (!this.paused) return;
     this.paused = false;
-    if (this.yielding || this.destroyed || this.lost) return;
+    if (this.isYielding || this.destroyed || this.isLost) return;
     if (this.rest === null) this.handle.readStart();
     else this.yieldTurn(); // a reader is never called from inside its own call
   }
@@ -233,8 +233,8 @@ export class HandleTransport implements Transport {
   }
 
   end(): void {
-    if (this.destroyed || this.lost || this.ended) return;
-    this.ended = true;
+    if (this.destroyed || this.isLost || this.hasEnded) return;
+    this.hasEnded = true;
     if (this.outbox === null) this.shutDown(); // else behind what waits
   }
 
@@ -278,23 +278,23 @@ export class HandleTransport implements Transport {
   /** Let the other sockets of this turn of the event loop have theirs. */
   private yieldTurn(): void {
     this.fullReads = 0;
-    if (this.yielding) return;
-    this.yielding = true;
+    if (this.isYielding) return;
+    this.isYielding = true;
     this.handle.readStop();
     setImmediate(() => {
-      this.yielding = false;
+      this.isYielding = false;
       if (this.rest !== null) this.takeRest(this.rest);
       if (this.canRead) this.handle.readStart();
     });
   }
 
   private get canRead(): boolean {
-    return this.rest === null && !this.yielding && !this.paused && !this.destroyed && !this.lost;
+    return this.rest === null && !this.isYielding && !this.paused && !this.destroyed && !this.isLost;
   }
 
   /** What was given back comes again, and may in part be given back once more. */
   private takeRest(rest: Rest): void {
-    if (this.paused || this.destroyed || this.lost) return;
+    if (this.paused || this.destroyed || this.isLost) return;
     const { start } = rest;
     rest.start = rest.end;
     this.stepsLeft = TURN_STEPS;
@@ -329,13 +329,13 @@ export class HandleTransport implements Transport {
     outbox.clear();
     this.outbox = null;
     this.pending = 0;
-    if (this.ended) this.shutDown();
+    if (this.hasEnded) this.shutDown();
     return true;
   }
 
   private onGone(error: number): void {
-    if (this.destroyed || this.lost) return;
-    this.lost = true;
+    if (this.destroyed || this.isLost) return;
+    this.isLost = true;
     const code = getSystemErrorName(error);
     // A write may find it out, and a reader is never called from inside its own write.
     queueMicrotask(() => this.reader.onLost(Object.assign(new Error(code), { code })));

@@ -33,12 +33,12 @@ export class StreamTransport implements Transport {
   private readonly taken: () => void;
   /** Bytes of this turn; what a chunk of TLS holds does not tell whether more is there. */
   private turnBytes = 0;
-  private inTurn = false;
-  private yielding = false;
+  private isInTurn = false;
+  private isYielding = false;
   private lost: Error | null = null;
   /** While a write is not finished: what waits, and is not given to Node's queue before. */
   private outbox: Outbox | null = null;
-  private ended = false;
+  private hasEnded = false;
 
   /** `socket` must have been created with allowHalfOpen, and must not have emitted anything yet. */
   constructor(socket: Socket) {
@@ -70,7 +70,7 @@ export class StreamTransport implements Transport {
   }
 
   write(bytes: Buffer, start: number, end: number, stable: boolean): void {
-    if (this.destroyed || this.lost !== null || this.ended) return;
+    if (this.destroyed || this.lost !== null || this.hasEnded) return;
     if (this.outbox !== null) {
       this.outbox.append(bytes, start, end);
       return;
@@ -98,7 +98,7 @@ export class StreamTransport implements Transport {
       return;
     }
     this.outbox = null;
-    if (this.ended) socket.end();
+    if (this.hasEnded) socket.end();
     this.reader.onTaken();
   }
 
@@ -110,7 +110,7 @@ export class StreamTransport implements Transport {
   resume(): void {
     if (!this.paused) return;
     this.paused = false;
-    if (!this.yielding && !this.destroyed) this.socket.resume();
+    if (!this.isYielding && !this.destroyed) this.socket.resume();
   }
 
   unread(bytes: Buffer, start: number, end: number): void {
@@ -121,8 +121,8 @@ export class StreamTransport implements Transport {
   }
 
   end(): void {
-    if (this.destroyed || this.lost !== null || this.ended) return;
-    this.ended = true;
+    if (this.destroyed || this.lost !== null || this.hasEnded) return;
+    this.hasEnded = true;
     if (this.outbox === null) this.socket.end(); // else behind what waits
   }
 
@@ -136,14 +136,14 @@ export class StreamTransport implements Transport {
 
   private onData(chunk: Buffer): void {
     if (this.destroyed) return;
-    if (!this.inTurn) this.beginTurn();
+    if (!this.isInTurn) this.beginTurn();
     this.turnBytes += chunk.length;
     if (this.turnBytes >= TURN_BYTES) this.yieldTurn();
     this.reader.onBytes(chunk, 0, chunk.length);
   }
 
   private beginTurn(): void {
-    this.inTurn = true;
+    this.isInTurn = true;
     this.turnBytes = 0;
     this.stepsLeft = TURN_STEPS;
     setImmediate(endTurn, this);
@@ -151,19 +151,19 @@ export class StreamTransport implements Transport {
 
   /** Let the other sockets of this turn of the event loop have theirs. */
   private yieldTurn(): void {
-    this.yielding = true;
+    this.isYielding = true;
     this.socket.pause();
-    if (this.inTurn) return;
+    if (this.isInTurn) return;
     // What came before the session was given back.
-    this.inTurn = true;
+    this.isInTurn = true;
     setImmediate(endTurn, this);
   }
 
   /** A turn of the event loop in which something came is over. */
   endTurn(): void {
-    this.inTurn = false;
-    if (!this.yielding) return;
-    this.yielding = false;
+    this.isInTurn = false;
+    if (!this.isYielding) return;
+    this.isYielding = false;
     if (!this.paused && !this.destroyed) this.socket.resume();
   }
 

@@ -65,7 +65,7 @@ export class RefusalBody {
   dropped = false;
   private readonly framing: Framing;
   private readonly body = new GrowingBytes({ bytesMin: BODY_BYTES_MIN, bytesMax: REFUSAL_BODY_MAX, isPooled: true });
-  private done = false;
+  private isDone = false;
   private chunk: Chunk = Chunk.Size;
   private digits = 0;
   private left = 0;
@@ -76,11 +76,11 @@ export class RefusalBody {
     this.framing = framingOf(head);
     const framing = this.framing;
     if (framing.kind === 'invalid') this.violation = framing.cause;
-    else if (framing.kind === 'none') this.done = true;
+    else if (framing.kind === 'none') this.isDone = true;
     else if (framing.kind === 'length') {
       this.left = framing.length;
       if (framing.length > REFUSAL_BODY_MAX) this.drop();
-      else this.done = framing.length === 0;
+      else this.isDone = framing.length === 0;
     }
   }
 
@@ -91,7 +91,7 @@ export class RefusalBody {
         const stop = Math.min(end, start + this.left);
         this.left -= stop - start;
         this.append(bytes, start, stop);
-        if (this.left === 0) this.done = true;
+        if (this.left === 0) this.isDone = true;
         break;
       }
       case 'until_close':
@@ -107,7 +107,7 @@ export class RefusalBody {
   end(): BodyStep {
     if (!this.running) return this.step;
     // RFC 9112 8: a body that ends before its length or its last chunk is incomplete.
-    if (this.framing.kind === 'until_close') this.done = true;
+    if (this.framing.kind === 'until_close') this.isDone = true;
     else this.drop();
     return this.step;
   }
@@ -118,18 +118,18 @@ export class RefusalBody {
   }
 
   private get running(): boolean {
-    return !this.done && this.violation === null;
+    return !this.isDone && this.violation === null;
   }
 
   private get step(): BodyStep {
     if (this.violation !== null) return BodyStep.Violation;
-    return this.done ? BodyStep.Done : BodyStep.NeedData;
+    return this.isDone ? BodyStep.Done : BodyStep.NeedData;
   }
 
   private drop(): void {
     this.body.take();
     this.dropped = true;
-    this.done = true;
+    this.isDone = true;
   }
 
   private append(bytes: Buffer, start: number, end: number): void {
@@ -186,7 +186,7 @@ export class RefusalBody {
         break;
       default:
         if (byte !== Byte.LF) this.bad();
-        else if (this.trailerLine === 0) this.done = true;
+        else if (this.trailerLine === 0) this.isDone = true;
         this.trailerLine = 0;
         this.chunk = Chunk.Trailer;
     }
