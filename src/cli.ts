@@ -60,7 +60,7 @@ async function answer(command: Exclude<Command, { kind: 'run' }>): Promise<ExitC
     case 'config':
       return printConfig(command.source);
     case 'schema': {
-      const { jsonSchema } = await import('./config/render.ts');
+      const { jsonSchema } = await import('./config/reference.ts');
       print(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
       return ExitCode.Stopped;
     }

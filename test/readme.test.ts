@@ -11,7 +11,7 @@ import { ExitCode } from '../src/cli/commands.ts';
 import { helpText, tryHint } from '../src/cli/help.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { formatProblems } from '../src/config/problems.ts';
-import { referenceTable } from '../src/config/render.ts';
+import { referenceTable } from '../src/config/reference.ts';
 import type { Config } from '../src/config/types.ts';
 import { openFilesNeededFor, sessionsMaxFor } from '../src/net/open-files.ts';
 import { END_CAUSES, type EndCause, type EndCauseRow } from '../src/protocol/end-causes.ts';

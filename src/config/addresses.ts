@@ -5,13 +5,8 @@ import { parsePort, splitHostPort } from '../protocol/addresses/host-port.ts';
 import { familyOf, parseIp } from '../protocol/addresses/ip-address.ts';
 import { judgePath } from '../protocol/path.ts';
 import { unreachable } from '../unreachable.ts';
-import type { Endpoint } from './types.ts';
+import type { BindAddress, Endpoint } from './types.ts';
 import type { Parsed } from './units.ts';
-
-/** Where a listener binds; `mode` of a unix socket is a key of its own. */
-type BindAddress =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly kind: 'unix'; readonly path: string };
 
 const HOST_LENGTH_MAX = 253;
 const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i;

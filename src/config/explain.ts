@@ -2,9 +2,9 @@
 // It must not validate and must not know positions.
 
 import type * as zod from 'zod';
+import { blockAt } from './key-walk.ts';
 import { misplacedKey } from './later-keys.ts';
 import type { PathSegments } from './problems.ts';
-import { blockAt } from './schema-walk.ts';
 import { didYouMean } from './suggest.ts';
 
 export interface Finding {

@@ -1,6 +1,10 @@
 // Owns the keys that are known but not allowed where they stand: those of later versions, and global ones in a route.
 // A version that brings a key takes it out of here.
 
+import { limits } from './keys/limits.ts';
+import type { Keys } from './keys/row.ts';
+import { timeouts } from './keys/timeouts.ts';
+
 /** What comes before the advice: a later version may have it. */
 export const NOT_YET = 'this version of framegate does not have it';
 
@@ -27,19 +31,6 @@ const LATER_KEYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   close_codes: { credential_expired: 'it looks at no credentials' },
 };
 
-/** Keys that hold for the whole process: accepted in the top-level block only. */
-const GLOBAL_LIMITS = [
-  'max_head_size',
-  'max_target_size',
-  'max_header_fields',
-  'max_handshakes',
-  'max_waiting_handshakes',
-  'handshakes_per_second',
-  'handshake_burst',
-  'max_buffered_total',
-] as const;
-const GLOBAL_TIMEOUTS = ['handshake'] as const;
-
 /** Causes that end in no Close of ours, so that no code can be chosen; the names are the `reason` of the log. */
 const NO_CODE: Readonly<Record<string, string>> = {
   client_close: "the client's own Close is relayed",
@@ -58,6 +49,7 @@ export function misplacedKey(block: string, key: string): string | null {
   if (own === 'close_codes' && Object.hasOwn(NO_CODE, key))
     return `this cause has no close code to choose: ${NO_CODE[key]}`;
   if (block === own) return null;
-  const globals: readonly string[] = own === 'limits' ? GLOBAL_LIMITS : own === 'timeouts' ? GLOBAL_TIMEOUTS : [];
-  return globals.includes(key) ? `is global: set it in the top-level ${own} block, not in a route` : null;
+  const keys: Keys = own === 'limits' ? limits : own === 'timeouts' ? timeouts : {};
+  const isGlobal = Object.hasOwn(keys, key) && keys[key]?.scope === 'global';
+  return isGlobal ? `is global: set it in the top-level ${own} block, not in a route` : null;
 }

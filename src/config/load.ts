@@ -2,15 +2,16 @@
 // Environment and files are arguments; nothing here touches the process.
 
 import { readFileSync } from 'node:fs';
-import { buildConfig, type Origin } from './build.ts';
+import { buildConfig } from './build.ts';
 import { checkConfig } from './check.ts';
 import { checkSecrets, isSecretAt } from './check-secrets.ts';
 import type { Written } from './cross-report.ts';
+import { withoutEmptyBlocks } from './key-walk.ts';
 import { listenerName } from './names.ts';
 import { objectTree } from './object-source.ts';
+import type { Origin } from './origin.ts';
 import { ConfigError, type PathSegments, type Problem, pathText } from './problems.ts';
 import { parseRepairing } from './repair.ts';
-import { withoutEmptyBlocks } from './schema-walk.ts';
 import { SourceText } from './source-text.ts';
 import { baseDirOf, type Environment, type ReadFile } from './substitute.ts';
 import { isPemText, loadTls } from './tls-files.ts';

@@ -3,10 +3,16 @@
 
 import { createHash } from 'node:crypto';
 import { hostPort } from '../protocol/addresses/host-port.ts';
-import { NAME, NAME_LENGTH_MAX } from './scalars.ts';
 import type { Endpoint, ParsedConfig } from './types.ts';
 
 type ParsedTarget = ParsedConfig['upstreams'][string]['targets'][number];
+
+const NAME_LENGTH_MAX = 128;
+/** Names in logs and metric labels. */
+export const NAME = /^[\x21-\x7e]{1,128}$/;
+
+/** Keys of maps whose keys are names. */
+export const MAP_KEY = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** Enough to tell apart whatever a person calls by long or odd names. */
 const DIGEST_LENGTH = 12;
@@ -20,12 +26,12 @@ export function routeName(route: ParsedConfig['routes'][number]): string {
   return route.name ?? madeName(`${(route.match.hosts ?? []).join(',')}${route.match.path.text}`);
 }
 
-export function targetName(target: ParsedTarget): string {
+export function targetName(target: Pick<ParsedTarget, 'name' | 'url'>): string {
   return target.name ?? endpointName(target.url.endpoint);
 }
 
 /** `host:port`, the path of a unix socket, or builtin:echo. */
-export function endpointName(endpoint: Endpoint): string {
+function endpointName(endpoint: Endpoint): string {
   if (endpoint.kind === 'echo') return 'builtin:echo';
   if (endpoint.kind === 'unix') return madeName(endpoint.path);
   return madeName(hostPort(endpoint));

@@ -2,7 +2,8 @@
 // again as it was: frozen, with maps without prototypes and bytes as Buffers. It judges nothing.
 
 import { unreachable } from '../unreachable.ts';
-import { freeze, type Origin, originOf, withOrigin } from './build.ts';
+import { freeze } from './build.ts';
+import { type Origin, originOf, withOrigin } from './origin.ts';
 import type { Config, RouteConfig, TlsConfig, UpstreamConfig } from './types.ts';
 
 export type ConfigPart =

@@ -1,33 +1,28 @@
-// Owns config as text again: the effective config as YAML, the JSON Schema, and the reference table.
-// It must not print a secret.
+// Owns the loaded config as text again: the effective config as YAML. It must not print a secret.
 
 import { stringify } from 'yaml';
-import { originOf, SECRET } from './build.ts';
+import { limits } from './keys/limits.ts';
+import { listener } from './keys/listeners.ts';
+import { admin, drain, log, reload } from './keys/process.ts';
+import { route } from './keys/routes.ts';
+import type { Item, Keys, Row } from './keys/row.ts';
+import { timeouts } from './keys/timeouts.ts';
+import { upstream } from './keys/upstreams.ts';
+import { isScalar, printScalar } from './kinds.ts';
+import { MAP_KEY } from './names.ts';
+import { originOf } from './origin.ts';
 import { pathText } from './problems.ts';
-import { DEFAULT_NOTE, MAP_KEY, TYPE_NOTE } from './scalars.ts';
-import { configSchema } from './schema.ts';
-import { describeKeys, type KeyDescription } from './schema-walk.ts';
-import { countOrShareText } from './shares.ts';
+import { SECRET } from './secret-file.ts';
 import { isPemText } from './tls-files.ts';
-import type {
-  AdminConfig,
-  Config,
-  DirectionLimits,
-  Limits,
-  ListenerConfig,
-  RouteConfig,
-  UpstreamConfig,
-} from './types.ts';
-import { formatDuration, formatSize } from './units.ts';
-import { z } from './zod.ts';
-
-export { describeKeys, type KeyDescription };
+import type { AdminConfig, Config, ListenerConfig, RouteConfig, UpstreamConfig } from './types.ts';
 
 type Plain = Record<string, unknown>;
 
 const OFF = Number.POSITIVE_INFINITY;
-/** Blocks of a route that repeat the keys of top-level blocks. */
-const OVERRIDES = /^routes\[\]\.(limits|timeouts|close_codes)\./;
+
+/** Limits that hold for the process and those that a route only adds its own to, then those that a route overrides. */
+const SCOPED: Keys = Object.fromEntries(Object.entries<Row>(limits).filter(([, { scope }]) => scope !== undefined));
+const OVERRIDDEN: Keys = Object.fromEntries(Object.entries<Row>(limits).filter(([, { scope }]) => scope === undefined));
 
 /** The effective config as YAML that loads to the same Config; secrets are `***`. */
 export function renderConfig(config: Config): string {
@@ -40,21 +35,22 @@ export function* configPieces(config: Config): Generator<string> {
   const upstreams = Object.values(config.upstreams).filter(({ name }) => MAP_KEY.test(name));
   yield yamlText(masked({ listeners: config.listeners.map(plainListener) }, secrets, ''));
   yield yamlText(masked({ trusted_proxies: config.trusted_proxies }, secrets, ''));
-  yield* inParts('routes', [], config.routes.entries(), ([index, route]) => [
-    masked(plainRoute(route, config), secrets, `routes[${index}]`),
+  const whole = { limits: printed(OVERRIDDEN, config.limits), timeouts: printed(timeouts, config.timeouts) };
+  yield* inParts('routes', [], config.routes.entries(), ([index, one]) => [
+    masked(plainRoute(one, config, whole), secrets, `routes[${index}]`),
   ]);
-  yield* inParts('upstreams', {}, upstreams, (upstream) => {
-    const path = `upstreams.${upstream.name}`;
-    return { [upstream.name]: masked(plainUpstream(upstream, config), secrets, path) };
+  yield* inParts('upstreams', {}, upstreams, (one) => {
+    const path = `upstreams.${one.name}`;
+    return { [one.name]: masked(plainUpstream(one, config), secrets, path) };
   });
   const rest: Plain = {
-    limits: { ...plainGlobalLimits(config.limits), ...plainLimits(config.limits) },
-    timeouts: plainTimes(config.timeouts),
+    limits: { ...printed(SCOPED, config.limits), ...whole.limits },
+    timeouts: whole.timeouts,
     close_codes: config.close_codes,
-    drain: plainTimes(config.drain),
-    reload: { max_ended: shareText(config.reload.max_ended) },
+    drain: printed(drain, config.drain),
+    reload: printed(reload, config.reload),
     ...(config.admin === null ? {} : { admin: plainAdmin(config.admin) }),
-    log: { ...config.log, lines_per_second: countText(config.log.lines_per_second) },
+    log: printed(log, config.log),
   };
   yield yamlText(masked(rest, secrets, ''));
 }
@@ -75,180 +71,94 @@ function yamlText(value: unknown): string {
   return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
-/** JSON Schema (draft 2020-12) of the config file, for editors. */
-export function jsonSchema(): Plain {
-  const schema = z.toJSONSchema(configSchema, {
-    io: 'input',
-    override: ({ jsonSchema: part }) => {
-      delete part[TYPE_NOTE];
-      delete part[DEFAULT_NOTE];
-    },
+function plainListener({ address, address_text, ...rest }: ListenerConfig): Plain {
+  const mode = address.kind === 'unix' && address.mode !== null ? { mode: address.mode } : {};
+  return printed(listener, { ...rest, ...mode, address: address_text });
+}
+
+function plainAdmin({ address_text, ...rest }: AdminConfig): Plain {
+  return printed(admin, { ...rest, address: address_text });
+}
+
+interface Whole {
+  readonly limits: Plain;
+  readonly timeouts: Plain;
+}
+
+function plainRoute(one: RouteConfig, config: Config, whole: Whole): Plain {
+  const { match } = one;
+  const values = {
+    ...one,
+    match: { ...match, hosts: unlessEmpty(match.hosts), listeners: unlessEmpty(match.listeners) },
+    upstream: upstreamText(one, config),
+    rewrite: one.rewrite ?? undefined,
+  };
+  return printed(route, values, {
+    limits: { ...difference(printed(OVERRIDDEN, one.limits), whole.limits), ...plainOwn(one) },
+    timeouts: difference(printed(timeouts, one.timeouts), whole.timeouts),
+    close_codes: difference(one.close_codes, config.close_codes),
   });
-  return { ...schema, title: 'framegate config' };
 }
 
-/** The reference as a Markdown table: key, default, values, meaning. Keys that routes only repeat are left out. */
-export function referenceTable(): string {
-  const rows = describeKeys().filter(({ path }) => !OVERRIDES.test(path));
-  return ['| key | default | values | meaning |', '|---|---|---|---|', ...rows.map(referenceRow), ''].join('\n');
+/** The limits that this route has besides the global ones. */
+function plainOwn(one: RouteConfig): Plain {
+  const plain: Plain = {};
+  for (const [key, row] of Object.entries(SCOPED)) {
+    const own = row.scope === 'both' ? valueAt(one, `own_${key}`) : OFF;
+    if (own !== OFF) plain[key] = printedValue(row, own);
+  }
+  return plain;
 }
 
-/** One row of the table, as a README has to hold it. */
-export function referenceRow(key: KeyDescription): string {
-  const fallback = key.default.startsWith('= ') || key.default === 'required' ? key.default : `\`${key.default}\``;
-  return `| \`${key.path}\` | ${cell(fallback)} | ${cell(key.type)} | ${cell(key.description)} |`;
-}
-
-function cell(text: string): string {
-  return text.replaceAll('|', '\\|');
-}
-
-function plainListener(listener: ListenerConfig): Plain {
-  const { address } = listener;
-  const mode = address.kind === 'unix' && address.mode !== null ? { mode: octal(address.mode) } : {};
-  return {
-    name: listener.name,
-    address: listener.address_text,
-    ...mode,
-    backlog: listener.backlog,
-    health_path: listener.health_path ?? 'off',
-    paths: listener.paths,
-  };
-}
-
-function plainAdmin(admin: AdminConfig): Plain {
-  return {
-    address: admin.address_text,
-    token: admin.token === null ? 'off' : SECRET,
-    hosts: admin.hosts,
-    public: admin.public,
-  };
-}
-
-function octal(mode: number): string {
-  return `0${mode.toString(8).padStart(3, '0')}`;
-}
-
-function plainRoute(route: RouteConfig, config: Config): Plain {
-  const { match } = route;
-  const own = {
-    ...difference(plainLimits(route.limits), plainLimits(config.limits)),
-    ...(route.own_max_sessions === OFF ? {} : { max_sessions: route.own_max_sessions }),
-    ...(route.own_max_sessions_per_ip === OFF ? {} : { max_sessions_per_ip: route.own_max_sessions_per_ip }),
-    ...(route.own_handshakes_per_second_per_ip === OFF
-      ? {}
-      : { handshakes_per_second_per_ip: route.own_handshakes_per_second_per_ip }),
-  };
-  return {
-    name: route.name,
-    match: {
-      ...(match.hosts.length > 0 ? { hosts: match.hosts } : {}),
-      path: match.path,
-      encoded_slashes: match.encoded_slashes,
-      ...(match.listeners.length > 0 ? { listeners: match.listeners } : {}),
-    },
-    upstream: upstreamText(route, config),
-    ...(route.rewrite === null ? {} : { rewrite: route.rewrite }),
-    limits: own,
-    timeouts: difference(plainTimes(route.timeouts), plainTimes(config.timeouts)),
-    close_codes: difference(route.close_codes, config.close_codes),
-    compression: route.compression,
-    subprotocols: route.subprotocols,
-    relax: route.relax,
-  };
+function unlessEmpty(list: readonly string[]): readonly string[] | undefined {
+  return list.length > 0 ? list : undefined;
 }
 
 /** The name of an upstream, or the URL that stands for one without a block of its own. */
-function upstreamText({ upstream }: RouteConfig, config: Config): string {
-  return MAP_KEY.test(upstream) ? upstream : (config.upstreams[upstream]?.targets[0]?.url ?? upstream);
+function upstreamText({ upstream: name }: RouteConfig, config: Config): string {
+  return MAP_KEY.test(name) ? name : (config.upstreams[name]?.targets[0]?.url ?? name);
 }
 
-function plainUpstream(upstream: UpstreamConfig, config: Config): Plain {
-  const tls = upstream.tls === null ? {} : { tls: plainTls(upstream.name, upstream.tls, config) };
-  return {
-    targets: upstream.targets.map((target) => ({
-      name: target.name,
-      url: target.url,
-      weight: target.weight,
-      max_sessions: countText(target.max_sessions),
-    })),
-    host: typeof upstream.host === 'string' ? upstream.host : upstream.host.literal,
-    balance: upstream.balance,
-    max_handshakes: countOrShareText(upstream.max_handshakes),
-    retries: upstream.retries,
-    local_addresses: upstream.local_addresses,
-    max_head_size: formatSize(upstream.max_head_size),
-    relax: upstream.relax,
-    ...tls,
-  };
+function plainUpstream(one: UpstreamConfig, config: Config): Plain {
+  const host = typeof one.host === 'string' ? one.host : one.host.literal;
+  const tls = one.tls === null ? undefined : plainTls(one.name, one.tls, config);
+  return printed(upstream, { ...one, host, tls });
 }
 
 /** File names as they were written; a PEM text that came in their place is not shown. */
 function plainTls(name: string, tls: NonNullable<UpstreamConfig['tls']>, config: Config): Plain {
   const { files } = originOf(config);
-  const plain: Plain = {};
+  const plain: Plain = { ...tls, server_name: tls.server_name ?? undefined };
   for (const key of ['ca', 'cert', 'key'] as const) {
-    const text = files.get(pathText(['upstreams', name, 'tls', key]));
-    if (tls[key] !== null) plain[key] = text === undefined || isPemText(text) ? SECRET : text;
+    const text = files.get(pathText(['upstreams', name, 'tls', key])) ?? SECRET;
+    plain[key] = tls[key] === null ? undefined : isPemText(text) ? SECRET : text;
   }
-  if (tls.server_name !== null) plain.server_name = tls.server_name;
-  return { ...plain, verify: tls.verify };
+  return plain;
 }
 
-/** The limits that hold for the process, and those that a route only adds its own to. */
-function plainGlobalLimits(limits: Limits): Plain {
-  return {
-    max_head_size: formatSize(limits.max_head_size),
-    max_target_size: formatSize(limits.max_target_size),
-    max_header_fields: limits.max_header_fields,
-    max_sessions: countText(limits.max_sessions),
-    max_handshakes: countText(limits.max_handshakes),
-    max_waiting_handshakes: countText(limits.max_waiting_handshakes),
-    handshakes_per_second: countText(limits.handshakes_per_second),
-    ...(limits.handshake_burst === OFF ? {} : { handshake_burst: limits.handshake_burst }),
-    max_sessions_per_ip: countText(limits.max_sessions_per_ip),
-    handshakes_per_second_per_ip: countText(limits.handshakes_per_second_per_ip),
-    max_buffered_total: formatSize(limits.max_buffered_total),
-  };
+/** A block as it would be written, in the order of its rows; `asIs` is printed already. */
+function printed(keys: Keys, values: object, asIs: Plain = {}): Plain {
+  const plain: Plain = {};
+  for (const [key, row] of Object.entries(keys)) {
+    const value = valueAt(values, key);
+    if (Object.hasOwn(asIs, key)) plain[key] = asIs[key];
+    // Of a rate that is off: nothing that could be written.
+    else if (row.follows?.rule === 'burst' && value === OFF) continue;
+    else if (value !== undefined) plain[key] = printedValue(row, value);
+  }
+  return plain;
 }
 
-/** The limits that a route may override. */
-function plainLimits(limits: Limits): Plain {
-  return {
-    max_early_bytes: formatSize(limits.max_early_bytes),
-    max_buffered: formatSize(limits.max_buffered),
-    from_client: plainDirection(limits.from_client),
-    from_backend: plainDirection(limits.from_backend),
-  };
+function printedValue(row: Row | Item, value: unknown): unknown {
+  // Under each row stands what its schema gave.
+  if (isScalar(row)) return printScalar(row, value as never);
+  if (row.kind === 'list')
+    return Array.isArray(value) ? value.map((item: unknown) => printedValue(row.of, item)) : value;
+  return row.kind === 'block' && isPlain(value) ? printed(row.keys, value) : value;
 }
 
-function plainDirection(limits: DirectionLimits): Plain {
-  return {
-    max_message_size: formatSize(limits.max_message_size),
-    max_frame_size: formatSize(limits.max_frame_size),
-    max_fragments: countText(limits.max_fragments),
-    messages_per_second: countText(limits.messages_per_second),
-    ...(limits.message_burst === OFF ? {} : { message_burst: limits.message_burst }),
-    bytes_per_second: formatSize(limits.bytes_per_second),
-    ...(limits.byte_burst === OFF ? {} : { byte_burst: formatSize(limits.byte_burst) }),
-    control_frames_per_second: countText(limits.control_frames_per_second),
-    ...(limits.control_frame_burst === OFF ? {} : { control_frame_burst: limits.control_frame_burst }),
-    on_rate_exceeded: limits.on_rate_exceeded,
-    validate_utf8: limits.validate_utf8 ? 'on' : 'off',
-  };
-}
-
-/** A block of durations. */
-function plainTimes(block: Config['timeouts'] | Config['drain']): Plain {
-  return Object.fromEntries(Object.entries(block).map(([key, ms]) => [key, formatDuration(ms)]));
-}
-
-function countText(count: number): number | string {
-  return count === OFF ? 'off' : count;
-}
-
-function shareText(share: number): string {
-  return share === OFF ? 'off' : `${Math.round(share * 100)}%`;
+function valueAt(block: object, key: string): unknown {
+  return Object.hasOwn(block, key) ? Reflect.get(block, key) : undefined;
 }
 
 /** The keys of `own` that say something else than `whole`. */

@@ -4,6 +4,9 @@ import type { PathSegments } from './problems.ts';
 import { type FileAccess, readSecret } from './substitute.ts';
 import type { Entry, Report, Tree } from './tree.ts';
 
+/** What is shown instead of a text that came from a file. */
+export const SECRET = '***';
+
 /** The text of the file that `entries` names, or null for an ordinary map: no key of a config is called file. */
 export function fileSecret(
   entries: ReadonlyMap<string, Entry>,

@@ -1,11 +1,18 @@
-// Owns the types of a config: as it is loaded, and as it is written. It holds types only, so that every layer may name
-// them without what reads a config.
+// Owns the types of a config: as it is written, as the schema reads it, and as it is loaded. They grow from the rows in
+// `keys/`; it holds types only, and none of the schema's, so that every layer may name them.
 
+import type { PathPattern } from '../protocol/path.ts';
 import type { RouteCheck, UpstreamCheck } from '../protocol/relax.ts';
-import type { BALANCES } from './balances.ts';
+import type { config } from './keys/config.ts';
+import type { directions } from './keys/directions.ts';
+import type { limits } from './keys/limits.ts';
+import type { listener } from './keys/listeners.ts';
+import type { admin, drain, log } from './keys/process.ts';
+import type { route } from './keys/routes.ts';
+import type { TextForm } from './keys/row.ts';
+import type { timeouts } from './keys/timeouts.ts';
+import type { upstream } from './keys/upstreams.ts';
 import type { CountOrShare } from './shares.ts';
-
-export type { ConfigInput, ParsedConfig } from './schema.ts';
 
 /** What a session's backend is reached by. `base` goes before the request's path and never ends in a slash. */
 export type Endpoint =
@@ -19,180 +26,228 @@ export type Endpoint =
   | { readonly kind: 'unix'; readonly path: string; readonly base: string }
   | { readonly kind: 'echo' };
 
+/** Where a listener binds; `mode` of a unix socket is a key of its own. */
+export type BindAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
 /** Where a listener binds. An empty `host` means every address of the machine. */
 export type ListenAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string; readonly mode: number | null };
 
-export interface ListenerConfig {
+/** What each form of text is read as. Null is `off`. */
+export interface TextValues extends Record<TextForm, unknown> {
+  readonly plain: string;
+  readonly name: string;
+  readonly address: { readonly text: string; readonly bind: BindAddress };
+  readonly mode: number;
+  readonly cidr: string;
+  readonly ip: string;
+  readonly path: PathPattern;
+  readonly health_path: string | null;
+  readonly host: string;
+  readonly admin_host: string;
+  readonly upstream_host: string;
+  readonly server_name: string;
+  readonly url: { readonly text: string; readonly endpoint: Endpoint };
+  readonly file: string;
+  readonly token: string | null;
+  readonly subprotocol: string;
+}
+
+export type TextInput<F extends TextForm> = F extends 'token'
+  ? string | false | { file: string }
+  : F extends 'health_path'
+    ? string | false
+    : string;
+
+type Off<K> = 'off' extends keyof K ? 'off' | false : never;
+
+/** The words of a row that has some. */
+type Words<K> = 'words' extends keyof K ? (K extends { readonly words?: readonly (infer W)[] } ? W : never) : never;
+
+/** `false` is what YAML 1.1 makes of `off`. */
+type OrFalse<W> = [W] extends [never] ? never : W | false;
+
+/** What people write for a row: numbers with a unit are text. */
+export type InputOf<K> = K extends { readonly kind: 'size' | 'duration' | 'share' }
+  ? string | false
+  : K extends { readonly kind: 'count' }
+    ? number | OrFalse<Words<K>>
+    : K extends { readonly kind: 'number' }
+      ? number | Off<K>
+      : K extends { readonly kind: 'count_or_share' }
+        ? number | string
+        : K extends { readonly kind: 'close_code' }
+          ? number
+          : K extends { readonly kind: 'switch' }
+            ? 'on' | 'off' | boolean
+            : K extends { readonly kind: 'truth' }
+              ? boolean
+              : K extends { readonly kind: 'choice' }
+                ? Words<K> | Off<K>
+                : K extends { readonly kind: 'text'; readonly form: infer F extends TextForm }
+                  ? TextInput<F>
+                  : InputOfMany<K>;
+
+type InputOfMany<K> = K extends { readonly kind: 'list'; readonly of: infer I }
+  ? InputOf<I>[] | (K extends { readonly or: { readonly word: infer W } } ? W : never)
+  : K extends { readonly kind: 'block'; readonly keys: infer T }
+    ? InputBlock<T>
+    : K extends { readonly kind: 'named'; readonly of: infer I }
+      ? Record<string, InputOf<I>>
+      : never;
+
+/** Keys that may be left out. */
+type Optional = { readonly default: unknown } | { readonly unset: string };
+
+type InputBlock<T> = Flat<
+  { -readonly [K in keyof T as T[K] extends Optional ? never : K]: InputOf<T[K]> } & {
+    -readonly [K in keyof T as T[K] extends Optional ? K : never]?: InputOf<T[K]> | undefined;
+  }
+>;
+
+/** What the schema makes of a row: sizes in bytes, durations in milliseconds, Infinity for `off`. */
+export type ValueOf<K> = K extends { readonly kind: 'size' | 'duration' | 'share' | 'number' | 'close_code' }
+  ? number
+  : K extends { readonly kind: 'count' }
+    ? number | Exclude<Words<K>, 'off'>
+    : K extends { readonly kind: 'count_or_share' }
+      ? CountOrShare
+      : K extends { readonly kind: 'switch' | 'truth' }
+        ? boolean
+        : K extends { readonly kind: 'choice' }
+          ? Words<K> | Exclude<Off<K>, false>
+          : K extends { readonly kind: 'text'; readonly form: infer F extends TextForm }
+            ? TextValues[F]
+            : ValueOfMany<K>;
+
+type ValueOfMany<K> = K extends { readonly kind: 'list'; readonly of: infer I }
+  ? readonly ValueOf<I>[] | (K extends { readonly or: { readonly word: infer W } } ? W : never)
+  : K extends { readonly kind: 'block'; readonly keys: infer T }
+    ? Block<T>
+    : K extends { readonly kind: 'named'; readonly of: infer I }
+      ? Readonly<Record<string, ValueOf<I>>>
+      : never;
+
+/** A block with its defaults in place. What stays out has none that could be written. */
+type Block<T> = Flat<
+  { readonly [K in keyof T as T[K] extends Absent ? never : K]: ValueOf<T[K]> } & {
+    readonly [K in keyof T as T[K] extends Absent ? K : never]?: ValueOf<T[K]> | undefined;
+  }
+>;
+
+type Absent = { readonly unset: string; readonly default?: never };
+
+/** A block in force: merged with a route's, and nothing left open. */
+type Merged<T> = {
+  readonly [K in keyof T]: T[K] extends { readonly kind: 'block'; readonly keys: infer B }
+    ? Merged<B>
+    : T[K] extends { readonly follows: unknown }
+      ? number
+      : ValueOf<T[K]>;
+};
+
+type Flat<T> = { [K in keyof T]: T[K] };
+
+/** A config in the form of the file, for `createProxy`. */
+export type ConfigInput = InputBlock<typeof config>;
+/** What the schema makes of it: values parsed, defaults in place, nothing merged yet. */
+export type ParsedConfig = Block<typeof config>;
+
+export interface ListenerConfig extends Omit<Block<typeof listener>, 'name' | 'address' | 'mode'> {
   readonly name: string;
   readonly address: ListenAddress;
   readonly address_text: string;
-  readonly backlog: number;
-  /** A GET of exactly this path without Upgrade asks for health; null when nothing does. */
-  readonly health_path: string | null;
-  readonly paths: { readonly leading_slashes: 'refuse' | 'merge' };
 }
 
 /** Limits of one direction. Sizes in bytes; Infinity is `off`, also for the burst of a rate that is off. */
-export interface DirectionLimits {
-  readonly max_message_size: number;
-  readonly max_frame_size: number;
-  readonly max_fragments: number;
-  /** Rates may have up to three decimals, and so may bursts. */
-  readonly messages_per_second: number;
-  readonly message_burst: number;
-  readonly bytes_per_second: number;
-  readonly byte_burst: number;
-  readonly control_frames_per_second: number;
-  readonly control_frame_burst: number;
-  readonly on_rate_exceeded: 'close' | 'pause' | 'drop';
-  readonly validate_utf8: boolean;
-}
+export type DirectionLimits = Merged<(typeof directions)['from_client']['keys']>;
 
-export interface Limits {
-  readonly max_head_size: number;
-  readonly max_target_size: number;
-  readonly max_header_fields: number;
-  readonly max_early_bytes: number;
-  /** Always the global cap, also in a route's merged limits: a route's own is `own_max_sessions`. */
-  readonly max_sessions: number;
-  readonly max_handshakes: number;
-  readonly max_waiting_handshakes: number;
-  readonly handshakes_per_second: number;
-  readonly handshake_burst: number;
-  /** As with `max_sessions`: a route's own are `own_max_sessions_per_ip` and `own_handshakes_per_second_per_ip`. */
-  readonly max_sessions_per_ip: number;
-  readonly handshakes_per_second_per_ip: number;
-  readonly max_buffered: number;
-  readonly max_buffered_total: number;
-  readonly from_client: DirectionLimits;
-  readonly from_backend: DirectionLimits;
-}
+/** A key that a route has besides the global one is always the global one's, also in a route's merged limits. */
+export type Limits = Merged<typeof limits>;
+
+/** What a route's limits say of the keys that hold on it alone, besides the global ones: `own_max_sessions`. */
+export type OwnLimits = {
+  readonly [K in keyof typeof limits as (typeof limits)[K] extends { readonly scope: 'both' }
+    ? `own_${K}`
+    : never]: number;
+};
 
 /** Milliseconds; Infinity is `off`. */
-interface Timeouts {
-  readonly handshake: number;
-  readonly connect: number;
-  readonly upgrade: number;
-  readonly open: number;
-  readonly idle: number;
-  readonly message_stall: number;
-  readonly write_stall: number;
-  readonly slow_reader: number;
-  readonly close: number;
-  readonly client_ping_interval: number;
-  readonly backend_ping_interval: number;
-  readonly pong: number;
-  readonly lifetime: number;
-}
+export type Timeouts = Merged<typeof timeouts>;
 
 /** Close codes sent to the client instead of the standard ones, by cause; only what the config sets. No prototype. */
 export type CloseCodes = Readonly<Record<string, number>>;
 
-export interface RouteConfig {
+type ParsedRoute = Block<typeof route>;
+
+export interface RouteConfig
+  extends OwnLimits,
+    Omit<ParsedRoute, 'name' | 'match' | 'rewrite' | 'limits' | 'timeouts' | 'close_codes'> {
   readonly name: string;
   /** Empty `hosts` match any Host, empty `listeners` any listener. Hosts are lower-case, without a trailing dot. */
-  readonly match: {
+  readonly match: Omit<ParsedRoute['match'], 'hosts' | 'path' | 'listeners'> & {
     readonly hosts: readonly string[];
     readonly path: string;
-    readonly encoded_slashes: 'refuse' | 'keep';
     readonly listeners: readonly string[];
   };
-  /** A key of `upstreams`. */
-  readonly upstream: string;
   readonly rewrite: string | null;
   readonly limits: Limits;
-  /** What this route's limits say of these keys: they hold on this route alone, besides the global ones. */
-  readonly own_max_sessions: number;
-  readonly own_max_sessions_per_ip: number;
-  readonly own_handshakes_per_second_per_ip: number;
   readonly timeouts: Timeouts;
   readonly close_codes: CloseCodes;
-  readonly compression: 'passthrough' | 'off';
-  readonly subprotocols: 'any' | readonly string[];
   readonly relax: readonly RouteCheck[];
 }
 
-export interface TargetConfig {
+type ParsedUpstream = Block<typeof upstream>;
+
+export type BalancePolicy = ParsedUpstream['balance'];
+
+export interface TargetConfig extends Omit<ParsedUpstream['targets'][number], 'name' | 'url'> {
   readonly name: string;
   /** For people: `***` when it came from a file. */
   readonly url: string;
   readonly endpoint: Endpoint;
-  readonly weight: number;
-  readonly max_sessions: number;
 }
 
-export interface TlsConfig {
+export interface TlsConfig extends Omit<NonNullable<ParsedUpstream['tls']>, 'ca' | 'cert' | 'key' | 'server_name'> {
   readonly ca: Buffer | null;
   readonly cert: Buffer | null;
   readonly key: Buffer | null;
   readonly server_name: string | null;
-  readonly verify: boolean;
 }
 
-export type BalancePolicy = (typeof BALANCES)[number];
-
-export interface UpstreamConfig {
+/** `max_handshakes` is of `limits.max_handshakes`; a share is all of them while there is one upstream only. */
+export interface UpstreamConfig extends Omit<ParsedUpstream, 'targets' | 'host' | 'tls'> {
   readonly name: string;
   readonly targets: readonly TargetConfig[];
   readonly host: 'client' | 'target' | { readonly literal: string };
-  readonly balance: BalancePolicy;
-  /** Of `limits.max_handshakes`; a share is all of them while there is one upstream only. */
-  readonly max_handshakes: CountOrShare;
-  readonly retries: number;
-  readonly local_addresses: readonly string[];
-  readonly max_head_size: number;
   readonly relax: readonly UpstreamCheck[];
   readonly tls: TlsConfig | null;
 }
 
 /** Milliseconds. delay + grace + spread < timeout. */
-export interface DrainConfig {
-  readonly delay: number;
-  readonly grace: number;
-  readonly spread: number;
-  readonly timeout: number;
-}
+export type DrainConfig = Block<typeof drain>;
 
-/** `max_ended`: a share from 0 to 1, Infinity for off. */
-interface ReloadConfig {
-  readonly max_ended: number;
-}
-
-export interface AdminConfig {
-  /** A unix socket is for the own user only. */
+/** The token is never null when the address is neither loopback nor a unix socket, which is for the own user only. */
+export interface AdminConfig extends Omit<Block<typeof admin>, 'address'> {
   readonly address: ListenAddress;
   readonly address_text: string;
-  /** Never null when the address is neither loopback nor a unix socket. */
-  readonly token: string | null;
-  /** Lower-case, without a trailing dot. */
-  readonly hosts: readonly string[];
-  readonly public: readonly ('health' | 'metrics')[];
 }
 
-export interface LogConfig {
-  readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error';
-  readonly format: 'auto' | 'json' | 'pretty';
-  readonly query: 'off' | 'names';
-  readonly path: 'full' | 'route';
-  readonly session_open: 'debug' | 'info';
-  /** Infinity is `off`. */
-  readonly lines_per_second: number;
-}
+export type LogConfig = Block<typeof log>;
 
-export interface Config {
+/** A key of the file that the loaded config holds in another form is named here. */
+export interface Config
+  extends Omit<ParsedConfig, 'listeners' | 'routes' | 'upstreams' | 'limits' | 'timeouts' | 'close_codes' | 'admin'> {
   readonly listeners: readonly ListenerConfig[];
-  readonly trusted_proxies: readonly string[];
   readonly routes: readonly RouteConfig[];
   /** No prototype: a look-up by any name is safe. */
   readonly upstreams: Readonly<Record<string, UpstreamConfig>>;
   readonly limits: Limits;
   readonly timeouts: Timeouts;
   readonly close_codes: CloseCodes;
-  readonly drain: DrainConfig;
-  readonly reload: ReloadConfig;
   /** Null: no admin listener. */
   readonly admin: AdminConfig | null;
-  readonly log: LogConfig;
 }

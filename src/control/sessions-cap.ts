@@ -1,7 +1,7 @@
 // How many sessions there may be: what the config says, as far as the open-file limit allows. With more sessions than
 // descriptors libuv would drop clients that the kernel accepted, without a word.
 
-import { wasGiven } from '../config/build.ts';
+import { wasGiven } from '../config/origin.ts';
 import type { Config } from '../config/types.ts';
 import { PROBES_MAX } from '../edge/overflow.ts';
 import { openFilesNeededFor, sessionsMaxFor } from '../net/open-files.ts';

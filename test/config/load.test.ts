@@ -1,7 +1,7 @@
 // What a config becomes, and what is told about one that cannot be used: all of it at once, each at its place.
 
 import { describe, expect, test } from 'vitest';
-import { wasGiven } from '../../src/config/build.ts';
+import { wasGiven } from '../../src/config/origin.ts';
 import { formatProblems } from '../../src/config/problems.ts';
 import { renderConfig } from '../../src/config/render.ts';
 import { errorsOf, loaded, MINIMAL, problemsOf, warningsOf } from './loading.ts';

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { describeKeys, type KeyDescription } from '../../src/config/render.ts';
+import { describeKeys, type KeyDescription } from '../../src/config/key-walk.ts';
 import { errorsOf, problemsOf } from './loading.ts';
 
 type Plain = Record<string, unknown>;

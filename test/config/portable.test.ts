@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { originOf } from '../../src/config/build.ts';
 import { loadObject } from '../../src/config/load.ts';
+import { originOf } from '../../src/config/origin.ts';
 import { Assembly, partsOf } from '../../src/config/portable.ts';
 import { renderConfig } from '../../src/config/render.ts';
 import type { Config } from '../../src/config/types.ts';

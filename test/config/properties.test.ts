@@ -3,9 +3,9 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import { describeKeys } from '../../src/config/key-walk.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { formatProblems } from '../../src/config/problems.ts';
-import { describeKeys } from '../../src/config/render.ts';
 import { objectErrors, problemsOf } from './loading.ts';
 
 const RUNS = 400;

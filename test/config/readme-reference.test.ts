@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { describeKeys } from '../../src/config/render.ts';
+import { describeKeys } from '../../src/config/key-walk.ts';
 import { projectRoot } from '../support/source.ts';
 
 const OVERRIDES = /^routes\[\]\.(limits|timeouts|close_codes)\./;

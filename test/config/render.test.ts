@@ -5,14 +5,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { DEMO_CONFIG, oneBackendConfig } from '../../src/config/demo.ts';
+import { describeKeys, type KeyDescription } from '../../src/config/key-walk.ts';
 import { loadObject } from '../../src/config/load.ts';
-import {
-  describeKeys,
-  jsonSchema,
-  type KeyDescription,
-  referenceTable,
-  renderConfig,
-} from '../../src/config/render.ts';
+import { jsonSchema, referenceTable } from '../../src/config/reference.ts';
+import { renderConfig } from '../../src/config/render.ts';
 import { makeCertificates } from '../support/certs.ts';
 import { projectRoot } from '../support/source.ts';
 import { errorsOf, loaded, MINIMAL, problemsOf } from './loading.ts';

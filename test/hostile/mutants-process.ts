@@ -6,8 +6,8 @@ export const PROCESS_MUTANTS: readonly Mutant[] = [
   {
     row: 'F40',
     at: 'buildUpstream',
-    search: 'url: shown(target.url.text, index),',
-    replace: 'url: target.url.text,',
+    search: 'url: shown(url.text, index),',
+    replace: 'url: url.text,',
   },
   {
     row: 'F40',
@@ -17,9 +17,9 @@ export const PROCESS_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'F41',
-    at: 'configSchema',
-    search: "documented(z.array(route).min(1, { error: 'needs at least one route' }), 'Which request goes where.', {",
-    replace: "documented(z.array(route).prefault([]), 'Which request goes where.', {",
+    at: 'config',
+    search: "least: 'needs at least one route',",
+    replace: 'default: [],',
   },
   {
     row: 'F42',

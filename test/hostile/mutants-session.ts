@@ -592,9 +592,9 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'L5',
-    at: 'plainAdmin',
-    search: "admin.token === null ? 'off' : SECRET",
-    replace: "admin.token ?? 'off'",
+    at: 'printText',
+    search: "if (form === 'token') return SECRET;",
+    replace: '',
   },
   {
     row: 'L6',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { BALANCES } from '../../src/config/balances.ts';
+import { upstream as keys } from '../../src/config/keys/upstreams.ts';
 import type { BalancePolicy } from '../../src/config/types.ts';
 import type { Balancer } from '../../src/upstream/balance/balancer.ts';
 import { balancerOf } from '../../src/upstream/balance/policies.ts';
@@ -31,7 +31,7 @@ function turns(of: Balancer<Box>, targets: Box[], count: number, keep = false): 
   return names;
 }
 
-describe.each(BALANCES)('%s', (policy) => {
+describe.each(keys.balance.words)('%s', (policy) => {
   test('picks only who is eligible, and nobody when nobody is', () => {
     const targets = boxes(1, 3, 1);
     const one = balancer(policy);

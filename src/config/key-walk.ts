@@ -1,0 +1,86 @@
+// Owns walking the rows beside a value or a path: which keys a block has, where blocks are, every key of all.
+// It must not validate.
+
+import { config } from './keys/config.ts';
+import type { Item, Keys, Row } from './keys/row.ts';
+import { descriptionOf, valuesOf } from './kinds.ts';
+import type { PathSegments } from './problems.ts';
+
+/** What the reference tells about one key. */
+export interface KeyDescription {
+  /** `listeners[].name`, `upstreams.*.targets[].url`. */
+  readonly path: string;
+  /** The default as it would be written, or in words after "= "; "required" when there is none. */
+  readonly default: string;
+  readonly type: string;
+  readonly description: string;
+}
+
+type Place = Row | Item;
+
+const ROOT: Place = { kind: 'block', keys: config };
+
+/** The block that `path` leads to: its name with `[]` and `*` for positions and names, and the keys it has. */
+export function blockAt(path: PathSegments): { readonly block: string; readonly keys: readonly string[] } {
+  let place: Place | null = ROOT;
+  let block = '';
+  for (const part of path) {
+    if (place?.kind === 'block') block += `${block === '' ? '' : '.'}${part}`;
+    if (place?.kind === 'named') block += '.*';
+    if (place !== null && isList(place)) block += '[]';
+    place = place !== null && isBlock(place) ? inside(place, String(part)) : place;
+  }
+  return { block, keys: place?.kind === 'block' ? Object.keys(place.keys) : [] };
+}
+
+/** Blocks and lists without content (`limits:` with only comments below it) come as null: they count as absent. */
+export function withoutEmptyBlocks(value: unknown, place: Place = ROOT): unknown {
+  if (isList(place) && Array.isArray(value)) {
+    return value.map((item: unknown) => withoutEmptyBlocks(item, place.of));
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const kept: Record<string, unknown> = Object.create(null);
+  for (const [key, item] of Object.entries(value)) {
+    const child = isList(place) ? null : inside(place, key);
+    if (child !== null && item === null && isBlock(child)) continue;
+    kept[key] = child === null ? item : withoutEmptyBlocks(item, child);
+  }
+  return kept;
+}
+
+/** Every key in its order, blocks before what they hold. */
+export function describeKeys(): readonly KeyDescription[] {
+  return [...keysOf(config, '')];
+}
+
+function* keysOf(keys: Keys, path: string): Generator<KeyDescription> {
+  for (const [key, row] of Object.entries(keys)) {
+    const at = path === '' ? key : `${path}.${key}`;
+    yield { path: at, default: defaultOf(row), type: valuesOf(row), description: descriptionOf(row) };
+    if (row.kind === 'block') yield* keysOf(row.keys, at);
+    if (row.kind === 'named') yield* keysOf(row.of.keys, `${at}.*`);
+    if (row.kind === 'list' && row.of.kind === 'block') yield* keysOf(row.of.keys, `${at}[]`);
+  }
+}
+
+function defaultOf(row: Row): string {
+  if (row.unset !== undefined) return `= ${row.unset}`;
+  if (row.default === undefined) return 'required';
+  return typeof row.default === 'string' ? row.default : JSON.stringify(row.default);
+}
+
+/** What stands in a list, under a name, or at a key; null when there is no such key. */
+function inside(place: Place, key: string): Place | null {
+  if (place.kind === 'list' || place.kind === 'named') return place.of;
+  if (place.kind !== 'block' || !Object.hasOwn(place.keys, key)) return null;
+  return place.keys[key] ?? null;
+}
+
+/** A list, not one that a word may stand for. */
+function isList(place: Place): place is Extract<Row, { kind: 'list' }> {
+  return place.kind === 'list' && place.or === undefined;
+}
+
+function isBlock(place: Place): boolean {
+  return place.kind === 'block' || place.kind === 'named' || isList(place);
+}

@@ -1,0 +1,83 @@
+// Owns the top-level keys of the config file: the root of all rows.
+
+import { closeCodes } from './close-codes.ts';
+import { limits } from './limits.ts';
+import { listener } from './listeners.ts';
+import { admin, drain, log, reload } from './process.ts';
+import { route } from './routes.ts';
+import type { Keys } from './row.ts';
+import { timeouts } from './timeouts.ts';
+import { upstream } from './upstreams.ts';
+
+export const config = {
+  listeners: {
+    kind: 'list',
+    of: { kind: 'block', keys: listener },
+    least: 'needs at least one listener',
+    values: 'list',
+    default: [{}],
+    unset: 'one on 127.0.0.1:8080',
+    says: 'Where clients connect.',
+  },
+  trusted_proxies: {
+    kind: 'list',
+    of: { kind: 'text', form: 'cidr' },
+    values: 'list of CIDR blocks',
+    default: [],
+    says: 'Address blocks whose X-Forwarded-* and X-Request-ID are believed.',
+  },
+  routes: {
+    kind: 'list',
+    of: { kind: 'block', keys: route },
+    least: 'needs at least one route',
+    values: 'list',
+    says: 'Which request goes where.',
+  },
+  upstreams: {
+    kind: 'named',
+    of: { kind: 'block', keys: upstream },
+    default: {},
+    says: 'Groups of backends, by name.',
+  },
+  limits: {
+    kind: 'block',
+    keys: limits,
+    default: {},
+    says: 'What peers may use.',
+    more: 'Routes override key by key, except keys marked (global).',
+  },
+  timeouts: {
+    kind: 'block',
+    keys: timeouts,
+    default: {},
+    says: 'How long anything may take.',
+    more: 'Routes override key by key, except keys marked (global).',
+  },
+  close_codes: {
+    kind: 'block',
+    keys: closeCodes,
+    default: {},
+    says:
+      'Which close code the client gets, by the cause of the end (the reason in the log). ' +
+      '1001, 1008, 1011 to 1014, 3000 to 4999.',
+  },
+  drain: {
+    kind: 'block',
+    keys: drain,
+    default: {},
+    says: 'How the process stops: on TERM, INT, QUIT and POST /api/v1/drain.',
+  },
+  reload: { kind: 'block', keys: reload, default: {}, says: 'What a reload may do.' },
+  admin: {
+    kind: 'block',
+    keys: admin,
+    unset: 'no admin listener',
+    says: 'Health, metrics, sessions, drain and reload on a listener of their own; {} takes the defaults.',
+  },
+  log: {
+    kind: 'block',
+    keys: log,
+    default: {},
+    says: 'The log on stdout: one JSON object a line, or text for people.',
+  },
+} as const satisfies Keys;

@@ -1,0 +1,142 @@
+// Owns the keys of `limits`, which routes override key by key. `without` says what an attacker does without a limit.
+
+import { BURST, GIB, KIB, MIB, RATE, SESSIONS_MAX } from './bounds.ts';
+import { directions } from './directions.ts';
+import type { Keys } from './row.ts';
+
+export const limits = {
+  max_head_size: {
+    kind: 'size',
+    min: 64,
+    max: MIB,
+    default: '16KiB',
+    scope: 'global',
+    says: 'Request line and header fields together; over it 431.',
+    without: 'one request head fills the memory',
+  },
+  max_target_size: {
+    kind: 'size',
+    min: 16,
+    max: MIB,
+    default: '8KiB',
+    scope: 'global',
+    says: 'The request target; over it 414.',
+    without: 'long targets reach every log and backend',
+  },
+  max_header_fields: {
+    kind: 'count',
+    min: 5,
+    max: 10_000,
+    default: 100,
+    scope: 'global',
+    says: 'Header fields of a request; over it 431.',
+    without: 'thousands of tiny fields cost more CPU than bytes',
+  },
+  max_early_bytes: {
+    kind: 'size',
+    min: 0,
+    max: 16 * MIB,
+    default: '64KiB',
+    says: "Bytes of the client held until the backend's 101; beyond them the client is not read.",
+    without: 'data before the 101 fills the memory',
+  },
+  max_sessions: {
+    kind: 'count',
+    min: 1,
+    max: SESSIONS_MAX,
+    words: ['off'],
+    default: 10_000,
+    scope: 'both',
+    says:
+      'Accepted connections, from accept to destroy; over it 503. ' +
+      "In a route: that route's own cap besides this one.",
+    without: 'a flood of connections uses up descriptors and memory',
+  },
+  max_handshakes: {
+    kind: 'count',
+    min: 1,
+    max: SESSIONS_MAX,
+    words: ['off'],
+    default: 1000,
+    scope: 'global',
+    says: "Handshakes that wait for a backend's 101; above it complete heads wait for their turn.",
+    without: 'a hung backend collects clients up to max_sessions',
+  },
+  max_waiting_handshakes: {
+    kind: 'count',
+    min: 0,
+    max: SESSIONS_MAX,
+    words: ['off'],
+    default: 4000,
+    scope: 'global',
+    says:
+      'Complete heads that wait for one of max_handshakes, the clients in turn, for timeouts.open at most; ' +
+      'over it 503.',
+    without: 'a reconnect storm is refused, or fills max_sessions',
+  },
+  handshakes_per_second: {
+    kind: 'number',
+    ...RATE,
+    off: true,
+    default: 'off',
+    scope: 'global',
+    says: 'New handshakes per second from all clients together; over it 503.',
+    without: 'a reconnect storm reaches the backends at full speed',
+  },
+  handshake_burst: {
+    kind: 'number',
+    ...BURST,
+    unset: '2 x the rate, at least 1',
+    example: '20',
+    scope: 'global',
+    follows: { rule: 'burst', key: 'handshakes_per_second' },
+    says: 'Handshakes at once, before handshakes_per_second holds.',
+    without: 'two clients at once are a storm',
+  },
+  max_sessions_per_ip: {
+    kind: 'count',
+    min: 1,
+    max: SESSIONS_MAX,
+    words: ['off'],
+    default: 'off',
+    scope: 'both',
+    says:
+      'Connections of one client address from accept on, IPv6 by its /64 and 8 times as many by its /48; over it ' +
+      "429. In a route: that route's own cap on sessions besides this one.",
+    without: 'one client takes all of max_sessions',
+  },
+  handshakes_per_second_per_ip: {
+    kind: 'number',
+    ...RATE,
+    off: true,
+    default: 'off',
+    scope: 'both',
+    says:
+      'New handshakes per second of one client address, IPv6 by its /64 and 8 times as many by its /48, twice as ' +
+      "many at once; over it 429. In a route: that route's own rate besides this one.",
+    without: 'one client takes all of handshakes_per_second',
+  },
+  max_buffered: {
+    kind: 'size',
+    min: KIB,
+    max: GIB,
+    default: '256KiB',
+    says:
+      'Per session and direction: memory for what the slower peer has not taken; from here on its source is not ' +
+      'read.',
+    without: 'a peer that never reads fills the memory',
+  },
+  max_buffered_total: {
+    kind: 'size',
+    min: KIB,
+    max: 1024 * GIB,
+    off: true,
+    default: 'off',
+    scope: 'global',
+    says:
+      'Memory that all sessions together hold for slower peers, early bytes included. Above it new ' +
+      'handshakes get 503 and the fullest session ends.',
+    without: 'max_buffered times max_sessions has to fit in the memory',
+  },
+  ...directions,
+} as const satisfies Keys;

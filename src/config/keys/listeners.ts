@@ -1,0 +1,62 @@
+// Owns the keys of a listener.
+
+import type { Keys } from './row.ts';
+
+export const listener = {
+  name: {
+    kind: 'text',
+    form: 'name',
+    values: 'name',
+    unset: 'the address',
+    example: 'public',
+    says: 'Name in routes, logs and metrics; unique.',
+  },
+  address: {
+    kind: 'text',
+    form: 'address',
+    values: 'address',
+    default: '127.0.0.1:8080',
+    says: 'host:port, "[v6]:port", ":port" for all addresses, or unix:/path.sock.',
+    more: 'Port 0 takes any free port.',
+  },
+  mode: {
+    kind: 'text',
+    form: 'mode',
+    values: 'octal text',
+    unset: "the process's umask",
+    example: '"0660"',
+    says: 'Permissions of a unix socket, such as "0660".',
+  },
+  backlog: {
+    kind: 'count',
+    min: 1,
+    max: 65_535,
+    default: 4096,
+    says: 'Connections that the kernel holds until they are accepted.',
+    without: 'a burst of clients is refused or unbounded',
+  },
+  health_path: {
+    kind: 'text',
+    form: 'health_path',
+    values: 'path, off',
+    default: 'off',
+    says:
+      'A GET, HEAD or OPTIONS of exactly this path without Upgrade gets 200, or 503 while draining; ' +
+      'before routing, not logged.',
+  },
+  paths: {
+    kind: 'block',
+    default: {},
+    says: 'How paths are taken, before they are judged.',
+    keys: {
+      leading_slashes: {
+        kind: 'choice',
+        words: ['refuse', 'merge'],
+        default: 'refuse',
+        says:
+          'A path that begins with more than one slash: 400 double_slash, or they become one before anything is ' +
+          'judged, and in what the backend gets.',
+      },
+    },
+  },
+} as const satisfies Keys;

@@ -1,0 +1,123 @@
+// Owns the keys of a route: what it matches, where it leads, and what it overrides.
+
+import { ROUTE_CHECKS, UPSTREAM_CHECKS } from '../../protocol/relax.ts';
+import { closeCodes } from './close-codes.ts';
+import { limits } from './limits.ts';
+import { overrides } from './overrides.ts';
+import type { Keys } from './row.ts';
+import { timeouts } from './timeouts.ts';
+
+const match = {
+  hosts: {
+    kind: 'list',
+    of: { kind: 'text', form: 'host' },
+    values: 'list of hosts',
+    unset: 'any',
+    example: '[chat.example.com, "*.example.com"]',
+    says: 'Host names, "*.example.com" for one label or more before it.',
+    more: 'Port, case and a trailing dot of Host are ignored.',
+  },
+  path: {
+    kind: 'text',
+    form: 'path',
+    values: 'path',
+    default: '/*',
+    says: '"/x" is exact, "/x/*" is /x and all below it, "{name}" is exactly one whole segment.',
+    more: 'Case-sensitive, on the raw path.',
+  },
+  encoded_slashes: {
+    kind: 'choice',
+    words: ['refuse', 'keep'],
+    default: 'refuse',
+    says:
+      '%2F and %5C in a path: 400 encoded_path when decoding them leads to another route, or they end no segment and ' +
+      'go on as they came.',
+    more: 'With keep the backend must not decode before it routes.',
+  },
+  listeners: {
+    kind: 'list',
+    of: { kind: 'text', form: 'plain' },
+    values: 'list of names',
+    unset: 'all',
+    example: '[public]',
+    says: 'Names of listeners.',
+  },
+} as const satisfies Keys;
+
+export const route = {
+  name: {
+    kind: 'text',
+    form: 'name',
+    values: 'name',
+    unset: 'host + path',
+    example: 'echo',
+    says: 'Name in logs and metrics; unique.',
+  },
+  match: {
+    kind: 'block',
+    default: {},
+    says:
+      'Which requests take this route: exact host before the longest "*." before any host, then literal before ' +
+      '{name} before *.',
+    keys: match,
+  },
+  upstream: { kind: 'text', form: 'plain', values: 'name or URL', says: 'A key of upstreams, or a target URL.' },
+  rewrite: {
+    kind: 'text',
+    form: 'plain',
+    values: 'path',
+    unset: 'unchanged',
+    example: '/ws',
+    says: 'Path for the backend; a "*" at its end is what followed the prefix of match.path.',
+    more: 'The query is kept.',
+  },
+  limits: { kind: 'block', keys: overrides(limits), default: {}, says: 'Overrides limits for this route, key by key.' },
+  timeouts: {
+    kind: 'block',
+    keys: overrides(timeouts),
+    default: {},
+    says: 'Overrides timeouts for this route, key by key.',
+  },
+  close_codes: {
+    kind: 'block',
+    keys: overrides(closeCodes),
+    default: {},
+    says: 'Overrides close_codes for this route, key by key.',
+  },
+  compression: {
+    kind: 'choice',
+    words: ['passthrough'],
+    off: true,
+    default: 'passthrough',
+    says: 'permessage-deflate offers go through as they are (other extensions are removed), or no extension does.',
+  },
+  subprotocols: {
+    kind: 'list',
+    of: { kind: 'text', form: 'subprotocol' },
+    or: { word: 'any', problem: 'expected any, or a list such as [chat.v1, chat.v2]' },
+    values: 'any, list of names',
+    default: 'any',
+    says:
+      'Subprotocols that clients may offer, with a "*" at the end all that begin so; others are removed, and 400 ' +
+      'when some were offered and none is left.',
+  },
+  relax: {
+    kind: 'list',
+    of: {
+      kind: 'choice',
+      words: ROUTE_CHECKS,
+      elsewhere: Object.fromEntries(
+        UPSTREAM_CHECKS.map((name) => [
+          name,
+          `${name} is a check of the backend's 101: it belongs in upstreams.*.relax`,
+        ]),
+      ),
+    },
+    values: 'list of key, connection_token',
+    default: [],
+    says:
+      'Checks of requests that are switched off, for devices that cannot be mended: key (the length of ' +
+      'Sec-WebSocket-Key), connection_token (Connection without "upgrade", but not from trusted proxies).',
+    more: 'Each use is counted.',
+  },
+} as const satisfies Keys;

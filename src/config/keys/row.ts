@@ -1,0 +1,113 @@
+// Owns the form of a row: all that is declared about a key of the config, once. Types, schema, overrides, merging,
+// rendering, the reference and config.yaml grow from the rows, which are plain data. It holds types only.
+
+/** How a text is read; `config/texts.ts` has the readers, `TextValues` what they give. */
+export type TextForm =
+  | 'plain'
+  | 'name'
+  | 'address'
+  | 'mode'
+  | 'cidr'
+  | 'ip'
+  | 'path'
+  | 'health_path'
+  | 'host'
+  | 'admin_host'
+  | 'upstream_host'
+  | 'server_name'
+  | 'url'
+  | 'file'
+  | 'token'
+  | 'subprotocol';
+
+/** Both ends of a range are allowed. `off` stands for no limit. */
+export type Scalar =
+  | { readonly kind: 'size'; readonly min: number; readonly max: number; readonly off?: true }
+  | { readonly kind: 'duration'; readonly min: number; readonly max: number; readonly off?: true }
+  /** A whole number, or a word that stands for one. */
+  | { readonly kind: 'count'; readonly min: number; readonly max: number; readonly words?: readonly string[] }
+  | { readonly kind: 'count_or_share'; readonly min: number; readonly max: number }
+  /** With up to three decimals: what token buckets count without rounding. */
+  | { readonly kind: 'number'; readonly min: number; readonly max: number; readonly off?: true }
+  /** From 0% to 100%, or off. */
+  | { readonly kind: 'share' }
+  /** On or off. */
+  | { readonly kind: 'switch' }
+  /** True or false. */
+  | { readonly kind: 'truth' }
+  | Choice
+  | { readonly kind: 'close_code' }
+  | { readonly kind: 'text'; readonly form: TextForm };
+
+export interface Choice {
+  readonly kind: 'choice';
+  readonly words: readonly string[];
+  /** `off` is one of the words. */
+  readonly off?: true;
+  /** Words of later versions, and what to write until then. */
+  readonly later?: Readonly<Record<string, string>>;
+  /** Words that are right in another place, and what to say of them. */
+  readonly elsewhere?: Readonly<Record<string, string>>;
+}
+
+/** What stands in a list; a sentence of its own is for editors. */
+export type Item = (Scalar | Keyed) & { readonly says?: string };
+
+export interface List {
+  readonly kind: 'list';
+  readonly of: Item;
+  /** What to say when it is empty and must not be. */
+  readonly least?: string;
+  /** A word instead of the list, and what to say when it is neither. */
+  readonly or?: { readonly word: string; readonly problem: string };
+}
+
+/** A block of keys. */
+interface Keyed {
+  readonly kind: 'block';
+  readonly keys: Keys;
+}
+
+/** Blocks by names that the config chooses. */
+interface Named {
+  readonly kind: 'named';
+  readonly of: Keyed;
+}
+
+type Literal = string | number | boolean | readonly string[] | readonly Record<string, never>[] | Empty;
+type Empty = Readonly<Record<string, never>>;
+
+/**
+ * `burst`: of that rate, twice of it unless given. `fragments`: as many as that size needs. `at_most`: never above it.
+ */
+export type FollowRule = 'burst' | 'fragments' | 'at_most';
+
+type Kind = Scalar | List | Keyed | Named;
+
+export type Row = Kind & {
+  /** What it means: in config.yaml, in the schema and in the reference. */
+  readonly says: string;
+  /** More of that, for the schema and the reference. */
+  readonly more?: string;
+  /** What an attacker does without it: `Without it ...`. */
+  readonly without?: string;
+  /** Its values in words, where the kind does not say them. */
+  readonly values?: string;
+  /** As it would be written. */
+  readonly default?: Literal;
+  /** What holds when it is left out, where no default says so. A key with neither is required. */
+  readonly unset?: string;
+  /** What config.yaml shows where the default is no value. */
+  readonly example?: string;
+  /**
+   * Of limits and timeouts: `global` is for the top-level block alone; a route's own value of `both` holds besides the
+   * global one; all others are overridden.
+   */
+  readonly scope?: 'global' | 'both';
+  /** What it becomes by another key of its block. */
+  readonly follows?: { readonly rule: FollowRule; readonly key: string };
+  /** Nothing else ends this wait: switching it off is worth a warning. */
+  readonly needed?: true;
+};
+
+export type Keys = { readonly [key: string]: Row };
