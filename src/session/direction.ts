@@ -40,6 +40,7 @@ export interface RelaySession {
 
 /** Whose bytes are relayed. It is told what they mean. */
 export interface RelaySource {
+  readonly isClient: boolean;
   readonly transport: Transport;
   readonly liveness: Liveness;
   /** Its Close came. It may still have to be relayed: `onFinished` comes then. */
@@ -75,7 +76,6 @@ export interface RelaySink {
 interface DirectionOptions {
   readonly session: RelaySession;
   readonly source: RelaySource;
-  readonly isClient: boolean;
   readonly deflate: boolean;
   readonly now: number;
 }
@@ -85,6 +85,7 @@ export abstract class Direction implements GatedRelay {
   readonly transport: Transport;
   /** Whether the source is read. */
   readonly gate: ReadGate;
+  readonly traffic: Traffic;
   /** When the last byte came, and the last byte of a data frame that belongs to an unfinished message. */
   lastByteAt: number;
   messageAt: number;
@@ -96,8 +97,6 @@ export abstract class Direction implements GatedRelay {
   protected back!: Direction;
   protected readonly session: RelaySession;
   protected readonly source: RelaySource;
-  protected readonly isClient: boolean;
-  protected readonly traffic: Traffic;
   /** What its frames cost. Null until something costs: most sessions are limited in nothing but control frames. */
   protected rates: DirectionRates | null = null;
   protected watcher: Watcher | null = null;
@@ -106,16 +105,16 @@ export abstract class Direction implements GatedRelay {
   /** The incomplete header or control frame at the end of the last read, at most SPILL_BYTES_MAX. */
   protected spill: Buffer | null = null;
 
-  constructor({ session, source, isClient, deflate, now }: DirectionOptions) {
+  constructor({ session, source, deflate, now }: DirectionOptions) {
+    const { isClient } = source;
     this.session = session;
     this.source = source;
-    this.isClient = isClient;
     this.transport = source.transport;
     this.scanner = new FrameScanner({ masked: isClient, deflate, limits: this.limits });
     this.lastByteAt = now;
     this.messageAt = now;
     this.traffic = new Traffic(session.metrics, isClient);
-    this.gate = new ReadGate(this, this.traffic);
+    this.gate = new ReadGate(this);
     this.retune(now);
   }
 
@@ -127,23 +126,23 @@ export abstract class Direction implements GatedRelay {
 
   /** What the source may send, and how it is kept honest. */
   get policy(): SidePolicy {
-    return this.isClient ? this.session.policy.client : this.session.policy.backend;
+    return this.source.isClient ? this.session.policy.client : this.session.policy.backend;
   }
 
   private get limits(): ScannerLimits {
     const { fromClient, fromBackend } = this.session.policy;
-    return this.isClient ? fromClient : fromBackend;
+    return this.source.isClient ? fromClient : fromBackend;
   }
 
   /** The policy of the session is another one: sizes and UTF-8 count from the next message on, rates from now. */
   retune(now: number): void {
-    const { policy, isClient } = this;
+    const { policy } = this;
     const { rates } = policy;
     this.scanner.retune(this.limits);
     if (this.rates !== null) this.rates.retune(rates, now);
     else if (rates.messagesPerSecond < Infinity || rates.bytesPerSecond < Infinity) this.obtainRates(now);
     if (this.watcher !== null) this.watcher = this.watcher.retune(policy);
-    else if (policy.validateUtf8) this.watcher = new Utf8Watcher(isClient);
+    else if (policy.validateUtf8) this.watcher = new Utf8Watcher(this.source.isClient);
   }
 
   /** True while the sink has only a part of a frame. */

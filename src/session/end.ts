@@ -77,7 +77,7 @@ export class End implements TransportReader, RelaySource, RelaySink {
     this.session = session;
     const now = session.clock.now();
     this.backlog = new Backlog(transport, now);
-    this.relay = new Relay({ session, source: this, isClient: this.isClient, deflate, now });
+    this.relay = new Relay({ session, source: this, deflate, now });
   }
 
   join(other: End): void {

@@ -8,6 +8,7 @@ import type { Traffic } from './traffic.ts';
 export interface GatedRelay {
   /** Whose bytes are read. */
   readonly transport: Transport;
+  readonly traffic: Traffic;
   /** To whom they go has taken so much that more may follow. */
   readonly sinkIsLow: boolean;
   lastByteAt: number;
@@ -22,11 +23,9 @@ export class ReadGate {
   /** Not the same as a paused transport: that is one before the session starts, too. */
   isClosed = false;
   private readonly relay: GatedRelay;
-  private readonly traffic: Traffic;
 
-  constructor(relay: GatedRelay, traffic: Traffic) {
+  constructor(relay: GatedRelay) {
     this.relay = relay;
-    this.traffic = traffic;
   }
 
   /** The other side has as much waiting as it may. */
@@ -35,7 +34,7 @@ export class ReadGate {
     this.isClosed = true;
     this.relay.transport.pause();
     this.pauses += 1;
-    this.traffic.notePause(now);
+    this.relay.traffic.notePause(now);
   }
 
   /** A debt is paid at `until`. Whoever asks for it sees to it that `open` is called then. */
@@ -59,16 +58,17 @@ export class ReadGate {
     this.heldUntil = 0;
     if (!relay.sinkIsLow) return;
     this.isClosed = false;
-    this.traffic.noteResume(now);
+    relay.traffic.noteResume(now);
     relay.transport.resume();
     relay.onResumed(now);
   }
 
   /** Read whatever comes, since nothing of it goes on any more. */
   readOn(now: number): void {
+    const { relay } = this;
     this.heldUntil = 0;
-    if (this.isClosed) this.traffic.noteResume(now);
+    if (this.isClosed) relay.traffic.noteResume(now);
     this.isClosed = false;
-    this.relay.transport.resume();
+    relay.transport.resume();
   }
 }

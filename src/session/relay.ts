@@ -128,7 +128,7 @@ export class Relay extends Direction {
     if (this.flow > Flow.Answer) return start;
     const { liveness } = this.source;
     const isPing = scanner.opcode === Opcode.Ping;
-    const key = this.isClient ? bytes.readUInt32BE(scanner.payloadStart - 4) : 0;
+    const key = this.source.isClient ? bytes.readUInt32BE(scanner.payloadStart - 4) : 0;
     if (!isPing && liveness.isAnswer(bytes, scanner.payloadStart, scanner.position, key)) {
       this.forward(bytes, start, scanner.frameStart, stable, now);
       this.session.metrics.pingRtt.observe(liveness.noteAnswer(now) / 1000);

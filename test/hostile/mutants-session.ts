@@ -176,7 +176,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'B17',
     at: 'Direction.limits',
-    search: 'return this.isClient ? fromClient : fromBackend;',
+    search: 'return this.source.isClient ? fromClient : fromBackend;',
     replace: 'return fromClient;',
   },
   {
@@ -402,7 +402,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'F22',
     at: 'Direction.retune',
-    search: 'else if (policy.validateUtf8) this.watcher = new Utf8Watcher(isClient);',
+    search: 'else if (policy.validateUtf8) this.watcher = new Utf8Watcher(this.source.isClient);',
     replace: '',
   },
   {
