@@ -243,3 +243,15 @@ test('the check finds what nobody imports, by every form of export', () => {
   expect(after("const { ten } = await import('../a.ts');")).toEqual([]);
   expect(unused([{ ...exporting, path: libraryEntry }], [])).toEqual([]);
 });
+
+/** A second reading is worth something as long as it shares no mistake with the first. */
+test('the readings of test/reference and the bytes of test/support/wire know nothing of src/', () => {
+  const own = [...sourceFiles('test/reference', /\.ts$/), ...sourceFiles('test/support', /^wire\.ts$/)];
+  const allowed = /^(node:|\.\/|\.\.\/reference\/|\.\.\/support\/wire\.ts$)/;
+  const foreign = (file: SourceFile) => importsOf(file).filter(({ specifier }) => !allowed.test(specifier));
+  expect(own.length).toBeGreaterThan(7);
+  expect(own.flatMap(foreign)).toEqual([]);
+  expect(foreign({ path: 'test/reference/a.ts', text: "import { x } from '../../src/protocol/b.ts';" })).toHaveLength(
+    1,
+  );
+});

@@ -3,10 +3,10 @@
 
 import * as net from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
+import { FrameReader } from '../reference/frame-reader.ts';
+import { Utf8Stream } from '../reference/utf8-stream.ts';
 import { acceptFor, closeFrame, type Frame, frame, Opcode, parseHead, upgradeRequest } from '../support/wire.ts';
 import { parseTerms } from './deflate.ts';
-import { FrameReader } from './frame-reader.ts';
-import { Utf8Stream } from './utf8-stream.ts';
 
 export type PeerKind = 'strict' | 'lenient' | 'fail-fast';
 

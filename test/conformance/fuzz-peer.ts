@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { FrameReader } from '../reference/frame-reader.ts';
 import {
   type CloseStatus,
   closeOf,
@@ -13,7 +14,6 @@ import {
   Opcode,
 } from '../support/wire.ts';
 import type { PerMessageDeflate } from './deflate.ts';
-import { FrameReader } from './frame-reader.ts';
 import type { Outcome } from './verdict.ts';
 
 /** Event texts show payloads up to this size, and a digest of longer ones. */

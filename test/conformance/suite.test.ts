@@ -1,13 +1,13 @@
 // The suite's own tests: that its peers are what they claim to be, and that its checks can fail.
 
 import { describe, expect, test } from 'vitest';
+import { Utf8Stream } from '../reference/utf8-stream.ts';
 import { CASES, GROUPS, groupOf } from './cases.ts';
 import { problemOf } from './check.ts';
 import type { ConformanceCase } from './conformance-case.ts';
 import { normalClose, ok } from './conformance-case.ts';
 import { type PeerKind, runEchoClient, startEchoServer } from './echo-peers.ts';
 import { fuzzServer, startFuzzingServer } from './fuzz.ts';
-import { Utf8Stream } from './utf8-stream.ts';
 import { type Behaviour, type CloseBehaviour, judge, type Outcome, type Verdict } from './verdict.ts';
 
 const one: ConformanceCase = {

@@ -4,7 +4,7 @@ import { buildBackendRequest } from '../../src/protocol/backend-request.ts';
 import { RequestHeadParser } from '../../src/protocol/http-head.ts';
 import { judgeUpgradeRequest } from '../../src/protocol/upgrade-request.ts';
 import { LIMITS } from '../protocol/heads.ts';
-import { strictFault } from './strict-request.ts';
+import { strictFault } from '../reference/request.ts';
 
 /** null, or what is wrong with it. Both a stranger's request and that of a trusted proxy are built. */
 export function forwardedFault(bytes: Buffer): string | null {

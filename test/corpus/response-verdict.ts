@@ -1,9 +1,9 @@
-// What an exchange with a backend makes of its answer, on a transport in memory; and a second, strict reading of a 101.
+// What an exchange with a backend makes of its answer, on a transport in memory.
 
 import assert from 'node:assert/strict';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import { exchange } from '../../src/upstream/backend-handshake.ts';
-import { ACCEPT, KEY } from '../protocol/heads.ts';
+import { KEY } from '../protocol/heads.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { MemoryTransport, makeReadBuffer } from '../support/memory-transport.ts';
 import { smallPieces } from './cuts.ts';
@@ -71,48 +71,4 @@ export async function responseVerdictInCuts(bytes: Buffer, cuts: readonly number
     assert.equal(await responseVerdict([bytes.subarray(0, cut), bytes.subarray(cut)]), whole, `cut at ${cut}`);
   }
   return whole;
-}
-
-const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
-const FIELD_LINE = new RegExp(`^(${TOKEN}):[ \\t]*([\\t\\x20-\\x7e\\x80-\\xff]*?)[ \\t]*$`);
-
-/** null when the bytes begin with a 101 that RFC 6455 4.1 lets a client accept, after any interim answers. */
-export function strictSwitchFault(bytes: Buffer): string | null {
-  let all = bytes.toString('latin1');
-  for (;;) {
-    const end = all.indexOf('\r\n\r\n');
-    if (end === -1) return 'not complete';
-    const [statusLine = '', ...lines] = all.slice(0, end).split('\r\n');
-    // The blank behind the status may be missing: most clients of HTTP do not ask for it.
-    const status = /^HTTP\/1\.1 (\d{3})(?: [\t\x20-\x7e\x80-\xff]*)?$/.exec(statusLine)?.[1];
-    const fields = lines.map((line) => FIELD_LINE.exec(line));
-    if (status === undefined || fields.includes(null)) return 'not well-formed';
-    const valuesOf = (name: string) =>
-      fields.filter((match) => match?.[1]?.toLowerCase() === name).map((match) => match?.[2] ?? '');
-    if (status === '101') return switchFault(valuesOf);
-    if (!status.startsWith('1')) return `status ${status}`;
-    all = all.slice(end + 4);
-  }
-}
-
-function switchFault(valuesOf: (name: string) => string[]): string | null {
-  const list = (name: string) =>
-    valuesOf(name).flatMap((value) => value.split(',').map((one) => one.replace(/^[ \t]+|[ \t]+$/g, '').toLowerCase()));
-  if (list('upgrade').filter(Boolean).join() !== 'websocket') return 'Upgrade';
-  if (!list('connection').includes('upgrade')) return 'Connection';
-  if (valuesOf('sec-websocket-accept').join() !== ACCEPT) return 'Sec-WebSocket-Accept';
-  // RFC 6455 4.3, RFC 2616 2.1: empty elements do not count, but a list of nothing else is none.
-  const elements = (name: string) => {
-    const parts = valuesOf(name).flatMap((value) => value.split(',').map((one) => one.replace(/^[ \t]+|[ \t]+$/g, '')));
-    const some = parts.filter(Boolean);
-    return some.length === 0 && parts.length > valuesOf(name).length ? [','] : some;
-  };
-  const [protocol, second] = elements('sec-websocket-protocol');
-  const offered: readonly string[] = OFFERED.protocols;
-  if (second !== undefined || (protocol !== undefined && !offered.includes(protocol))) return 'Sec-WebSocket-Protocol';
-  const extensions = elements('sec-websocket-extensions');
-  const equals = '[ \\t]*=[ \\t]*';
-  const param = `(?:server|client)_(?:no_context_takeover|max_window_bits${equals}("?)(?:[89]|1[0-5])\\1)`;
-  const allowed = new RegExp(`^permessage-deflate(?:[ \\t]*;[ \\t]*${param})*$`);
-  return extensions.length <= 1 && extensions.every((value) => allowed.test(value)) ? null : 'Sec-WebSocket-Extensions';
 }

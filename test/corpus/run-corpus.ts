@@ -1,6 +1,9 @@
 // Plays the corpus without sockets: every case in its cuts, against the strict reading, and within its CPU time.
 // A case that breaks a rule becomes a sentence; nothing is thrown.
 
+import { KEY } from '../protocol/heads.ts';
+import { strictFault } from '../reference/request.ts';
+import { strictSwitchFault } from '../reference/response.ts';
 import { type CorpusCase, nameOf } from './corpus-case.ts';
 import { type Cutting, cutsOf } from './cuts.ts';
 import { forwardedFault } from './forwarded.ts';
@@ -8,10 +11,9 @@ import { frameStreams, type Side, type Size } from './frame-streams.ts';
 import type { Entry } from './recorded.ts';
 import { requestHeads } from './request-heads.ts';
 import { requestVerdict, verdictInCuts } from './request-verdict.ts';
-import { responseHeads } from './response-heads.ts';
-import { responseVerdict, responseVerdictInCuts, strictSwitchFault } from './response-verdict.ts';
+import { OFFERED, responseHeads } from './response-heads.ts';
+import { responseVerdict, responseVerdictInCuts } from './response-verdict.ts';
 import { causeOf, type StreamOptions, streamVerdictInCuts } from './stream-verdict.ts';
-import { strictFault } from './strict-request.ts';
 
 export interface CorpusRun {
   readonly cases: number;
@@ -91,7 +93,7 @@ export async function runAnswers(cases: readonly CorpusCase[], cutting: Cutting)
     await recorder.cost(name, () => responseVerdict([bytes]));
     try {
       const verdict = await responseVerdictInCuts(bytes, cutsOf(bytes.length, cutting, index));
-      const strict = strictSwitchFault(bytes);
+      const strict = strictSwitchFault(bytes, { key: KEY, ...OFFERED });
       const isSwitched = verdict.startsWith('switched\n');
       if (isSwitched && strict !== null) recorder.fault(name, `accepted, and strictly read: ${strict}`);
       const outcome = isSwitched ? 'accepted' : strict === null ? 'refused by choice' : 'refused';

@@ -2,12 +2,12 @@
 // how it ended. The same in every cut, and as the strict reading and the table of ends want it.
 
 import assert from 'node:assert/strict';
+import { brokenRuleCodes, readStream, ruleOf } from '../reference/frames.ts';
 import { POLICY, Rig, SIDE, TIMES } from '../session/rig.ts';
 import type { MemoryTransport } from '../support/memory-transport.ts';
 import { closeOf, type Frame, Opcode, splitFrames } from '../support/wire.ts';
 import { smallPieces } from './cuts.ts';
 import type { Side } from './frame-streams.ts';
-import { readStrictly, type StreamEnd } from './strict-frames.ts';
 
 export interface StreamOptions {
   readonly side: Side;
@@ -15,14 +15,6 @@ export interface StreamOptions {
   /** Text is checked: then the cause and what the culprit is told are compared in every cut, and nothing else. */
   readonly validateUtf8?: boolean;
 }
-
-/** The code that a culprit is sent. */
-const CODES: Readonly<Record<Exclude<StreamEnd, 'open' | 'close'>, number>> = {
-  protocol_error: 1002,
-  message_too_big: 1009,
-  too_many_fragments: 1008,
-  invalid_utf8: 1007,
-};
 
 /** Long enough for every close handshake, and too short for a peer that says nothing to be idle. */
 const PATIENCE_MS = 4 * TIMES.close;
@@ -102,7 +94,9 @@ function inWords(bytes: Buffer): string {
 function checkOutcome(bytes: Buffer, outcome: Outcome, options: StreamOptions): void {
   const { side } = options;
   const limits = side === 'client' ? POLICY.fromClient : POLICY.fromBackend;
-  const { passed, end, atBoundary } = readStrictly(bytes, side, options.deflate ?? false, limits);
+  const direction = { masked: side === 'client', deflate: options.deflate ?? false };
+  const { frames, passed, fault } = readStream(bytes, direction, limits);
+  const last = frames.at(-1);
   const { cause, toOther, toCulprit } = outcome;
   assert(toOther.subarray(0, passed).equals(bytes.subarray(0, passed)), `the first ${passed} bytes go on`);
   const behind = splitFrames(toOther.subarray(passed));
@@ -110,17 +104,18 @@ function checkOutcome(bytes: Buffer, outcome: Outcome, options: StreamOptions): 
   assert.equal(behind.rest.length, 0, 'only whole frames behind them');
   const lost = side === 'client' ? 1001 : 1012;
   const blamed = side === 'client' ? 1001 : 1011;
-  if (end === 'open') {
-    assert.deepEqual([cause, own], [`${side}_lost`, atBoundary ? [lost] : []]);
-    return;
-  }
-  if (end === 'close') {
+  if (fault === null && last?.opcode === Opcode.Close) {
     assert.deepEqual([cause, own], [`${side}_close`, []]);
     return;
   }
-  assert.deepEqual([cause, own], [`${side}_${end}`, [blamed]]);
+  if (fault === null) {
+    const isInside = last !== undefined && last.end > bytes.length;
+    assert.deepEqual([cause, own], [`${side}_lost`, isInside ? [] : [lost]]);
+    return;
+  }
+  assert.deepEqual([cause, own], [`${side}_${ruleOf(fault)}`, [blamed]]);
   // Whoever broke a rule is told so by one Close and by nothing else.
-  assert.deepEqual(splitFrames(toCulprit).frames.map(closeCode), [CODES[end]]);
+  assert.deepEqual(splitFrames(toCulprit).frames.map(closeCode), [brokenRuleCodes[ruleOf(fault)]]);
   for (const one of [...behind.frames, ...splitFrames(toCulprit).frames]) {
     const towardsBackend = (side === 'client') === behind.frames.includes(one);
     assert.equal(one.masked, towardsBackend, 'masked towards a backend only');

@@ -2,7 +2,7 @@
 // Closes, counts payload, and keeps nothing else. What its frames mean is its owner's affair.
 
 import * as net from 'node:net';
-import { FrameReader } from '../conformance/frame-reader.ts';
+import { FrameReader } from '../reference/frame-reader.ts';
 import {
   acceptFor,
   closeFrame,

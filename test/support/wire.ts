@@ -2,6 +2,7 @@
 // Written from RFC 6455 alone and importing nothing of src/, so that a misreading there is not repeated here.
 
 import { createHash } from 'node:crypto';
+import { applyMask, frontOf } from '../reference/front.ts';
 
 export const Opcode = { Continuation: 0, Text: 1, Binary: 2, Close: 8, Ping: 9, Pong: 10 } as const;
 
@@ -112,27 +113,13 @@ export function closeOf(received: Frame): CloseStatus {
 /** The first frame of `bytes`, or null when it is not complete. The frame's buffers are copies. */
 export function takeFrame(bytes: Buffer): Frame | null {
   if (bytes.length < 2) return null;
-  const first = bytes.readUInt8(0);
-  const second = bytes.readUInt8(1);
-  const short = second & 0x7f;
-  const masked = second >= 0x80;
-  const lengthEnd = short === 126 ? 4 : short === 127 ? 10 : 2;
-  const headEnd = lengthEnd + (masked ? 4 : 0);
-  if (bytes.length < headEnd) return null;
-  const length = short === 126 ? bytes.readUInt16BE(2) : short === 127 ? Number(bytes.readBigUInt64BE(2)) : short;
-  if (bytes.length - headEnd < length) return null;
-  const wire = Buffer.from(bytes.subarray(0, headEnd + length));
-  const maskKey = masked ? wire.subarray(lengthEnd, headEnd) : null;
-  const raw = wire.subarray(headEnd);
-  return {
-    fin: first >= 0x80,
-    rsv: (first >> 4) & 7,
-    opcode: first & 15,
-    masked,
-    maskKey,
-    payload: maskKey === null ? raw : applyMask(raw, maskKey),
-    bytes: wire,
-  };
+  const { length, lengthEnd, headBytes, masked, fin, rsv, opcode } = frontOf(bytes);
+  if (length === null || bytes.length < headBytes + length) return null;
+  const wire = Buffer.from(bytes.subarray(0, headBytes + length));
+  const maskKey = masked ? wire.subarray(lengthEnd, headBytes) : null;
+  const raw = wire.subarray(headBytes);
+  const payload = maskKey === null ? raw : applyMask(raw, maskKey);
+  return { fin, rsv, opcode, masked, maskKey, payload, bytes: wire };
 }
 
 /** The complete frames of `bytes`, and what is left behind the last one. */
@@ -274,12 +261,6 @@ function isPairs(
   headers: Readonly<Record<string, string>> | readonly (readonly [string, string])[],
 ): headers is readonly (readonly [string, string])[] {
   return Array.isArray(headers);
-}
-
-export function applyMask(bytes: Buffer, key: Buffer): Buffer {
-  const out = Buffer.from(bytes);
-  for (let at = 0; at < out.length; at += 1) out[at] = (out[at] ?? 0) ^ (key[at & 3] ?? 0);
-  return out;
 }
 
 function toBytes(payload: Buffer | string): Buffer {

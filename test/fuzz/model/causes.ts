@@ -1,7 +1,7 @@
 // Why a session may end and what each side has to be told then: the table of README and of the operators' contract,
 // written down once more, so that a slip in src/ is seen.
 
-import { brokenRuleCodes } from './head.ts';
+import { brokenRuleCodes } from '../../reference/frames.ts';
 
 export type SideName = 'client' | 'backend';
 

@@ -1,8 +1,8 @@
 // What a played peer sends: legal frames in legal order, and on demand each kind of illegal one. It keeps just enough
 // state to know what is legal next; what of it goes on is the reference stream's business.
 
+import type { Limits } from '../../reference/frames.ts';
 import type { Random } from '../../support/random.ts';
-import type { Limits } from './head.ts';
 
 /** Random bytes to cut payloads from; the same in every run. */
 const noise = Buffer.alloc(140_000);

@@ -1,7 +1,8 @@
 // What one side has received at the end of a session, held against all that the other side sent: a front of what may go
 // on, cut anywhere only if the side was cut off, and behind a whole frame at most one Close of the proxy's own.
 
-import { clearPayload, Head, isLegalCloseCode } from './head.ts';
+import { isLegalCloseCode, noLimits, readFrame, readStream } from '../../reference/frames.ts';
+import { clearPayload } from '../../reference/front.ts';
 import type { Rates } from './rates.ts';
 import { ReferenceStream, type StreamSetup } from './stream.ts';
 
@@ -88,12 +89,12 @@ export function judgeReceipt(options: ReceiptOptions): Receipt {
 function ownCloseCode(received: Buffer, at: number, masked: boolean): number {
   const short = received.length - at;
   const what = `neither sent by the other side nor our Close: ${received.toString('hex', at, at + 80)}`;
-  const head = new Head(masked, false);
   const nothing = { inMessage: false, messageBytes: 0, fragments: 0 };
-  const noLimits = { messageBytesMax: Infinity, frameBytesMax: Infinity, fragmentsMax: Infinity };
-  if (!head.read(received, at, nothing, noLimits) || head.opcode !== 8) throw new Error(what);
-  if (head.headBytes + head.payloadBytes !== short || head.payloadBytes < 2) throw new Error(what);
-  const code = clearPayload(received, at, head.headBytes, head.payloadBytes, masked).readUInt16BE(0);
+  const head = readFrame(received, at, { masked, deflate: false }, nothing, noLimits);
+  if (head === null || typeof head === 'string' || head.opcode !== 8) throw new Error(what);
+  const { headBytes, length } = head;
+  if (length === null || headBytes + length !== short || length < 2) throw new Error(what);
+  const code = clearPayload(received, at, head).readUInt16BE(0);
   if (!isLegalCloseCode(code)) throw new Error(what);
   return code;
 }
@@ -107,16 +108,7 @@ function commonBytes(a: Buffer, b: Buffer): number {
 }
 
 /** Where the last frame that is whole within the first `end` bytes of legal frames ends. */
-function lastBoundary(frames: Buffer, end: number, { masked, deflate }: ReceiptOptions): number {
-  const head = new Head(masked, deflate);
-  const message = { inMessage: false, messageBytes: 0, fragments: 0 };
-  const noLimits = { messageBytesMax: Infinity, frameBytesMax: Infinity, fragmentsMax: Infinity };
-  let at = 0;
-  while (at < end && head.read(frames, at, message, noLimits)) {
-    const next = at + head.headBytes + head.payloadBytes;
-    if (next > end) break;
-    if (head.opcode < 8) message.inMessage = !head.fin;
-    at = next;
-  }
-  return at;
+function lastBoundary(frames: Buffer, end: number, direction: ReceiptOptions): number {
+  const whole = readStream(frames, direction, noLimits).frames.filter((frame) => frame.end <= end);
+  return whole.at(-1)?.end ?? 0;
 }

@@ -2,8 +2,8 @@
 // to be told what, and when all of it has to be over. It throws on the first thing that is otherwise.
 
 import type { SessionPolicy, SidePolicy } from '../../../src/session/policy.ts';
+import { isLegalCloseCode } from '../../reference/frames.ts';
 import { type CauseRow, causeRow } from './causes.ts';
-import { isLegalCloseCode } from './head.ts';
 import { ReferenceSide, type Wire } from './side.ts';
 import { type Outlet, ReferenceStream } from './stream.ts';
 

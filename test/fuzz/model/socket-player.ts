@@ -1,9 +1,9 @@
 // A peer on a real socket that does random things until its connection is closed, and remembers what it sent.
 
+import type { Limits } from '../../reference/frames.ts';
 import type { Random } from '../../support/random.ts';
 import type { RawPeer } from '../../support/raw-peer.ts';
 import { Opcode, takeFrame } from '../../support/wire.ts';
-import type { Limits } from './head.ts';
 import { PeerScript, type ScriptSetup } from './peer-script.ts';
 
 /** In one of so many sessions the kernel's buffers are filled. */

@@ -1,8 +1,17 @@
 // What one peer sends, as a reference: which of its bytes must go on, and what its frames mean for the session. It
 // looks at one read at a time and always at whole heads; importing nothing of src/, it shares no mistake with it.
 
-import { Utf8Stream } from '../../conformance/utf8-stream.ts';
-import { type BrokenRule, clearPayload, Head, isControl, type Limits } from './head.ts';
+import {
+  type BrokenRule,
+  type Direction,
+  isControl,
+  type Limits,
+  limitOf,
+  readFrame,
+  ruleOf,
+} from '../../reference/frames.ts';
+import { clearPayload, type Front, frontOf } from '../../reference/front.ts';
+import { Utf8Stream } from '../../reference/utf8-stream.ts';
 import { type Rates, ReferenceRates } from './rates.ts';
 
 /** Where the bytes of a read may go. */
@@ -52,8 +61,7 @@ export class ReferenceStream {
   inMessage = false;
   messageBytes = 0;
   fragments = 0;
-  private readonly masked: boolean;
-  private readonly head: Head;
+  private readonly direction: Direction;
   private readonly utf8: Utf8Stream | null;
   private limits: Limits;
   private messageLimits: Limits;
@@ -68,8 +76,7 @@ export class ReferenceStream {
   private outlet: Outlet = 'open';
 
   constructor(setup: StreamSetup) {
-    this.masked = setup.masked;
-    this.head = new Head(setup.masked, setup.deflate);
+    this.direction = setup;
     this.utf8 = setup.validateUtf8 ? new Utf8Stream() : null;
     this.limits = setup.limits;
     this.messageLimits = setup.limits;
@@ -110,36 +117,39 @@ export class ReferenceStream {
         at = this.payload(bytes, at);
         continue;
       }
-      if (!this.head.read(bytes, at, this, this.inMessage ? this.messageLimits : this.limits)) {
-        this.stopAt(bytes, at);
+      const front = readFrame(bytes, at, this.direction, this, this.inMessage ? this.messageLimits : this.limits);
+      if (front === null) {
+        this.keep(bytes, at);
         return;
       }
-      at = isControl(this.head.opcode) ? this.control(bytes, at, closeGoesOn, now) : this.dataHead(bytes, at, now);
+      if (typeof front === 'string') {
+        this.spent = 'broken';
+        this.broken = ruleOf(front);
+        this.brokenLimit = limitOf(front);
+        return;
+      }
+      at = isControl(front.opcode)
+        ? this.control(bytes, at, front, closeGoesOn, now)
+        : this.dataHead(bytes, at, front, now);
     }
   }
 
-  /** The head at `at` is broken or incomplete. */
-  private stopAt(bytes: Buffer, at: number): void {
-    if (this.head.broken !== null) {
-      this.spent = 'broken';
-      this.broken = this.head.broken;
-      this.brokenLimit = this.head.limit;
-      return;
-    }
+  /** The head or control frame at `at` is incomplete. */
+  private keep(bytes: Buffer, at: number): void {
     this.held = bytes.subarray(at);
     // Within a message only its own next head is progress, not the start of a ping between its fragments.
-    if (!this.inMessage || this.head.opcode === 0) this.progressed = true;
+    if (!this.inMessage || frontOf(bytes, at).opcode === 0) this.progressed = true;
   }
 
-  private dataHead(bytes: Buffer, at: number, now: number): number {
-    const { head } = this;
+  private dataHead(bytes: Buffer, at: number, head: Front, now: number): number {
     const begins = head.opcode !== 0;
+    const length = head.length ?? 0;
     if (begins) {
       this.messageBytes = 0;
       this.fragments = 0;
       this.messageLimits = this.limits;
     }
-    this.messageBytes += head.payloadBytes;
+    this.messageBytes += length;
     this.fragments += 1;
     this.inMessage = !head.fin;
     if (!this.inMessage) {
@@ -148,9 +158,9 @@ export class ReferenceStream {
       this.fragments = 0;
     }
     this.progressed = true;
-    this.left = head.payloadBytes;
+    this.left = length;
     this.passes = this.outlet === 'open';
-    if (this.passes) this.charge(begins, now);
+    if (this.passes) this.charge(begins, length, now);
     this.frameOut = this.out.length;
     const end = at + head.headBytes;
     if (this.passes) this.out.push(bytes.subarray(at, end));
@@ -159,8 +169,8 @@ export class ReferenceStream {
     return end;
   }
 
-  private charge(begins: boolean, now: number): void {
-    const verdict = this.rates.dataFrame(begins, this.head.payloadBytes, now);
+  private charge(begins: boolean, length: number, now: number): void {
+    const verdict = this.rates.dataFrame(begins, length, now);
     if (verdict === 'pause') this.mustPause = true;
     if (verdict === 'drop') this.passes = false;
     if (verdict === 'close') this.refuse();
@@ -202,13 +212,12 @@ export class ReferenceStream {
     this.out.length = Math.max(0, this.frameOut);
   }
 
-  private control(bytes: Buffer, at: number, closeGoesOn: boolean, now: number): number {
-    const { head } = this;
-    const end = at + head.headBytes + head.payloadBytes;
+  private control(bytes: Buffer, at: number, head: Front, closeGoesOn: boolean, now: number): number {
+    const end = at + head.headBytes + (head.length ?? 0);
     const frame = bytes.subarray(at, end);
     if (head.opcode === 8) {
       this.spent = 'close';
-      const body = clearPayload(bytes, at, head.headBytes, head.payloadBytes, this.masked);
+      const body = clearPayload(bytes, at, head);
       this.closeCode = body.length === 0 ? null : body.readUInt16BE(0);
       this.relayedClose = closeGoesOn && this.outlet === 'open';
       if (this.relayedClose) this.out.push(frame);
@@ -216,7 +225,7 @@ export class ReferenceStream {
     }
     if (this.outlet !== 'open') return end;
     const isPing = head.opcode === 9;
-    const payload = clearPayload(bytes, at, head.headBytes, head.payloadBytes, this.masked);
+    const payload = clearPayload(bytes, at, head);
     if (!isPing && this.openPings > 0 && this.token?.equals(payload)) {
       this.openPings -= 1;
       return end;

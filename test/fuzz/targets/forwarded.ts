@@ -9,12 +9,12 @@ import { buildBackendRequest, type ForwardOptions, namesInstance } from '../../.
 import { RequestHeadParser } from '../../../src/protocol/http-head.ts';
 import { judgeUpgradeRequest, type UpgradeRequest } from '../../../src/protocol/upgrade-request.ts';
 import { feedAll, LIMITS } from '../../protocol/heads.ts';
+import { referenceRequest } from '../../reference/request.ts';
 import type { Random } from '../../support/random.ts';
 import { HEAD_TOKENS } from '../attacks.ts';
 import { inBoundedTime } from '../cuts.ts';
 import { bytesTarget } from '../fuzz-target.ts';
 import { mutate } from '../mutate.ts';
-import { referenceRequest } from '../reference-request.ts';
 import { upgradeRequest } from '../upgrades.ts';
 
 /** The first byte chooses who holds the connection. */

@@ -1,9 +1,11 @@
-// The frame scanner against a decoder that looks at the whole stream at once, with a table of rules in their order.
+// The frame scanner against the reference, which looks at the whole stream at once.
 // Accepted: the same steps, the same bytes let through, the same counts and the same broken rule at every cut.
 
 import assert from 'node:assert/strict';
 import type { ScannerLimits } from '../../../src/protocol/frame-scanner.ts';
 import { scan } from '../../protocol/scan.ts';
+import { isControl, type ReadFrame, readStream } from '../../reference/frames.ts';
+import { clearPayload } from '../../reference/front.ts';
 import type { Random } from '../../support/random.ts';
 import { closeFrame, closePayload, frame, Opcode } from '../../support/wire.ts';
 import { cutsOf, inBoundedTime } from '../cuts.ts';
@@ -131,157 +133,40 @@ function check(input: Buffer): void {
 interface Decoded {
   readonly events: string[];
   /** How many bytes may go on. */
-  allowed: number;
-  violation: string | null;
-  messages: number;
-  dataFrames: number;
-  dataBytes: number;
-  largestMessage: number;
+  readonly allowed: number;
+  readonly violation: string | null;
+  readonly messages: number;
+  readonly dataFrames: number;
+  readonly dataBytes: number;
+  readonly largestMessage: number;
 }
 
-/** What is known of one frame once all its bytes that have arrived are looked at. */
-interface Seen {
-  readonly bytes: Buffer;
-  readonly fin: boolean;
-  readonly rsv: number;
-  readonly opcode: number;
-  readonly isControl: boolean;
-  readonly length7: number;
-  /** Null until its last byte is here. */
-  readonly length: bigint | null;
-  readonly headerBytes: number;
-}
-
-/** Bytes and frames of the message under way. */
-interface Message {
-  open: boolean;
-  bytes: bigint;
-  frames: number;
-}
-
-/** RFC 6455 5, one frame after another, each as far as its bytes are here. */
-function decode(stream: Buffer, setup: Setup): Decoded {
-  const found: Decoded = {
-    events: [],
-    allowed: 0,
-    violation: null,
-    messages: 0,
-    dataFrames: 0,
-    dataBytes: 0,
-    largestMessage: 0,
-  };
-  const message: Message = { open: false, bytes: 0n, frames: 0 };
-  let limits = setup.limits;
-  let coming: ScannerLimits | undefined;
-  for (let at = 0; at < stream.length; at = found.allowed) {
-    const seen = look(stream.subarray(at), setup.masked);
-    const payloadEnd = at + seen.headerBytes + Number(seen.length ?? 0n);
-    found.violation = firstBroken(seen, setup, message, limits);
-    if (found.violation !== null) {
-      found.events.push(`violation ${found.violation}`);
-      return found;
-    }
-    if (seen.length === null || seen.bytes.length < seen.headerBytes) return found;
-    if (seen.isControl) {
-      if (payloadEnd > stream.length) return found;
-      found.allowed = payloadEnd;
-      const wire = stream.toString('hex', at, payloadEnd);
-      if (seen.opcode !== 8) found.events.push(`control ${seen.opcode} ${wire}`);
-      else {
-        found.events.push(`close ${closeCodeOf(seen, setup.masked)} ${wire}`);
-        return found;
-      }
-      continue;
-    }
-    message.bytes = (seen.opcode === 0 ? message.bytes : 0n) + seen.length;
-    message.frames = seen.opcode === 0 ? message.frames + 1 : 1;
-    message.open = !seen.fin;
-    found.allowed = Math.min(payloadEnd, stream.length);
-    found.events.push(`header ${seen.opcode} +${seen.length}`);
-    found.messages += seen.opcode === 0 ? 0 : 1;
-    found.dataFrames += 1;
-    found.dataBytes += found.allowed - at - seen.headerBytes;
-    found.largestMessage = Math.max(found.largestMessage, Number(message.bytes));
-    coming = setup.retunes.get(found.dataFrames) ?? coming;
-    // New limits are for the next message.
-    if (coming !== undefined && !message.open) limits = coming;
+/** The reading of the reference, in the words of a scan. */
+function decode(stream: Buffer, { retunes, limits, ...direction }: Setup): Decoded {
+  const { frames: read, passed, fault } = readStream(stream, direction, limits, retunes);
+  const data = read.filter(({ opcode }) => !isControl(opcode));
+  let messageBytes = 0;
+  let largestMessage = 0;
+  for (const { opcode, length } of data) {
+    messageBytes = (opcode === 0 ? messageBytes : 0) + length;
+    largestMessage = Math.max(largestMessage, messageBytes);
   }
-  return found;
-}
-
-function look(bytes: Buffer, masked: boolean): Seen {
-  const first = bytes[0] ?? 0;
-  const length7 = (bytes[1] ?? 0) & 0x7f;
-  const lengthBytes = length7 === 126 ? 2 : length7 === 127 ? 8 : 0;
-  const isHere = bytes.length >= 2 + lengthBytes;
-  const long =
-    lengthBytes === 2 ? BigInt(isHere ? bytes.readUInt16BE(2) : 0) : isHere ? bigLength(bytes, lengthBytes) : 0n;
   return {
-    bytes,
-    fin: first >= 0x80,
-    rsv: (first >> 4) & 7,
-    opcode: first & 15,
-    isControl: (first & 8) === 8,
-    length7,
-    length: isHere ? (lengthBytes === 0 ? BigInt(length7) : long) : null,
-    headerBytes: 2 + lengthBytes + (masked ? 4 : 0),
+    events: [...read.map((one) => eventOf(stream, one)), ...(fault === null ? [] : [`violation ${fault}`])],
+    allowed: passed,
+    violation: fault,
+    messages: data.filter(({ opcode }) => opcode !== 0).length,
+    dataFrames: data.length,
+    dataBytes: data.reduce((sum, { at, headBytes, end }) => sum + Math.min(end, passed) - at - headBytes, 0),
+    largestMessage,
   };
 }
 
-function bigLength(bytes: Buffer, lengthBytes: number): bigint {
-  return lengthBytes === 8 ? bytes.readBigUInt64BE(2) : 0n;
-}
-
-/** The rules in their order: how many bytes of the frame they need, and whether they are broken. */
-function firstBroken(seen: Seen, setup: Setup, message: Message, limits: ScannerLimits): string | null {
-  const { bytes, rsv, opcode, isControl, fin, length7, length, headerBytes } = seen;
-  const before = opcode === 0 ? message : { bytes: 0n, frames: 0 };
-  const size = length ?? 0n;
-  const whole = headerBytes + length7;
-  const lengthEnd = headerBytes - (setup.masked ? 4 : 0);
-  const isOver = (max: number, value: bigint) => max !== Number.POSITIVE_INFINITY && value > BigInt(max);
-  const close = opcode === 8 ? closeBodyOf(seen, setup.masked) : Buffer.alloc(0);
-  const rules: readonly (readonly [name: string, needs: number, broken: boolean])[] = [
-    ['rsv', 1, isControl ? rsv !== 0 : rsv !== 0 && !(rsv === 4 && setup.deflate && opcode !== 0)],
-    ['opcode', 1, [3, 4, 5, 6, 7, 11, 12, 13, 14, 15].includes(opcode)],
-    ['control_fragmented', 1, isControl && !fin],
-    ['continuation_without_start', 1, opcode === 0 && !message.open],
-    ['message_inside_message', 1, (opcode === 1 || opcode === 2) && message.open],
-    [setup.masked ? 'mask_missing' : 'mask_present', 2, (bytes[1] ?? 0) >= 0x80 !== setup.masked],
-    ['control_length', 2, isControl && length7 > 125],
-    ['close_length', 2, opcode === 8 && length7 === 1],
-    ['length_msb', 3, !isControl && length7 === 127 && (bytes[2] ?? 0) >= 0x80],
-    ['message_too_big', lengthEnd, !isControl && size >= 2n ** 53n],
-    ['length_not_minimal', lengthEnd, (length7 === 126 && size < 126n) || (length7 === 127 && size < 65_536n)],
-    ['message_too_big', lengthEnd, !isControl && isOver(limits.messageBytesMax, before.bytes + size)],
-    ['frame_too_big', lengthEnd, !isControl && isOver(limits.frameBytesMax, size)],
-    ['too_many_fragments', lengthEnd, !isControl && before.frames + 1 > limits.fragmentsMax],
-    ['close_code', whole, opcode === 8 && length7 > 0 && !isSendable(close.length < 2 ? 0 : close.readUInt16BE(0))],
-    ['close_reason', whole, opcode === 8 && !decodes(close.subarray(2))],
-  ];
-  return rules.find(([, needs, broken]) => bytes.length >= needs && broken)?.[0] ?? null;
-}
-
-function closeBodyOf({ bytes, headerBytes, length7 }: Seen, masked: boolean): Buffer {
-  const body = bytes.subarray(headerBytes, headerBytes + length7);
-  return masked ? Buffer.from(body.map((byte, i) => byte ^ (bytes[headerBytes - 4 + (i % 4)] ?? 0))) : body;
-}
-
-function closeCodeOf(seen: Seen, masked: boolean): number {
-  return seen.length7 === 0 ? 1005 : closeBodyOf(seen, masked).readUInt16BE(0);
-}
-
-/** RFC 6455 7.4 and the registry it set up. */
-function isSendable(code: number): boolean {
-  const registered = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014];
-  return registered.includes(code) || (code >= 3000 && code < 5000);
-}
-
-function decodes(bytes: Buffer): boolean {
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    return true;
-  } catch {
-    return false;
-  }
+function eventOf(stream: Buffer, frame: ReadFrame): string {
+  const { opcode, at, end, length } = frame;
+  if (!isControl(opcode)) return `header ${opcode} +${length}`;
+  const wire = stream.toString('hex', at, end);
+  if (opcode !== Opcode.Close) return `control ${opcode} ${wire}`;
+  const body = clearPayload(stream, at, frame);
+  return `close ${body.length === 0 ? 1005 : body.readUInt16BE(0)} ${wire}`;
 }

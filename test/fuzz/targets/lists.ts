@@ -4,11 +4,11 @@
 import assert from 'node:assert/strict';
 import { judgeExtensionAnswer, OFFERS_MAX, parseExtensions } from '../../../src/protocol/extensions.ts';
 import { lowerElements, strictTokens } from '../../../src/protocol/lists.ts';
+import { isLegalOffer, referenceAnswer, referenceExtensions } from '../../reference/extensions.ts';
 import type { Random } from '../../support/random.ts';
 import { inBoundedTime } from '../cuts.ts';
 import { bytesTarget } from '../fuzz-target.ts';
 import { mutate } from '../mutate.ts';
-import { isLegalOffer, referenceAnswer, referenceExtensions } from '../reference-extensions.ts';
 
 /** Lines of the offer, then, behind an empty one, of the answer. */
 const BORDER = '\n\n';

@@ -7,12 +7,12 @@ import { type HeadLimits, RequestHeadParser } from '../../../src/protocol/http-h
 import { REFUSALS } from '../../../src/protocol/refusals.ts';
 import { judgeUpgradeRequest, type UpgradeRequest } from '../../../src/protocol/upgrade-request.ts';
 import { feedAll, LIMITS } from '../../protocol/heads.ts';
+import { type ReferenceRequest, referenceRequest } from '../../reference/request.ts';
 import type { Random } from '../../support/random.ts';
 import { HEAD_TOKENS } from '../attacks.ts';
 import { cutsOf, inBoundedTime } from '../cuts.ts';
 import { bytesTarget } from '../fuzz-target.ts';
 import { mutate } from '../mutate.ts';
-import { type ReferenceRequest, referenceRequest } from '../reference-request.ts';
 import { upgradeRequest } from '../upgrades.ts';
 
 /** The first byte chooses the limits. */

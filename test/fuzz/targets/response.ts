@@ -11,20 +11,20 @@ import {
 } from '../../../src/protocol/refusal-body.ts';
 import { buildClientSwitch, judgeUpgradeResponse } from '../../../src/protocol/upgrade-response.ts';
 import { ACCEPT, ANSWER, feedAll, KEY } from '../../protocol/heads.ts';
-import type { Random } from '../../support/random.ts';
-import { HEAD_TOKENS } from '../attacks.ts';
-import { cutsOf, inBoundedTime } from '../cuts.ts';
-import { bytesTarget } from '../fuzz-target.ts';
-import { mutate } from '../mutate.ts';
+import { valuesOf } from '../../reference/grammar.ts';
 import {
   endToEnd,
   type ReferenceBody,
   type ReferenceResponse,
   referenceBody,
   referenceResponse,
-  switches,
-  valuesOf,
-} from '../reference-response.ts';
+  switchFault,
+} from '../../reference/response.ts';
+import type { Random } from '../../support/random.ts';
+import { HEAD_TOKENS } from '../attacks.ts';
+import { cutsOf, inBoundedTime } from '../cuts.ts';
+import { bytesTarget } from '../fuzz-target.ts';
+import { mutate } from '../mutate.ts';
 
 const SLUGS = [...['bare_lf', 'bare_cr', 'ctl', 'obs_fold', 'header_name', 'head_too_large', 'status_line']];
 /** The first byte chooses. */
@@ -120,19 +120,19 @@ function check(input: Buffer): void {
 
 function checkSwitch(head: ResponseHead, expected: ReferenceResponse): void {
   const verdict = judgeUpgradeResponse(head, ASKED);
-  assert.equal(verdict.ok, switches(expected, ASKED), verdict.ok ? 'accepted' : verdict.cause);
+  assert.equal(verdict.ok, switchFault(expected, ASKED) === null, verdict.ok ? 'accepted' : verdict.cause);
   if (!verdict.ok) return;
   const { protocol, extensions, fields } = verdict;
   const told = referenceResponse(buildClientSwitch({ key: KEY, protocol, extensions, fields }), {
     headBytesMax: 64 * 1024,
     relaxLf: false,
   });
-  assert(told !== null && switches(told, ASKED), 'the client is told of the switch');
+  assert(told !== null && switchFault(told, ASKED) === null, 'the client is told of the switch');
   const handshake = /^(upgrade|connection|sec-websocket-(accept|protocol|extensions))$/i;
   const others = (list: readonly (readonly [string, string])[]) => list.filter(([name]) => !handshake.test(name));
   assert.deepEqual(others(told.fields), others(endToEnd(expected)));
   const named = (head: ReferenceResponse) =>
-    valuesOf(head, 'sec-websocket-protocol').flatMap((value) => value.split(/[\t ]*,[\t ]*/).filter(Boolean));
+    valuesOf(head.fields, 'sec-websocket-protocol').flatMap((value) => value.split(/[\t ]*,[\t ]*/).filter(Boolean));
   assert.deepEqual(named(told), named(expected));
 }
 
@@ -148,9 +148,9 @@ function checkRefusal(head: ResponseHead, expected: ReferenceResponse, rest: Buf
   const told = referenceResponse(relayed, { headBytesMax: 64 * 1024, relaxLf: false });
   assert(told !== null, 'the refusal that goes on is a response');
   assert.equal(told.status, head.status);
-  assert.deepEqual(valuesOf(told, 'content-length'), head.status === 304 ? [] : [String(bytes.length)]);
-  assert.deepEqual(valuesOf(told, 'connection'), [head.status === 426 ? 'Upgrade, close' : 'close']);
-  assert.deepEqual(valuesOf(told, 'upgrade'), head.status === 426 ? ['websocket'] : []);
+  assert.deepEqual(valuesOf(told.fields, 'content-length'), head.status === 304 ? [] : [String(bytes.length)]);
+  assert.deepEqual(valuesOf(told.fields, 'connection'), [head.status === 426 ? 'Upgrade, close' : 'close']);
+  assert.deepEqual(valuesOf(told.fields, 'upgrade'), head.status === 426 ? ['websocket'] : []);
   assert(relayed.subarray(told.headBytes).equals(bytes), 'the body that goes on');
   const isFraming = ([name]: readonly [string, string]) => /^(content-length|connection|upgrade)$/i.test(name);
   const isCoding = ([name]: readonly [string, string]) => bytes.length === 0 && /^content-encoding$/i.test(name);

@@ -1,18 +1,14 @@
 // A second opinion on permessage-deflate (RFC 7692 7.1): does an answer fit one of the offers? Works on text alone.
 
-const TCHAR = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]";
-const QUOTED = `"(?:\\\\?${TCHAR})+"`;
-const EXTENSION = new RegExp(`^${TCHAR}+(?:[\\t ]*;[\\t ]*${TCHAR}+(?:[\\t ]*=[\\t ]*(?:${TCHAR}+|${QUOTED}))?)*$`);
+import { elementsOf, isCommasAlone, isExtension } from './grammar.ts';
+
 const LISTED_MAX = 32;
 
 /** The elements of all lines, or null when one is malformed or there are too many. */
 export function referenceExtensions(values: readonly string[]): string[] | null {
-  // No comma stands in a token or in a legal quoted string, so every comma divides.
-  const parts = values.flatMap((value) => value.split(',').map((each) => each.replace(/^[\t ]+|[\t ]+$/g, '')));
-  const elements = parts.filter((each) => each !== '');
-  // More parts than lines: somebody sent a comma.
-  if (elements.length === 0 && parts.length > values.length) return null;
-  return elements.length <= LISTED_MAX && elements.every((each) => EXTENSION.test(each)) ? elements : null;
+  const elements = elementsOf(values);
+  if (isCommasAlone(values)) return null;
+  return elements.length <= LISTED_MAX && elements.every(isExtension) ? elements : null;
 }
 
 /** Whether a 101 with these lines is in order after these offers, all of them permessage-deflate. */

@@ -2,6 +2,7 @@
 // For legal framing only: it is the fail-fast peer's check, written from RFC 3629, and judges nothing else.
 
 import { Opcode } from '../support/wire.ts';
+import { frontOf } from './front.ts';
 
 export class Utf8Stream {
   private head: number[] = [];
@@ -32,22 +33,18 @@ export class Utf8Stream {
   }
 
   private isHeadComplete(): boolean {
-    const [first = 0, second = 0] = this.head;
     if (this.head.length < 2) return false;
-    const short = second & 0x7f;
-    const keyAt = short === 126 ? 4 : short === 127 ? 10 : 2;
-    const size = keyAt + (second >= 0x80 ? 4 : 0);
-    if (this.head.length < size) return false;
-    const long = this.head.slice(2, keyAt).reduce((sum, byte) => sum * 256 + byte, 0);
-    const opcode = first & 0x0f;
-    this.fin = first >= 0x80;
+    const bytes = Buffer.from(this.head);
+    const { opcode, fin, length, lengthEnd, headBytes } = frontOf(bytes);
+    if (length === null || bytes.length < headBytes) return false;
+    this.fin = fin;
     this.isControl = opcode >= Opcode.Close;
     if (opcode === Opcode.Text || opcode === Opcode.Binary) {
       this.inText = opcode === Opcode.Text;
       this.expected = 0;
     }
-    this.key = this.head.slice(keyAt, size);
-    this.payloadLeft = keyAt === 2 ? short : long;
+    this.key = this.head.slice(lengthEnd, headBytes);
+    this.payloadLeft = length;
     this.payloadAt = 0;
     this.head = [];
     return true;

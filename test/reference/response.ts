@@ -1,14 +1,15 @@
-// A second opinion on a backend's answer: the head with regular expressions, the body in one go. It shares no code
-// with the parsers it is compared to.
+// The second reading of a backend's answer: the head with regular expressions, the body in one go, and whether a client
+// may go on after it. It shares no code with the parsers that it is compared to, and imports nothing of src/.
 
 import { createHash } from 'node:crypto';
-import { referenceAnswer } from './reference-extensions.ts';
+import { referenceAnswer } from './extensions.ts';
+import { elementsOf, type Field, fieldsOf, isCommasAlone, valuesOf } from './grammar.ts';
 
 export interface ReferenceResponse {
   readonly headBytes: number;
   readonly minor: number;
   readonly status: number;
-  readonly fields: readonly (readonly [name: string, value: string])[];
+  readonly fields: readonly Field[];
 }
 
 export type ReferenceBody =
@@ -17,7 +18,6 @@ export type ReferenceBody =
   | { readonly kind: 'invalid' };
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-const FIELD_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*([\t\x20-\x7e\x80-\xff]*)$/;
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 const HELD_MAX = 64 * 1024;
@@ -34,58 +34,60 @@ export function referenceResponse(
   const [statusLine = '', ...lines] = whole.split(isLoose ? /\r?\n/ : '\r\n').slice(0, -2);
   const [, minor, status] = STATUS_LINE.exec(statusLine) ?? [];
   if (minor === undefined || status === undefined) return null;
-  const fields: [string, string][] = [];
-  for (const line of lines) {
-    const [, name, text] = FIELD_LINE.exec(line) ?? [];
-    if (name === undefined || text === undefined) return null;
-    fields.push([name, text.replace(/[\t ]+$/, '')]);
+  const fields = fieldsOf(lines);
+  return typeof fields === 'string'
+    ? null
+    : { headBytes: whole.length, minor: Number(minor), status: Number(status), fields };
+}
+
+export interface Asked {
+  readonly key: string;
+  readonly protocols: readonly string[];
+  readonly extensions: readonly string[];
+}
+
+/** null when the bytes begin with a 101 that a client which asked this may accept, after any interim answers. */
+export function strictSwitchFault(bytes: Buffer, asked: Asked): string | null {
+  for (let at = 0; ; ) {
+    const response = referenceResponse(bytes.subarray(at), { headBytesMax: Infinity, relaxLf: false });
+    if (response === null || response.minor !== 1) return 'not complete, or not well-formed';
+    if (response.status === 101 || response.status >= 200) return switchFault(response, asked);
+    at += response.headBytes;
   }
-  return { headBytes: whole.length, minor: Number(minor), status: Number(status), fields };
 }
 
-export function valuesOf(response: ReferenceResponse, name: string): string[] {
-  return response.fields.filter(([each]) => each.toLowerCase() === name).map(([, value]) => value);
-}
-
-function wordsOf(response: ReferenceResponse, name: string): string[] {
-  const text = valuesOf(response, name).join(',').toLowerCase();
-  return text.split(/[\t ]*,[\t ]*/).filter((word) => word !== '');
-}
-
-/** RFC 6455 4.1: whether a client that asked this may go on. */
-export function switches(
-  response: ReferenceResponse,
-  asked: { key: string; protocols: readonly string[]; extensions: readonly string[] },
-): boolean {
+/** RFC 6455 4.1: null when a client that asked this may go on; else what is wrong. */
+export function switchFault(response: ReferenceResponse, asked: Asked): string | null {
+  const values = (name: string) => valuesOf(response.fields, name);
+  if (response.status !== 101 || response.minor !== 1) return 'status';
+  if (wordsOf(response, 'upgrade').join() !== 'websocket') return 'Upgrade';
+  if (!wordsOf(response, 'connection').includes('upgrade')) return 'Connection';
   const accept = createHash('sha1').update(`${asked.key}${GUID}`).digest('base64');
-  const named = valuesOf(response, 'sec-websocket-protocol').join(',');
-  const protocols = named.split(/[\t ]*,[\t ]*/).filter((each) => each !== '');
-  return (
-    response.status === 101 &&
-    response.minor === 1 &&
-    wordsOf(response, 'upgrade').join() === 'websocket' &&
-    wordsOf(response, 'connection').includes('upgrade') &&
-    valuesOf(response, 'sec-websocket-accept').join('\n') === accept &&
-    (protocols.length === 0 ? !valuesOf(response, 'sec-websocket-protocol').some((each) => each !== '') : true) &&
-    (protocols.length === 0 || (protocols.length === 1 && asked.protocols.includes(protocols[0] ?? ''))) &&
-    referenceAnswer(valuesOf(response, 'sec-websocket-extensions'), asked.extensions)
-  );
+  if (values('sec-websocket-accept').join('\n') !== accept) return 'Sec-WebSocket-Accept';
+  const [protocol, second] = elementsOf(values('sec-websocket-protocol'));
+  if (isCommasAlone(values('sec-websocket-protocol')) || second !== undefined) return 'Sec-WebSocket-Protocol';
+  if (protocol !== undefined && !asked.protocols.includes(protocol)) return 'Sec-WebSocket-Protocol';
+  return referenceAnswer(values('sec-websocket-extensions'), asked.extensions) ? null : 'Sec-WebSocket-Extensions';
+}
+
+function wordsOf({ fields }: ReferenceResponse, name: string): string[] {
+  return elementsOf(valuesOf(fields, name)).map((word) => word.toLowerCase());
 }
 
 /** What passes on: nothing about this connection and its framing. */
-export function endToEnd(response: ReferenceResponse): [string, string][] {
+export function endToEnd(response: ReferenceResponse): Field[] {
   const gone = new Set([
     ...wordsOf(response, 'connection'),
     ...['content-length', 'alt-svc', 'connection', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade'],
     ...['proxy-authenticate', 'proxy-authentication-info', 'proxy-authorization', 'proxy-connection', 'http2-settings'],
   ]);
-  return response.fields.filter(([name]) => !gone.has(name.toLowerCase())).map(([name, value]) => [name, value]);
+  return response.fields.filter(([name]) => !gone.has(name.toLowerCase()));
 }
 
 /** The body of a refusal, after which the backend closed. */
 export function referenceBody(response: ReferenceResponse, rest: Buffer): ReferenceBody {
-  const codings = valuesOf(response, 'transfer-encoding');
-  const lengths = valuesOf(response, 'content-length').flatMap((value) => value.split(/[\t ]*,[\t ]*/));
+  const codings = valuesOf(response.fields, 'transfer-encoding');
+  const lengths = valuesOf(response.fields, 'content-length').flatMap((value) => value.split(/[\t ]*,[\t ]*/));
   const isChunked = codings.length === 1 && codings[0]?.toLowerCase() === 'chunked' && response.minor === 1;
   if (codings.length > 0 && (!isChunked || lengths.length > 0)) return { kind: 'invalid' };
   if (!lengths.every((each) => /^[0-9]{1,15}$/.test(each)) || new Set(lengths).size > 1) return { kind: 'invalid' };

@@ -2,6 +2,7 @@
 // It judges nothing.
 
 import { type Frame, takeFrame } from '../support/wire.ts';
+import { frontOf } from './front.ts';
 
 export class FrameReader {
   private parts: Buffer[] = [];
@@ -30,10 +31,6 @@ export class FrameReader {
 /** The size of the frame that begins here, as far as it can be told. */
 function bytesNeeded(bytes: Buffer): number {
   if (bytes.length < 2) return 2;
-  const second = bytes.readUInt8(1);
-  const short = second & 0x7f;
-  const headEnd = (short === 126 ? 4 : short === 127 ? 10 : 2) + (second >= 0x80 ? 4 : 0);
-  if (bytes.length < headEnd) return headEnd;
-  const length = short === 126 ? bytes.readUInt16BE(2) : short === 127 ? Number(bytes.readBigUInt64BE(2)) : short;
-  return headEnd + length;
+  const { length, headBytes } = frontOf(bytes);
+  return bytes.length < headBytes ? headBytes : headBytes + (length ?? 0);
 }
