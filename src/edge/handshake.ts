@@ -1,7 +1,7 @@
 // One complete request from its checks to its session, whatever protocol it came by: checked, waiting for a turn, its
 // backend opened, switched. It gives back what it holds when it is left; what the client is sent is its asker's affair.
 
-import { TimerEntry } from '../limits/timer-wheel.ts';
+import { Alarm } from '../limits/timer-wheel.ts';
 import { Abort } from '../net/abort.ts';
 import type { Refusal } from '../protocol/refusals.ts';
 import type { RelayedRefusal } from '../upstream/backend-handshake.ts';
@@ -45,7 +45,7 @@ export interface HandshakeOptions {
   readonly record: HandshakeRecord;
 }
 
-export class Handshake extends TimerEntry implements SlotOwner {
+export class Handshake implements SlotOwner {
   private readonly context: HandshakeContext;
   private readonly asker: Asker;
   private readonly record: HandshakeRecord;
@@ -53,10 +53,11 @@ export class Handshake extends TimerEntry implements SlotOwner {
   private readonly asked: Asked;
   /** When its head was complete: `timeouts.open` counts from there. */
   private readonly headAt: number;
+  /** Made when there is something to wait for. */
+  private alarm: Alarm | null = null;
   private state: State = CHECKING;
 
   constructor(options: HandshakeOptions) {
-    super();
     const { context, asker, arrival, claim, record } = options;
     this.context = context;
     this.asker = asker;
@@ -99,7 +100,7 @@ export class Handshake extends TimerEntry implements SlotOwner {
   /** Another config is in force: its deadlines and caps hold from now on. What else it says reaches the session. */
   retune(): void {
     if (this.state.kind === 'over') return;
-    this.context.wheel.schedule(this, this.deadline);
+    this.awaitDeadline();
     this.holdEarly();
     this.lookAgain();
   }
@@ -128,7 +129,7 @@ export class Handshake extends TimerEntry implements SlotOwner {
   leave(): void {
     if (this.state.kind === 'over') return;
     this.state = OVER;
-    this.context.wheel.cancel(this);
+    this.cancelDeadline();
     try {
       this.abort.abort();
     } finally {
@@ -137,14 +138,12 @@ export class Handshake extends TimerEntry implements SlotOwner {
   }
 
   /** `timeouts.open` is over. */
-  override onTimer(): void {
-    this.guarded(() => {
-      const { state } = this;
-      const refusal = state.kind === 'opening' ? state.progress.refusal : null;
-      if (refusal !== null) this.relay(refusal);
-      else if (state.kind === 'waiting') this.bar(BARRED.turnTooLate);
-      else this.refuse({ slug: 'backend_timeout', cause: 'open' });
-    });
+  private onDeadline(): void {
+    const { state } = this;
+    const refusal = state.kind === 'opening' ? state.progress.refusal : null;
+    if (refusal !== null) this.relay(refusal);
+    else if (state.kind === 'waiting') this.bar(BARRED.turnTooLate);
+    else this.refuse({ slug: 'backend_timeout', cause: 'open' });
   }
 
   /** It has waited until it may be one of the handshakes under way. */
@@ -168,13 +167,22 @@ export class Handshake extends TimerEntry implements SlotOwner {
     }
   }
 
+  private awaitDeadline(): void {
+    this.alarm ??= new Alarm(() => this.guarded(() => this.onDeadline()));
+    this.context.wheel.schedule(this.alarm, this.deadline);
+  }
+
+  private cancelDeadline(): void {
+    if (this.alarm !== null) this.context.wheel.cancel(this.alarm);
+  }
+
   /** By the config in force. */
   private get deadline(): number {
     return this.headAt + (this.asked.chosen?.route.config ?? this.context.snapshot.config).timeouts.open;
   }
 
   private awaitVerdict(verdict: Promise<Refusal | null>): void {
-    this.context.wheel.schedule(this, this.deadline);
+    this.awaitDeadline();
     this.holdEarly();
     verdict.then(
       // Refused or gone meanwhile: nobody waits for it.
@@ -189,9 +197,9 @@ export class Handshake extends TimerEntry implements SlotOwner {
   }
 
   private enter(admitted: Admitted): void {
-    const { wheel, slots } = this.context;
+    const { slots } = this.context;
     this.state = { kind: 'waiting', admitted };
-    wheel.schedule(this, this.deadline);
+    this.awaitDeadline();
     // Asked again: the last check may have taken its time.
     const obstacle = slots.obstacleTo(admitted.route.upstream, admitted.holdings.seat.key);
     if (obstacle !== null) this.bar({ slug: 'too_many_handshakes', cause: obstacle });
@@ -233,7 +241,7 @@ export class Handshake extends TimerEntry implements SlotOwner {
     if (this.refuseIfClosed(opened)) return;
     const { protocol, extensions, fields, leftover } = opened.answer;
     const session = makeSession(admitted, opened, asker.transport, context);
-    context.wheel.cancel(this);
+    this.cancelDeadline();
     const early = asker.accept({ key: request.key, protocol, extensions, fields });
     this.state = SWITCHED;
     asker.become(session);

@@ -23,7 +23,7 @@ const RETRY_AFTER_MAX_S = 5;
 type State =
   | { readonly kind: 'reading'; parser: RequestHeadParser | null }
   | { readonly kind: 'asking'; readonly asker: Http1Asker; readonly handshake: Handshake }
-  | { readonly kind: 'lingering'; readonly linger: Linger }
+  | { readonly kind: 'lingering' }
   | { readonly kind: 'over' };
 
 /** Who counts the open connections. */
@@ -138,7 +138,7 @@ export class Http1Connection extends TimerEntry implements TransportReader, Answ
   close(): void {
     const { state } = this;
     if (state.kind === 'over') return;
-    this.state = { kind: 'over' };
+    this.state = OVER;
     try {
       if (state.kind === 'asking') {
         state.asker.early.take();
@@ -146,7 +146,6 @@ export class Http1Connection extends TimerEntry implements TransportReader, Answ
       }
       this.transport.destroy();
     } finally {
-      if (state.kind === 'lingering') this.context.wheel.cancel(state.linger);
       this.context.wheel.cancel(this);
       this.table.removeConnection(this);
     }
@@ -154,7 +153,7 @@ export class Http1Connection extends TimerEntry implements TransportReader, Answ
 
   become(session: SessionRecord): void {
     this.table.promote(this, session);
-    this.state = { kind: 'over' };
+    this.state = OVER;
   }
 
   refuse({ slug, fields = [] }: Refusal): void {
@@ -266,11 +265,10 @@ export class Http1Connection extends TimerEntry implements TransportReader, Answ
   answer(bytes: Buffer): void {
     const { context, state } = this;
     const linger = new Linger(this.transport, () => this.guarded(() => this.close()));
-    this.state = { kind: 'lingering', linger };
+    this.state = LINGERING;
     if (state.kind === 'asking') state.asker.early.take();
     linger.answer(bytes);
-    context.wheel.cancel(this);
-    context.wheel.schedule(linger, context.clock.now() + LINGER_MS);
+    context.wheel.schedule(this, context.clock.now() + LINGER_MS);
   }
 
   private onClientGone(): void {
@@ -289,6 +287,8 @@ export class Http1Connection extends TimerEntry implements TransportReader, Answ
   }
 }
 
+const LINGERING: State = { kind: 'lingering' };
+const OVER: State = { kind: 'over' };
 const NOTHING = Buffer.alloc(0);
 const INTERNAL_ERROR: Refusal = { slug: 'internal_error' };
 const LATE_HEAD: Refusal = { slug: 'handshake_timeout' };

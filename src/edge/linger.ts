@@ -1,21 +1,18 @@
 // What a client still sends behind our last answer is read and dropped, so that a reset does not take the answer away.
 // It is the reader of the transport from then on, and says when it may be closed.
 
-import { TimerEntry } from '../limits/timer-wheel.ts';
 import type { Transport, TransportReader } from '../net/transport.ts';
 
-/** At most so long, and so much. */
+/** At most so long, by a timer of its owner, and so much. */
 export const LINGER_MS = 2_000;
 const LINGER_BYTES = 262_144;
 
-export class Linger extends TimerEntry implements TransportReader {
+export class Linger implements TransportReader {
   private readonly transport: Transport;
   private readonly onOver: () => void;
   private discarded = 0;
 
-  /** Its owner schedules it. `onOver` may be called again before the transport is destroyed. */
   constructor(transport: Transport, onOver: () => void) {
-    super();
     this.transport = transport;
     this.onOver = onOver;
   }
@@ -44,8 +41,4 @@ export class Linger extends TimerEntry implements TransportReader {
   }
 
   onTaken(): void {}
-
-  override onTimer(): void {
-    this.onOver();
-  }
 }

@@ -195,7 +195,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'B2',
-    at: 'Handshake.onTimer',
+    at: 'Handshake.onDeadline',
     search: "const refusal = state.kind === 'opening' ? state.progress.refusal : null;",
     replace: 'const refusal = null;',
     why: 'timeouts.open costs the whole answer',
