@@ -175,10 +175,7 @@ class ProxyProcess implements Proxy {
   }
 
   address(listener?: string): BoundAddress | string {
-    for (const { config, address } of this.listeners.all) {
-      if (listener === undefined || listener === config.name) return address;
-    }
-    throw new Error(`no listener ${listener ?? ''} is bound`);
+    return this.listeners.addressOf(listener);
   }
 
   adminAddress(): BoundAddress | string {

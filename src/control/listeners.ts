@@ -3,7 +3,7 @@
 import type { ListenerConfig } from '../config/types.ts';
 import type { Edge } from '../edge/edge.ts';
 import type { Carrier } from '../net/carrier.ts';
-import { addressText } from '../net/listen.ts';
+import { addressText, type BoundAddress } from '../net/listen.ts';
 import { Listener, type ListenerOptions } from './listener.ts';
 
 /** Listeners of the next config that were bound already, and what becomes of the others. */
@@ -39,6 +39,13 @@ export class Listeners {
   /** In the order of the config. */
   get all(): readonly Listener[] {
     return this.bound;
+  }
+
+  /** Of that name, or the first. */
+  addressOf(name?: string): BoundAddress | string {
+    const one = this.bound.find(({ config }) => name === undefined || config.name === name);
+    if (one === undefined) throw new Error(`no listener ${name ?? ''} is bound`);
+    return one.address;
   }
 
   /** Bind every listener of `configs` that is not bound yet. Rejects with BindError; nothing has changed then. */

@@ -11,7 +11,7 @@ import { renderConfig } from '../../src/config/render.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import { localSettings, parseReply, readAll, startAdmin, testSlices } from '../support/admin.ts';
 import { atTestEnd } from '../support/cleanup.ts';
-import { FakeAdminSubject, sampleSession, sampleStatus } from '../support/fake-admin-subject.ts';
+import { FakeAdminSubject, sampleSession, sampleStatus, sampleUpstreams } from '../support/fake-admin-subject.ts';
 
 const bearer = (token: string) => `Authorization: Bearer ${token}`;
 
@@ -129,6 +129,24 @@ describe('endpoints', () => {
       ].map((action) => ['info', 'admin.action', action, '127.0.0.1']),
     );
     expect(admin.logs.at(-2)?.fields.arguments).toEqual({ of: 'cafe-1', code: '4001', reason: 'bye' });
+  });
+
+  test('a list whose elements still have to come from somewhere is whole, and holds no other answer up', async () => {
+    const admin = await startAdmin();
+    let come = () => {};
+    const far = new Promise<void>((resolve) => {
+      come = resolve;
+    });
+    admin.subject.upstreams = async () =>
+      (function* () {
+        yield* sampleUpstreams;
+        yield far;
+        yield* sampleUpstreams;
+      })();
+    const waiting = admin.ask('GET /api/v1/upstreams');
+    expect((await admin.ask('GET /api/v1/status')).status).toBe(200);
+    come();
+    expect(JSON.parse((await waiting).body)).toEqual({ upstreams: [...sampleUpstreams, ...sampleUpstreams] });
   });
 
   test('a rejected reload is 422 and lists the problems', async () => {

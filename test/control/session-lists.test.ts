@@ -8,9 +8,10 @@ import type { SessionRecord } from '../../src/edge/session-record.ts';
 /** Only what the lists of sessions look at. */
 function recordOf(order: number): SessionRecord {
   const transport = { paused: false, pending: 0 };
-  const peer = { transport, other: { transport }, scanner: {}, gate: {}, lastByteAt: 0, liveness: { rttMs: null } };
+  const relay = { scanner: {}, gate: {}, lastByteAt: 0 };
+  const end = { transport, other: { transport }, relay, liveness: { rttMs: null } };
   const facts = { session: `cafe-${order.toString(36)}`, route: order % 2 === 0 ? 'even' : 'odd', client: '192.0.2.1' };
-  const session = { cause: null, client: peer, backend: peer };
+  const session = { cause: null, client: end, backend: end };
   return { facts, session, startedAt: 0, target: { url: 'ws://a' } } as unknown as SessionRecord;
 }
 

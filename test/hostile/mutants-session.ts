@@ -723,7 +723,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     row: 'E12',
     at: 'Reloads.attempt',
     search: 'if (!(error instanceof BindError)) throw error;',
-    replace: 'if (!(error instanceof BindError)) throw error;\n      this.apply(config, cap.sessionsMax);',
+    replace: 'if (!(error instanceof BindError)) throw error;\n      this.apply(plan.commit(), cap.sessionsMax);',
     why: 'all but the listeners is in force',
   },
   {

@@ -10,6 +10,7 @@ import type {
   StatusView,
   UpstreamView,
 } from '../../src/admin/subject.ts';
+import type { Pulled } from '../../src/limits/pulled.ts';
 import { advise } from '../../src/observe/advice.ts';
 
 export const sampleSession: SessionView = {
@@ -114,7 +115,7 @@ export class FakeAdminSubject implements AdminSubject {
     return sampleStatus;
   }
 
-  async upstreams(): Promise<readonly UpstreamView[]> {
+  async upstreams(): Promise<Pulled<readonly UpstreamView[]>> {
     return sampleUpstreams;
   }
 
