@@ -2,6 +2,8 @@
 // something that is not there. It must not read files.
 
 import type { CrossReport, Written } from './cross-report.ts';
+import { limits } from './keys/limits.ts';
+import type { Keys } from './keys/row.ts';
 import type { PathSegments } from './problems.ts';
 import type { ParsedConfig } from './types.ts';
 import { formatDuration, formatSize } from './units.ts';
@@ -12,15 +14,19 @@ type Listen = ParsedConfig['listeners'][number]['address']['bind'];
 const OFF = Number.POSITIVE_INFINITY;
 const SIDES = ['from_client', 'from_backend'] as const;
 type Side = (typeof SIDES)[number];
+type Values = Readonly<Record<string, unknown>>;
 /** What stands in for a faulty value is not what was meant. */
 type IsFaulty = Written['isFaulty'];
 
-/** Each burst with the rate it belongs to. */
-const BURSTS = [
-  ['message_burst', 'messages_per_second'],
-  ['byte_burst', 'bytes_per_second'],
-  ['control_frame_burst', 'control_frames_per_second'],
-] as const;
+/** Each burst of one direction, and those of all connections, with the rate it belongs to. */
+const BURSTS = burstsOf(limits.from_client.keys);
+const GLOBAL_BURSTS = burstsOf(limits);
+
+function burstsOf(rows: Keys): readonly (readonly [burst: string, rate: string])[] {
+  return Object.entries(rows).flatMap(([key, { follows }]) =>
+    follows?.rule === 'burst' ? [[key, follows.key] as const] : [],
+  );
+}
 
 export function checkPolicies(config: ParsedConfig, { isFaulty }: Written, report: CrossReport): void {
   checkBursts(config, isFaulty, report);
@@ -31,33 +37,31 @@ export function checkPolicies(config: ParsedConfig, { isFaulty }: Written, repor
 }
 
 /** A burst of a rate that is off would say nothing. */
-function checkBursts({ limits, routes }: ParsedConfig, isFaulty: IsFaulty, report: CrossReport): void {
+function checkBursts({ limits: whole, routes }: ParsedConfig, isFaulty: IsFaulty, report: CrossReport): void {
   const needs = (path: PathSegments, burst: string, rate: string) => {
     if (!isFaulty([...path, rate])) report('error', [...path, burst], `needs ${rate}, which is off`);
   };
-  if (limits.handshake_burst !== undefined && limits.handshakes_per_second === OFF)
-    needs(['limits'], 'handshake_burst', 'handshakes_per_second');
+  const all: Values = whole;
+  for (const [burst, rate] of GLOBAL_BURSTS) {
+    if (all[burst] !== undefined && all[rate] === OFF) needs(['limits'], burst, rate);
+  }
   for (const side of SIDES) {
-    const whole = limits[side];
+    const ofAll: Values = whole[side];
+    const ofRoutes: readonly Values[] = routes.map((route) => route.limits[side]);
     for (const [burst, rate] of BURSTS) {
       // A route that only sets the rate takes the burst from here.
-      const isTaken = routes.some(({ limits: { [side]: own } }) => isOn(own[rate]) && own[burst] === undefined);
-      if (whole[burst] !== undefined && whole[rate] === OFF && !isTaken) needs(['limits', side], burst, rate);
+      const isTaken = ofRoutes.some((own) => isOn(own[rate]) && own[burst] === undefined);
+      if (ofAll[burst] !== undefined && ofAll[rate] === OFF && !isTaken) needs(['limits', side], burst, rate);
       if (isFaulty(['limits', side, rate])) continue;
-      for (const [
-        index,
-        {
-          limits: { [side]: own },
-        },
-      ] of routes.entries()) {
-        const isIdle = own[burst] !== undefined && (own[rate] ?? whole[rate]) === OFF;
+      for (const [index, own] of ofRoutes.entries()) {
+        const isIdle = own[burst] !== undefined && (own[rate] ?? ofAll[rate]) === OFF;
         if (isIdle) needs(['routes', index, 'limits', side], burst, rate);
       }
     }
   }
 }
 
-function isOn(rate: number | undefined): boolean {
+function isOn(rate: unknown): boolean {
   return rate !== undefined && rate !== OFF;
 }
 

@@ -6,6 +6,8 @@ import { parseTargetUrl, printable } from './addresses.ts';
 import { checkPaths } from './check-paths.ts';
 import { checkPolicies } from './check-policies.ts';
 import type { CrossReport, Written } from './cross-report.ts';
+import type { Keys } from './keys/row.ts';
+import { timeouts } from './keys/timeouts.ts';
 import { listenerName, routeName, targetName } from './names.ts';
 import type { PathSegments } from './problems.ts';
 import { didYouMean } from './suggest.ts';
@@ -13,9 +15,6 @@ import type { ParsedConfig } from './types.ts';
 
 type ParsedRoute = ParsedConfig['routes'][number];
 type ParsedUpstream = ParsedConfig['upstreams'][string];
-
-/** Waits that nothing else ends. */
-const NEEDED_TIMEOUTS = ['handshake', 'connect', 'upgrade', 'open', 'write_stall', 'close'] as const;
 
 export function checkConfig(config: ParsedConfig, written: Written, report: CrossReport): void {
   checkListeners(config, report);
@@ -34,8 +33,13 @@ export function checkConfig(config: ParsedConfig, written: Written, report: Cros
   checkUnique(named, 'routes', report);
   for (const [name, upstream] of Object.entries(config.upstreams)) checkUpstream(upstream, ['upstreams', name], report);
   checkUse(config, written, report);
-  for (const key of NEEDED_TIMEOUTS) {
-    if (config.timeouts[key] === Number.POSITIVE_INFINITY)
+  checkWaits(config, report);
+}
+
+function checkWaits(config: ParsedConfig, report: CrossReport): void {
+  const rows: Keys = timeouts;
+  for (const [key, ms] of Object.entries(config.timeouts)) {
+    if (rows[key]?.needed === true && ms === Number.POSITIVE_INFINITY)
       report('warning', ['timeouts', key], 'off: nothing else ends this wait');
   }
 }

@@ -97,12 +97,16 @@ export function valuesOf(row: Row): string {
   return row.kind === 'list' ? 'list' : isScalar(row) ? scalarValues(row) : 'map';
 }
 
+/** What a key means, in short. */
+export function meaningOf({ says, scope }: Row): string {
+  return scope === 'global' ? says.replace(/\.(?= |$)/, ' (global).') : says;
+}
+
 /** What the schema and the reference tell of a key. */
 export function descriptionOf(row: Row): string {
-  const { says, more, without } = row;
+  const { more, without } = row;
   const range = isScalar(row) ? scalarRange(row) : '';
-  const marked = row.scope === 'global' ? says.replace(/\.(?= |$)/, ' (global).') : says;
-  const parts = [marked, more ?? '', without === undefined ? '' : `Without it ${without}.`];
+  const parts = [meaningOf(row), more ?? '', without === undefined ? '' : `Without it ${without}.`];
   if (range !== '') parts.push(`${range.charAt(0).toUpperCase()}${range.slice(1)}.`);
   return parts.filter((part) => part !== '').join(' ');
 }

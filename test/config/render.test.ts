@@ -9,6 +9,7 @@ import { describeKeys, type KeyDescription } from '../../src/config/key-walk.ts'
 import { loadObject } from '../../src/config/load.ts';
 import { jsonSchema, referenceTable } from '../../src/config/reference.ts';
 import { renderConfig } from '../../src/config/render.ts';
+import { sampleConfig } from '../../src/config/sample.ts';
 import { makeCertificates } from '../support/certs.ts';
 import { projectRoot } from '../support/source.ts';
 import { errorsOf, loaded, MINIMAL, problemsOf } from './loading.ts';
@@ -146,6 +147,10 @@ describe('config.yaml', () => {
   beforeAll(async () => {
     const { ca, client } = await makeCertificates();
     files = { 'ca.pem': ca, 'client.pem': client.cert, 'client.key': client.key };
+  });
+
+  test('is what the keys make of it', () => {
+    expect(shipped).toBe(sampleConfig());
   });
 
   test('loads without a word, and echoes on loopback', () => {

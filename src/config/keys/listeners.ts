@@ -54,8 +54,8 @@ export const listener = {
         words: ['refuse', 'merge'],
         default: 'refuse',
         says:
-          'A path that begins with more than one slash: 400 double_slash, or they become one before anything is ' +
-          'judged, and in what the backend gets.',
+          'A path that begins with more than one slash: 400 double_slash, or (merge) they become one before ' +
+          'anything is judged, and in what the backend gets.',
       },
     },
   },

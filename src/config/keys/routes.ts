@@ -30,8 +30,8 @@ const match = {
     words: ['refuse', 'keep'],
     default: 'refuse',
     says:
-      '%2F and %5C in a path: 400 encoded_path when decoding them leads to another route, or they end no segment and ' +
-      'go on as they came.',
+      '%2F and %5C in a path: 400 encoded_path when decoding them leads to another route, or (keep) they end no ' +
+      'segment and go on as they came.',
     more: 'With keep the backend must not decode before it routes.',
   },
   listeners: {
