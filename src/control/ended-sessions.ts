@@ -3,7 +3,7 @@
 
 import type { Edge } from '../edge/edge.ts';
 import type { SessionRecord } from '../edge/session-record.ts';
-import { removedFrom } from '../edge/standing.ts';
+import { removedFrom } from '../edge/snapshot.ts';
 import type { Slices } from '../limits/slices.ts';
 import { Alarm } from '../limits/timer-wheel.ts';
 import type { SnapshotPlan } from './snapshot.ts';

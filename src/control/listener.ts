@@ -2,7 +2,7 @@
 // reads nothing; whoever binds it gets its connections.
 
 import type { ListenerConfig } from '../config/types.ts';
-import { LiveListener } from '../edge/live-listener.ts';
+import { LiveListener } from '../edge/arrival.ts';
 import type { Carrier } from '../net/carrier.ts';
 import { type BoundAddress, type Listening, listen } from '../net/listen.ts';
 import type { Transport } from '../net/transport.ts';

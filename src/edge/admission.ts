@@ -1,22 +1,85 @@
-// The checks of a complete head in the order that README promises, and how they are run: one after the other, without a
-// promise as long as each answers at once. The first refusal is the answer.
+// One complete request while it is checked: the facts it came with, what the checks have decided so far, and how they
+// are run: one after the other, without a promise as long as each answers at once. The first refusal is the answer.
 
+import assert from 'node:assert/strict';
+import type { AbortLike } from '../net/abort.ts';
+import type { RequestHead } from '../protocol/http-head.ts';
 import type { Refusal } from '../protocol/refusals.ts';
-import type { Asked, Check } from './asked.ts';
-import { drainingCheck, overloadCheck, quotasCheck } from './checks/quotas.ts';
-import { routeCheck, subprotocolCheck } from './checks/route.ts';
-import { loopCheck, upgradeCheck } from './checks/upgrade.ts';
+import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
+import type { Admitted } from './admitted.ts';
+import type { Arrival } from './arrival.ts';
+import type { EdgeContext } from './context.ts';
+import type { HandshakeRecord } from './handshake-record.ts';
+import { Holdings } from './holdings.ts';
+import type { PeerClaim, Seat } from './quotas.ts';
+import type { Route } from './snapshot.ts';
 
-/** Rates and caps come last: what is refused for anything else takes nothing of them. */
-export const CHECKS: readonly Check[] = [
-  upgradeCheck,
-  loopCheck,
-  routeCheck,
-  subprotocolCheck,
-  drainingCheck,
-  overloadCheck,
-  quotasCheck,
-];
+/**
+ * One reason to refuse a handshake, or null. It answers at once, or later: then what the client sends is held, and
+ * `signal` says when nobody waits for the answer any more.
+ */
+export type Check = (asked: Asked) => Refusal | null | Promise<Refusal | null>;
+
+interface AskedOptions {
+  readonly context: EdgeContext;
+  readonly arrival: Arrival;
+  readonly claim: PeerClaim;
+  readonly head: RequestHead;
+  readonly record: HandshakeRecord;
+  readonly signal: AbortLike;
+}
+
+/** Each check reads what those before it have decided; to read what nobody has decided is a fault of ours. */
+export class Asked {
+  readonly context: EdgeContext;
+  readonly arrival: Arrival;
+  /** How its connection counts until the handshake has a seat. */
+  readonly claim: PeerClaim;
+  readonly head: RequestHead;
+  /** Told what is known as soon as it is. */
+  readonly record: HandshakeRecord;
+  readonly signal: AbortLike;
+  /** Null until a check has decided it. */
+  upgrade: UpgradeRequest | null = null;
+  chosen: { readonly route: Route; readonly path: string } | null = null;
+  protocols: readonly string[] | null = null;
+  holdings: Holdings | null = null;
+
+  constructor(options: AskedOptions) {
+    this.context = options.context;
+    this.arrival = options.arrival;
+    this.claim = options.claim;
+    this.head = options.head;
+    this.record = options.record;
+    this.signal = options.signal;
+  }
+
+  get request(): UpgradeRequest {
+    assert(this.upgrade !== null, 'the request was judged by a check before');
+    return this.upgrade;
+  }
+
+  get route(): Route {
+    assert(this.chosen !== null, 'the route was chosen by a check before');
+    return this.chosen.route;
+  }
+
+  /** It has a seat. One that comes when nobody waits for it any more goes back at once. */
+  takeSeat(seat: Seat): void {
+    const { context } = this;
+    assert(this.holdings === null, 'a handshake takes one seat');
+    if (this.signal.aborted) context.quotas.leave(seat, context.clock.now());
+    else this.holdings = new Holdings(context, seat);
+  }
+
+  /** Every check has passed. */
+  admitted(): Admitted {
+    const { chosen, protocols, holdings } = this;
+    assert(chosen !== null && protocols !== null && holdings !== null, 'the checks decide everything');
+    const { arrival, request } = this;
+    return { arrival, request, route: chosen.route, path: chosen.path, protocols, holdings };
+  }
+}
 
 /** Null when `asked` may go on. */
 export function admit(asked: Asked, checks: readonly Check[], from = 0): Refusal | null | Promise<Refusal | null> {

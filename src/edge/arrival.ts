@@ -1,13 +1,37 @@
-// Who came in, where and when: made once at accept and handed along with the connection. Its head adds what a trusted
-// peer may say: who the client is, and a request id. It counts nothing and judges nobody.
+// Where connections come in, and who came, when: made once at accept and handed along with the connection. Its head
+// adds what a trusted peer may say: who the client is, and a request id. Nothing is counted or judged here.
 
+import type { ListenerConfig } from '../config/types.ts';
 import type { RequestHead } from '../protocol/http-head.ts';
 import { firstValueOf, valuesOf } from '../protocol/lists.ts';
+import { mergeLeadingSlashes } from '../protocol/path.ts';
 import type { TrustedProxies } from './client-address.ts';
-import type { LiveListener } from './live-listener.ts';
 
 /** A trusted peer's X-Request-ID is kept if it is visible ASCII and not longer. */
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+
+/**
+ * A listener for as long as it is bound: the one thing about it that a connection may hold on to, since a reload gives
+ * it other settings and another name.
+ */
+export class LiveListener {
+  /** Those in force now; replaced by a reload. */
+  config: ListenerConfig;
+  /** 0 for a unix socket. */
+  readonly port: number;
+
+  constructor(config: ListenerConfig, port: number) {
+    this.config = config;
+    this.port = port;
+  }
+
+  /** A head as this listener takes it, before anything is judged. */
+  read(head: RequestHead): RequestHead {
+    if (this.config.paths.leading_slashes === 'refuse') return head;
+    const target = mergeLeadingSlashes(head.target);
+    return target === head.target ? head : { ...head, target };
+  }
+}
 
 interface ArrivalOptions {
   readonly listener: LiveListener;

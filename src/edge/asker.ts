@@ -1,5 +1,5 @@
 // Who asks for a WebSocket, by whatever protocol: what a handshake may know and want of its client. HTTP/1.1 is one
-// (http1-asker.ts). A handshake that is told of its client never sees bytes of that protocol.
+// (http1.ts). A handshake that is told of its client never sees bytes of that protocol.
 
 import type { Transport } from '../net/transport.ts';
 import type { RequestHead } from '../protocol/http-head.ts';

@@ -1,9 +1,11 @@
 // From a judged request to its route and the path that a backend gets: matched as sent, compared with what a backend
-// makes of it that decodes first, rewritten, and judged again. It counts nothing and knows no connection.
+// makes of it that decodes first, rewritten, and judged again; and which checks are switched off there. It counts
+// nothing and knows no connection.
 
 import { judgePath, rewritePath } from '../protocol/path.ts';
 import { decodePath, type EncodedSlashes, hasEncodedSlash } from '../protocol/path-decoding.ts';
 import type { Refusal } from '../protocol/refusals.ts';
+import type { RouteCheck } from '../protocol/relax.ts';
 import type { RequestPlace } from '../protocol/upgrade-request.ts';
 import type { RouteMatch } from './router.ts';
 import type { Route, Snapshot } from './snapshot.ts';
@@ -70,4 +72,22 @@ function judgeForwarded(route: Route, path: string, query: string, lengthMax: nu
     if (target.length + query.length > lengthMax) return { slug: 'target_too_long', cause };
   }
   return null;
+}
+
+interface PlaceAsked {
+  readonly snapshot: Snapshot;
+  /** The name by which routes know where the request came in. */
+  readonly listener: string;
+  readonly place: RequestPlace;
+  /** Of the connection; '' on a unix socket. */
+  readonly peerAddress: string;
+}
+
+/** Which checks of a request are switched off: those that its route names, less what the peer makes dangerous. */
+export function relaxedChecks({ snapshot, listener, place, peerAddress }: PlaceAsked): readonly RouteCheck[] {
+  const relax = chooseRoute(snapshot, listener, place).route?.config.relax ?? [];
+  // RFC 9110 7.8: a proxy that sees no upgrade goes on to read requests on this connection, its other users' among
+  // them, and what its client sends as frames would be read as requests. Who comes by a unix socket is a proxy too.
+  const isProxy = peerAddress === '' || snapshot.trusted.trusts(peerAddress);
+  return isProxy ? relax.filter((check) => check !== 'connection_token') : relax;
 }

@@ -6,17 +6,16 @@ import { Abort } from '../net/abort.ts';
 import type { Refusal } from '../protocol/refusals.ts';
 import type { RelayedRefusal } from '../upstream/backend-handshake.ts';
 import type { Opened, OpeningOutcome, OpeningProgress } from '../upstream/open-backend.ts';
-import { admit } from './admission.ts';
+import { Asked, admit, type Check } from './admission.ts';
 import { type Admitted, makeSession, openFor } from './admitted.ts';
 import type { Arrival } from './arrival.ts';
-import { Asked, type Check } from './asked.ts';
 import type { Asker } from './asker.ts';
 import type { EdgeContext } from './context.ts';
 import type { HandshakeRecord } from './handshake-record.ts';
 import type { SlotOwner } from './handshake-slots.ts';
 import { BARRED, type Barred, type PeerClaim, type Seat } from './quotas.ts';
 import type { SessionHost } from './session-record.ts';
-import { closedToNew } from './standing.ts';
+import { closedToNew } from './snapshot.ts';
 
 /** Of a client that waits for its turn no more is held: it is read only to see it leave. */
 const WAITING_BYTES_MAX = 4_096;

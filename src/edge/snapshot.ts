@@ -1,8 +1,11 @@
 // What a handshake is judged by: the config in force, made ready for use. Built whole by `control/`, replaced whole.
+// And whether what a handshake or a session stands on, its route and its target, is still there under it.
 
 import type { Config, RouteConfig } from '../config/types.ts';
+import type { EndCause } from '../protocol/end-causes.ts';
 import type { SessionPolicy } from '../session/policy.ts';
 import type { UpstreamRegistry } from '../upstream/registry.ts';
+import type { Target } from '../upstream/target.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { TrustedProxies } from './client-address.ts';
 import type { Router } from './router.ts';
@@ -25,4 +28,26 @@ export interface Snapshot {
   /** The same in each snapshot: it lives as long as the process. */
   readonly upstreams: UpstreamRegistry;
   readonly trusted: TrustedProxies;
+}
+
+interface Footing {
+  readonly route: Route;
+  /** Null before one is chosen. */
+  readonly target: Target | null;
+}
+
+/** What the config of `snapshot` has no longer, or, under the same name, has as another one; null when nothing is. */
+export function removedFrom(snapshot: Snapshot, { route, target }: Footing): EndCause | null {
+  // The route object keeps its name when its config is replaced.
+  if (snapshot.routes.get(route.config.name) !== route) return 'route_removed';
+  // A session keeps its target when its route goes to another upstream.
+  return target?.gone === true ? 'target_removed' : null;
+}
+
+/** Why nothing new may begin there: the cause for the log, or null. */
+export function closedToNew(snapshot: Snapshot, footing: Footing): string | null {
+  const removed = removedFrom(snapshot, footing);
+  if (removed !== null) return removed;
+  if (footing.route.draining) return 'route_drain';
+  return footing.target?.draining === true ? 'target_drain' : null;
 }

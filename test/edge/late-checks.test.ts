@@ -1,8 +1,8 @@
 // Checks that answer later than they were asked: what is held, noticed and given back meanwhile.
 
 import { describe, expect, test, vi } from 'vitest';
-import { CHECKS } from '../../src/edge/admission.ts';
-import type { Asked, Check } from '../../src/edge/asked.ts';
+import type { Asked, Check } from '../../src/edge/admission.ts';
+import { CHECKS } from '../../src/edge/checks/all.ts';
 import type { Refusal } from '../../src/protocol/refusals.ts';
 import type { ConfigInput } from '../../src/proxy.ts';
 import type { MemoryTransport } from '../support/memory-transport.ts';

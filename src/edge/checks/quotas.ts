@@ -1,7 +1,7 @@
 // Whether there is room for one more: nothing drains, memory is left, and the rates and caps let it in.
 
 import type { Refusal } from '../../protocol/refusals.ts';
-import type { Asked } from '../asked.ts';
+import type { Asked } from '../admission.ts';
 import { BARRED, type Barred, Seat } from '../quotas.ts';
 
 export function drainingCheck({ route, context }: Asked): Refusal | null {

@@ -1,15 +1,55 @@
-// The asker of a handshake that came by HTTP/1.1: its head, what is held of the bytes behind it, and the answers as
-// bytes. The connection under it reads, lingers and closes.
+// HTTP/1.1: from a client's first bytes to its head, and from answers to bytes. It owns no transport: that is the
+// affair of the connection which feeds it.
 
+import type { Limits } from '../config/types.ts';
 import type { Transport } from '../net/transport.ts';
-import type { RequestHead } from '../protocol/http-head.ts';
+import { hintOfBytes } from '../protocol/hints.ts';
+import { HeadStep, type RequestHead, RequestHeadParser } from '../protocol/http-head.ts';
 import { buildRelayedRefusal } from '../protocol/refusal-body.ts';
 import type { Refusal } from '../protocol/refusals.ts';
 import { buildClientSwitch, type ClientSwitch } from '../protocol/upgrade-response.ts';
 import type { RelayedRefusal } from '../upstream/backend-handshake.ts';
+import type { LiveListener } from './arrival.ts';
 import type { Asker } from './asker.ts';
 import type { EarlyBytes } from './early-bytes.ts';
+import { asksForHealth } from './health.ts';
 import type { SessionRecord } from './session-record.ts';
+
+type HeadOutcome =
+  | { readonly kind: 'bad'; readonly refusal: Refusal }
+  | { readonly kind: 'probe'; readonly method: string }
+  /** `restAt`: where in the bytes what came behind it begins. */
+  | { readonly kind: 'request'; readonly head: RequestHead; readonly restAt: number };
+
+export function newHeadParser(limits: Limits): RequestHeadParser {
+  return new RequestHeadParser({
+    headBytesMax: limits.max_head_size,
+    targetBytesMax: limits.max_target_size,
+    fieldsMax: limits.max_header_fields,
+  });
+}
+
+interface HeadBytes {
+  readonly parser: RequestHeadParser;
+  readonly listener: LiveListener;
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Null when more is needed. */
+export function readHead({ parser, listener, bytes, start, end }: HeadBytes): HeadOutcome | null {
+  const step = parser.feed(bytes, start, end);
+  if (step === HeadStep.NeedData) return null;
+  if (step === HeadStep.Violation || parser.head === null) {
+    const cause = hintOfBytes(parser, bytes, start, end);
+    return { kind: 'bad', refusal: { slug: parser.violation ?? 'request_line', cause } };
+  }
+  const head = listener.read(parser.head);
+  const { health_path } = listener.config;
+  if (health_path !== null && asksForHealth(head, health_path)) return { kind: 'probe', method: head.method };
+  return { kind: 'request', head, restAt: parser.position };
+}
 
 /** What it wants of its connection. */
 export interface AnswersClient {
@@ -21,6 +61,7 @@ export interface AnswersClient {
   fail(error: unknown): void;
 }
 
+/** The asker of a handshake: its head, what is held of the bytes behind it, and the answers as bytes. */
 export class Http1Asker implements Asker {
   readonly head: RequestHead;
   readonly early: EarlyBytes;

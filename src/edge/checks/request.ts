@@ -1,0 +1,48 @@
+// What is asked for: a WebSocket handshake that has not been here, on a route, with what that route takes.
+
+import { namesInstance } from '../../protocol/backend-request.ts';
+import { hintOfHead } from '../../protocol/hints.ts';
+import type { Refusal } from '../../protocol/refusals.ts';
+import { allowedProtocols } from '../../protocol/subprotocols.ts';
+import { judgeUpgradeRequest } from '../../protocol/upgrade-request.ts';
+import type { Asked } from '../admission.ts';
+import { chooseRoute, relaxedChecks } from '../choose-route.ts';
+
+export function upgradeCheck(asked: Asked): Refusal | null {
+  const { arrival, head, record, context } = asked;
+  const { peer, peerTrusted, requestId } = arrival;
+  const from = { snapshot: context.snapshot, listener: arrival.listener.config.name, peerAddress: peer };
+  const verdict = judgeUpgradeRequest(head, (place) => relaxedChecks({ ...from, place }));
+  if (!verdict.ok) return { slug: verdict.slug, cause: hintOfHead(verdict.slug, head) };
+  asked.upgrade = verdict.request;
+  record.noteRequest(verdict.request);
+  context.notices.note({ fields: head.fields, listener: arrival.listenerName, peer, peerTrusted, requestId });
+  return null;
+}
+
+export function loopCheck({ head, context }: Asked): Refusal | null {
+  return namesInstance(head, context.instanceId) ? LOOP : null;
+}
+
+export function routeCheck(asked: Asked): Refusal | null {
+  const { request, arrival, record, context } = asked;
+  const { route, path, refusal } = chooseRoute(context.snapshot, arrival.listener.config.name, request);
+  if (route !== null) record.noteRoute(route);
+  if (route === null || refusal !== null) return refusal ?? NO_ROUTE;
+  asked.chosen = { route, path };
+  record.noteRelaxed(request.relaxed);
+  return null;
+}
+
+export function subprotocolCheck(asked: Asked): Refusal | null {
+  const { request, route, record } = asked;
+  const protocols = allowedProtocols(request.protocols, route.config.subprotocols);
+  if (protocols.length === 0 && request.protocols.length > 0) return NONE_LISTED;
+  asked.protocols = protocols;
+  record.noteProtocols(request.protocols, protocols);
+  return null;
+}
+
+const LOOP: Refusal = { slug: 'loop' };
+const NO_ROUTE: Refusal = { slug: 'no_route' };
+const NONE_LISTED: Refusal = { slug: 'subprotocol', cause: 'none is listed' };
