@@ -29,9 +29,8 @@ const MARKED = [
 ];
 /** Whole programs, long runs and mutated copies, on the first layout. */
 const PROGRAMS = [
-  'test/{attacks,clients,corpus,oracle,scale,soak}/**/*.test.ts',
+  'test/{attacks,clients,corpus,fuzz,oracle,scale,soak}/**/*.test.ts',
   'test/{cli,package,shares}.test.ts',
-  'test/fuzz/fuzz.test.ts',
   'test/hostile/mutants.test.ts',
 ];
 /** Units with a process of their own: for its heap, or for what they mock. */

@@ -140,9 +140,10 @@ interface Rule {
   readonly good: readonly string[];
 }
 
-const src = sourceFiles('src', /\.ts$/);
-const allCode = [...src, ...sourceFiles('test', /\.ts$/)];
 const scripts = sourceFiles('', /\.(ts|mjs|js)$|^run$/);
+const below = (folder: string) => scripts.filter((file) => file.path.startsWith(folder) && file.path.endsWith('.ts'));
+const src = below('src/');
+const allCode = [...src, ...below('test/')];
 const allText = sourceFiles(
   '',
   /\.(ts|mjs|js|md|ya?ml|json|html|css)$|^(run|LICENSE|\.gitignore|\.gitattributes)$/,

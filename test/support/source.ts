@@ -47,9 +47,15 @@ export function sourceFiles(folder: string, fits: RegExp): SourceFile[] {
   return found.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
+/** A file's tree is asked for by one rule after the other. */
+const trees = new WeakMap<SourceFile, SyntaxNode>();
+
 export function parse(file: SourceFile): SyntaxNode {
+  const known = trees.get(file);
+  if (known !== undefined) return known;
   const tree: unknown = parseAst(file.text, { lang: 'ts' });
   if (!isNode(tree)) throw new Error(`${file.path}: no syntax tree`);
+  trees.set(file, tree);
   return tree;
 }
 
