@@ -6,6 +6,7 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { oneRoute, type RunningProxy, startProxy } from '../support/harness.ts';
 import { RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
+import { upgradeRequest } from '../support/wire.ts';
 import { askAdmin, isOpen, until } from './operating.ts';
 import { connectWs, type Inbox } from './ws-pair.ts';
 
@@ -115,12 +116,13 @@ describe('drain', () => {
     const drain = { delay: '0s', grace: '5s', spread: '0s', timeout: '1m' } as const;
     const running = await startProxy(oneRoute(backend.url, {}, { drain }), { clock });
     const client = await RawClient.connect(running.port);
-    const opened = client.upgrade();
+    client.send(upgradeRequest());
     await (await backend.nextConnection()).head();
     const drained = running.proxy.drain();
     clock.advance(5_000);
-    const head = await opened;
-    expect([head.status, head.field('retry-after')]).toEqual([503, expect.stringMatching(/^[1-5]$/)]);
+    const answer = await client.readResponse();
+    expect([answer.status, answer.head.field('retry-after')]).toEqual([503, expect.stringMatching(/^[1-5]$/)]);
+    expect(answer.json()).toMatchObject({ error: 'draining' });
     expect(await running.waitForLog('handshake.refused')).toMatchObject({ error: 'draining' });
     client.destroy();
     expect(await drained).toEqual({ closed: 0, cut: 0 });

@@ -5,11 +5,10 @@ import { describe, expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/proxy.ts';
 import { atTestEnd } from '../support/cleanup.ts';
 import { deadUrl } from '../support/dead.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { anyPort, oneRoute, type RunningProxy, startProxy } from '../support/harness.ts';
 import { type BackendConnection, RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { exampleKey, parseHead, type UpgradeRequestSpec, upgradeRequest } from '../support/wire.ts';
+import { exampleKey, parseHead, type UpgradeRequestSpec } from '../support/wire.ts';
 import { connectWs, type Inbox, WsBackend } from './ws-pair.ts';
 
 type Pairs = readonly (readonly [string, string])[];
@@ -381,7 +380,7 @@ describe('targets', () => {
 describe('drain', () => {
   test('1012 to every client, then 1001 to the backends; nothing new is accepted; none is cut', async () => {
     const backend = await WsBackend.listen();
-    const running = await startProxy(oneRoute(backend.url));
+    const running = await startProxy(oneRoute(backend.url, {}, { drain: { spread: '0s' } }));
     const clients = await Promise.all(Array.from({ length: 20 }, () => connectWs(running.port)));
     const result = await running.proxy.drain();
     expect(result).toEqual({ closed: 20, cut: 0 });
@@ -393,34 +392,5 @@ describe('drain', () => {
     const ends = running.logsOf('session.end');
     expect(ends).toHaveLength(20);
     for (const end of ends) expect(end).toMatchObject({ by: 'proxy', reason: 'drain', clean: true });
-  });
-
-  test('a client that never answers is cut when the time is over, and drain says so', async () => {
-    const backend = await WsBackend.listen();
-    const clock = new FakeClock();
-    const running = await startProxy(oneRoute(backend.url, { timeouts: { close: '30s' } }), { clock });
-    const deaf = await RawClient.connect(running.port);
-    expect((await deaf.upgrade()).status).toBe(101);
-    const drained = running.proxy.drain();
-    expect(await deaf.nextClose()).toEqual({ code: 1012, reason: 'server restart' });
-    clock.advance(25_100);
-    expect(await drained).toEqual({ closed: 0, cut: 1 });
-    await deaf.closed;
-    expect(running.logsOf('drain.end')).toMatchObject([{ level: 'warn', closed: 0, cut: 1 }]);
-    expect(running.logsOf('session.end')).toMatchObject([{ reason: 'forced' }]);
-  });
-
-  test('a handshake that waits for its backend is refused with 503', async () => {
-    const backend = await RawBackend.listen();
-    const running = await startProxy(oneRoute(backend.url));
-    const client = await RawClient.connect(running.port);
-    client.send(upgradeRequest());
-    await (await backend.nextConnection()).head();
-    const drained = running.proxy.drain();
-    const response = await client.readResponse();
-    expect(response.status).toBe(503);
-    expect(response.json()).toMatchObject({ error: 'draining' });
-    client.end();
-    expect(await drained).toEqual({ closed: 0, cut: 0 });
   });
 });

@@ -58,32 +58,6 @@ describe('messages', () => {
       expect(received.kind === 'binary' && received.data.equals(data), name).toBe(true);
     }
   });
-
-  test.each([
-    { from: 'client', codes: { client: [1009, 'max_message_size'], server: [1001, 'max_message_size'] } },
-    { from: 'backend', codes: { client: [1011, 'max_message_size'], server: [1009, 'max_message_size'] } },
-  ] as const)('10.4: from the $from, max_message_size passes and one byte more ends it', async ({ from, codes }) => {
-    for (const cut of [false, true]) {
-      const pair = await openWsPair({
-        route: { limits: { [`from_${from}`]: { max_message_size: '1KiB' } } },
-        client: { perMessageDeflate: false },
-      });
-      const { client, server, running } = pair;
-      const [sender, receiver] = from === 'client' ? [client, server.inbox] : [server.inbox, client];
-      const send = (size: number) => {
-        if (cut) sender.socket.send('x'.repeat(600), { fin: false });
-        sender.socket.send('x'.repeat(cut ? size - 600 : size));
-      };
-      send(1024);
-      expect(await receiver.next()).toEqual(text('x'.repeat(1024)));
-      send(1025);
-      const [ofClient, ofServer] = await Promise.all([client.closed(), server.inbox.closed()]);
-      expect([ofClient.code, ofClient.reason]).toEqual(codes.client);
-      expect([ofServer.code, ofServer.reason]).toEqual(codes.server);
-      const end = await running.waitForLog('session.end');
-      expect(end).toMatchObject({ by: from, reason: `${from}_message_too_big`, limit: 'max_message_size' });
-    }
-  });
 });
 
 describe('permessage-deflate', () => {
@@ -192,46 +166,6 @@ describe('control frames', () => {
       from.socket.pong('unasked');
       expect(await to.next(), name).toEqual({ kind: 'pong', data: Buffer.from('unasked') });
     }
-  });
-});
-
-describe('close codes', () => {
-  const codes = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4429, 4999];
-  const reasons = ['', 'bye', 'ü'.repeat(61), 'x'.repeat(123)];
-
-  test.each(['client', 'backend'] as const)(
-    '7.4: every legal code from the %s passes with its reason',
-    async (from) => {
-      const backend = await WsBackend.listen();
-      const running = await startProxy(oneRoute(backend.url));
-      for (const [at, code] of codes.entries()) {
-        const client = await connectWs(running.port, { path: `/${code}` });
-        const server = await backend.next();
-        const [closer, other] = from === 'client' ? [client, server.inbox] : [server.inbox, client];
-        const reason = reasons[at % reasons.length] ?? '';
-        closer.socket.close(code, reason);
-        expect(await other.closed()).toEqual({ code, reason });
-        expect(await closer.closed()).toEqual({ code, reason });
-        expect(await running.waitForLog('session.end', (line) => line.path === `/${code}`)).toMatchObject({
-          by: from,
-          reason: `${from}_close`,
-          close_code_client: code,
-          close_code_backend: code,
-          clean: true,
-          mid_frame: false,
-        });
-      }
-    },
-  );
-
-  test.each(['client', 'backend'] as const)('7.1.5: a Close without a code from the %s stays one', async (from) => {
-    const { client, server, running } = await openWsPair();
-    const [closer, other] = from === 'client' ? [client, server.inbox] : [server.inbox, client];
-    closer.socket.close();
-    expect(await other.closed()).toEqual({ code: 1005, reason: '' });
-    expect(await closer.closed()).toEqual({ code: 1005, reason: '' });
-    const end = await running.waitForLog('session.end');
-    expect(end).toMatchObject({ close_code_client: 1005, close_code_backend: 1005, clean: true });
   });
 });
 

@@ -353,8 +353,11 @@ describe.each(bothSides)('a Close that the %s begins', (side) => {
   const own = as(side);
 
   test('F18: 7.4: every legal code passes unchanged with its reason, both ways', async () => {
-    const codes = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999];
-    for (const code of codes) await expectRelayedClose({ side, code, reason: 'r\u00e9ason \u{1f600}' });
+    const reasons = ['r\u00e9ason \u{1f600}', '', 'bye', '\u00fc'.repeat(61), 'x'.repeat(123)];
+    const codes = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014];
+    for (const [at, code] of [...codes, 3000, 3999, 4000, 4429, 4999].entries()) {
+      await expectRelayedClose({ side, code, reason: reasons[at % reasons.length] ?? '' });
+    }
   });
 
   test('F18: 5.5.1: no code at all passes as none, and the longest reason whole', async () => {
@@ -576,6 +579,8 @@ describe.each(bothSides)('frames from the %s that pass', (side) => {
     // Its frame can never be completed.
     await other.closed;
     expect(other.unread).toHaveLength(0);
+    culprit.end();
+    expect(await endLine(pair.running)).toMatchObject({ reason: `${side}_invalid_utf8`, mid_frame: true });
   });
 
   test('F23: 5.4: every frame cut at every byte comes out as it would in one piece', async () => {
