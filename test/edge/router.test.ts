@@ -1,70 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { loadObject } from '../../src/config/load.ts';
 import type { RouteConfig } from '../../src/config/types.ts';
 import { Router } from '../../src/edge/router.ts';
 import { comparePatterns, matchPath, type PathPattern, parsePattern, patternKey } from '../../src/protocol/path.ts';
 
-const LIMITS = {
-  max_message_size: 1,
-  max_frame_size: 1,
-  max_fragments: 1,
-  messages_per_second: 1,
-  message_burst: 1,
-  bytes_per_second: 1,
-  byte_burst: 1,
-  control_frames_per_second: 1,
-  control_frame_burst: 1,
-  on_rate_exceeded: 'close',
-  validate_utf8: false,
-} as const;
 const LISTENERS = ['public', 'inner'];
 
+/** What else a route holds: the router does not ask. */
+const [plain] = loadObject({ routes: [{ upstream: 'builtin:echo' }] }, { baseDir: '.' }).config.routes;
+
 function route(name: string, hosts: readonly string[], path: string, listeners: readonly string[] = []): RouteConfig {
-  return {
-    name,
-    match: { hosts, path, encoded_slashes: 'refuse', listeners },
-    upstream: name,
-    rewrite: null,
-    limits: {
-      max_head_size: 1,
-      max_target_size: 1,
-      max_header_fields: 1,
-      max_early_bytes: 1,
-      max_sessions: 1,
-      max_handshakes: 1,
-      max_waiting_handshakes: 1,
-      handshakes_per_second: 1,
-      handshake_burst: 1,
-      max_sessions_per_ip: 1,
-      handshakes_per_second_per_ip: 1,
-      max_buffered: 1,
-      max_buffered_total: 1,
-      from_client: LIMITS,
-      from_backend: LIMITS,
-    },
-    own_max_sessions: 1,
-    own_max_sessions_per_ip: 1,
-    own_handshakes_per_second_per_ip: 1,
-    timeouts: {
-      handshake: 1,
-      connect: 1,
-      upgrade: 1,
-      open: 1,
-      idle: 1,
-      message_stall: 1,
-      write_stall: 1,
-      slow_reader: 1,
-      close: 1,
-      client_ping_interval: 1,
-      backend_ping_interval: 1,
-      pong: 1,
-      lifetime: 1,
-    },
-    close_codes: {},
-    compression: 'passthrough',
-    subprotocols: 'any',
-    relax: [],
-  };
+  if (plain === undefined) throw new Error('there is one route');
+  return { ...plain, name, match: { hosts, path, encoded_slashes: 'refuse', listeners }, upstream: name };
 }
 
 /** Routes for any host, named by their paths. */
