@@ -24,7 +24,7 @@ const MARKED = [
   'test/e2e/ends.test.ts', // half-close, reset, and who is told what first
   'test/e2e/isolation.test.ts', // no byte of another session, flat memory
   'test/e2e/tls-backend.test.ts', // plain on one side, TLS on the other
-  'test/hostile/{network,resources}.test.ts', // a bad network, peers that do not read
+  'test/hostile/{closes,network,resources}.test.ts', // hostile ends, a bad network, peers that do not read
   'test/net/transport.test.ts', // what a transport promises
 ];
 /** Whole programs, long runs and mutated copies, on the first layout. */
