@@ -22,7 +22,7 @@ import { RandomIds } from './random-ids.ts';
 import type { SessionRecord } from './session-record.ts';
 import type { Snapshot } from './snapshot.ts';
 
-export interface EdgeOptions {
+interface EdgeOptions {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly log: Log;

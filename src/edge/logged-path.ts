@@ -3,7 +3,7 @@
 
 import type { LogConfig } from '../config/types.ts';
 
-export interface PathToLog {
+interface PathToLog {
   readonly path: string;
   /** '' or from the question mark on. */
   readonly query: string;
