@@ -2,51 +2,21 @@
 // It knows nothing of HTTP, of targets or of retries, and leaves no socket behind when it fails or is aborted.
 
 import assert from 'node:assert/strict';
-import { constants } from 'node:crypto';
 import { connect as connectNet, type NetConnectOpts, type Socket } from 'node:net';
-import {
-  type ConnectionOptions,
-  connect as connectTls,
-  createSecureContext,
-  type SecureContext,
-  type TLSSocket,
-} from 'node:tls';
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import type { Endpoint, TlsConfig } from '../config/types.ts';
 import type { Clock } from '../limits/clock.ts';
 import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
 import { unbracketed } from '../protocol/addresses/host-port.ts';
 import { familyOf } from '../protocol/addresses/ip-address.ts';
 import type { AbortLike } from './abort.ts';
+import { BackendContexts } from './backend-contexts.ts';
 import { type Carrier, type ConnectTarget, KEEP_ALIVE_AFTER_MS } from './carrier.ts';
 import { certificateFault } from './certificate-name.ts';
+import { codeOf, DialError, failureOf, timedOut } from './dial-error.ts';
 import type { Resolver } from './resolve.ts';
 import { StreamTransport } from './stream-transport.ts';
 import type { Transport } from './transport.ts';
-
-const TLS_VERSION_MIN = 'TLSv1.2';
-
-/** Why there is no connection. `no_local_port` and `no_descriptor` are our own shortage, never the backend's fault. */
-export type DialCode =
-  | 'backend_dns'
-  | 'backend_unreachable'
-  | 'backend_tls'
-  | 'backend_timeout'
-  | 'no_local_port'
-  | 'no_descriptor'
-  | 'aborted';
-
-export class DialError extends Error {
-  readonly code: DialCode;
-  /** The code of the system, of Node or of OpenSSL: ECONNREFUSED, CERT_HAS_EXPIRED, ENOTFOUND, ... */
-  readonly cause_code: string;
-
-  constructor(code: DialCode, causeCode: string, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'DialError';
-    this.code = code;
-    this.cause_code = causeCode;
-  }
-}
 
 export interface DialOptions {
   /** Anything but the built-in echo backend, which has no socket. */
@@ -92,9 +62,7 @@ export class Dialer {
   private readonly carrier: Carrier;
   /** Null: plain TCP goes through the carrier. */
   private readonly sockets: SocketFactory | null;
-  /** Parsing certificates costs far more than a dial; the entry goes with its config. */
-  private readonly contexts = new WeakMap<TlsConfig, SecureContext>();
-  private defaultContext: SecureContext | null = null;
+  private readonly contexts = new BackendContexts();
 
   constructor(options: DialerOptions) {
     this.resolver = options.resolver;
@@ -208,29 +176,13 @@ export class Dialer {
     const name = unbracketed(tls?.server_name ?? host).replace(/\.$/, '');
     const socket = (this.sockets?.tls ?? connectTls)({
       ...target,
-      secureContext: this.contextOf(tls),
+      secureContext: this.contexts.of(tls),
       // RFC 6066 3: literal addresses are not permitted in SNI.
       servername: familyOf(name) === 0 ? name : '',
       rejectUnauthorized: tls?.verify ?? true,
       checkServerIdentity: (_host, certificate) => certificateFault(name, certificate),
     });
     return { socket, secure: true, peer };
-  }
-
-  private contextOf(tls: TlsConfig | null): SecureContext {
-    const known = tls === null ? this.defaultContext : this.contexts.get(tls);
-    if (known != null) return known;
-    const context = createSecureContext({
-      minVersion: TLS_VERSION_MIN,
-      // A backend could make us work without end otherwise (TLS 1.2; 1.3 has no renegotiation).
-      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
-      ...(tls?.ca ? { ca: tls.ca } : {}),
-      ...(tls?.cert ? { cert: tls.cert } : {}),
-      ...(tls?.key ? { key: tls.key } : {}),
-    });
-    if (tls === null) this.defaultContext = context;
-    else this.contexts.set(tls, context);
-    return context;
   }
 
   /** Plain TCP: no socket object, and nothing that a listener could miss. */
@@ -338,37 +290,6 @@ export class Dialer {
   }
 }
 
-function timedOut(what: string): DialError {
-  return new DialError('backend_timeout', 'ETIMEDOUT', `${what} not in time`);
-}
-
-/**
- * What a socket's error means. Once TCP is up, a reset or a FIN is a failure of the TLS handshake: something listens
- * there, and it does not want to speak TLS with us.
- */
-function failureOf(error: Error, inTls: boolean, peer: string): DialError {
-  const cause = codeOf(error);
-  return new DialError(dialCode(cause, inTls), cause, `connection to ${peer} failed: ${cause}`, { cause: error });
-}
-
-function dialCode(cause: string, inTls: boolean): DialCode {
-  switch (cause) {
-    case 'EMFILE':
-    case 'ENFILE':
-      return 'no_descriptor';
-    case 'EADDRNOTAVAIL':
-    // What bind() of a given source address says when its ports are used up.
-    case 'EADDRINUSE':
-      return 'no_local_port';
-    case 'ETIMEDOUT':
-      return 'backend_timeout';
-    default:
-      return inTls || cause.startsWith('ERR_SSL_') || cause.startsWith('ERR_TLS_') || cause.startsWith('ERR_OSSL_')
-        ? 'backend_tls'
-        : 'backend_unreachable';
-  }
-}
-
 /**
  * The failure that speaks for all addresses: the last one, except that our own shortage is reported only if no address
  * failed otherwise (a machine without IPv6 says EADDRNOTAVAIL for each IPv6 address).
@@ -384,9 +305,4 @@ function sameFamily(addresses: readonly string[], localAddress: string | null, h
   if (usable.length > 0) return usable;
   const message = `${host} has no address of the family of ${localAddress}`;
   throw new DialError('backend_unreachable', 'EAFNOSUPPORT', message);
-}
-
-function codeOf(error: unknown): string {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return 'UNKNOWN';
-  return typeof error.code === 'string' ? error.code : 'UNKNOWN';
 }

@@ -3,7 +3,8 @@
 
 import type { Clock } from '../limits/clock.ts';
 import type { AbortLike } from '../net/abort.ts';
-import { type DialCode, DialError, type Dialer } from '../net/dial.ts';
+import type { Dialer } from '../net/dial.ts';
+import { type DialCode, DialError } from '../net/dial-error.ts';
 import type { Transport } from '../net/transport.ts';
 import type { MetricsRegistry } from '../observe/metrics.ts';
 import type { Target } from './target.ts';

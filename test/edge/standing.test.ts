@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { DialError } from '../../src/net/dial.ts';
+import { DialError } from '../../src/net/dial-error.ts';
 import type { ConfigInput } from '../../src/proxy.ts';
 import { MemoryTransport } from '../support/memory-transport.ts';
 import { binary, closeOf, parseFrames, text, upgradeRequest } from '../support/wire.ts';
