@@ -42,7 +42,7 @@ const layers: Readonly<Record<string, Layer>> = {
     values: ['protocol', 'limits', 'config', 'observe', 'net', 'upstream', 'session', 'edge'],
     types: ['admin'],
   },
-  admin: { values: ['protocol', 'limits', 'observe', 'net'] },
+  admin: { values: ['protocol', 'limits', 'observe', 'net'], types: ['upstream'] },
   'unreachable.ts': { values: [], node: [] },
   'proxy.ts': { values: everything },
   cli: { values: [...everything, 'proxy.ts'] },

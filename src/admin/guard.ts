@@ -2,18 +2,12 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { AdminConfig, ListenAddress } from '../config/types.ts';
+import type { AdminConfig } from '../config/types.ts';
 import { isPortLike, splitHostPort } from '../protocol/addresses/host-port.ts';
 import { familyOf, parseIp } from '../protocol/addresses/ip-address.ts';
 
 /** What decides who may ask. */
 export type AdminSettings = Pick<AdminConfig, 'address' | 'token' | 'hosts' | 'public'>;
-
-/** True when only this machine can reach it: such an address may go without a token. */
-export function isLocal(address: ListenAddress): boolean {
-  if (address.kind === 'unix' || address.host === 'localhost') return true;
-  return familyOf(address.host) === 4 ? address.host.startsWith('127.') : address.host === '::1';
-}
 
 /**
  * A page in a browser can send requests anywhere without asking, and measure how long their answers take. Browsers say

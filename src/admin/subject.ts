@@ -4,6 +4,7 @@
 import type { Pull, Pulled } from '../limits/pulled.ts';
 import type { Advice } from '../observe/advice.ts';
 import type { CloseNotice } from '../protocol/end-causes.ts';
+import type { TargetState } from '../upstream/target.ts';
 
 export type ProxyState = 'starting' | 'ready' | 'draining';
 
@@ -59,7 +60,7 @@ export interface TargetView {
   readonly name: string;
   readonly url: string;
   /** `failing`: its last dial failed. */
-  readonly state: 'up' | 'failing' | 'draining' | 'gone';
+  readonly state: TargetState;
   /** Since its dials fail; null when the last one succeeded, or there was none. */
   readonly failing_ms: number | null;
   readonly weight: number;

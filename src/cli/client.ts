@@ -4,6 +4,7 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { parseListenAddress } from '../config/addresses.ts';
+import { takesAnyPort } from '../protocol/addresses/bind-address.ts';
 import { hostPort, reachable } from '../protocol/addresses/host-port.ts';
 
 export interface AdminEndpoint {
@@ -32,7 +33,7 @@ const TIMEOUT_MS = 15_000;
 export function parseAdminAddress(text: string): AdminEndpoint['address'] | { readonly problem: string } {
   const parsed = parseListenAddress(text);
   if ('problem' in parsed) return parsed;
-  if (parsed.value.kind === 'tcp' && parsed.value.port === 0) return { problem: 'port 0 cannot be asked' };
+  if (takesAnyPort(parsed.value)) return { problem: 'port 0 cannot be asked' };
   return parsed.value;
 }
 

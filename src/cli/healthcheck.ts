@@ -2,6 +2,7 @@
 // It must not need anything else of the proxy.
 
 import type { Config, ListenerConfig } from '../config/types.ts';
+import { takesAnyPort } from '../protocol/addresses/bind-address.ts';
 import { askAdmin, canConnect, endpointText } from './client.ts';
 import { ExitCode } from './commands.ts';
 import { Failure, type Terminal } from './place.ts';
@@ -12,7 +13,7 @@ const DRAINING = 503;
 
 export async function checkDataPort(config: Config, terminal: Terminal): Promise<ExitCode> {
   // Where port 0 is bound to is known to the process alone.
-  const known = config.listeners.filter(({ address }) => address.kind === 'unix' || address.port !== 0);
+  const known = config.listeners.filter(({ address }) => !takesAnyPort(address));
   const listener = known.find(({ health_path }) => health_path !== null) ?? known[0];
   if (listener === undefined) {
     throw new Failure(ExitCode.BadConfig, 'the config has neither an admin listener nor one with a port to ask');

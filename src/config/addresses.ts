@@ -1,11 +1,12 @@
 // Owns the texts of addresses: listeners, target URLs, hosts, CIDR blocks. It must not resolve or open anything.
 
+import type { BindAddress } from '../protocol/addresses/bind-address.ts';
 import { type CidrFault, parseCidr } from '../protocol/addresses/cidr.ts';
 import { parsePort, splitHostPort } from '../protocol/addresses/host-port.ts';
 import { familyOf, parseIp } from '../protocol/addresses/ip-address.ts';
 import { judgePath } from '../protocol/path.ts';
 import { unreachable } from '../unreachable.ts';
-import type { BindAddress, Endpoint } from './types.ts';
+import type { Endpoint } from './types.ts';
 import type { Parsed } from './units.ts';
 
 const HOST_LENGTH_MAX = 253;

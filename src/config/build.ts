@@ -1,6 +1,7 @@
 // Turns what the schema parsed into the complete, frozen Config: names made, route blocks merged, paths resolved.
 // It must not judge: `check.ts` has.
 
+import type { BindAddress } from '../protocol/addresses/bind-address.ts';
 import { parseTargetUrl } from './addresses.ts';
 import { completeLimits, completeTimeouts, mergeCodes, mergeLimits, mergeTimeouts, ownLimits } from './merge.ts';
 import { implicitUpstreamName, listenerName, routeName, targetName } from './names.ts';
@@ -11,7 +12,6 @@ import { SECRET } from './secret-file.ts';
 import { resolvePath } from './substitute.ts';
 import type {
   AdminConfig,
-  BindAddress,
   Config,
   Endpoint,
   Limits,

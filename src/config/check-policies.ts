@@ -1,6 +1,7 @@
 // Owns the checks across keys of rates, buffers, draining and the admin listener: what contradicts each other or needs
 // something that is not there. It must not read files.
 
+import { type BindAddress, bindKey, isLocal, takesAnyPort } from '../protocol/addresses/bind-address.ts';
 import type { CrossReport, Written } from './cross-report.ts';
 import { limits } from './keys/limits.ts';
 import type { Keys } from './keys/row.ts';
@@ -9,7 +10,6 @@ import type { ParsedConfig } from './types.ts';
 import { formatDuration, formatSize } from './units.ts';
 
 type ParsedRoute = ParsedConfig['routes'][number];
-type Listen = ParsedConfig['listeners'][number]['address']['bind'];
 
 const OFF = Number.POSITIVE_INFINITY;
 const SIDES = ['from_client', 'from_backend'] as const;
@@ -138,13 +138,6 @@ function checkAdmin({ admin, listeners }: ParsedConfig, isFaulty: IsFaulty, repo
   }
 }
 
-/** RFC 1122 3.2.1.3: all of 127/8 is loopback; RFC 6761 6.3: localhost is too. Other names are not looked up here. */
-function isLocal(bind: Listen): boolean {
-  if (bind.kind === 'unix') return true;
-  return /^(127\.[0-9.]+|::1|localhost)$/.test(bind.host);
-}
-
-function isSameAddress(a: Listen, b: Listen): boolean {
-  if (a.kind === 'unix' || b.kind === 'unix') return a.kind === 'unix' && b.kind === 'unix' && a.path === b.path;
-  return a.port !== 0 && a.port === b.port && a.host === b.host;
+function isSameAddress(a: BindAddress, b: BindAddress): boolean {
+  return !takesAnyPort(a) && bindKey(a) === bindKey(b);
 }

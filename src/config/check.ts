@@ -1,6 +1,7 @@
 // Owns the checks across keys: names that must be unique or exist, routes that match the same set, values that
 // contradict each other, and what has no effect. It must not read files.
 
+import { bindKey, takesAnyPort } from '../protocol/addresses/bind-address.ts';
 import { patternKey, rewriteProblem } from '../protocol/path.ts';
 import { parseTargetUrl, printable } from './addresses.ts';
 import { checkPaths } from './check-paths.ts';
@@ -51,8 +52,8 @@ function checkListeners(config: ParsedConfig, report: CrossReport): void {
     const { bind } = address;
     if (mode !== undefined && bind.kind !== 'unix')
       report('error', ['listeners', index, 'mode'], 'only a unix socket has a mode');
-    if (bind.kind === 'tcp' && bind.port === 0) continue;
-    const key = bind.kind === 'tcp' ? `${bind.host}\n${bind.port}` : bind.path;
+    if (takesAnyPort(bind)) continue;
+    const key = bindKey(bind);
     const first = addresses.get(key);
     if (first === undefined) addresses.set(key, index);
     else report('error', ['listeners', index, 'address'], `listeners[${first}] has the same address`);

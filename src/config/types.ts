@@ -1,6 +1,7 @@
 // Owns the types of a config: as it is written, as the schema reads it, and as it is loaded. They grow from the rows in
 // `keys/`; it holds types only, and none of the schema's, so that every layer may name them.
 
+import type { BindAddress } from '../protocol/addresses/bind-address.ts';
 import type { PathPattern } from '../protocol/path.ts';
 import type { RouteCheck, UpstreamCheck } from '../protocol/relax.ts';
 import type { config } from './keys/config.ts';
@@ -26,15 +27,10 @@ export type Endpoint =
   | { readonly kind: 'unix'; readonly path: string; readonly base: string }
   | { readonly kind: 'echo' };
 
-/** Where a listener binds; `mode` of a unix socket is a key of its own. */
-export type BindAddress =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly kind: 'unix'; readonly path: string };
-
-/** Where a listener binds. An empty `host` means every address of the machine. */
+/** Where a listener binds. `mode`, a key of its own, is of a unix socket alone; null is the umask's. */
 export type ListenAddress =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly kind: 'unix'; readonly path: string; readonly mode: number | null };
+  | Extract<BindAddress, { readonly kind: 'tcp' }>
+  | (Extract<BindAddress, { readonly kind: 'unix' }> & { readonly mode: number | null });
 
 /** What each form of text is read as. Null is `off`. */
 export interface TextValues extends Record<TextForm, unknown> {

@@ -6,6 +6,7 @@ import { LiveListener } from '../edge/arrival.ts';
 import type { Carrier } from '../net/carrier.ts';
 import { type BoundAddress, type Listening, listen } from '../net/listen.ts';
 import type { Transport } from '../net/transport.ts';
+import { bindKey } from '../protocol/addresses/bind-address.ts';
 
 export interface ListenerOptions {
   readonly carrier: Carrier;
@@ -50,7 +51,7 @@ export class Listener {
 
   /** Whether `config` is one of the same listener. */
   isOf(config: ListenerConfig): boolean {
-    return addressKey(this.config) === addressKey(config);
+    return bindKey(this.config.address) === bindKey(config.address);
   }
 
   /** For whoever comes in from now on. Those of before keep the name that they were counted by. */
@@ -62,8 +63,4 @@ export class Listener {
   close(): Promise<void> {
     return this.listening.close();
   }
-}
-
-function addressKey({ address }: ListenerConfig): string {
-  return address.kind === 'unix' ? `unix:${address.path}` : `${address.host}\n${address.port}`;
 }

@@ -13,10 +13,12 @@ import { type Reach, reachOf } from './reach.ts';
 const BARS = ['gone', 'draining'] as const;
 type Bar = (typeof BARS)[number];
 
+/** `failing` keeps nobody away: the last dial failed. */
+export type TargetState = 'up' | 'failing' | Bar;
+
 /** A target as it is seen from outside. */
 interface TargetStatus {
-  /** `failing` keeps nobody away: the last dial failed. */
-  readonly state: 'up' | 'failing' | Bar;
+  readonly state: TargetState;
   /** As far as is known new sessions may go to it. */
   readonly isUp: boolean;
   /** Since the first failed dial after the last that succeeded; null while none has failed. */

@@ -3,7 +3,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { BalancePolicy, TlsConfig, UpstreamConfig } from '../config/types.ts';
-import type { Asked, BalanceKey, Balancer } from './balance/balancer.ts';
+import type { BalanceKey, Balancer, SessionRequest } from './balance/balancer.ts';
 import type { TargetSource } from './sources/target-source.ts';
 import type { Target } from './target.ts';
 import { TargetSet, type TargetSetPlan } from './target-set.ts';
@@ -123,7 +123,7 @@ export class Upstream {
   }
 
   /** By what `pick` chooses for a request, for all tries alike. */
-  keyOf(asked: Asked): BalanceKey {
+  keyOf(asked: SessionRequest): BalanceKey {
     return this.balancer.keyOf?.(asked) ?? null;
   }
 

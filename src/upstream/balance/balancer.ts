@@ -13,7 +13,7 @@ export interface Candidate {
 }
 
 /** The request that a session is asked for with. */
-export interface Asked {
+export interface SessionRequest {
   readonly request: UpgradeRequest;
   /** '' when nobody knows. */
   readonly clientAddress: string;
@@ -24,7 +24,7 @@ export type BalanceKey = string | number | null;
 
 export interface Balancer<T extends Candidate> {
   /** For policies that go by the request; others look at targets alone, and their key is null. */
-  keyOf?(asked: Asked): BalanceKey;
+  keyOf?(asked: SessionRequest): BalanceKey;
   /** One of `targets` (always the same array) for which `eligible` holds, or null if there is none. */
   pick(targets: readonly T[], eligible: (target: T) => boolean, key: BalanceKey): T | null;
 }
