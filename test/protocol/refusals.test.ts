@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { buildRefusal, REFUSALS, type RefusalSlug } from '../../src/protocol/refusals.ts';
+import { buildRefusal, isClientsFault, REFUSALS, type RefusalSlug } from '../../src/protocol/refusals.ts';
 import { statusPhrase } from '../../src/protocol/status-phrases.ts';
 
 const slugs = Object.keys(REFUSALS) as RefusalSlug[];
@@ -73,4 +73,11 @@ describe('values passed in', () => {
       expect(() => buildRefusal('loop', 'x', [['Retry-After', bad]])).toThrow();
     }
   });
+});
+
+test('4xx are the doing of the client, and what says so; what is no slug is not', () => {
+  const others = slugs.filter((slug) => REFUSALS[slug].status >= 500 && isClientsFault(slug));
+  expect(others).toEqual(['http_version']);
+  expect(slugs.filter((slug) => REFUSALS[slug].status < 500).every(isClientsFault)).toBe(true);
+  expect(['', 'toString', 'session'].map(isClientsFault)).toEqual([false, false, false]);
 });
