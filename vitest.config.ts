@@ -33,8 +33,8 @@ const PROGRAMS = [
   'test/{cli,package,shares}.test.ts',
   'test/hostile/mutants.test.ts',
 ];
-/** Units with a process of their own: for its heap, or for what they mock. */
-const APART = ['test/bench/reports.test.ts', 'test/edge/faults.test.ts'];
+/** With a process of their own in each share: for its heap, or for what they mock. */
+const APART = ['test/bench/reports.test.ts', 'test/edge/faults.test.ts', 'test/hostile/resources.test.ts'];
 
 /**
  * The share of the tests that a script of package.json asks for. By hand there is none, and then every test is in every
@@ -45,28 +45,32 @@ function projectsOf(share: string): Project[] {
   if (first === undefined) return [];
   switch (share) {
     case 'all':
-      return [on(first, EVERYTHING), ...others.map((layout) => on(layout, SOCKETS))];
+      return [project(first, EVERYTHING), ...others.map((layout) => project(layout, SOCKETS))];
     case 'quick':
-      return units();
+      return shared(first, EVERYTHING, [...SOCKETS, ...PROGRAMS]);
     case 'main':
-      return [...units(), on(first, [...SOCKETS, ...PROGRAMS]), ...others.map((layout) => on(layout, MARKED))];
+      return [
+        ...shared(first, EVERYTHING, PROGRAMS),
+        project({ ...first, name: 'programs' }, PROGRAMS),
+        ...others.map((layout) => project(layout, MARKED)),
+      ];
     case 'rest':
-      return others.map((layout) => on(layout, SOCKETS, MARKED));
+      return others.map((layout) => project(layout, SOCKETS, MARKED));
     default:
       throw new Error(`TEST_SHARE=${share} is none of all, quick, main, rest`);
   }
 }
 
-function on({ name, env }: Layout, include: string[], exclude: string[] = []): Project {
+function project({ name, env }: Layout, include: string[], exclude: string[] = []): Project {
   return { extends: true, test: { name, env, include, exclude: [...configDefaults.exclude, ...exclude] } };
 }
 
-/** Most of them share processes: nothing in src/ keeps state at module level, so each file would only load it anew. */
-function units(): Project[] {
-  const exclude = [...configDefaults.exclude, ...SOCKETS, ...PROGRAMS, ...APART];
+/** Most share processes: nothing in src/ keeps state at module level, so that each file would only load it anew. */
+function shared(layout: Layout, include: string[], exclude: string[]): Project[] {
+  const together = project(layout, include, [...exclude, ...APART]);
   return [
-    { extends: true, test: { name: 'unit', include: EVERYTHING, exclude, isolate: false } },
-    { extends: true, test: { name: 'apart', include: APART } },
+    { ...together, test: { ...together.test, isolate: false } },
+    project({ ...layout, name: 'apart' }, APART, exclude),
   ];
 }
 
