@@ -288,7 +288,7 @@ export class End implements TransportReader, RelaySource, RelaySink {
   /** One step of the close handshake. What a write throws leaves it where it was. */
   private take(event: ClosingEvent, now: number): void {
     const step = closingStep(this.phase, event);
-    assert(step !== null, `what cannot happen in phase ${this.phase} of a close: event ${event}`);
+    assert(step !== null, 'only what can happen in a phase happens in it');
     const { next, actions } = step;
     if ((actions & ClosingAction.Hold) !== 0) this.other.relay.endAfterFrame();
     if ((actions & ClosingAction.Write) !== 0 && !this.writeClose(now)) {

@@ -8,9 +8,10 @@ import { type Reach, reachOf } from './reach.ts';
 
 /**
  * What keeps new sessions from a target, the gravest first. Each has one who sets and lifts it; whoever finds that
- * a target is down has a word of its own here. What picks a target knows none of them.
+ * a target is down has a word of its own here. What picks a target knows none of them. To be gone is none: it is in no
+ * list to be picked from then, but for those handshakes that its upstream has left behind.
  */
-const BARS = ['gone', 'draining'] as const;
+const BARS = ['draining'] as const;
 type Bar = (typeof BARS)[number];
 
 /** `failing` keeps nobody away: the last dial failed. */
@@ -40,6 +41,7 @@ export class Target {
   sessionsTotal = 0;
   readonly dials = new DialRecord();
   private readonly bars = new Set<Bar>();
+  private hasLeft = false;
   private host: UpstreamConfig['host'];
 
   constructor(config: TargetConfig, host: UpstreamConfig['host']) {
@@ -69,11 +71,11 @@ export class Target {
 
   /** Its upstream has it no longer, and never has it again. */
   get gone(): boolean {
-    return this.bars.has('gone');
+    return this.hasLeft;
   }
 
   leave(): void {
-    this.bars.add('gone');
+    this.hasLeft = true;
   }
 
   status(now: number): TargetStatus {

@@ -192,4 +192,35 @@ describe('what a reload changes holds for handshakes under way', () => {
     await rig.until(() => rig.target(0).sessions === 1);
     expect([rig.target(0).name, rig.backends[0]]).toEqual(['c', expect.any(MemoryTransport)]);
   });
+
+  const C = { name: 'c', url: 'ws://192.0.2.3:1' };
+
+  test.each<[what: string, next: Partial<ConfigInput>, answer: string, refused: unknown[]]>([
+    [
+      'and its upstream is gone: the line of the failed try is written all the same',
+      { routes: [{ name: 'echo', match: { path: '/echo' }, upstream: 'two' }], upstreams: { two: { targets: [C] } } },
+      SWITCHED,
+      [],
+    ],
+    [
+      'and so is its route: the upstream that it stands on is tried on, and what is gone is told',
+      { routes: [{ ...OTHER, upstream: 'two' }], upstreams: { two: { targets: [C] } } },
+      UNAVAILABLE,
+      [['draining', 'route_removed']],
+    ],
+  ])('a dial fails %s', async (_what, next, answer, refused) => {
+    const rig = new Rig(configOf());
+    let fail: (error: DialError) => void = () => {};
+    rig.dialer.failures.push(new Promise((resolve) => (fail = resolve)));
+    const client = rig.connect();
+    rig.reload(next);
+    fail(new DialError('backend_unreachable', 'ECONNREFUSED', 'refused'));
+    await rig.until(() => (rig.backends[0]?.receivedBytes ?? 0) > 0);
+    await rig.switchBackend(0);
+    expect(await rig.answer(client)).toBe(answer);
+    expect(rig.tap.lines.flatMap(({ event, target }) => (event === 'target.dial_failed' ? [target] : []))).toEqual([
+      'a',
+    ]);
+    expect(causeOf(rig)).toEqual(refused);
+  });
 });

@@ -103,7 +103,7 @@ describe('targets that a source finds while framegate runs', () => {
     discovery.source.finds('y', 'z');
     expect(discovery.names).toBe('a y z');
     expect([discovery.target('y'), y.sessions, y.gone]).toEqual([y, 1, false]);
-    expect([x.gone, x.available, x.status(0)]).toEqual([true, false, { state: 'gone', isUp: false, failingMs: null }]);
+    expect([x.gone, x.sessions]).toEqual([true, 1]);
     // One that comes back is another one: nothing of the old one ends with it.
     discovery.source.finds('x', 'y', 'z');
     expect([discovery.target('x') === x, discovery.target('x').sessions, x.sessions]).toEqual([false, 0, 1]);
