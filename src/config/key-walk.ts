@@ -16,7 +16,8 @@ export interface KeyDescription {
   readonly description: string;
 }
 
-type Place = Row | Item;
+/** Where a value may stand: at a key, or in a list or under a name. */
+export type Place = Row | Item;
 
 const ROOT: Place = { kind: 'block', keys: config };
 
@@ -31,6 +32,13 @@ export function blockAt(path: PathSegments): { readonly block: string; readonly 
     place = place !== null && isBlock(place) ? inside(place, String(part)) : place;
   }
   return { block, keys: place?.kind === 'block' ? Object.keys(place.keys) : [] };
+}
+
+/** What is declared at `path`; null where nothing is. */
+export function placeAt(path: PathSegments): Place | null {
+  let place: Place | null = ROOT;
+  for (const part of path) place = place === null ? null : inside(place, String(part));
+  return place;
 }
 
 /** Blocks and lists without content (`limits:` with only comments below it) come as null: they count as absent. */

@@ -2,6 +2,7 @@
 // the checks across keys still see the rest. What it returns after a fault is for those checks only.
 
 import { explain, type Finding, NO_MESSAGE } from './explain.ts';
+import { type Place, placeAt } from './key-walk.ts';
 import { type PathSegments, pathText } from './problems.ts';
 import { configSchema } from './schema.ts';
 import { nodeAt, type Tree } from './tree.ts';
@@ -9,14 +10,6 @@ import type { ParsedConfig } from './types.ts';
 
 /** A round can uncover what the round before hid behind a fault; each block has few levels to hide things in. */
 const ROUNDS_MAX = 8;
-
-/** What stands in for a required key that is missing or wrong. */
-const STAND_INS: Readonly<Record<string, unknown>> = {
-  routes: [{ upstream: 'builtin:echo' }],
-  upstream: 'builtin:echo',
-  url: 'builtin:echo',
-  targets: [{ url: 'builtin:echo' }],
-};
 
 type Container = Record<string | number, unknown>;
 
@@ -56,16 +49,28 @@ function takeOut(value: unknown, path: PathSegments): void {
   const last = path[path.length - 1];
   if (parent === null || last === undefined) return;
   if (typeof last === 'string') {
-    if (Object.hasOwn(STAND_INS, last)) parent[last] = structuredClone(STAND_INS[last]);
-    else delete parent[last];
+    const standIn = standInFor(placeAt(path));
+    if (standIn === undefined) delete parent[last];
+    else parent[last] = standIn;
     return;
   }
   const item = parent[last];
   // An item of a list of blocks leaves an empty block, so that the others keep their position.
-  const block =
-    path[path.length - 2] === 'routes' || path[path.length - 2] === 'listeners' || path[path.length - 2] === 'targets';
-  if (block && (typeof item !== 'object' || item === null || Array.isArray(item))) parent[last] = {};
+  const isBlock = placeAt(path)?.kind === 'block';
+  if (isBlock && (typeof item !== 'object' || item === null || Array.isArray(item))) parent[last] = {};
   else takeOut(value, path.slice(0, -1));
+}
+
+/** What a required key is taken for: a text of its own, or one item with what that requires. */
+function standInFor(place: Place | null): unknown {
+  if (place === null || 'default' in place || 'unset' in place) return undefined;
+  if ('standIn' in place) return place.standIn;
+  if (place.kind !== 'list' || place.of.kind !== 'block') return undefined;
+  const required = Object.entries(place.of.keys).flatMap(([key, row]): [string, unknown][] => {
+    const standIn = standInFor(row);
+    return standIn === undefined ? [] : [[key, standIn]];
+  });
+  return [Object.fromEntries(required)];
 }
 
 function containerAt(value: unknown, path: PathSegments): Container | null {

@@ -179,6 +179,17 @@ describe('routes', () => {
     ]);
     expect(warningsOf(text, { whole: true })).toEqual([]);
   });
+
+  test('a key of another block hides nothing, whatever it is called', () => {
+    for (const key of ['url', 'targets', 'routes']) {
+      const text = `routes:\n  - { ${key}: x, upstream: nope }\n  - { upstream: builtin:echo }\n`;
+      expect(errorsOf(text, { whole: true }), key).toEqual([
+        `2:7 routes[0].${key}: unknown key`,
+        `2:${key.length + 22} routes[0].upstream: there is no upstream "nope"`,
+        '3:5 routes[1].match: routes[0] matches the same requests',
+      ]);
+    }
+  });
 });
 
 describe('names', () => {

@@ -61,7 +61,13 @@ export const route = {
       '{name} before *.',
     keys: match,
   },
-  upstream: { kind: 'text', form: 'plain', values: 'name or URL', says: 'A key of upstreams, or a target URL.' },
+  upstream: {
+    kind: 'text',
+    form: 'plain',
+    values: 'name or URL',
+    standIn: 'builtin:echo',
+    says: 'A key of upstreams, or a target URL.',
+  },
   rewrite: {
     kind: 'text',
     form: 'plain',

@@ -104,6 +104,8 @@ export type Row = Kind & {
    * global one; all others are overridden.
    */
   readonly scope?: 'global' | 'both';
+  /** Of a required text: what stands for it, where it is missing or wrong, in the checks across keys. */
+  readonly standIn?: string;
   /** What it becomes by another key of its block. */
   readonly follows?: { readonly rule: FollowRule; readonly key: string };
   /** Nothing else ends this wait: switching it off is worth a warning. */

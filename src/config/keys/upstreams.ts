@@ -16,6 +16,7 @@ const target = {
   url: {
     kind: 'text',
     form: 'url',
+    standIn: 'builtin:echo',
     values: 'URL',
     example: 'wss://127.0.0.1:9001/base',
     says: 'ws://, wss://, http:// or https://host:port/base, ws+unix:/path.sock:/base, or builtin:echo for trying out.',
