@@ -14,6 +14,8 @@ const NAT64_WORD0 = 0x0064_ff9b;
 export function clientKeyOf(text: string): string | null {
   const address = parseZonedIp(text);
   if (address === null) return null;
+  // Spelled in one way only; the text itself, since a session keeps what it is counted by.
+  if (address.family === 4) return text;
   const isNat64 = address.word0 === NAT64_WORD0 && address.word1 === 0 && address.word2 === 0;
   if (address.isV4 || isNat64) return dotted(address.word3);
   const groups = [0, 1, 2, 3].map((index) => groupOf(address, index).toString(16));
