@@ -532,7 +532,8 @@ export class SessionModel {
     if (now >= this.messageStallAt(side)) broken(`it lives, though a message of ${name} has stalled`);
     if (now >= this.slowAt(side)) broken(`it lives, though ${name} is slow`);
     const pingBy = side.busyAt + this.policyOf(side.isClient).pingIntervalMs + PING_RETRY_MS;
-    if (now > pingBy + this.policy.pongMs) broken(`it lives, though ${name} gives no sign of life`);
+    if (now > pingBy + this.policy.pongMs + allowanceFor(side.writtenBytes))
+      broken(`it lives, though ${name} gives no sign of life`);
     if (now > pingBy && !this.isPinged(side)) broken(`${name} is silent and was not pinged`);
     if (now >= this.lifetimeAt) broken('it lives, though its lifetime is over');
     if (now >= this.idleAt()) broken('it lives, though it is idle');
@@ -546,6 +547,14 @@ export class SessionModel {
       fail(`${side.name} received other bytes than were written`, front, received);
     }
   }
+}
+
+/**
+ * How much longer than `timeouts.pong` a peer may be silent at most: what was written to it may all stand in its kernel
+ * still, before our ping, on the slowest line that has to be borne; up to 64 KiB is on any line.
+ */
+function allowanceFor(writtenBytes: number): number {
+  return Math.max(0, Math.min(writtenBytes, 4_194_304) - 65_536) / 25.6;
 }
 
 function unmask(bytes: Buffer, masked: boolean): Buffer {
