@@ -4,7 +4,7 @@
 import type { ApplicationWebsocket, SessionFilter, SessionPage, SessionQuery, SessionView } from '../admin/subject.ts';
 import type { SessionRecord } from '../edge/session-record.ts';
 import { mapped, NOTHING_YET, type Pulled } from '../limits/pulled.ts';
-import { sessionState, sessionView } from './views.ts';
+import { sessionState, sessionView } from './session-view.ts';
 
 /** Live, in the order in which they began. */
 type Sessions = ReadonlySet<SessionRecord>;

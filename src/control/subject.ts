@@ -21,7 +21,8 @@ import { metricsPieces } from '../observe/exposition.ts';
 import { adviceOf, routeReadings, targetReadings } from './readings.ts';
 import type { RunningProxy } from './running-proxy.ts';
 import { applicationWebsockets, findSession, sessionPage } from './session-lists.ts';
-import { sessionView, statusView, upstreamViews } from './views.ts';
+import { sessionView } from './session-view.ts';
+import { statusView, upstreamViews } from './views.ts';
 
 export class ProxySubject implements AdminSubject {
   private readonly proxy: RunningProxy;

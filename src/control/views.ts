@@ -1,23 +1,11 @@
 // Live objects as the views that the admin listener answers with. Pure readings: nothing here changes what it looks at.
 
-import type {
-  RouteView,
-  SessionSideView,
-  SessionState,
-  SessionView,
-  StatusView,
-  TargetView,
-  TrafficView,
-  UpstreamView,
-} from '../admin/subject.ts';
+import type { RouteView, StatusView, TargetView, TrafficView, UpstreamView } from '../admin/subject.ts';
 import type { Edge } from '../edge/edge.ts';
-import type { SessionRecord } from '../edge/session-record.ts';
 import type { Route } from '../edge/snapshot.ts';
 import { mapped, type Pulled } from '../limits/pulled.ts';
 import { addressText } from '../net/listen.ts';
 import type { DirectionMetrics, RouteMetrics, TargetMetrics } from '../observe/metrics.ts';
-import type { End } from '../session/end.ts';
-import type { Session } from '../session/session.ts';
 import type { Target } from '../upstream/target.ts';
 import { NOT_REFUSED, refusalsByCause, total } from './refusal-counts.ts';
 import type { RunningProxy } from './running-proxy.ts';
@@ -97,46 +85,6 @@ function targetView(target: Target, metrics: TargetMetrics, now: number): Target
     sessions_limit: finiteOrNull(target.sessionsMax),
     sessions_total: target.sessionsTotal,
     dials_failed: failed,
-  };
-}
-
-export function sessionView(record: SessionRecord, now: number): SessionView {
-  const { facts, session, startedAt } = record;
-  return {
-    id: facts.session,
-    state: sessionState(session),
-    route: facts.route,
-    upstream: facts.upstream,
-    target: facts.target,
-    listener: facts.listener,
-    client: facts.client,
-    peer: facts.peer ?? null,
-    path: facts.path,
-    request_id: facts.request_id,
-    subprotocol: facts.subprotocol ?? null,
-    age_ms: Math.round(now - startedAt),
-    ping_rtt_ms: session.client.liveness.rttMs,
-    reason: session.cause,
-    from_client: sideView(session.client, now),
-    from_backend: sideView(session.backend, now),
-  };
-}
-
-export function sessionState({ cause, client, backend }: Session): SessionState {
-  if (cause !== null) return 'closing';
-  return client.transport.paused || backend.transport.paused ? 'paused' : 'open';
-}
-
-function sideView(end: End, now: number): SessionSideView {
-  const { messages, dataBytes, largestMessage } = end.relay.scanner;
-  return {
-    messages,
-    bytes: dataBytes,
-    largest_message: largestMessage,
-    paused: end.transport.paused,
-    pauses: end.relay.gate.pauses,
-    buffered: end.other.transport.held,
-    silent_ms: Math.round(now - end.relay.lastByteAt),
   };
 }
 

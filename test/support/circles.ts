@@ -10,12 +10,6 @@ export function edgesInCircles(graph: Graph): string[] {
   );
 }
 
-export function withoutEdges(graph: Graph, edges: readonly string[]): Graph {
-  const left = (from: string, targets: ReadonlySet<string>) =>
-    new Set([...targets].filter((to) => !edges.includes(`${from} -> ${to}`)));
-  return new Map([...graph].map(([from, targets]) => [from, left(from, targets)]));
-}
-
 /** `start` and all that it imports, directly or not. */
 function reachedFrom(start: string, graph: Graph): Set<string> {
   const reached = new Set([start]);

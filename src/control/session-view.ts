@@ -1,0 +1,46 @@
+// One session as the admin listener shows it. A pure reading: nothing here changes what it looks at.
+
+import type { SessionSideView, SessionState, SessionView } from '../admin/subject.ts';
+import type { SessionRecord } from '../edge/session-record.ts';
+import type { End } from '../session/end.ts';
+import type { Session } from '../session/session.ts';
+
+export function sessionView(record: SessionRecord, now: number): SessionView {
+  const { facts, session, startedAt } = record;
+  return {
+    id: facts.session,
+    state: sessionState(session),
+    route: facts.route,
+    upstream: facts.upstream,
+    target: facts.target,
+    listener: facts.listener,
+    client: facts.client,
+    peer: facts.peer ?? null,
+    path: facts.path,
+    request_id: facts.request_id,
+    subprotocol: facts.subprotocol ?? null,
+    age_ms: Math.round(now - startedAt),
+    ping_rtt_ms: session.client.liveness.rttMs,
+    reason: session.cause,
+    from_client: sideView(session.client, now),
+    from_backend: sideView(session.backend, now),
+  };
+}
+
+export function sessionState({ cause, client, backend }: Session): SessionState {
+  if (cause !== null) return 'closing';
+  return client.transport.paused || backend.transport.paused ? 'paused' : 'open';
+}
+
+function sideView(end: End, now: number): SessionSideView {
+  const { messages, dataBytes, largestMessage } = end.relay.scanner;
+  return {
+    messages,
+    bytes: dataBytes,
+    largest_message: largestMessage,
+    paused: end.transport.paused,
+    pauses: end.relay.gate.pauses,
+    buffered: end.other.transport.held,
+    silent_ms: Math.round(now - end.relay.lastByteAt),
+  };
+}
