@@ -2,6 +2,7 @@
 // API where it does not. Decided once, by trying it out.
 
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { getSystemErrorName } from 'node:util';
 import { familyOf, plainAddress } from '../protocol/addresses/ip-address.ts';
 import { HandleIo, HandleTransport } from './handle-transport.ts';
@@ -44,6 +45,13 @@ export class Carrier {
     if (this.io !== null && handle !== null) {
       return new HandleTransport(this.io, handle, { address: '', port: 0 });
     }
+    const transport = new StreamTransport(socket);
+    socket.resume();
+    return transport;
+  }
+
+  /** A transport over `socket`, whose TLS handshake is done, and which has emitted no data. */
+  carrySecure(socket: TLSSocket): Transport {
     const transport = new StreamTransport(socket);
     socket.resume();
     return transport;

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { connect as connectNet, type NetConnectOpts, type Socket } from 'node:net';
-import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls, TLSSocket } from 'node:tls';
 import type { Endpoint, TlsConfig } from '../config/types.ts';
 import type { Clock } from '../limits/clock.ts';
 import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
@@ -15,7 +15,6 @@ import { type Carrier, type ConnectTarget, KEEP_ALIVE_AFTER_MS } from './carrier
 import { certificateFault } from './certificate-name.ts';
 import { codeOf, DialError, failureOf, timedOut } from './dial-error.ts';
 import type { Resolver } from './resolve.ts';
-import { StreamTransport } from './stream-transport.ts';
 import type { Transport } from './transport.ts';
 
 export interface DialOptions {
@@ -229,7 +228,7 @@ export class Dialer {
       const onReady = () => {
         forget();
         socket.removeListener('error', onError);
-        done(secure ? new StreamTransport(socket) : this.carrier.carry(socket));
+        done(socket instanceof TLSSocket ? this.carrier.carrySecure(socket) : this.carrier.carry(socket));
       };
       const onError = (error: Error) => fail(failureOf(error, connected && secure, peer));
       const onClose = () => onError(Object.assign(new Error('closed before it was connected'), { code: 'ECONNRESET' }));
