@@ -7,6 +7,7 @@ import { forwarded } from './targets/forwarded.ts';
 import { frames } from './targets/frames.ts';
 import { lists } from './targets/lists.ts';
 import { paths } from './targets/paths.ts';
+import { proxyHeader } from './targets/proxy-header.ts';
 import { requestHead } from './targets/request-head.ts';
 import { response } from './targets/response.ts';
 import { session } from './targets/session.ts';
@@ -14,6 +15,7 @@ import { sockets } from './targets/sockets.ts';
 import { utf8 } from './targets/utf8.ts';
 
 export const TARGETS: readonly FuzzTarget[] = [
+  proxyHeader,
   requestHead,
   response,
   lists,
