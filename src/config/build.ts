@@ -3,7 +3,15 @@
 
 import type { BindAddress } from '../protocol/addresses/bind-address.ts';
 import { parseTargetUrl } from './addresses.ts';
-import { completeLimits, completeTimeouts, mergeCodes, mergeLimits, mergeTimeouts, ownLimits } from './merge.ts';
+import {
+  completeLimits,
+  completeTimeouts,
+  mergeCodes,
+  mergeLimits,
+  mergeTimeouts,
+  ownLimits,
+  sharedKeys,
+} from './merge.ts';
 import { implicitUpstreamName, listenerName, routeName, targetName } from './names.ts';
 import { type Origin, withOrigin } from './origin.ts';
 import { pathText } from './problems.ts';
@@ -97,7 +105,7 @@ function listenAddress(bind: BindAddress, mode: number | null, baseDir: string):
 function buildRoute(route: ParsedRoute, { parsed, limits, timeouts }: Whole): RouteConfig {
   const { match } = route;
   // There can be thousands: frozen, what a spread copied has a hidden class of its own each time.
-  return Object.assign({}, route, ownLimits(route.limits), {
+  return Object.assign({}, route, ownLimits(route.limits), sharedKeys(route, parsed.defaults), {
     name: routeName(route),
     match: Object.assign({}, match, {
       hosts: match.hosts ?? [],

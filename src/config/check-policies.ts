@@ -74,7 +74,8 @@ function checkJudging(config: ParsedConfig, isFaulty: IsFaulty, report: CrossRep
     for (const key of ['validate_utf8', 'on_rate_exceeded'] as const) {
       const inherited: number[] = [];
       for (const [index, route] of config.routes.entries()) {
-        if (route.compression === 'off' || isFaulty(['routes', index, 'compression'])) continue;
+        if ((route.compression ?? config.defaults.compression) === 'off') continue;
+        if (isFaulty(['routes', index, 'compression']) || isFaulty(['defaults', 'compression'])) continue;
         const own = ownJudging(route, side, key);
         if (own === true) {
           report('error', ['routes', index, 'limits', side, key], `${needsOff(key)} in this route (${WHY})`);

@@ -26,6 +26,7 @@ export function checkSecrets(parsed: ParsedConfig, tree: Tree, report: Report): 
     shown('listeners', index, 'address');
   }
   shown('admin', 'address');
+  shownEach(parsed.defaults.subprotocols, 'defaults', 'subprotocols');
   for (const [index, { match, subprotocols, upstream }] of parsed.routes.entries()) {
     shown('routes', index, 'name');
     shown('routes', index, 'match', 'path');

@@ -12,7 +12,7 @@ import { timeouts } from './keys/timeouts.ts';
 import { listenerName, routeName, targetName } from './names.ts';
 import type { PathSegments } from './problems.ts';
 import { didYouMean } from './suggest.ts';
-import type { ParsedConfig } from './types.ts';
+import type { ParsedConfig, SharedKeys } from './types.ts';
 
 type ParsedRoute = ParsedConfig['routes'][number];
 type ParsedUpstream = ParsedConfig['upstreams'][string];
@@ -22,6 +22,7 @@ export function checkConfig(config: ParsedConfig, written: Written, report: Cros
   checkProxies(config, report);
   checkFrames(config, report);
   checkPolicies(config, written, report);
+  checkShared(config.defaults, ['defaults'], report);
   for (const [index, route] of config.routes.entries()) checkRoute(route, index, written, report);
   const overlapping = checkOverlaps(config, written, report);
   checkPaths(config, written, report);
@@ -74,7 +75,7 @@ function checkRoute(route: ParsedRoute, index: number, written: Written, report:
     report('error', [...path, 'match', 'listeners', at], `there is no listener "${printable(name)}"${guess}`);
   }
   checkTwice(route.match.hosts ?? [], [...path, 'match', 'hosts'], report);
-  if (route.subprotocols !== 'any') checkTwice(route.subprotocols, [...path, 'subprotocols'], report);
+  checkShared(route, path, report);
   checkTwice(route.relax, [...path, 'relax'], report);
   const loose = route.relax.indexOf('connection_token');
   if (loose !== -1) report('warning', [...path, 'relax', loose], SMUGGLING);
@@ -87,6 +88,16 @@ function checkRoute(route: ParsedRoute, index: number, written: Written, report:
   }
   const wrong = route.rewrite === undefined ? null : rewriteProblem(route.rewrite, route.match.path);
   if (wrong !== null) report('error', [...path, 'rewrite'], wrong);
+}
+
+type Said = { readonly [K in keyof SharedKeys]?: SharedKeys[K] | undefined };
+
+/** Of a route, or of `defaults`. */
+function checkShared(own: Said, path: PathSegments, report: CrossReport): void {
+  for (const key of ['subprotocols'] as const) {
+    const list = own[key] ?? 'any';
+    if (list !== 'any') checkTwice(list, [...path, key], report);
+  }
 }
 
 const SMUGGLING = 'requests can be smuggled through any proxy in front that trusted_proxies does not name';

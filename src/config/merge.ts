@@ -2,9 +2,10 @@
 // It must not judge.
 
 import { limits } from './keys/limits.ts';
+import { shared } from './keys/routes.ts';
 import type { FollowRule, Keys, Row } from './keys/row.ts';
 import { timeouts } from './keys/timeouts.ts';
-import type { CloseCodes, Limits, OwnLimits, ParsedConfig, Timeouts } from './types.ts';
+import type { CloseCodes, Limits, OwnLimits, ParsedConfig, SharedKeys, Timeouts } from './types.ts';
 
 type ParsedRoute = ParsedConfig['routes'][number];
 type Values = Readonly<Record<string, unknown>>;
@@ -69,6 +70,15 @@ export function ownLimits(own: Values): OwnLimits {
   const values: Record<string, unknown> = {};
   for (const [key, name] of BESIDES) values[name] = own[key] ?? OFF;
   return values as OwnLimits;
+}
+
+const SHARED = Object.keys(shared);
+
+/** Each value whole: of the route, or else of `defaults`, which the silent ones share. */
+export function sharedKeys(own: Values, defaults: Values): SharedKeys {
+  // The type is made of the same rows, key by key.
+  const values: Values = Object.fromEntries(SHARED.map((key) => [key, own[key] ?? defaults[key]]));
+  return values as SharedKeys;
 }
 
 export function mergeCodes(whole: Readonly<Record<string, number | undefined>>, own: typeof whole): CloseCodes {

@@ -4,15 +4,15 @@ import { describeKeys, type KeyDescription } from './key-walk.ts';
 import { configSchema } from './schema.ts';
 import { z } from './zod.ts';
 
-/** Blocks of a route that repeat the keys of top-level blocks. */
-const OVERRIDES = /^routes\[\]\.(limits|timeouts|close_codes)\./;
+/** Blocks of a route that repeat the keys of top-level blocks, and the block that repeats keys of a route. */
+const OVERRIDES = /^(routes\[\]\.(limits|timeouts|close_codes)|defaults)\./;
 
 /** JSON Schema (draft 2020-12) of the config file, for editors. */
 export function jsonSchema(): Record<string, unknown> {
   return { ...z.toJSONSchema(configSchema, { io: 'input' }), title: 'framegate config' };
 }
 
-/** The reference as a Markdown table: key, default, values, meaning. Keys that routes only repeat are left out. */
+/** The reference as a Markdown table: key, default, values, meaning. Keys that are only repeated are left out. */
 export function referenceTable(): string {
   const rows = describeKeys().filter(({ path }) => !OVERRIDES.test(path));
   return ['| key | default | values | meaning |', '|---|---|---|---|', ...rows.map(referenceRow), ''].join('\n');

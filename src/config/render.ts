@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 import { limits } from './keys/limits.ts';
 import { listener } from './keys/listeners.ts';
 import { admin, drain, log, reload } from './keys/process.ts';
-import { route } from './keys/routes.ts';
+import { route, shared } from './keys/routes.ts';
 import type { Item, Keys, Row } from './keys/row.ts';
 import { timeouts } from './keys/timeouts.ts';
 import { upstream } from './keys/upstreams.ts';
@@ -35,6 +35,7 @@ export function* configPieces(config: Config): Generator<string> {
   const upstreams = Object.values(config.upstreams).filter(({ name }) => MAP_KEY.test(name));
   yield yamlText(masked({ listeners: config.listeners.map(plainListener) }, secrets, ''));
   yield yamlText(masked({ trusted_proxies: config.trusted_proxies }, secrets, ''));
+  yield yamlText(masked({ defaults: printed(shared, config.defaults) }, secrets, ''));
   const whole = { limits: printed(OVERRIDDEN, config.limits), timeouts: printed(timeouts, config.timeouts) };
   yield* inParts('routes', [], config.routes.entries(), ([index, one]) => [
     masked(plainRoute(one, config, whole), secrets, `routes[${index}]`),

@@ -90,9 +90,9 @@ function isRequired(row: Row): boolean {
   return row.default === undefined && row.unset === undefined;
 }
 
-/** A block whose keys stand below it. Those of a route that only repeat other blocks are not shown again. */
+/** A block whose keys stand below it. Those that only repeat others are not shown again. */
 function isOpen(row: Row, path: string): row is Row & { kind: 'block' } {
-  return row.kind === 'block' && !/^routes\[\]\.(limits|timeouts|close_codes)$/.test(path);
+  return row.kind === 'block' && !/^(routes\[\]\.(limits|timeouts|close_codes)|defaults)$/.test(path);
 }
 
 function valueText(row: Row, path: string): string {

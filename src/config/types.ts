@@ -9,7 +9,7 @@ import type { directions } from './keys/directions.ts';
 import type { limits } from './keys/limits.ts';
 import type { listener } from './keys/listeners.ts';
 import type { admin, drain, log } from './keys/process.ts';
-import type { route } from './keys/routes.ts';
+import type { route, shared } from './keys/routes.ts';
 import type { TextForm } from './keys/row.ts';
 import type { timeouts } from './keys/timeouts.ts';
 import type { upstream } from './keys/upstreams.ts';
@@ -179,9 +179,13 @@ export type CloseCodes = Readonly<Record<string, number>>;
 
 type ParsedRoute = Block<typeof route>;
 
+/** What a route says, or `defaults` for it. */
+export type SharedKeys = Block<typeof shared>;
+
 export interface RouteConfig
   extends OwnLimits,
-    Omit<ParsedRoute, 'name' | 'match' | 'rewrite' | 'limits' | 'timeouts' | 'close_codes'> {
+    SharedKeys,
+    Omit<ParsedRoute, 'name' | 'match' | 'rewrite' | 'limits' | 'timeouts' | 'close_codes' | keyof SharedKeys> {
   readonly name: string;
   /** Empty `hosts` match any Host, empty `listeners` any listener. Hosts are lower-case, without a trailing dot. */
   readonly match: Omit<ParsedRoute['match'], 'hosts' | 'path' | 'listeners'> & {

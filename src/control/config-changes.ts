@@ -5,8 +5,8 @@ import type { Config, ListenerConfig } from '../config/types.ts';
 
 /** Named parts are told apart by their names, not by their places in a list. */
 const NAMED = new Set(['listeners', 'routes', 'targets']);
-/** What a route repeats of the blocks for all. */
-const MERGED = /^routes\[[^\]]*\]\.((?:limits|timeouts|close_codes)\b.*)$/;
+/** What a route repeats of the blocks for all, and of `defaults`. */
+const MERGED = /^routes\[[^\]]*\]\.((limits|timeouts|close_codes)\b.*|.*)$/;
 
 type PlainMap = Readonly<Record<string, unknown>>;
 
@@ -16,7 +16,7 @@ export function* changedPaths(before: Config, after: Config): Generator<void, st
   yield* compareMaps('', plainMap(before), plainMap(after), found);
   const all = new Set(found);
   // A block for all changes the merged blocks of the routes too: that is one change, not one for each route.
-  return [...all].filter((path) => !all.has(MERGED.exec(path)?.[1] ?? '')).sort();
+  return [...all].filter((path) => !all.has(sourceOf(path))).sort();
 }
 
 /** Looks at each value once: a comparison of the wholes before that of their parts would look at it on every level. */
@@ -64,6 +64,12 @@ function plainMap(config: Config): PlainMap {
 /** Bytes are compared whole. */
 function isMap(value: unknown): value is PlainMap {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
+}
+
+/** Where a change of a route may come from; '' for what is no part of one. */
+function sourceOf(path: string): string {
+  const [, key = '', block] = MERGED.exec(path) ?? [];
+  return key === '' || block !== undefined ? key : `defaults.${key}`;
 }
 
 interface Obstacle {

@@ -79,6 +79,7 @@ describe('defaults', () => {
         },
       ],
       trusted_proxies: [],
+      defaults: { compression: 'passthrough', subprotocols: 'any' },
       routes: [
         {
           name: '/*',

@@ -14,7 +14,7 @@ import { makeCertificates } from '../support/certs.ts';
 import { projectRoot } from '../support/source.ts';
 import { errorsOf, loaded, MINIMAL, problemsOf } from './loading.ts';
 
-const OVERRIDES = /^routes\[\]\.(limits|timeouts|close_codes)\./;
+const OVERRIDES = /^(routes\[\]\.(limits|timeouts|close_codes)|defaults)\./;
 const shipped = readFileSync(join(projectRoot, 'config.yaml'), 'utf8');
 /** Every comment that holds a key, without its mark. */
 const uncommented = shipped.replace(/^(\s*)#(?!#) ?(?=\s*(?:- )*\w+:(?: |$))/gm, '$1');

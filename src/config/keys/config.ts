@@ -4,7 +4,7 @@ import { closeCodes } from './close-codes.ts';
 import { limits } from './limits.ts';
 import { listener } from './listeners.ts';
 import { admin, drain, log, reload } from './process.ts';
-import { route } from './routes.ts';
+import { route, shared } from './routes.ts';
 import type { Keys } from './row.ts';
 import { timeouts } from './timeouts.ts';
 import { upstream } from './upstreams.ts';
@@ -25,6 +25,12 @@ export const config = {
     values: 'list of CIDR blocks',
     default: [],
     says: 'Address blocks whose X-Forwarded-* and X-Request-ID are believed.',
+  },
+  defaults: {
+    kind: 'block',
+    keys: shared,
+    default: {},
+    says: 'What routes do that do not say it: those keys of a route whose default names this block.',
   },
   routes: {
     kind: 'list',

@@ -1,4 +1,5 @@
-// Owns what a route may say otherwise: the keys of another block that are not global, each of which may be left out.
+// Owns what a route may say otherwise: the keys of another block that are not global, each of which may be left out;
+// and whole values for which `defaults` stands in.
 
 import type { Keys, Row } from './row.ts';
 
@@ -12,6 +13,19 @@ type Block<B> = { readonly kind: 'block'; readonly keys: B };
 
 /** What holds where a route says nothing. */
 const UNSET = 'that of all routes';
+
+type Inherited<T> = { readonly [K in keyof T]: Omit<T[K], 'default'> & { readonly unset: string } };
+
+/** Of a route that says nothing of one of these keys, `defaults` decides: about the whole value, also of a block. */
+export function inherited<T extends Keys>(keys: T): Inherited<T> {
+  // Row by row what the type says.
+  return Object.fromEntries(Object.entries(keys).map(([key, row]) => [key, inheritedRow(row)])) as Inherited<T>;
+}
+
+function inheritedRow({ default: usual, ...rest }: Row): Row {
+  const text = typeof usual === 'string' ? usual : JSON.stringify(usual);
+  return { ...rest, unset: `${text}, or what defaults says`, example: rest.example ?? text };
+}
 
 export function overrides<T extends Keys>(keys: T): Overrides<T> {
   // Row by row what the type says.

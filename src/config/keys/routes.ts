@@ -3,7 +3,7 @@
 import { ROUTE_CHECKS, UPSTREAM_CHECKS } from '../../protocol/relax.ts';
 import { closeCodes } from './close-codes.ts';
 import { limits } from './limits.ts';
-import { overrides } from './overrides.ts';
+import { inherited, overrides } from './overrides.ts';
 import type { Keys } from './row.ts';
 import { timeouts } from './timeouts.ts';
 
@@ -41,6 +41,27 @@ const match = {
     unset: 'all',
     example: '[public]',
     says: 'Names of listeners.',
+  },
+} as const satisfies Keys;
+
+/** What `defaults` may say for the routes that do not. */
+export const shared = {
+  compression: {
+    kind: 'choice',
+    words: ['passthrough'],
+    off: true,
+    default: 'passthrough',
+    says: 'permessage-deflate offers go through as they are (other extensions are removed), or no extension does.',
+  },
+  subprotocols: {
+    kind: 'list',
+    of: { kind: 'text', form: 'subprotocol' },
+    or: { word: 'any', problem: 'expected any, or a list such as [chat.v1, chat.v2]' },
+    values: 'any, list of names',
+    default: 'any',
+    says:
+      'Subprotocols that clients may offer, with a "*" at the end all that begin so; others are removed, and 400 ' +
+      'when some were offered and none is left.',
   },
 } as const satisfies Keys;
 
@@ -90,23 +111,7 @@ export const route = {
     default: {},
     says: 'Overrides close_codes for this route, key by key.',
   },
-  compression: {
-    kind: 'choice',
-    words: ['passthrough'],
-    off: true,
-    default: 'passthrough',
-    says: 'permessage-deflate offers go through as they are (other extensions are removed), or no extension does.',
-  },
-  subprotocols: {
-    kind: 'list',
-    of: { kind: 'text', form: 'subprotocol' },
-    or: { word: 'any', problem: 'expected any, or a list such as [chat.v1, chat.v2]' },
-    values: 'any, list of names',
-    default: 'any',
-    says:
-      'Subprotocols that clients may offer, with a "*" at the end all that begin so; others are removed, and 400 ' +
-      'when some were offered and none is left.',
-  },
+  ...inherited(shared),
   relax: {
     kind: 'list',
     of: {
