@@ -5,6 +5,8 @@ import type { PathSegments } from './problems.ts';
 import { nodeAt, type Tree } from './tree.ts';
 import type { ParsedConfig } from './types.ts';
 
+const LISTS = ['origins', 'subprotocols'] as const;
+
 type Report = (path: PathSegments, message: string) => void;
 
 const SHOWN = 'is shown in logs and metrics: write it here, not in a file';
@@ -26,13 +28,14 @@ export function checkSecrets(parsed: ParsedConfig, tree: Tree, report: Report): 
     shown('listeners', index, 'address');
   }
   shown('admin', 'address');
-  shownEach(parsed.defaults.subprotocols, 'defaults', 'subprotocols');
-  for (const [index, { match, subprotocols, upstream }] of parsed.routes.entries()) {
+  for (const key of LISTS) shownEach(parsed.defaults[key], 'defaults', key);
+  for (const [index, route] of parsed.routes.entries()) {
+    const { match, upstream } = route;
     shown('routes', index, 'name');
     shown('routes', index, 'match', 'path');
     shownEach(match.hosts, 'routes', index, 'match', 'hosts');
     shownEach(match.listeners, 'routes', index, 'match', 'listeners');
-    shownEach(subprotocols, 'routes', index, 'subprotocols');
+    for (const key of LISTS) shownEach(route[key], 'routes', index, key);
     const at = ['routes', index, 'upstream'];
     if (isSecret(at) && upstream.includes(':')) report(at, NEEDS_UPSTREAM);
   }

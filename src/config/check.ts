@@ -94,7 +94,7 @@ type Said = { readonly [K in keyof SharedKeys]?: SharedKeys[K] | undefined };
 
 /** Of a route, or of `defaults`. */
 function checkShared(own: Said, path: PathSegments, report: CrossReport): void {
-  for (const key of ['subprotocols'] as const) {
+  for (const key of ['origins', 'subprotocols'] as const) {
     const list = own[key] ?? 'any';
     if (list !== 'any') checkTwice(list, [...path, key], report);
   }

@@ -16,6 +16,7 @@ import {
 } from './addresses.ts';
 import type { TextForm } from './keys/row.ts';
 import { NAME } from './names.ts';
+import { parseOriginEntry } from './origins.ts';
 import { parsedText, take, textOff } from './scalars.ts';
 import { SECRET } from './secret-file.ts';
 import type { TextInput, TextValues } from './types.ts';
@@ -72,6 +73,7 @@ export const TEXTS: Readers = {
       // A file has been read before the schema sees the value.
       .transform((input, ctx) => take(parseToken(typeof input === 'string' ? input : 'off'), input, ctx)),
   subprotocol: () => parsedText(parseSubprotocol),
+  origin: () => parsedText(parseOriginEntry),
 };
 
 /** As it would be written; `***` for a token. */

@@ -50,6 +50,7 @@ export interface TextValues extends Record<TextForm, unknown> {
   readonly file: string;
   readonly token: string | null;
   readonly subprotocol: string;
+  readonly origin: string;
 }
 
 export type TextInput<F extends TextForm> = F extends 'token'

@@ -1,12 +1,13 @@
 // Makes a config ready for use: router, upstreams, trusted proxies and session policies. Routes, upstreams and targets
 // that the next config names too stay the same objects, with what they count.
 
-import type { Config } from '../config/types.ts';
+import type { Config, RouteConfig } from '../config/types.ts';
 import { TrustedProxies } from '../edge/client-address.ts';
 import { Router } from '../edge/router.ts';
 import { policyOf } from '../edge/session-policy.ts';
 import type { Route, Snapshot } from '../edge/snapshot.ts';
 import { atOnce } from '../limits/slices.ts';
+import { OriginSet } from '../protocol/origin.ts';
 import { UpstreamRegistry } from '../upstream/registry.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Upstream } from '../upstream/upstream.ts';
@@ -38,11 +39,12 @@ export function* planSnapshot(config: Config, previous: Previous | null): Genera
   if (missing !== undefined) throw new Error(`route ${missing.name} names no upstream`);
   const plan = yield* registry.plan(config);
   const changes: (() => void)[] = [];
+  const origins = new OriginSets();
   const routes = new Map<string, Route>();
   const keptRoutes = new Set<Route>();
   for (const route of config.routes) {
     const upstream = plan.upstreams.get(route.upstream) as Upstream; // looked at above
-    const settings = { config: route, upstream, policy: policyOf(route) };
+    const settings = { config: route, upstream, policy: policyOf(route), origins: origins.of(route.origins) };
     const known = previous?.routes.get(route.name);
     if (known !== undefined) {
       keptRoutes.add(known);
@@ -57,4 +59,18 @@ export function* planSnapshot(config: Config, previous: Previous | null): Genera
     return { config, router, routes, upstreams: registry, trusted };
   };
   return { keptRoutes, keptTargets: plan.keptTargets, commit };
+}
+
+/** Made once for each list: thousands of routes share that of `defaults`. */
+class OriginSets {
+  private readonly made = new Map<readonly string[], OriginSet>();
+
+  of(list: RouteConfig['origins']): OriginSet | null {
+    if (list === 'any') return null;
+    const known = this.made.get(list);
+    if (known !== undefined) return known;
+    const set = new OriginSet(list);
+    this.made.set(list, set);
+    return set;
+  }
 }

@@ -3,6 +3,7 @@
 
 import type { Config, RouteConfig } from '../config/types.ts';
 import type { EndCause } from '../protocol/end-causes.ts';
+import type { OriginSet } from '../protocol/origin.ts';
 import type { SessionPolicy } from '../session/policy.ts';
 import type { UpstreamRegistry } from '../upstream/registry.ts';
 import type { Target } from '../upstream/target.ts';
@@ -15,6 +16,8 @@ export interface Route {
   config: RouteConfig;
   upstream: Upstream;
   policy: SessionPolicy;
+  /** Null: any. */
+  origins: OriginSet | null;
   /** Sessions and handshakes in flight on it: what its own `max_sessions` counts. */
   sessions: number;
   /** It takes no new sessions until it is undrained. */

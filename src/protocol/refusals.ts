@@ -57,6 +57,11 @@ export const REFUSALS = {
     text: 'Sec-WebSocket-Protocol is malformed, too long, or names none that the route allows.',
     rule: 'RFC 6455 11.3.4',
   },
+  origin_not_allowed: {
+    status: 403,
+    text: 'The Origin is none that the route allows, or there is none and there has to be.',
+    rule: 'RFC 6455 10.2',
+  },
   no_route: { status: 404, text: 'No route for this Host and path.' },
   method: {
     status: 405,

@@ -79,7 +79,7 @@ describe('defaults', () => {
         },
       ],
       trusted_proxies: [],
-      defaults: { compression: 'passthrough', subprotocols: 'any' },
+      defaults: { origins: 'any', missing_origin: 'auto', compression: 'passthrough', subprotocols: 'any' },
       routes: [
         {
           name: '/*',
@@ -92,6 +92,8 @@ describe('defaults', () => {
           own_handshakes_per_second_per_ip: OFF,
           timeouts: loaded(MINIMAL).timeouts,
           close_codes: {},
+          origins: 'any',
+          missing_origin: 'auto',
           compression: 'passthrough',
           subprotocols: 'any',
           relax: [],
@@ -456,7 +458,6 @@ describe('one problem each', () => {
     ['listeners: [{ tls: {} }]', 'let nginx, Caddy or HAProxy in front'],
     ['listeners: [{ proxy_protocol: v2 }]', 'X-Forwarded-For'],
     ['close_codes: { credential_expired: 4401 }', 'no credentials'],
-    [`routes: [{ origins: any, ${ECHO} }]`, 'the backend gets Origin'],
     ['upstreams: { u: { targets: [{ url: "ws://a" }], health: {} } }', 'retries'],
   ])('%s: this version does not have it, and what does it instead is told', (text, instead) => {
     const [error, ...more] = errorsOf(text);

@@ -92,6 +92,7 @@ export interface Forwarded {
 
 const phrases: Readonly<Record<string, string>> = {
   '400': 'Bad Request',
+  '403': 'Forbidden',
   '404': 'Not Found',
   '405': 'Method Not Allowed',
   '408': 'Request Timeout',

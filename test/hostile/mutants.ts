@@ -1,6 +1,7 @@
 // For each row of the README the smallest edit of the source that removes its rule. `npm run mutants` applies each
 // alone and expects the tests of its row to fail: a rule that can be removed unseen is not tested.
 
+import { ACCESS_MUTANTS } from './mutants-access.ts';
 import { ADMISSION_MUTANTS } from './mutants-admission.ts';
 import { OPERATIONS_MUTANTS } from './mutants-operations.ts';
 import { PROCESS_MUTANTS } from './mutants-process.ts';
@@ -22,6 +23,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...REQUEST_MUTANTS,
   ...SESSION_MUTANTS,
   ...OPERATIONS_MUTANTS,
+  ...ACCESS_MUTANTS,
   ...ADMISSION_MUTANTS,
   ...PROCESS_MUTANTS,
 ];

@@ -46,6 +46,26 @@ const match = {
 
 /** What `defaults` may say for the routes that do not. */
 export const shared = {
+  origins: {
+    kind: 'list',
+    of: { kind: 'text', form: 'origin' },
+    or: { word: 'any', problem: 'expected any, or a list such as [same, https://app.example.com]' },
+    values: 'any, list of origins',
+    default: 'any',
+    example: '[same, https://app.example.com, "https://*.example.com"]',
+    says:
+      'Origins of the pages that may connect, compared by scheme, host and port: 403 origin_not_allowed for others. ' +
+      '"*." is one label or more, same is the host and port of Host (of X-Forwarded-Host where the peer is trusted), ' +
+      '"null" what has no origin, such as sandboxed frames.',
+    without: 'every page in the web can connect with the cookies of whoever visits it',
+  },
+  missing_origin: {
+    kind: 'choice',
+    words: ['auto', 'allow', 'refuse'],
+    default: 'auto',
+    says: 'A handshake without Origin, which browsers always send: 403 origin_not_allowed, or let in.',
+    more: 'auto refuses those whose credentials a browser adds by itself; no such credential is read yet.',
+  },
   compression: {
     kind: 'choice',
     words: ['passthrough'],

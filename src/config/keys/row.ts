@@ -18,7 +18,8 @@ export type TextForm =
   | 'url'
   | 'file'
   | 'token'
-  | 'subprotocol';
+  | 'subprotocol'
+  | 'origin';
 
 /** Both ends of a range are allowed. `off` stands for no limit. */
 export type Scalar =

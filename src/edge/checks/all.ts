@@ -1,6 +1,7 @@
 // The checks of a complete head in the order that README promises.
 
 import type { Check } from '../admission.ts';
+import { originCheck } from './origin.ts';
 import { drainingCheck, overloadCheck, quotasCheck } from './quotas.ts';
 import { loopCheck, routeCheck, subprotocolCheck, upgradeCheck } from './request.ts';
 
@@ -9,6 +10,7 @@ export const CHECKS: readonly Check[] = [
   upgradeCheck,
   loopCheck,
   routeCheck,
+  originCheck,
   subprotocolCheck,
   drainingCheck,
   overloadCheck,
