@@ -1,11 +1,21 @@
 // The process of the echo backend: uWebSockets.js where it is installed and loads, else `ws`. Sends back every message.
 
-import { createServer } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { WebSocketServer } from 'ws';
 import { answerMessages } from '../support/child-process.ts';
+import type { TlsFiles } from './tls.ts';
+
+export interface BackendRequest {
+  /** Of a second listener, with TLS; null for none. */
+  readonly tls: TlsFiles | null;
+}
 
 export interface BackendReply {
   readonly port: number;
+  /** 0 without one. */
+  readonly tlsPort: number;
   /** Which library echoes. */
   readonly library: string;
   /** Why it is not uWebSockets.js; null when it is. */
@@ -27,25 +37,31 @@ interface FastApp {
 }
 interface FastLibrary {
   App(): FastApp;
+  SSLApp(options: object): FastApp;
   us_socket_local_port(token: unknown): number;
 }
 
 // A name that the compiler does not follow: it must not miss what is not installed.
 const FAST_LIBRARY: string = 'uWebSockets.js';
 
-answerMessages<'start', BackendReply>(async () => {
+answerMessages<BackendRequest, BackendReply>(async ({ tls }) => {
   process.env.UWS_HTTP_MAX_HEADERS_SIZE = String(HEAD_BYTES_MAX);
   try {
     // The shape is the library's documented one; what is missing shows when it is called.
     const library = (await import(FAST_LIBRARY)) as { default?: FastLibrary } & FastLibrary;
-    return { port: await listenFast(library.default ?? library), library: 'uWebSockets.js', why: null };
+    const found = library.default ?? library;
+    const port = await listenFast(found, found.App());
+    const secure = tls === null ? null : found.SSLApp({ cert_file_name: tls.cert, key_file_name: tls.key });
+    const tlsPort = secure === null ? 0 : await listenFast(found, secure);
+    return { port, tlsPort, library: 'uWebSockets.js', why: null };
   } catch (error) {
     const why = (error instanceof Error ? error.message : String(error)).split(/\n| imported from /)[0] ?? '';
-    return { port: await listenPlain(), library: 'ws', why };
+    const port = await listenPlain(createServer({ maxHeaderSize: HEAD_BYTES_MAX }));
+    return { port, tlsPort: tls === null ? 0 : await listenPlain(secureServer(tls)), library: 'ws', why };
   }
 });
 
-function listenFast(library: FastLibrary): Promise<number> {
+function listenFast(library: FastLibrary, app: FastApp): Promise<number> {
   return new Promise((resolve, reject) => {
     const behavior = {
       maxPayloadLength: MESSAGE_BYTES_MAX,
@@ -57,19 +73,19 @@ function listenFast(library: FastLibrary): Promise<number> {
         socket.send(message, isBinary);
       },
     };
-    library
-      .App()
-      .ws('/*', behavior)
-      .listen(HOST, 0, (token) => {
-        if (token) resolve(library.us_socket_local_port(token));
-        else reject(new Error('uWebSockets.js cannot listen'));
-      });
+    app.ws('/*', behavior).listen(HOST, 0, (token) => {
+      if (token) resolve(library.us_socket_local_port(token));
+      else reject(new Error('uWebSockets.js cannot listen'));
+    });
   });
 }
 
-function listenPlain(): Promise<number> {
+function secureServer({ cert, key }: TlsFiles): Server {
+  return createSecureServer({ cert: readFileSync(cert), key: readFileSync(key), maxHeaderSize: HEAD_BYTES_MAX });
+}
+
+function listenPlain(http: Server): Promise<number> {
   return new Promise((resolve) => {
-    const http = createServer({ maxHeaderSize: HEAD_BYTES_MAX });
     const server = new WebSocketServer({ server: http, perMessageDeflate: false, maxPayload: MESSAGE_BYTES_MAX });
     server.on('connection', (socket) => {
       socket.on('error', () => {});

@@ -6,7 +6,8 @@ import { figure } from '../support/table.ts';
 import type { WindowResult } from './echo-load.ts';
 import type { Cell } from './grid.ts';
 import { interleave, type Turn } from './interleave.ts';
-import { HOST, type RunningPeer } from './peers.ts';
+import { HOST } from './peer-configs.ts';
+import type { RunningPeer } from './peers.ts';
 import type { CellResult, Round } from './results.ts';
 import { type Rig, stopAll } from './rig.ts';
 
@@ -27,12 +28,13 @@ export async function measureCell(
   progress: Progress,
 ): Promise<CellResult> {
   const { name, connections, payloadBytes, inFlight } = cell;
-  const peers = await rig.startPeers(names, connections);
+  const tls = cell.tls === 'none' ? null : rig.tls;
+  const peers = await rig.startPeers(names, connections, { sides: cell.tls });
   try {
     const turns: Turn<Round>[] = [];
     for (const peer of peers) {
       progress.status(`${name} ${peer.name}: opening ${connections} sessions`);
-      const plan = { host: HOST, port: peer.port, path: '/', connections, payloadBytes, inFlight };
+      const plan = { host: HOST, port: peer.port, path: '/', connections, payloadBytes, inFlight, tls };
       const opened = rig.generator.open(peer.name, plan, timing.rate !== null);
       const fault = await opened.then(
         () => null,

@@ -4,6 +4,7 @@
 import { Histogram } from '../support/histogram.ts';
 import { cpuSecondsOf } from '../support/process-figures.ts';
 import { EchoSession, type SessionOwner } from './echo-session.ts';
+import type { TlsPlan } from './tls.ts';
 import type { WireMaker } from './wire.ts';
 
 const OPENING_AT_ONCE = 64;
@@ -22,6 +23,8 @@ export interface LoadPlan {
   readonly connections: number;
   readonly payloadBytes: number;
   readonly inFlight: number;
+  /** Null or absent: no TLS. */
+  readonly tls?: TlsPlan | null;
 }
 
 export interface Window {
@@ -48,6 +51,13 @@ export interface WindowResult {
   readonly sentLateP99: number;
 }
 
+interface Sample {
+  readonly at: number;
+  readonly echoes: number;
+  readonly cpu: readonly number[];
+  readonly ownCpu: number;
+}
+
 export class EchoLoad implements SessionOwner {
   private readonly plan: LoadPlan;
   private readonly maker: WireMaker;
@@ -65,11 +75,13 @@ export class EchoLoad implements SessionOwner {
   constructor(maker: WireMaker, plan: LoadPlan, byTheClock: boolean) {
     this.maker = maker;
     this.plan = plan;
-    const { host, port, path, fields = '', payloadBytes, inFlight } = plan;
+    const { host, port, path, fields = '', payloadBytes, inFlight, tls = null } = plan;
     for (let seed = 0; seed < plan.connections; seed++) {
       const localAddress = host === '127.0.0.1' ? `127.0.0.${2 + (seed % SOURCES)}` : null;
       const target = { host, port, localAddress };
-      this.sessions.push(new EchoSession({ target, path, fields, seed, payloadBytes, inFlight }, this, byTheClock));
+      this.sessions.push(
+        new EchoSession({ target, path, fields, seed, payloadBytes, inFlight, tls }, this, byTheClock),
+      );
     }
   }
 
@@ -86,10 +98,25 @@ export class EchoLoad implements SessionOwner {
   async run(window: Window): Promise<WindowResult> {
     this.begin(window.rate);
     await this.pass(window.warmupMs);
+    const before = this.mark(window);
+    await this.pass(window.measureMs);
+    return this.finish(window, before);
+  }
+
+  /** Begin to measure; gives what ends it. */
+  watch(window: Window): () => Promise<WindowResult> {
+    this.begin(window.rate);
+    const before = this.mark(window);
+    return () => this.finish(window, before);
+  }
+
+  private mark(window: Window): Sample {
     this.latencies.reset();
     this.lateness.reset();
-    const before = this.sample(window);
-    await this.pass(window.measureMs);
+    return this.sample(window);
+  }
+
+  private async finish(window: Window, before: Sample): Promise<WindowResult> {
     const after = this.sample(window);
     const result = {
       seconds: (after.at - before.at) / 1000,
@@ -161,7 +188,7 @@ export class EchoLoad implements SessionOwner {
     if (extra !== undefined) throw new Error('more bytes came back than were sent');
   }
 
-  private sample(window: Window) {
+  private sample(window: Window): Sample {
     const own = process.cpuUsage();
     return {
       at: performance.now(),

@@ -3,7 +3,9 @@
 
 import { EchoChecker, headerBytesOf } from './echo-checker.ts';
 import { closeFrame, faultOfSwitch, maskedFrame, payloadOf, plainFrame, upgradeRequest } from './frames.ts';
-import type { Wire, WireMaker, WireReader, WireTarget } from './wire.ts';
+import type { TlsPlan } from './tls.ts';
+import type { WireMaker } from './wire.ts';
+import type { Wire, WireReader, WireTarget } from './wire-form.ts';
 
 const HEAD_BYTES_MAX = 16_384;
 const COMPARE_EVERY = 32;
@@ -20,6 +22,7 @@ export interface SessionPlan {
   readonly seed: number;
   readonly payloadBytes: number;
   readonly inFlight: number;
+  readonly tls: TlsPlan | null;
 }
 
 /** What all sessions of a load count together, and where echoes are reported. */
@@ -66,8 +69,9 @@ export class EchoSession implements WireReader {
   }
 
   async open(maker: WireMaker): Promise<void> {
-    const { host, port } = this.plan.target;
-    this.wire = await maker.connect(this.plan.target, this);
+    const { target, tls } = this.plan;
+    const { host, port } = target;
+    this.wire = await (tls === null ? maker.connect(target, this) : maker.connectTls(tls, target, this));
     this.wire.write(upgradeRequest(`${host}:${port}`, this.plan.path, this.plan.fields));
   }
 

@@ -6,7 +6,8 @@ import { bytes, figure } from '../support/table.ts';
 import type { Timing } from './cells.ts';
 import type { Generator } from './generator-process.ts';
 import { interleave } from './interleave.ts';
-import { HOST, type RunningPeer } from './peers.ts';
+import { HOST } from './peer-configs.ts';
+import type { RunningPeer } from './peers.ts';
 import type { FairnessRound, PeerFairness } from './results.ts';
 import { type Rig, stopAll } from './rig.ts';
 

@@ -5,6 +5,7 @@ import { ChildScript } from '../support/child-process.ts';
 import type { LoadPlan, Window, WindowResult } from './echo-load.ts';
 import type { GeneratorReply, GeneratorRequest } from './generator.ts';
 import type { HandshakePlan, HandshakeResult } from './handshakes.ts';
+import type { StormPlan, StormResult } from './storm.ts';
 
 const SCRIPT = fileURLToPath(new URL('./generator.js', import.meta.url));
 
@@ -28,6 +29,13 @@ export class Generator {
     return (await this.child.ask({ kind: 'run', name, window })) as WindowResult;
   }
 
+  /** Goes on until it is asked for; `measureMs` and `warmupMs` of the window mean nothing here. */
+  async watch(name: string, window: Window): Promise<() => Promise<WindowResult>> {
+    await this.child.ask({ kind: 'watch', name, window });
+    // The reply to `unwatch` behind a `watch` is always this.
+    return async () => (await this.child.ask({ kind: 'unwatch' })) as WindowResult;
+  }
+
   async echoOnce(name: string): Promise<void> {
     await this.child.ask({ kind: 'echo-once', name });
   }
@@ -39,6 +47,19 @@ export class Generator {
   async handshakes(plan: HandshakePlan): Promise<HandshakeResult> {
     // The reply to `handshakes` is always this.
     return (await this.child.ask({ kind: 'handshakes', plan })) as HandshakeResult;
+  }
+
+  async armStorm(plan: StormPlan): Promise<void> {
+    await this.child.ask({ kind: 'arm-storm', plan });
+  }
+
+  async cutStorm(): Promise<void> {
+    await this.child.ask({ kind: 'cut-storm' });
+  }
+
+  async storm(): Promise<StormResult> {
+    // The reply to `storm` behind an `arm-storm` is always this.
+    return (await this.child.ask({ kind: 'storm' })) as StormResult;
   }
 
   stop(): Promise<void> {

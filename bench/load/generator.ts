@@ -3,20 +3,28 @@
 import { answerMessages } from '../support/child-process.ts';
 import { EchoLoad, type LoadPlan, type Window, type WindowResult } from './echo-load.ts';
 import { type HandshakePlan, type HandshakeResult, runHandshakes } from './handshakes.ts';
+import { Storm, type StormPlan, type StormResult } from './storm.ts';
 import { WireMaker } from './wire.ts';
 
 export type GeneratorRequest =
   | { readonly kind: 'open'; readonly name: string; readonly plan: LoadPlan; readonly byTheClock: boolean }
   | { readonly kind: 'run'; readonly name: string; readonly window: Window }
+  | { readonly kind: 'watch'; readonly name: string; readonly window: Window }
+  | { readonly kind: 'unwatch' }
   | { readonly kind: 'echo-once'; readonly name: string }
   | { readonly kind: 'close'; readonly name: string }
-  | { readonly kind: 'handshakes'; readonly plan: HandshakePlan };
+  | { readonly kind: 'handshakes'; readonly plan: HandshakePlan }
+  | { readonly kind: 'arm-storm'; readonly plan: StormPlan }
+  | { readonly kind: 'cut-storm' }
+  | { readonly kind: 'storm' };
 
-/** `run` gives a WindowResult, `handshakes` a HandshakeResult, the others nothing. */
-export type GeneratorReply = WindowResult | HandshakeResult | null;
+/** `run` and `unwatch` give a WindowResult, `handshakes` a HandshakeResult, `storm` a StormResult, others nothing. */
+export type GeneratorReply = WindowResult | HandshakeResult | StormResult | null;
 
 const maker = new WireMaker();
 const loads = new Map<string, EchoLoad>();
+let unwatch: (() => Promise<WindowResult>) | null = null;
+let storm: Storm | null = null;
 
 answerMessages<GeneratorRequest, GeneratorReply>(async (request) => {
   switch (request.kind) {
@@ -28,6 +36,11 @@ answerMessages<GeneratorRequest, GeneratorReply>(async (request) => {
     }
     case 'run':
       return loadOf(request.name).run(request.window);
+    case 'watch':
+      unwatch = loadOf(request.name).watch(request.window);
+      return null;
+    case 'unwatch':
+      return unwatch === null ? null : unwatch();
     case 'echo-once':
       await loadOf(request.name).echoOnce();
       return null;
@@ -37,6 +50,15 @@ answerMessages<GeneratorRequest, GeneratorReply>(async (request) => {
       return null;
     case 'handshakes':
       return runHandshakes(maker, request.plan);
+    case 'arm-storm':
+      storm = new Storm(maker, request.plan);
+      await storm.arm();
+      return null;
+    case 'cut-storm':
+      storm?.cut();
+      return null;
+    case 'storm':
+      return storm === null ? null : storm.comeBack();
     default:
       return unreachable(request);
   }

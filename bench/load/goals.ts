@@ -35,10 +35,20 @@ export const GOALS: readonly Goal[] = [
   { cell: '20x256KiBx1', peer: 'net-pipe', atMost: 0.6 },
   { cell: '20x256KiBx1', peer: 'http-proxy-3', atMost: 0.6 },
   { cell: '20x256KiBx1', peer: 'ws-pair', atMost: 0.2 },
+  { cell: 'wss:100x64Bx1', peer: 'nginx', atMost: 1.25 },
+  { cell: 'wss:100x64Bx1', peer: 'haproxy', atMost: 1.1 },
+  { cell: 'wss:50x16KiBx1', peer: 'nginx', atMost: 0.8 },
 ];
 
 /** Handshakes per CPU second of framegate, divided by nginx's. */
-export const HANDSHAKE_GOAL = { peer: 'nginx', atLeast: 0.4, aim: 0.5 } as const;
+export const HANDSHAKE_GOALS = [
+  { kind: 'plain', peer: 'nginx', atLeast: 0.4, aim: 0.5 },
+  { kind: 'full', peer: 'nginx', atLeast: 0.4 },
+  { kind: 'resumed', peer: 'nginx', atLeast: 0.35 },
+] as const;
+
+/** Of clients that come back at once, and of those who stayed: above quiet. */
+export const STORM_GOAL = { resumedMin: 0.95, turnMs: 30, p99Ms: 30 } as const;
 
 /** p99 of the light session beside a flood, divided by HAProxy's. */
 export const FAIRNESS_GOAL = { peer: 'haproxy', atMost: 2 } as const;

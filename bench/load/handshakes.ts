@@ -4,7 +4,10 @@
 import { Histogram } from '../support/histogram.ts';
 import { cpuSecondsOf } from '../support/process-figures.ts';
 import { closeFrame, faultOfSwitch, upgradeRequest } from './frames.ts';
-import type { Wire, WireMaker, WireReader } from './wire.ts';
+import type { TlsPlan } from './tls.ts';
+import type { Ticket } from './tls-wire.ts';
+import type { WireMaker } from './wire.ts';
+import type { Wire, WireReader } from './wire-form.ts';
 
 const HEAD_BYTES_MAX = 16_384;
 const SOURCES = 16;
@@ -19,11 +22,17 @@ export interface HandshakePlan {
   readonly warmupMs: number;
   readonly measureMs: number;
   readonly pids: readonly (readonly number[])[];
+  /** Null or absent: no TLS. */
+  readonly tls?: TlsPlan | null;
+  /** With TLS: each client keeps its ticket and offers it the next time. */
+  readonly resume?: boolean;
 }
 
 export interface HandshakeResult {
   readonly seconds: number;
   readonly handshakes: number;
+  /** Of these, with TLS: the client was told that its session goes on. */
+  readonly resumed: number;
   readonly p50: number;
   readonly p99: number;
   readonly cpu: readonly number[];
@@ -31,12 +40,21 @@ export interface HandshakeResult {
 }
 
 export async function runHandshakes(maker: WireMaker, plan: HandshakePlan): Promise<HandshakeResult> {
-  const shared: Shared = { done: 0, started: 0, stopped: false, fault: null, latencies: new Histogram() };
-  const lanes = Array.from({ length: plan.concurrency }, () => runLane(maker, plan, shared));
+  const shared: Shared = { done: 0, resumed: 0, started: 0, stopped: false, fault: null, latencies: new Histogram() };
+  const tickets = Array.from({ length: plan.concurrency }, () => (plan.resume ? { session: null } : null));
+  // The first visit of a client can resume nothing.
+  if (plan.resume) await Promise.all(tickets.map((ticket) => visit(maker, plan, shared, ticket)));
+  const lanes = tickets.map((ticket) => runLane(maker, plan, shared, ticket));
   const sample = () => {
     const own = process.cpuUsage();
     const cpu = plan.pids.map(cpuSecondsOf);
-    return { at: performance.now(), done: shared.done, cpu, ownCpu: (own.user + own.system) / 1e6 };
+    return {
+      at: performance.now(),
+      done: shared.done,
+      resumed: shared.resumed,
+      cpu,
+      ownCpu: (own.user + own.system) / 1e6,
+    };
   };
   await pass(plan.warmupMs);
   shared.latencies.reset();
@@ -50,6 +68,7 @@ export async function runHandshakes(maker: WireMaker, plan: HandshakePlan): Prom
   return {
     seconds: (after.at - before.at) / 1000,
     handshakes: after.done - before.done,
+    resumed: after.resumed - before.resumed,
     p50,
     p99,
     cpu: after.cpu.map((seconds, group) => seconds - (before.cpu[group] ?? 0)),
@@ -59,6 +78,7 @@ export async function runHandshakes(maker: WireMaker, plan: HandshakePlan): Prom
 
 interface Shared {
   done: number;
+  resumed: number;
   started: number;
   stopped: boolean;
   fault: string | null;
@@ -66,24 +86,27 @@ interface Shared {
 }
 
 /** One after the other until all shall stop. */
-async function runLane(maker: WireMaker, plan: HandshakePlan, shared: Shared): Promise<void> {
-  const { host, port, path } = plan;
-  const request = upgradeRequest(`${host}:${port}`, path);
-  const close = closeFrame();
-  while (!shared.stopped && shared.fault === null) {
-    const localAddress = host === '127.0.0.1' ? `127.0.0.${2 + (shared.started % SOURCES)}` : null;
-    shared.started += 1;
-    const begunAt = performance.now();
-    const visit = new Visit();
-    try {
-      const wire = await maker.connect({ host, port, localAddress }, visit);
-      await visit.exchange(wire, request, close, () => {
-        shared.done += 1;
-        shared.latencies.record(performance.now() - begunAt);
-      });
-    } catch (error) {
-      shared.fault ??= error instanceof Error ? error.message : String(error);
-    }
+async function runLane(maker: WireMaker, plan: HandshakePlan, shared: Shared, ticket: Ticket | null): Promise<void> {
+  while (!shared.stopped && shared.fault === null) await visit(maker, plan, shared, ticket);
+}
+
+async function visit(maker: WireMaker, plan: HandshakePlan, shared: Shared, ticket: Ticket | null): Promise<void> {
+  const { host, port, path, tls = null } = plan;
+  const localAddress = host === '127.0.0.1' ? `127.0.0.${2 + (shared.started % SOURCES)}` : null;
+  const target = { host, port, localAddress };
+  shared.started += 1;
+  const begunAt = performance.now();
+  const reader = new Visit();
+  try {
+    const secure = tls === null ? null : await maker.connectTls(tls, target, reader, ticket);
+    const wire = secure ?? (await maker.connect(target, reader));
+    await reader.exchange(wire, upgradeRequest(`${host}:${port}`, path), closeFrame(), () => {
+      shared.done += 1;
+      if (secure?.resumed) shared.resumed += 1;
+      shared.latencies.record(performance.now() - begunAt);
+    });
+  } catch (error) {
+    shared.fault ??= error instanceof Error ? error.message : String(error);
   }
 }
 

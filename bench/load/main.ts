@@ -13,12 +13,13 @@ import { FLOOD_NAMES, measureFairness } from './fairness.ts';
 import { type Cell, isLarge } from './grid.ts';
 import { measureHandshakes } from './handshake-mode.ts';
 import { type LoadOptions, parseLoadOptions, USAGE } from './options.ts';
-import { absence, versionOf } from './peers.ts';
-import { markdownReport } from './report.ts';
-import type { CellResult, Report } from './results.ts';
+import { absence, speaksTls, versionOf } from './peers.ts';
+import { markdownReport, sectionsOf } from './report.ts';
+import type { CellResult, PeerHandshakes, Report } from './results.ts';
 import { Rig } from './rig.ts';
+import { measureStorms } from './storm-mode.ts';
+import { tlsText } from './tls.ts';
 
-const SECTION = 'bench:load';
 const EXIT_USAGE = 2;
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -47,7 +48,8 @@ async function main(argv: readonly string[]): Promise<number> {
   const report = await measure(options, present, skipped, progress);
   progress.end();
   deliver(report, options);
-  const faults = [...report.cells.flatMap((cell) => cell.peers), ...report.handshakes, ...report.fairness];
+  const { cells, handshakes, fairness, storms } = report;
+  const faults = [...cells.flatMap((cell) => cell.peers), ...handshakes, ...fairness, ...storms];
   return faults.some((one) => one.fault !== null && one.peer.startsWith('framegate')) ? 1 : 0;
 }
 
@@ -66,16 +68,30 @@ async function measure(
       progress.say(`SKIPPED: ${why}`);
     }
     const small = present.filter((peer) => !peer.endsWith('-64k'));
-    const peersOf = (cell: Cell) => (isLarge(cell) ? present : small);
+    const secure = small.filter(speaksTls);
+    const proxies = secure.filter((peer) => peer !== 'direct');
+    const peersOf = (cell: Cell) => {
+      const all = isLarge(cell) ? present : small;
+      return cell.tls === 'none' ? all : all.filter(speaksTls);
+    };
     const timing: Timing = { rounds, warmupMs: options.warmupSeconds * 1000, measureMs: seconds * 1000, rate };
     if (modes.includes('grid')) for (const cell of options.grid) progress.expect(peersOf(cell).length * rounds);
     if (modes.includes('handshakes')) progress.expect(small.length * rounds);
     if (modes.includes('fairness')) progress.expect(small.length * rounds * FLOOD_NAMES.length);
+    if (modes.includes('tls-handshakes')) progress.expect(2 * secure.length * rounds);
+    if (modes.includes('storm')) progress.expect(proxies.length * rounds);
     const cells: CellResult[] = [];
     if (modes.includes('grid')) {
-      progress.say('SKIPPED: wss cells: framegate has no TLS listener yet');
       for (const cell of options.grid) cells.push(await measureCell(rig, cell, peersOf(cell), timing, progress));
     }
+    const handshakes: PeerHandshakes[] = [];
+    if (modes.includes('handshakes')) handshakes.push(...(await measureHandshakes(rig, small, timing, progress)));
+    if (modes.includes('tls-handshakes')) {
+      for (const kind of ['full', 'resumed'] as const) {
+        handshakes.push(...(await measureHandshakes(rig, secure, timing, progress, kind)));
+      }
+    }
+    const storm = { clients: options.stormClients, rounds };
     return {
       machine: describeMachine(),
       command: `npm run bench:load${process.argv.length > 2 ? ` -- ${process.argv.slice(2).join(' ')}` : ''}`,
@@ -86,8 +102,10 @@ async function measure(
       rate,
       skipped,
       cells,
-      handshakes: modes.includes('handshakes') ? await measureHandshakes(rig, small, timing, progress) : [],
+      handshakes,
       fairness: modes.includes('fairness') ? await measureFairness(rig, small, timing, progress) : [],
+      storms: modes.includes('storm') ? await measureStorms(rig, proxies, storm, progress) : [],
+      tls: rig.tls === null ? null : tlsText(rig.tls),
     };
   } finally {
     await rig.stop();
@@ -101,8 +119,11 @@ function startRig(options: LoadOptions, progress: Progress): Promise<Rig> {
   if (!canPin) progress.say('WARNING: processes are not kept on cores of their own: too few cores, or no taskset');
   const proxyCore = canPin ? options.proxyCore : null;
   const loadCore = canPin ? options.loadCore : null;
-  const { nodeFlags, modes } = options;
-  const starting = Rig.start({ proxyCore, loadCore, nodeFlags, withFlood: modes.includes('fairness') });
+  const { nodeFlags, modes, grid } = options;
+  const withFlood = modes.includes('fairness') || modes.includes('storm');
+  const hasTlsCells = modes.includes('grid') && grid.some((cell) => cell.tls !== 'none');
+  const needsTls = hasTlsCells || modes.includes('tls-handshakes') || modes.includes('storm');
+  const starting = Rig.start({ proxyCore, loadCore, nodeFlags, withFlood, tls: needsTls ? options.tls : null });
   pinSelf(loadCore);
   return starting;
 }
@@ -111,7 +132,9 @@ function deliver(report: Report, options: LoadOptions): void {
   const text = markdownReport(report);
   if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
   if (options.svg !== null) writeFileSync(options.svg, svgChart(report));
-  if (options.write !== null) writeSection(options.write, SECTION, text);
+  if (options.write !== null) {
+    for (const { section, part } of sectionsOf(report)) writeSection(options.write, section, markdownReport(part));
+  }
   if (options.markdown) process.stdout.write(text);
 }
 

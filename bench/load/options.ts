@@ -1,16 +1,21 @@
 // The command line of the load bench: what to run, how long, and where the result goes.
 
 import { parseArgs } from 'node:util';
-import { type Cell, DEFAULT_GRID, parseCell } from './grid.ts';
+import { CERTIFICATE_KINDS } from '../support/certificate-kinds.ts';
+import { type Cell, DEFAULT_GRID, parseCell, TLS_GRID } from './grid.ts';
 import { DEFAULT_PEERS } from './peers.ts';
+import { TLS_VERSIONS, type TlsChoice } from './tls.ts';
 
-export const MODES = ['grid', 'handshakes', 'fairness'] as const;
+export const MODES = ['grid', 'handshakes', 'fairness', 'tls-handshakes', 'storm'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface LoadOptions {
   readonly modes: readonly Mode[];
   readonly grid: readonly Cell[];
   readonly peers: readonly string[];
+  /** What TLS is where there is some. */
+  readonly tls: TlsChoice;
+  readonly stormClients: number;
   readonly rounds: number;
   readonly seconds: number;
   readonly warmupSeconds: number;
@@ -24,12 +29,19 @@ export interface LoadOptions {
   readonly markdown: boolean;
 }
 
+const STORM_CLIENTS = 5_000;
+
 export const USAGE = `npm run bench:load -- [options]
 
   --mode LIST       what to measure: ${MODES.join(', ')} (default: all)
-  --grid LIST       cells, connections x payload x in flight (default: ${DEFAULT_GRID.join(',')})
+  --grid LIST       cells, connections x payload x in flight; wss: before it is TLS to the client, wss-both:
+                    to the backend too (default: ${DEFAULT_GRID.join(',')},
+                    ${TLS_GRID.join(',')})
   --peers LIST      ${DEFAULT_PEERS.join(', ')},
                     framegate:FOLDER for the build in another checkout (default: all of these but the last)
+  --certificate K   ${CERTIFICATE_KINDS.join(' or ')}, made for this run (default: ${CERTIFICATE_KINDS[0]})
+  --tls-version V   ${TLS_VERSIONS.join(' or ')} (default: ${TLS_VERSIONS[0]})
+  --storm N         clients that come back at once (default: ${STORM_CLIENTS})
   --rounds N        interleaved rounds of every cell (default: 5)
   --seconds N       length of one measurement (default: 2)
   --warmup N        seconds before it (default: 1)
@@ -51,7 +63,10 @@ export function parseLoadOptions(argv: readonly string[]): LoadOptions {
     args: [...argv],
     options: {
       mode: { type: 'string', default: MODES.join(',') },
-      grid: { type: 'string', default: DEFAULT_GRID.join(',') },
+      grid: { type: 'string', default: [...DEFAULT_GRID, ...TLS_GRID].join(',') },
+      certificate: { type: 'string', default: CERTIFICATE_KINDS[0] },
+      'tls-version': { type: 'string', default: TLS_VERSIONS[0] },
+      storm: { type: 'string', default: String(STORM_CLIENTS) },
       peers: { type: 'string', default: DEFAULT_PEERS.join(',') },
       rounds: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '2' },
@@ -68,9 +83,14 @@ export function parseLoadOptions(argv: readonly string[]): LoadOptions {
   });
   const hasOutput = values.json !== undefined || values.svg !== undefined || values.write !== undefined;
   return {
-    modes: list(values.mode).map(parseMode),
+    modes: list(values.mode).map((mode) => oneOf('--mode', mode, MODES)),
     grid: list(values.grid).map(parseCell),
     peers: list(values.peers),
+    tls: {
+      certificate: oneOf('--certificate', values.certificate, CERTIFICATE_KINDS),
+      version: oneOf('--tls-version', values['tls-version'], TLS_VERSIONS),
+    },
+    stormClients: numberIn('--storm', values.storm, 1, 9_000),
     rounds: numberIn('--rounds', values.rounds, 1, 1_000),
     seconds: numberIn('--seconds', values.seconds, 0.1, 600),
     warmupSeconds: numberIn('--warmup', values.warmup, 0, 600),
@@ -96,8 +116,8 @@ export function list(text: string): string[] {
   return items.filter((item) => item !== '');
 }
 
-function parseMode(text: string): Mode {
-  const mode = MODES.find((known) => known === text);
-  if (mode === undefined) throw new Error(`"${text}" is no mode; there are ${MODES.join(', ')}`);
-  return mode;
+export function oneOf<Known extends string>(name: string, text: string, known: readonly Known[]): Known {
+  const found = known.find((one) => one === text);
+  if (found === undefined) throw new Error(`${name} "${text}": there are ${known.join(', ')}`);
+  return found;
 }

@@ -2,7 +2,7 @@
 // A peer that cannot run here is a reason, not an error.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { connect, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
@@ -10,15 +10,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ChildCommand, ENVIRONMENT, hasProgram } from '../support/child-process.ts';
 import { processTree } from '../support/process-figures.ts';
+import { framegateConfig, HOST, haproxyConfig, nginxConfig, type PeerConfig, PROJECT } from './peer-configs.ts';
 
-export const HOST = '127.0.0.1';
 const READY_MS = 8_000;
 const LOOK_MS = 20;
-/** Room for listeners, logs and spare connections. */
-const SPARE_SESSIONS = 200;
-
-/** Compiled to bench/dist/bench/load: up to the folder that has package.json. */
-export const PROJECT = fileURLToPath(new URL('../../../../', import.meta.url));
 
 export const DEFAULT_PEERS = [
   'framegate',
@@ -32,19 +27,15 @@ export const DEFAULT_PEERS = [
   'direct',
 ];
 
-export interface PeerContext {
-  /** A folder of its own for configs, made here. */
-  readonly directory: string;
+/** Besides framegate: who can end TLS. */
+const TLS_PEERS: readonly string[] = ['nginx', 'haproxy', 'nginx-64k', 'haproxy-64k', 'net-pipe', 'direct'];
+
+export interface PeerContext extends PeerConfig {
   readonly core: number | null;
-  readonly backendPort: number;
-  readonly floodBackendPort: number;
-  readonly sessionsMax: number;
   /** V8 flags of the peers that run on Node; framegate has those of its bin, as it is shipped. */
   readonly nodeFlags: readonly string[];
   /** Besides those of its bin. */
   readonly framegateFlags: readonly string[];
-  /** Besides listeners and routes. */
-  readonly framegateKeys: Readonly<Record<string, unknown>>;
 }
 
 export interface RunningPeer {
@@ -77,7 +68,7 @@ export function withComplaints(cause: unknown, peer: RunningPeer): Error {
 
 /** Why `name` cannot be measured here, or null. Throws for a name that is no peer. */
 export function absence(name: string): string | null {
-  if (name === 'direct' || name === 'net-pipe' || name === 'ws-pair') return null;
+  if (name === 'direct' || name === 'net-pipe' || name === 'ws-pair' || name === 'bare') return null;
   if (name === 'nginx' || name === 'nginx-64k') return needsProgram('nginx');
   if (name === 'haproxy' || name === 'haproxy-64k') return needsProgram('haproxy');
   if (name === 'http-proxy-3') {
@@ -86,6 +77,11 @@ export function absence(name: string): string | null {
   const cli = framegateCli(name);
   if (cli === null) throw new Error(`"${name}" is no peer; there are ${DEFAULT_PEERS.join(', ')}, framegate:FOLDER`);
   return existsSync(cli) ? null : `${cli} is not there: npm run build`;
+}
+
+/** Whether there is such a measurement of it: the peers written here for plain WebSocket have no TLS. */
+export function speaksTls(name: string): boolean {
+  return TLS_PEERS.includes(name) || name.startsWith('framegate');
 }
 
 /** The versions to quote, of all peers that are here. */
@@ -139,26 +135,32 @@ async function launchOf(name: string, context: PeerContext): Promise<Launch> {
     case 'nginx':
     case 'nginx-64k': {
       const buffers = name === 'nginx' ? '' : 'proxy_buffer_size 64k; proxy_buffers 4 64k;';
-      const config = fill('nginx.conf', port, buffers, context);
+      const config = nginxConfig(port, buffers, context);
       // The same place for errors before the config is read.
       const args = ['-p', directory, '-e', 'stderr', '-c', config];
       return { program: 'nginx', args, port, floodPort: port, processes: 2 };
     }
     case 'haproxy':
     case 'haproxy-64k': {
-      const config = fill('haproxy.cfg', port, name === 'haproxy' ? '' : 'tune.bufsize 65536', context);
+      const config = haproxyConfig(port, name === 'haproxy' ? '' : 'tune.bufsize 65536', context);
       return { program: 'haproxy', args: ['-db', '-f', config], port, floodPort: port, processes: 1 };
     }
     case 'net-pipe': {
       const floodPort = await freePort();
-      return node(peerScript(name), [port, backendPort, floodPort, floodBackendPort].map(String), floodPort);
+      const ports = [port, backendPort, floodPort, floodBackendPort].map(String);
+      return node(
+        peerScript(name),
+        [...ports, ...certificateOf(context), ...(context.tls?.toBackend ? ['--backend-tls'] : [])],
+        floodPort,
+      );
     }
+    case 'bare':
+      return node(peerScript(name), [String(port), ...certificateOf(context)]);
     case 'ws-pair':
     case 'http-proxy-3':
       return node(peerScript(name), [port, backendPort, floodBackendPort].map(String));
     default: {
-      const config = join(directory, 'framegate.yaml');
-      writeFileSync(config, framegateConfig(port, context));
+      const config = framegateConfig(port, context);
       const cli = framegateCli(name) ?? '';
       const args = [...binFlags(cli), ...context.framegateFlags, cli, 'run', '-c', config];
       return { program: process.execPath, args, port, floodPort: port, processes: 1 };
@@ -166,38 +168,8 @@ async function launchOf(name: string, context: PeerContext): Promise<Launch> {
   }
 }
 
-/** Every limit and timeout at its default: there is no mode for benches. */
-function framegateConfig(port: number, context: PeerContext): string {
-  const config = {
-    ...context.framegateKeys,
-    listeners: [{ address: `${HOST}:${port}` }],
-    routes: [
-      { match: { path: '/flood' }, upstream: `ws://${HOST}:${context.floodBackendPort}` },
-      { match: { path: '/*' }, upstream: `ws://${HOST}:${context.backendPort}` },
-    ],
-  };
-  return JSON.stringify(config, null, 2);
-}
-
-function fill(template: string, port: number, buffers: string, context: PeerContext): string {
-  const sessions = context.sessionsMax + SPARE_SESSIONS;
-  const values: Readonly<Record<string, string | number>> = {
-    directory: context.directory,
-    port,
-    backend: context.backendPort,
-    flood: context.floodBackendPort,
-    sessions,
-    // nginx begins to drop idle connections when a sixteenth of these is left; each session takes two.
-    files: 3 * sessions,
-    buffers,
-  };
-  const text = readFileSync(join(PROJECT, 'bench/peers', template), 'utf8');
-  const file = join(context.directory, template);
-  writeFileSync(
-    file,
-    text.replace(/\{\{(\w+)\}\}/g, (_, key: string) => String(values[key] ?? '')),
-  );
-  return file;
+function certificateOf({ tls }: PeerContext): string[] {
+  return tls === null ? [] : ['--cert', tls.cert, '--key', tls.key];
 }
 
 /** The V8 flags in the first line of a bin, which its users run it with. */

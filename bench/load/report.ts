@@ -5,20 +5,43 @@ import { median, pairedRatios, type Spread, spreadOf } from '../support/statisti
 import { bytes, figure, markdownTable } from '../support/table.ts';
 import { percent } from './cells.ts';
 import { FLOOD_NAMES } from './fairness.ts';
-import { FAIRNESS_GOAL, goalOf, HANDSHAKE_GOAL } from './goals.ts';
-import type { CellResult, PeerFairness, PeerHandshakes, PeerRounds, Report, Round } from './results.ts';
+import { rangeText } from './figures.ts';
+import { FAIRNESS_GOAL, goalOf } from './goals.ts';
+import { handshakeSection, stormSection } from './handshake-report.ts';
+import type { CellResult, HandshakeKind, PeerFairness, PeerRounds, Report, Round } from './results.ts';
 
 const SUBJECT = 'framegate';
-/** What every proxy would cost at least where TLS ends; told because the rows are part of the grid. */
-const NO_TLS = 'Cells with TLS to the client (`wss`) are skipped: framegate has no TLS listener yet.';
+const KINDS: readonly HandshakeKind[] = ['plain', 'full', 'resumed'];
 
 export function markdownReport(report: Report): string {
   const parts = [introduction(report)];
   if (report.cells.length > 0 && report.rate === null) parts.push(ratioSection(report.cells));
   for (const cell of report.cells) parts.push(cellSection(cell, report.rate));
-  if (report.handshakes.length > 0) parts.push(handshakeSection(report.handshakes));
+  for (const kind of KINDS) {
+    const found = report.handshakes.filter((one) => one.kind === kind);
+    if (found.length > 0) parts.push(handshakeSection(kind, found));
+  }
+  if (report.storms.length > 0) parts.push(stormSection(report.storms));
   if (report.fairness.length > 0) parts.push(fairnessSection(report.fairness));
   return `${parts.join('\n\n').trim()}\n`;
+}
+
+/** The sections of a document that hold it, each with its part: what was not measured stays as it is there. */
+export function sectionsOf(report: Report): { readonly section: string; readonly part: Report }[] {
+  const cellsOf = (isSecure: boolean) => report.cells.filter((cell) => cell.cell.startsWith('wss') === isSecure);
+  const handshakesOf = (isSecure: boolean) => report.handshakes.filter((one) => (one.kind !== 'plain') === isSecure);
+  const nothing = { cells: [], handshakes: [], fairness: [], storms: [] };
+  const plain = { cells: cellsOf(false), handshakes: handshakesOf(false), fairness: report.fairness };
+  const secure = { cells: cellsOf(true), handshakes: handshakesOf(true) };
+  const all = [
+    { section: 'bench:load', part: { ...report, ...nothing, ...plain, tls: null } },
+    { section: 'bench:tls', part: { ...report, ...nothing, ...secure } },
+    { section: 'bench:storm', part: { ...report, ...nothing, storms: report.storms } },
+  ];
+  return all.filter(({ part }) => {
+    const { cells, handshakes, fairness, storms } = part;
+    return cells.length + handshakes.length + fairness.length + storms.length > 0;
+  });
 }
 
 /** framegate's figure divided by the peer's, round by round. */
@@ -37,7 +60,7 @@ function introduction(report: Report): string {
     `- Command: \`${report.command}\``,
     `- Figures are medians of ${report.rounds} interleaved rounds of ${report.seconds} s, with their range.`,
     ...report.skipped.map((text) => `- Skipped: ${text}`),
-    ...(report.cells.length > 0 ? [`- ${NO_TLS}`] : []),
+    ...(report.tls === null ? [] : [`- TLS: ${report.tls}; every client checks that it was given this`]),
   ];
   return lines.join('\n');
 }
@@ -91,40 +114,6 @@ function cellRow(one: PeerRounds, rate: number | null): string[] {
   ];
 }
 
-function handshakeSection(found: readonly PeerHandshakes[]): string {
-  const own = found.find((one) => one.peer === SUBJECT)?.rounds.map((round) => round.perCpuSecond) ?? [];
-  const rows = found.map((one) => {
-    if (one.rounds.length === 0) return [one.peer, `failed: ${one.fault ?? 'no rounds'}`];
-    const of = (pick: (round: PeerHandshakes['rounds'][number]) => number) => spreadOf(one.rounds.map(pick));
-    const ratios = pairedRatios(
-      own,
-      one.rounds.map((round) => round.perCpuSecond),
-    );
-    return [
-      one.peer,
-      rangeText(of((round) => round.perCpuSecond)),
-      one.peer === SUBJECT || ratios.length === 0 ? '-' : handshakeRatio(one.peer, spreadOf(ratios)),
-      rangeText(of((round) => round.perSecond)),
-      figure(of((round) => round.p50).median),
-      figure(of((round) => round.p99).median),
-      percent(of((round) => round.proxyShare).median),
-      percent(of((round) => round.generatorShare).median),
-    ];
-  });
-  const head = ['proxy', 'a CPU second', 'framegate / this', 'a second', 'p50 ms', 'p99 ms', 'proxy core', 'generator'];
-  return [
-    '### Handshakes',
-    'A session opened, closed in order, and opened again. Above 1 framegate does more in a second of CPU.',
-    markdownTable(head, rows),
-  ].join('\n\n');
-}
-
-function handshakeRatio(peer: string, ratio: Spread): string {
-  if (peer !== HANDSHAKE_GOAL.peer) return rangeText(ratio);
-  const { atLeast } = HANDSHAKE_GOAL;
-  return ratio.median >= atLeast ? `${rangeText(ratio)} >= ${atLeast}` : `**${rangeText(ratio)} < ${atLeast}**`;
-}
-
 function fairnessSection(found: readonly PeerFairness[]): string {
   const peers = [...new Set(found.map((one) => one.peer))];
   const of = (peer: string, flood: string) => found.find((one) => one.peer === peer && one.flood === flood);
@@ -155,10 +144,4 @@ function fairnessText(one: PeerFairness, reference: PeerFairness | undefined): s
   }
   const most = FAIRNESS_GOAL.atMost * median(reference.rounds.map((round) => round.p99));
   return p99.median <= most ? `${text} <= ${figure(most)}` : `**${text} > ${figure(most)}**`;
-}
-
-function rangeText(spread: Spread): string {
-  if (!Number.isFinite(spread.median)) return '-';
-  if (spread.min === spread.max) return figure(spread.median);
-  return `${figure(spread.median)} (${figure(spread.min)}-${figure(spread.max)})`;
 }

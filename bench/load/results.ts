@@ -31,16 +31,21 @@ export interface CellResult {
   readonly peers: readonly PeerRounds[];
 }
 
+/** Without TLS, with a TLS session of its own each, or with the one of the client's last visit. */
+export type HandshakeKind = 'plain' | 'full' | 'resumed';
+
 export interface HandshakeRound {
   readonly perSecond: number;
   readonly perCpuSecond: number;
   readonly proxyShare: number;
   readonly generatorShare: number;
+  readonly resumedShare: number;
   readonly p50: number;
   readonly p99: number;
 }
 
 export interface PeerHandshakes {
+  readonly kind: HandshakeKind;
   readonly peer: string;
   readonly rounds: readonly HandshakeRound[];
   readonly fault: string | null;
@@ -62,6 +67,30 @@ export interface PeerFairness {
   readonly fault: string | null;
 }
 
+/** One storm. Times in milliseconds; NaN for what a peer does not tell. */
+export interface StormRound {
+  readonly clients: number;
+  readonly resumedShare: number;
+  readonly lastHelloMs: number;
+  readonly allInMs: number;
+  readonly openP99: number;
+  /** Of the proxy's event loop. */
+  readonly longestTurnMs: number;
+  /** Of the sessions that stay open: before, and while the others come back. */
+  readonly quietP99: number;
+  readonly stormP99: number;
+  readonly stormMax: number;
+  /** How late the generator itself sent to them meanwhile. */
+  readonly sentLateP99: number;
+  readonly proxyShare: number;
+}
+
+export interface PeerStorms {
+  readonly peer: string;
+  readonly rounds: readonly StormRound[];
+  readonly fault: string | null;
+}
+
 export interface Report {
   readonly machine: Machine;
   readonly command: string;
@@ -74,5 +103,8 @@ export interface Report {
   readonly skipped: readonly string[];
   readonly cells: readonly CellResult[];
   readonly handshakes: readonly PeerHandshakes[];
+  /** What TLS was in those parts that have it; null without such. */
+  readonly tls: string | null;
+  readonly storms: readonly PeerStorms[];
   readonly fairness: readonly PeerFairness[];
 }

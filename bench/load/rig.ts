@@ -1,18 +1,20 @@
 // What every load measurement stands on: echo backends and generators on one core, proxies on another, a folder for
 // their configs. Whoever starts one stops it.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ChildScript } from '../support/child-process.ts';
-import type { BackendReply } from './backend.ts';
+import type { BackendReply, BackendRequest } from './backend.ts';
 import { Generator } from './generator-process.ts';
 import { type RunningPeer, startPeer } from './peers.ts';
+import type { TlsChoice, TlsFiles, TlsSides } from './tls.ts';
 
 const BACKEND = fileURLToPath(new URL('./backend.js', import.meta.url));
 /** The flood yields to the light session everywhere but in the proxy, which is what is measured. */
 const FLOOD_NICE = 10;
+const NO_PORTS = { port: 0, tlsPort: 0 };
 
 export interface RigOptions {
   readonly proxyCore: number | null;
@@ -20,10 +22,18 @@ export interface RigOptions {
   readonly nodeFlags: readonly string[];
   /** A second backend and generator, for floods. */
   readonly withFlood: boolean;
+  /** A certificate is made, and backends listen with it too; null or absent: no TLS. */
+  readonly tls?: TlsChoice | null;
   /** V8 flags of framegate besides those of its bin: for profiles, never for figures. */
   readonly framegateFlags?: readonly string[];
   /** Keys of framegate's config besides listeners and routes, where the work needs another limit than the default. */
   readonly framegateKeys?: Readonly<Record<string, unknown>>;
+}
+
+interface Start {
+  readonly sides?: TlsSides;
+  /** Besides those of the rig. */
+  readonly framegateFlags?: readonly string[];
 }
 
 export class Rig {
@@ -35,11 +45,11 @@ export class Rig {
   library = '';
   /** Why the backend is not the fast one, or null. */
   libraryWhy: string | null = null;
-  private readonly backend: ChildScript<'start', BackendReply>;
-  private readonly floodBackend: ChildScript<'start', BackendReply> | null;
-  /** Where sessions are echoed, for who starts a proxy of his own. */
-  backendPort = 0;
-  private floodBackendPort = 0;
+  private readonly backend: ChildScript<BackendRequest, BackendReply>;
+  private readonly floodBackend: ChildScript<BackendRequest, BackendReply> | null;
+  private ports = NO_PORTS;
+  private floodPorts = NO_PORTS;
+  private files: TlsFiles | null = null;
   private started = 0;
 
   private constructor(options: RigOptions) {
@@ -55,11 +65,13 @@ export class Rig {
   static async start(options: RigOptions): Promise<Rig> {
     const rig = new Rig(options);
     try {
-      const { port, library, why } = await rig.backend.ask('start');
-      rig.backendPort = port;
+      if (options.tls) rig.files = await rig.makeFiles(options.tls);
+      const request = { tls: rig.files };
+      const { library, why, ...ports } = await rig.backend.ask(request);
+      rig.ports = ports;
       rig.library = library;
       rig.libraryWhy = why;
-      rig.floodBackendPort = rig.floodBackend === null ? port : (await rig.floodBackend.ask('start')).port;
+      rig.floodPorts = rig.floodBackend === null ? ports : await rig.floodBackend.ask(request);
       return rig;
     } catch (error) {
       await rig.stop();
@@ -71,26 +83,43 @@ export class Rig {
     return [this.backend.pid];
   }
 
+  /** What clients ask for in cells with TLS. */
+  get tls(): TlsChoice | null {
+    return this.options.tls ?? null;
+  }
+
+  /** Where sessions are echoed, for who starts a proxy of his own. */
+  get backendPort(): number {
+    return this.ports.port;
+  }
+
   /** A proxy of its own process, fresh, in front of the backends. */
-  startPeer(name: string, sessionsMax: number): Promise<RunningPeer> {
+  startPeer(name: string, sessionsMax: number, how: Start = {}): Promise<RunningPeer> {
+    const { sides = 'none', framegateFlags = [] } = how;
     this.started += 1;
+    const { files, ports, floodPorts } = this;
+    if (sides !== 'none' && files === null) throw new Error('the rig was started without TLS');
+    const toBackend = sides === 'both';
+    const isSecure = toBackend || (name === 'direct' && sides !== 'none');
+    const tls = sides === 'none' || files === null ? null : { ...files, toBackend };
     return startPeer(name, {
       directory: join(this.directory, String(this.started)),
       core: this.options.proxyCore,
-      backendPort: this.backendPort,
-      floodBackendPort: this.floodBackendPort,
+      backendPort: isSecure ? ports.tlsPort : ports.port,
+      floodBackendPort: isSecure ? floodPorts.tlsPort : floodPorts.port,
       sessionsMax,
+      tls,
       nodeFlags: this.options.nodeFlags,
-      framegateFlags: this.options.framegateFlags ?? [],
+      framegateFlags: [...(this.options.framegateFlags ?? []), ...framegateFlags],
       framegateKeys: this.options.framegateKeys ?? {},
     });
   }
 
   /** All of them, or none. */
-  async startPeers(names: readonly string[], sessionsMax: number): Promise<RunningPeer[]> {
+  async startPeers(names: readonly string[], sessionsMax: number, how: Start = {}): Promise<RunningPeer[]> {
     const peers: RunningPeer[] = [];
     try {
-      for (const name of names) peers.push(await this.startPeer(name, sessionsMax));
+      for (const name of names) peers.push(await this.startPeer(name, sessionsMax, how));
       return peers;
     } catch (error) {
       await stopAll(peers);
@@ -103,6 +132,18 @@ export class Rig {
     await Promise.all(processes.map((one) => one?.stop()));
     process.off('exit', this.removeDirectory);
     this.removeDirectory();
+  }
+
+  private async makeFiles({ certificate }: TlsChoice): Promise<TlsFiles> {
+    // Loads much, which no other bench needs.
+    const { makeCertificate } = await import('../support/certificate.ts');
+    const { cert, key } = await makeCertificate(certificate);
+    const write = (name: string, text: string) => {
+      const file = join(this.directory, name);
+      writeFileSync(file, text, { mode: 0o600 });
+      return file;
+    };
+    return { cert: write('cert.pem', cert), key: write('key.pem', key), both: write('both.pem', cert + key) };
   }
 
   private readonly removeDirectory = (): void => {

@@ -2,6 +2,7 @@
 // handles look otherwise it uses the stream API, which costs more and measures the same.
 
 import { connect, type Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
 import {
   findStreamBase,
   type StreamBase,
@@ -9,35 +10,32 @@ import {
   type StreamRequest,
   takeHandle,
 } from '../../src/net/stream-base.ts';
+import { clientContext, type TlsPlan } from './tls.ts';
+import { connectTls, type SecureWire, type Ticket } from './tls-wire.ts';
+import type { Wire, WireReader, WireTarget } from './wire-form.ts';
 
 const READ_BYTES = 65_536;
 const CONNECT_MS = 10_000;
 const UV_EOF = -4095;
 
-export interface WireReader {
-  /** Valid during the call only. */
-  onBytes(bytes: Buffer, start: number, end: number): void;
-  /** Called once. After an orderly end `why` is 'ended'. */
-  onGone(why: string): void;
-}
-
-export interface Wire {
-  /** `bytes` must not change afterwards. */
-  write(bytes: Buffer): void;
-  /** With a reset, so that no port is left in TIME_WAIT. */
-  destroy(): void;
-}
-
-export interface WireTarget {
-  readonly host: string;
-  readonly port: number;
-  readonly localAddress: string | null;
-}
-
 export class WireMaker {
   /** Null means the stream API. */
   readonly base: StreamBase | null = findStreamBase();
   readonly buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  private readonly contexts = new Map<string, SecureContext>();
+
+  /** Over TLS; `ticket` is offered, and holds the newest one afterwards. */
+  connectTls(plan: TlsPlan, target: WireTarget, reader: WireReader, ticket: Ticket | null = null): Promise<SecureWire> {
+    const { base, buffer } = this;
+    return connectTls({ base, buffer, secureContext: this.contextFor(plan), plan, ticket }, target, reader);
+  }
+
+  private contextFor(plan: TlsPlan): SecureContext {
+    const key = `${plan.version} ${plan.certificate}`;
+    const context = this.contexts.get(key) ?? clientContext(plan);
+    this.contexts.set(key, context);
+    return context;
+  }
 
   connect(target: WireTarget, reader: WireReader): Promise<Wire> {
     return new Promise((resolve, reject) => {

@@ -5,27 +5,37 @@ import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { ConfigInput } from '../../src/proxy.ts';
 import { MEMORY_GOAL } from '../load/goals.ts';
-import { list, numberIn } from '../load/options.ts';
-import { absence, binFlags, HOST, versionOf, withComplaints } from '../load/peers.ts';
-import { Rig } from '../load/rig.ts';
+import { list, numberIn, oneOf } from '../load/options.ts';
+import { absence, binFlags, versionOf } from '../load/peers.ts';
+import type { Rig } from '../load/rig.ts';
+import { TLS_VERSIONS, type TlsChoice } from '../load/tls.ts';
+import { CERTIFICATE_KINDS } from '../support/certificate-kinds.ts';
 import { ChildScript, endChildrenOnExit } from '../support/child-process.ts';
 import { writeSection } from '../support/document.ts';
 import { describeMachine, type Machine, machineLine } from '../support/machine.ts';
-import { pssBytes } from '../support/process-figures.ts';
 import { Progress } from '../support/progress.ts';
-import { median } from '../support/statistics.ts';
 import { bytes, figure, markdownTable } from '../support/table.ts';
 import type { AttributionReply, AttributionRequest } from './attribution.ts';
 import { byGroup } from './groups.ts';
 import { type ClassSize, growth } from './heap-classes.ts';
+import {
+  bytesRange,
+  keysFor,
+  LOAD,
+  type MemoryRound,
+  measurePeer,
+  planFor,
+  type RequestShape,
+  withRig,
+} from './measure.ts';
+import { measureTlsMemory, tlsMemoryMarkdown } from './tls-memory.ts';
 
 const SECTION = 'bench:memory';
+const TLS_SECTION = 'bench:memory-tls';
 const EXIT_USAGE = 2;
 const PEERS = ['framegate', 'nginx', 'haproxy', 'net-pipe'];
 const SCRIPT = fileURLToPath(new URL('./attribution.js', import.meta.url));
-const LOAD = 'idle';
 const CLASSES_SHOWN = 20;
 const FIRST_SESSIONS = 500;
 /** Less is not worth a line. */
@@ -40,17 +50,13 @@ const USAGE = `npm run bench:memory -- [options]
   --path N          bytes of the path (default: 1)
   --cookies N       bytes of cookies (default: 0)
   --trusted         the generator is a trusted proxy, which sends X-Forwarded-For and X-Request-ID
+  --tls             sessions over TLS, beside bare connections of this Node, nginx and HAProxy
+  --certificate K   of these: ${CERTIFICATE_KINDS.join(' or ')} (default: ${CERTIFICATE_KINDS[0]})
+  --tls-version V   ${TLS_VERSIONS.join(' or ')} (default: ${TLS_VERSIONS[0]})
   --no-attribution  leave out what framegate's growth consists of
   --json FILE       write what was measured
   --write FILE      put the tables between the markers of a document
 `;
-
-/** What the sessions are asked for with: nothing of it should be kept but what the log tells. */
-interface RequestShape {
-  readonly pathBytes: number;
-  readonly cookieBytes: number;
-  readonly trusted: boolean;
-}
 
 interface MemoryOptions {
   readonly sessions: number;
@@ -59,15 +65,10 @@ interface MemoryOptions {
   readonly settleMs: number;
   readonly request: RequestShape;
   readonly attribution: boolean;
+  /** Null without --tls. */
+  readonly tls: TlsChoice | null;
   readonly json: string | null;
   readonly write: string | null;
-}
-
-/** Bytes per session. */
-interface MemoryRound {
-  /** After the handshakes alone, then after one message each way. */
-  readonly opened: number;
-  readonly used: number;
 }
 
 interface PeerMemory {
@@ -116,6 +117,7 @@ async function main(argv: readonly string[]): Promise<number> {
   endChildrenOnExit();
   const progress = new Progress();
   progress.say(machineLine(describeMachine()));
+  if (options.tls !== null) return mainTls(options, progress);
   for (const why of skipped) progress.say(`SKIPPED: ${why}`);
   const report = await measure(options, present, skipped, progress);
   progress.end();
@@ -124,6 +126,20 @@ async function main(argv: readonly string[]): Promise<number> {
   if (options.write !== null) writeSection(options.write, SECTION, text);
   process.stdout.write(text);
   return report.peers.some((one) => one.fault !== null) ? 1 : 0;
+}
+
+async function mainTls(options: MemoryOptions, progress: Progress): Promise<number> {
+  const report = await measureTlsMemory(options, commandLine(), progress);
+  progress.end();
+  const text = tlsMemoryMarkdown(report);
+  if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+  if (options.write !== null) writeSection(options.write, TLS_SECTION, text);
+  process.stdout.write(text);
+  return report.rows.some((row) => row.fault !== null) ? 1 : 0;
+}
+
+function commandLine(): string {
+  return `npm run bench:memory${process.argv.length > 2 ? ` -- ${process.argv.slice(2).join(' ')}` : ''}`;
 }
 
 function parseOptions(argv: readonly string[]): MemoryOptions {
@@ -137,11 +153,18 @@ function parseOptions(argv: readonly string[]): MemoryOptions {
       path: { type: 'string', default: '1' },
       cookies: { type: 'string', default: '0' },
       trusted: { type: 'boolean', default: false },
+      tls: { type: 'boolean', default: false },
+      certificate: { type: 'string', default: CERTIFICATE_KINDS[0] },
+      'tls-version': { type: 'string', default: TLS_VERSIONS[0] },
       'no-attribution': { type: 'boolean', default: false },
       json: { type: 'string' },
       write: { type: 'string' },
     },
   });
+  const tls = {
+    certificate: oneOf('--certificate', values.certificate, CERTIFICATE_KINDS),
+    version: oneOf('--tls-version', values['tls-version'], TLS_VERSIONS),
+  };
   return {
     // Above, one address has too few ports towards the backend.
     sessions: numberIn('--sessions', values.sessions, 1, 25_000),
@@ -153,6 +176,7 @@ function parseOptions(argv: readonly string[]): MemoryOptions {
       cookieBytes: numberIn('--cookies', values.cookies, 0, 32_768),
       trusted: values.trusted,
     },
+    tls: values.tls ? tls : null,
     attribution: !values['no-attribution'],
     json: values.json ?? null,
     write: values.write ?? null,
@@ -186,53 +210,13 @@ async function measure(
   }
   return {
     machine: describeMachine(),
-    command: `npm run bench:memory${process.argv.length > 2 ? ` -- ${process.argv.slice(2).join(' ')}` : ''}`,
+    command: commandLine(),
     versions: Object.fromEntries(present.map((peer) => [peer, versionOf(peer)])),
     sessions,
     skipped,
     peers: [...found.values()],
     attribution: options.attribution ? await withRig(options, (rig) => attribute(rig, options, progress)) : null,
   };
-}
-
-/** Backend and generator are fresh too, since they hold the other ends. */
-async function withRig<Result>({ request }: MemoryOptions, work: (rig: Rig) => Promise<Result>): Promise<Result> {
-  const nodeFlags = ['--single-threaded'];
-  const rig = await Rig.start({
-    proxyCore: null,
-    loadCore: null,
-    nodeFlags,
-    withFlood: false,
-    framegateKeys: keysFor(request),
-  });
-  try {
-    return await work(rig);
-  } finally {
-    await rig.stop();
-  }
-}
-
-async function measurePeer(rig: Rig, name: string, options: MemoryOptions, progress: Progress): Promise<MemoryRound> {
-  const { sessions, settleMs } = options;
-  const peer = await rig.startPeer(name, sessions);
-  try {
-    await delay(Math.min(settleMs, 1_000));
-    const empty = pssBytes(peer.pids);
-    progress.status(`${name}: opening ${sessions} sessions`);
-    await rig.generator.open(LOAD, planFor(peer.port, sessions, options.request));
-    progress.status(`${name}: settling`);
-    await delay(settleMs);
-    const opened = pssBytes(peer.pids);
-    await rig.generator.echoOnce(LOAD);
-    await delay(settleMs);
-    const used = pssBytes(peer.pids);
-    return { opened: (opened - empty) / sessions, used: (used - empty) / sessions };
-  } catch (cause) {
-    throw withComplaints(cause, peer);
-  } finally {
-    await rig.generator.close(LOAD);
-    await peer.stop();
-  }
 }
 
 async function attribute(rig: Rig, options: MemoryOptions, progress: Progress): Promise<Attribution> {
@@ -274,24 +258,6 @@ async function attribute(rig: Rig, options: MemoryOptions, progress: Progress): 
   }
 }
 
-function planFor(port: number, connections: number, request: RequestShape) {
-  const { pathBytes, cookieBytes, trusted } = request;
-  const path = `/${'p'.repeat(pathBytes - 1)}`;
-  const cookies = cookieBytes === 0 ? '' : `Cookie: a=${'c'.repeat(Math.max(0, cookieBytes - 2))}\r\n`;
-  const claims = 'X-Forwarded-For: 203.0.113.195, 127.0.0.1\r\nX-Request-ID: 0f8fad5b-d9cb-469f-a165-70867728950e\r\n';
-  const fields = `${cookies}${trusted ? claims : ''}`;
-  return { host: HOST, port, path, fields, connections, payloadBytes: 64, inFlight: 1 };
-}
-
-/** What framegate has to be told for such requests. */
-function keysFor({ pathBytes, cookieBytes, trusted }: RequestShape): Omit<ConfigInput, 'routes'> {
-  const isLarge = pathBytes + cookieBytes > 8_192;
-  return {
-    ...(isLarge ? { limits: { max_head_size: '64KiB' } } : {}),
-    ...(trusted ? { trusted_proxies: ['127.0.0.0/8'] } : {}),
-  };
-}
-
 function mapOf(classes: readonly ClassSize[]): Map<string, ClassSize> {
   return new Map(classes.map((one) => [one.name, one]));
 }
@@ -302,7 +268,7 @@ function markdown(report: MemoryReport): string {
     if (rounds.length === 0) return [peer, `failed: ${fault ?? 'no rounds'}`];
     const of = (pick: (round: MemoryRound) => number) => rounds.map(pick);
     const goal = peer === 'framegate' ? `at most ${bytes(MEMORY_GOAL.atMost)}` : '-';
-    return [peer, range(of((round) => round.used)), range(of((round) => round.opened)), goal];
+    return [peer, bytesRange(of((round) => round.used)), bytesRange(of((round) => round.opened)), goal];
   });
   const parts = [
     [
@@ -335,11 +301,6 @@ function attributionText(found: Attribution): string {
       classes.map((one) => [`\`${one.name}\``, figure(one.count), figure(one.bytes)]),
     ),
   ].join('\n\n');
-}
-
-function range(values: readonly number[]): string {
-  const ends = values.length > 1 ? ` (${bytes(Math.min(...values))}-${bytes(Math.max(...values))})` : '';
-  return `${bytes(median(values))}${ends}`;
 }
 
 process.exitCode = await main(process.argv.slice(2));

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PROJECT } from '../load/peers.ts';
+import { PROJECT } from '../load/peer-configs.ts';
 import type { Progress } from '../support/progress.ts';
 import { pairedRatios, type Spread, spreadOf } from '../support/statistics.ts';
 import { figure, markdownTable } from '../support/table.ts';

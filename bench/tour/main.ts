@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { numberIn } from '../load/options.ts';
-import { binFlags, PROJECT } from '../load/peers.ts';
+import { PROJECT } from '../load/peer-configs.ts';
+import { binFlags } from '../load/peers.ts';
 import { writeSection } from '../support/document.ts';
 import { type Backends, startBackends, startClients } from './traffic.ts';
 

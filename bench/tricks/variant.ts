@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PROJECT } from '../load/peers.ts';
+import { PROJECT } from '../load/peer-configs.ts';
 import type { Edit } from './tricks.ts';
 
 /** Builds into `folder`, which is empty. Throws when an edit no longer fits or nothing comes out. */

@@ -2,29 +2,47 @@
 
 import { describe, expect, test } from 'vitest';
 import { GOALS } from '../../bench/load/goals.ts';
-import { DEFAULT_GRID, isLarge, parseCell } from '../../bench/load/grid.ts';
+import { DEFAULT_GRID, isLarge, parseCell, TLS_GRID } from '../../bench/load/grid.ts';
 import { parseLoadOptions } from '../../bench/load/options.ts';
-import { absence, DEFAULT_PEERS } from '../../bench/load/peers.ts';
+import { absence, DEFAULT_PEERS, speaksTls } from '../../bench/load/peers.ts';
 
 test('a cell is connections x payload x messages in flight', () => {
-  expect(parseCell('50x16KiBx1')).toEqual({ name: '50x16KiBx1', connections: 50, payloadBytes: 16_384, inFlight: 1 });
+  const cell = { name: '50x16KiBx1', connections: 50, payloadBytes: 16_384, inFlight: 1, tls: 'none' };
+  expect(parseCell('50x16KiBx1')).toEqual(cell);
   expect(parseCell('1x1MiBx2').payloadBytes).toBe(1_048_576);
   expect(isLarge(parseCell('1x16KiBx1'))).toBe(true);
   expect(isLarge(parseCell('1x16383Bx1'))).toBe(false);
 });
 
-test.each(['x', '100x64x1', '0x64Bx1', '100x0Bx1', '100x64Bx0', '8001x64Bx1', '1x17MiBx1', '1x64Bx1025', '1x64Bx1x1'])(
-  'no cell: "%s"',
-  (name) => {
-    expect(() => parseCell(name)).toThrow(name);
-  },
-);
+test('where TLS is stands before a cell', () => {
+  expect(parseCell('wss:100x64Bx1')).toMatchObject({ name: 'wss:100x64Bx1', connections: 100, tls: 'client' });
+  expect(parseCell('wss-both:100x64Bx1').tls).toBe('both');
+  expect(['nginx', 'framegate', 'framegate:/x', 'ws-pair'].map(speaksTls)).toEqual([true, true, true, false]);
+});
+
+test.each([
+  'x',
+  '100x64x1',
+  '0x64Bx1',
+  '100x0Bx1',
+  '100x64Bx0',
+  '8001x64Bx1',
+  '1x17MiBx1',
+  '1x64Bx1025',
+  '1x64Bx1x1',
+  'ws:1x64Bx1',
+  'wss:',
+])('no cell: "%s"', (name) => {
+  expect(() => parseCell(name)).toThrow(name);
+});
 
 test('without arguments everything is measured, in five rounds of two seconds, and printed', () => {
   const options = parseLoadOptions([]);
   expect(options).toMatchObject({ rounds: 5, seconds: 2, warmupSeconds: 1, rate: null, markdown: true });
-  expect(options.modes).toEqual(['grid', 'handshakes', 'fairness']);
-  expect(options.grid.map((cell) => cell.name)).toEqual(DEFAULT_GRID);
+  expect(options.modes).toEqual(['grid', 'handshakes', 'fairness', 'tls-handshakes', 'storm']);
+  expect(options.tls).toEqual({ certificate: 'ecdsa', version: '1.3' });
+  expect(options.stormClients).toBe(5_000);
+  expect(options.grid.map((cell) => cell.name)).toEqual([...DEFAULT_GRID, ...TLS_GRID]);
   expect(options.peers).toEqual(DEFAULT_PEERS);
 });
 
@@ -40,6 +58,9 @@ test.each([
   ['--seconds', 'x'],
   ['--rate', '-1'],
   ['--mode', 'all'],
+  ['--certificate', 'dsa'],
+  ['--tls-version', '1.1'],
+  ['--storm', '0'],
   ['--unknown', '1'],
 ])('refuses %s %s', (...argv) => {
   expect(() => parseLoadOptions(argv)).toThrow();
@@ -52,7 +73,7 @@ test('a name that is no peer is told, not skipped', () => {
 
 describe('the goals', () => {
   test.each(GOALS)('$cell / $peer is a cell of the default grid and a default peer', ({ cell, peer }) => {
-    expect(DEFAULT_GRID).toContain(cell);
+    expect([...DEFAULT_GRID, ...TLS_GRID]).toContain(cell);
     expect(DEFAULT_PEERS).toContain(peer);
   });
 });

@@ -3,10 +3,11 @@
 import { getHeapSnapshot } from 'node:v8';
 import { describe, expect, test } from 'vitest';
 import { svgChart } from '../../bench/load/chart.ts';
-import { markdownReport, ratioOf } from '../../bench/load/report.ts';
-import type { CellResult, PeerRounds, Report } from '../../bench/load/results.ts';
+import { markdownReport, ratioOf, sectionsOf } from '../../bench/load/report.ts';
+import type { CellResult, PeerHandshakes, PeerRounds, Report, StormRound } from '../../bench/load/results.ts';
 import { byGroup, groupOf } from '../../bench/memory/groups.ts';
 import { classSizes, growth } from '../../bench/memory/heap-classes.ts';
+import { type TlsMemoryReport, tlsBound, tlsMemoryMarkdown } from '../../bench/memory/tls-memory.ts';
 
 function rounds(peer: string, cpuMicros: readonly number[]): PeerRounds {
   const shares = { proxyShare: 0.98, generatorShare: 0.4, backendShare: 0.3, sentLateP99: 0.1 };
@@ -35,6 +36,8 @@ const report: Report = {
   cells: [cell],
   handshakes: [],
   fairness: [],
+  tls: null,
+  storms: [],
 };
 
 describe('a report', () => {
@@ -51,7 +54,7 @@ describe('a report', () => {
 
   test('says what it was measured with and what was skipped', () => {
     const text = markdownReport(report);
-    for (const part of ['A & B', '`npm run bench:load`', 'nginx 1.2', 'Skipped: haproxy', '`wss`']) {
+    for (const part of ['A & B', '`npm run bench:load`', 'nginx 1.2', 'Skipped: haproxy']) {
       expect(text).toContain(part);
     }
   });
@@ -59,6 +62,69 @@ describe('a report', () => {
   test('tells of a proxy that failed', () => {
     const failed = { peer: 'nginx', rounds: [], fault: 'a Close after 7 echoes' };
     expect(markdownReport({ ...report, cells: [{ ...cell, peers: [failed] }] })).toContain(failed.fault);
+  });
+});
+
+function handshakes(kind: PeerHandshakes['kind'], peer: string, perCpuSecond: number): PeerHandshakes {
+  const shares = { proxyShare: 1, generatorShare: 0.5, resumedShare: kind === 'resumed' ? 1 : 0 };
+  return { kind, peer, rounds: [{ perSecond: 1, perCpuSecond, ...shares, p50: 1, p99: 2 }], fault: null };
+}
+
+function storm(change: Partial<StormRound>): Report['storms'] {
+  const seen = { longestTurnMs: 30, quietP99: 1, stormP99: 31, stormMax: 40, sentLateP99: 1, proxyShare: 0.9 };
+  const came = { clients: 5_000, resumedShare: 0.96, lastHelloMs: 1_000, allInMs: 2_000, openP99: 1_500 };
+  return [{ peer: 'framegate', rounds: [{ ...came, ...seen, ...change }], fault: null }];
+}
+
+describe('a report of TLS', () => {
+  test('has a table for each kind of handshake, with its own goal', () => {
+    const found = [handshakes('full', 'framegate', 39), handshakes('full', 'nginx', 100)];
+    const more = [handshakes('resumed', 'framegate', 39), handshakes('resumed', 'nginx', 100)];
+    const text = markdownReport({ ...report, cells: [], handshakes: [...found, ...more], tls: 'TLS 1.3' });
+    expect(text).toContain('**0.390 < 0.4**');
+    expect(text).toContain('0.390 >= 0.35');
+    expect(text).toContain('TLS: TLS 1.3');
+    expect(text).not.toContain('### Handshakes');
+  });
+
+  test('sets in bold what a storm does beyond its bounds, and only that', () => {
+    expect(markdownReport({ ...report, cells: [], storms: storm({}) })).not.toMatch(/\*\*\d/);
+    const missed = { resumedShare: 0.95, longestTurnMs: 30.1, stormP99: 31.1 };
+    const text = markdownReport({ ...report, cells: [], storms: storm(missed) });
+    for (const part of ['**95 %**', '**30.1**', '**31.1**']) expect(text).toContain(part);
+  });
+
+  test('goes to the sections of what was measured, and no other', () => {
+    const secure = { ...cell, cell: 'wss:100x64Bx1' };
+    const all = { ...report, cells: [cell, secure], storms: storm({}), handshakes: [handshakes('full', 'nginx', 1)] };
+    const sections = sectionsOf(all).map(({ section, part }) => [section, part.cells.length, part.handshakes.length]);
+    expect(sections).toEqual([
+      ['bench:load', 1, 0],
+      ['bench:tls', 1, 1],
+      ['bench:storm', 0, 0],
+    ]);
+    expect(sectionsOf(report).map(({ section }) => section)).toEqual(['bench:load']);
+  });
+});
+
+describe('memory over TLS', () => {
+  const row = (label: string, kib: number) => ({
+    label,
+    rounds: [{ opened: 0, used: kib * 1024 }],
+    fault: null,
+  });
+  const others = [row('framegate, ws', 4), row('bare TLS of Node', 36), row('bare net of Node', 6)];
+  const texts = { command: 'x', tls: 'TLS 1.3', versions: {}, skipped: [], machine: report.machine };
+  const textOf = (kib: number) => {
+    const found: TlsMemoryReport = { ...texts, sessions: 1, rows: [row('framegate, wss', kib), ...others] };
+    return tlsMemoryMarkdown(found);
+  };
+
+  test('may be a bare TLS connection, and what a plain session costs above a bare connection', () => {
+    expect(tlsBound(others)).toBe(34 * 1024);
+    expect(tlsBound(others.slice(1))).toBeNaN();
+    expect(textOf(34)).toContain('| at most 34.0 KiB |');
+    expect(textOf(34.1)).toContain('**above 34.0 KiB**');
   });
 });
 
