@@ -4,17 +4,28 @@
 import { constants } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { TlsConfig } from '../config/types.ts';
+import { BackendSessions } from './backend-sessions.ts';
 
 const TLS_VERSION_MIN = 'TLSv1.2';
 
+interface BackendTls {
+  readonly context: SecureContext;
+  readonly sessions: BackendSessions;
+}
+
 export class BackendContexts {
+  private readonly wallClock: () => number;
   /** An entry goes with its config. */
-  private readonly contexts = new WeakMap<TlsConfig, SecureContext>();
-  private defaultContext: SecureContext | null = null;
+  private readonly made = new WeakMap<TlsConfig, BackendTls>();
+  private madeByDefault: BackendTls | null = null;
+
+  constructor(wallClock: () => number) {
+    this.wallClock = wallClock;
+  }
 
   /** Null: the system's authorities, and no certificate of our own. */
-  of(tls: TlsConfig | null): SecureContext {
-    const known = tls === null ? this.defaultContext : this.contexts.get(tls);
+  of(tls: TlsConfig | null): BackendTls {
+    const known = tls === null ? this.madeByDefault : this.made.get(tls);
     if (known != null) return known;
     const context = createSecureContext({
       minVersion: TLS_VERSION_MIN,
@@ -24,8 +35,9 @@ export class BackendContexts {
       ...(tls?.cert ? { cert: tls.cert } : {}),
       ...(tls?.key ? { key: tls.key } : {}),
     });
-    if (tls === null) this.defaultContext = context;
-    else this.contexts.set(tls, context);
-    return context;
+    const made = { context, sessions: new BackendSessions(this.wallClock, tls?.verify ?? true) };
+    if (tls === null) this.madeByDefault = made;
+    else this.made.set(tls, made);
+    return made;
   }
 }

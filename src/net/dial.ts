@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { connect as connectNet, type NetConnectOpts, type Socket } from 'node:net';
-import { type ConnectionOptions, connect as connectTls, TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import type { Endpoint, TlsConfig } from '../config/types.ts';
 import type { Clock } from '../limits/clock.ts';
 import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
@@ -11,6 +11,7 @@ import { unbracketed } from '../protocol/addresses/host-port.ts';
 import { familyOf } from '../protocol/addresses/ip-address.ts';
 import type { AbortLike } from './abort.ts';
 import { BackendContexts } from './backend-contexts.ts';
+import type { Resumption } from './backend-sessions.ts';
 import { type Carrier, type ConnectTarget, KEEP_ALIVE_AFTER_MS } from './carrier.ts';
 import { certificateFault } from './certificate-name.ts';
 import { codeOf, DialError, failureOf, timedOut } from './dial-error.ts';
@@ -41,15 +42,23 @@ interface DialerOptions {
   readonly clock: Clock;
   readonly carrier: Carrier;
   readonly sockets?: SocketFactory;
+  /** Milliseconds since 1970, by which certificates end. */
+  readonly wallClock?: () => number;
 }
 
 /** One connection attempt to one address. */
 interface Attempt {
   readonly socket: Socket;
-  /** TLS begins when TCP is done; then it is the TLS handshake that fails. */
-  readonly secure: boolean;
+  /** TLS begins when TCP is done; then it is the TLS handshake that fails. Null for plain TCP and unix sockets. */
+  readonly secure: SecureAttempt | null;
   /** For messages: the address and the port, or the path. */
   readonly peer: string;
+}
+
+interface SecureAttempt {
+  /** The same socket. */
+  readonly socket: TLSSocket;
+  readonly resumption: Resumption;
 }
 
 type TcpEndpoint = Extract<Endpoint, { kind: 'tcp' }>;
@@ -61,9 +70,10 @@ export class Dialer {
   private readonly carrier: Carrier;
   /** Null: plain TCP goes through the carrier. */
   private readonly sockets: SocketFactory | null;
-  private readonly contexts = new BackendContexts();
+  private readonly contexts: BackendContexts;
 
   constructor(options: DialerOptions) {
+    this.contexts = new BackendContexts(options.wallClock ?? Date.now);
     this.resolver = options.resolver;
     this.wheel = options.wheel;
     this.clock = options.clock;
@@ -81,7 +91,7 @@ export class Dialer {
     if (endpoint.kind === 'unix') {
       const open = () => ({
         socket: (this.sockets?.tcp ?? connectNet)({ path: endpoint.path, allowHalfOpen: true }),
-        secure: false,
+        secure: null,
         peer: endpoint.path,
       });
       return this.attempt(open, deadline, options.signal);
@@ -169,19 +179,24 @@ export class Dialer {
       ...(options.localAddress === null ? {} : { localAddress: options.localAddress }),
     };
     const peer = `${address} port ${endpoint.port}`;
-    if (!endpoint.secure) return { socket: (this.sockets?.tcp ?? connectNet)(target), secure: false, peer };
+    if (!endpoint.secure) return { socket: (this.sockets?.tcp ?? connectNet)(target), secure: null, peer };
     const { tls } = options;
     // RFC 9525 6.1: the name checked is the one configured, never one that a look-up or the backend gave.
     const name = unbracketed(tls?.server_name ?? host).replace(/\.$/, '');
+    const { context, sessions } = this.contexts.of(tls);
+    const resumption = sessions.resume(`${name} ${peer}`);
     const socket = (this.sockets?.tls ?? connectTls)({
       ...target,
-      secureContext: this.contexts.of(tls),
+      secureContext: context,
+      ...(resumption.session === null ? {} : { session: resumption.session }),
       // RFC 6066 3: literal addresses are not permitted in SNI.
       servername: familyOf(name) === 0 ? name : '',
       rejectUnauthorized: tls?.verify ?? true,
       checkServerIdentity: (_host, certificate) => certificateFault(name, certificate),
     });
-    return { socket, secure: true, peer };
+    // Before the handshake, or Node does not ask OpenSSL for them.
+    socket.on('session', (session) => resumption.onSession(session));
+    return { socket, secure: { socket, resumption }, peer };
   }
 
   /** Plain TCP: no socket object, and nothing that a listener could miss. */
@@ -223,14 +238,14 @@ export class Dialer {
         connected = true;
         socket.setNoDelay(true);
         socket.setKeepAlive(true, KEEP_ALIVE_AFTER_MS);
-        if (!secure) onReady();
+        if (secure === null) onReady();
       };
       const onReady = () => {
         forget();
         socket.removeListener('error', onError);
-        done(socket instanceof TLSSocket ? this.carrier.carrySecure(socket) : this.carrier.carry(socket));
+        done(secure === null ? this.carrier.carry(socket) : this.secured(secure));
       };
-      const onError = (error: Error) => fail(failureOf(error, connected && secure, peer));
+      const onError = (error: Error) => fail(failureOf(error, connected && secure !== null, peer));
       const onClose = () => onError(Object.assign(new Error('closed before it was connected'), { code: 'ECONNRESET' }));
       const forget = () => {
         socket.removeListener('connect', onConnect);
@@ -238,17 +253,23 @@ export class Dialer {
         socket.removeListener('close', onClose);
       };
       // Read by nobody until it is handed over: its handle may be taken from it.
-      if (!secure) socket.pause();
+      if (secure === null) socket.pause();
       socket.on('error', onError);
       socket.on('close', onClose);
       socket.on('connect', onConnect);
-      if (secure) socket.on('secureConnect', onReady);
+      if (secure !== null) socket.on('secureConnect', onReady);
       return () => {
+        if (connected) secure?.resumption.onFailure();
         // The error listener stays: what fails on the way down must not end the process.
         forget();
         socket.destroy();
       };
     });
+  }
+
+  private secured({ socket, resumption }: SecureAttempt): Transport {
+    resumption.onSecure(socket);
+    return this.carrier.carrySecure(socket);
   }
 
   /**

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
-import type { TlsOptions } from 'node:tls';
+import type { TLSSocket, TlsOptions } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/proxy.ts';
 import { GOOD_NAME, type Identity, makeCertificates, type TestCertificates } from '../support/certs.ts';
-import { type RunningProxy, startProxy } from '../support/harness.ts';
+import { anyPort, type RunningProxy, startProxy } from '../support/harness.ts';
 import { type BackendConnection, RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { acceptFor, exampleKey, text, upgradeRequest } from '../support/wire.ts';
@@ -32,17 +32,19 @@ interface ProxyToTls {
 
 /** A proxy to the TLS port of `urls` on this machine, which must be `backend.test` unless `tls` says otherwise. */
 function proxyTo(urls: readonly string[], options: ProxyToTls = {}): Promise<RunningProxy> {
+  return startProxy(configTo(urls, options), { baseDir: folder });
+}
+
+function configTo(urls: readonly string[], options: ProxyToTls = {}): ConfigInput {
   const tls = { ca: 'ca.pem', server_name: GOOD_NAME, ...options.tls };
-  return startProxy(
-    {
-      routes: [{ name: 'test', upstream: 'pool' }],
-      upstreams: {
-        pool: { targets: urls.map((url, i) => ({ name: `t${i}`, url })), balance: 'round_robin', tls },
-      },
-      timeouts: options.timeouts ?? {},
+  return {
+    listeners: anyPort,
+    routes: [{ name: 'test', upstream: 'pool' }],
+    upstreams: {
+      pool: { targets: urls.map((url, i) => ({ name: `t${i}`, url })), balance: 'round_robin', tls },
     },
-    { baseDir: folder },
-  );
+    timeouts: options.timeouts ?? {},
+  };
 }
 
 async function tlsBackend(identity: Identity, more: TlsOptions = {}): Promise<RawBackend> {
@@ -156,6 +158,50 @@ describe('certificates of backends', () => {
     const line = await running.waitForLog('target.dial_failed');
     expect(line).toMatchObject({ level: 'warn', upstream: 'pool', target: 't0', cause: 'CERT_HAS_EXPIRED' });
     expect(running.logsOf('handshake.refused')).toHaveLength(0);
+  });
+});
+
+describe('TLS sessions of backends', () => {
+  /** Whether each connection to `backend` resumed a session. */
+  function watchResumed(backend: RawBackend): boolean[] {
+    const resumed: boolean[] = [];
+    backend.server.on('secureConnection', (socket: TLSSocket) => resumed.push(socket.isSessionReused()));
+    return resumed;
+  }
+
+  async function openAndClose(backend: RawBackend, running: RunningProxy): Promise<void> {
+    const client = await ask(running);
+    const server = await backend.nextConnection();
+    await server.accept();
+    await client.readHead();
+    await server.nextFrame();
+    await closeCleanly({ client, server });
+  }
+
+  test.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'B43: %s: resumed for as long as the settings stay',
+    async (maxVersion) => {
+      const backend = await tlsBackend(certificates.good, { maxVersion });
+      const resumed = watchResumed(backend);
+      const running = await proxyTo([backend.url]);
+      for (let i = 0; i < 3; i++) await openAndClose(backend, running);
+      expect(resumed).toEqual([false, true, true]);
+    },
+  );
+
+  test('B43: another CA, or another name, by a reload: 502, though the backend would resume', async () => {
+    const backend = await tlsBackend(certificates.good);
+    const resumed = watchResumed(backend);
+    const running = await proxyTo([backend.url]);
+    await openAndClose(backend, running);
+    writeFileSync(path.join(folder, 'other-ca.pem'), (await makeCertificates()).ca);
+    for (const tls of [{ ca: 'other-ca.pem' }, { server_name: 'no.test' }]) {
+      expect(await running.proxy.reload(configTo([backend.url], { tls }))).toMatchObject({ ok: true });
+      await takeRefusal(await ask(running), 502, 'backend_tls');
+    }
+    expect(await running.proxy.reload(configTo([backend.url]))).toMatchObject({ ok: true });
+    await openAndClose(backend, running);
+    expect(resumed).not.toContain(true);
   });
 });
 

@@ -1,20 +1,14 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { type AddressInfo, connect, createServer, type Server, Socket } from 'node:net';
+import { connect, createServer, type Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls, createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { TlsConfig } from '../../src/config/types.ts';
-import { TimerWheel } from '../../src/limits/timer-wheel.ts';
-import { Carrier } from '../../src/net/carrier.ts';
-import { Dialer, type DialOptions, type SocketFactory } from '../../src/net/dial.ts';
-import { DialError } from '../../src/net/dial-error.ts';
-import { type Lookup, Resolver } from '../../src/net/resolve.ts';
-import type { Transport } from '../../src/net/transport.ts';
+import type { SocketFactory } from '../../src/net/dial.ts';
 import { GOOD_NAME, type Identity, makeCertificates, type TestCertificates } from '../support/certs.ts';
 import { deadPort } from '../support/dead.ts';
-import { FakeClock } from '../support/fake-clock.ts';
-import { transportMode } from '../support/transport-mode.ts';
+import { Bench, listen, readAll, tcp } from '../support/dial-bench.ts';
 
 let certificates: TestCertificates;
 
@@ -23,71 +17,6 @@ beforeAll(async () => {
 });
 
 const TRUST_CA: TlsConfig = { ca: null, cert: null, key: null, server_name: null, verify: true };
-
-/** A dialer whose names all resolve to loopback, on a clock of its own. */
-class Bench {
-  readonly clock = new FakeClock();
-  readonly wheel = new TimerWheel(this.clock);
-  readonly abort = new AbortController();
-  lookup: Lookup = async () => ['127.0.0.1'];
-  readonly dialer: Dialer;
-
-  constructor(sockets?: SocketFactory) {
-    const resolver = new Resolver(this.clock, (host) => this.lookup(host));
-    const options = { resolver, wheel: this.wheel, clock: this.clock, carrier: new Carrier(transportMode) };
-    this.dialer = new Dialer(sockets === undefined ? options : { ...options, sockets });
-  }
-
-  async dial(endpoint: DialOptions['endpoint'], options: Partial<DialOptions> = {}): Promise<Transport> {
-    const transport = await this.dialer.dial({
-      endpoint,
-      tls: null,
-      localAddress: null,
-      timeoutMs: 5_000,
-      signal: this.abort.signal,
-      ...options,
-    });
-    onTestFinished(() => transport.destroy());
-    return transport;
-  }
-
-  /** How the dial failed; nothing of it may be left in the wheel. */
-  async failure(endpoint: DialOptions['endpoint'], options: Partial<DialOptions> = {}): Promise<DialError> {
-    const error = await this.dial(endpoint, options).then(
-      () => new Error('it connected'),
-      (reason: unknown) => reason,
-    );
-    if (!(error instanceof DialError)) throw error;
-    expect(this.wheel.size).toBe(0);
-    return error;
-  }
-
-  pass(ms: number): void {
-    this.clock.advance(ms);
-    this.wheel.advance();
-  }
-}
-
-function tcp(port: number, host = GOOD_NAME, secure = false): DialOptions['endpoint'] {
-  return { kind: 'tcp', host, port, secure, base: '' };
-}
-
-/** Listen on a free port of loopback; every accepted socket is destroyed when the test is over. */
-async function listen(server: Server, host = '127.0.0.1'): Promise<number> {
-  const open = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    open.add(socket);
-    socket.on('error', () => {});
-    socket.on('close', () => open.delete(socket));
-  });
-  server.on('tlsClientError', () => {});
-  await new Promise<void>((resolve) => server.listen(0, host, resolve));
-  onTestFinished(() => {
-    for (const socket of open) socket.destroy();
-    server.close();
-  });
-  return (server.address() as AddressInfo).port;
-}
 
 function listenTls(identity: Identity, options: TlsOptions = {}): Promise<number> {
   const server = createTlsServer({ ...identity, ...options }, (socket) => socket.on('error', () => {}));
@@ -106,21 +35,6 @@ function accepted(server: Server): Promise<{ socket: Socket; gone: Promise<void>
       socket.resume();
       resolve({ socket, gone });
     });
-  });
-}
-
-/** All bytes that arrive until the peer's FIN, as latin1 text. */
-function readAll(transport: Transport): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    transport.reader = {
-      onBytes: (bytes, start, end) => {
-        text += bytes.toString('latin1', start, end);
-      },
-      onEnd: () => resolve(text),
-      onLost: reject,
-      onTaken: () => {},
-    };
   });
 }
 
