@@ -7,7 +7,7 @@ import { Assembly, type ConfigPart } from '../config/portable.ts';
 import type { Problem } from '../config/problems.ts';
 import type { Config } from '../config/types.ts';
 import type { FileSource } from './commands.ts';
-import { DEFAULT_FILE, type FileResult, loadSource, PATIENCE_MS, type Surroundings } from './load.ts';
+import { DEFAULT_FILE, type FileResult, loadSource, PATIENCE_MS, type Surroundings, TooMuchToRead } from './load.ts';
 
 export interface ThreadInput {
   readonly source: FileSource;
@@ -28,6 +28,8 @@ type Reread = About &
 
 /** About 4 microseconds a byte: this much is judged in one turn of the event loop, and takes 16 ms of it. */
 const BYTES_HERE_MAX = 4 * 1024;
+/** With the files that it names: lists of addresses take about 0.1 microseconds a byte. */
+const FILES_HERE_MAX = 64 * 1024;
 /** A file system that hangs. */
 const THREAD_MS = 120_000;
 /** From the source, as in tests and under tsx, there is no thread: it runs what is built. */
@@ -36,10 +38,16 @@ const WORKER = import.meta.url.endsWith('.js') ? new URL('./load-worker.js', imp
 /** null: there is no such file, and nobody named one. */
 export async function loadAgain(source: FileSource, around: Surroundings): Promise<Reread | null> {
   const path = source.kind === 'file' ? source.path : DEFAULT_FILE;
-  if (WORKER === null || source.kind === 'stdin' || isSmall(path)) return loadSource(source, around, PATIENCE_MS);
+  const patienceMs = PATIENCE_MS;
+  if (WORKER === null || source.kind === 'stdin') return loadSource(source, around, { patienceMs });
+  try {
+    if (isSmall(path)) return await loadSource(source, around, { patienceMs, bytesMax: FILES_HERE_MAX });
+  } catch (error) {
+    if (!(error instanceof TooMuchToRead)) throw error;
+  }
   const result = await loadInThread(WORKER, { source, env: { ...around.env } });
   // Without a thread, for want of memory or threads: rather late than never.
-  return result === 'failed' ? loadSource(source, around, PATIENCE_MS) : result;
+  return result === 'failed' ? loadSource(source, around, { patienceMs }) : result;
 }
 
 /** What is no file, such as a pipe, may take its time; what cannot be looked at is told by whoever reads it. */

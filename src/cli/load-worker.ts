@@ -12,7 +12,7 @@ const { source, env }: ThreadInput = workerData;
 const NO_STDIN = { async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {} };
 
 async function* messages(): AsyncGenerator<ThreadMessage> {
-  const result = await loadSource(source, { env, stdin: NO_STDIN }, PATIENCE_MS);
+  const result = await loadSource(source, { env, stdin: NO_STDIN }, { patienceMs: PATIENCE_MS });
   if (result === null) {
     yield { kind: 'no file' };
     return;

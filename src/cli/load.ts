@@ -33,15 +33,28 @@ const STDIN_NAME = '<stdin>';
 /** For whoever writes the config into a pipe, when a running proxy reads it again: others may ask meanwhile. */
 export const PATIENCE_MS = 10_000;
 
+interface Bounds {
+  /** For whoever writes into a pipe. */
+  readonly patienceMs: number;
+  /** All files together. */
+  readonly bytesMax: number;
+}
+
+const UNBOUNDED: Bounds = { patienceMs: Number.POSITIVE_INFINITY, bytesMax: Number.POSITIVE_INFINITY };
+
+/** The files of a config come to more than there was to be read. */
+export class TooMuchToRead extends Error {}
+
 /** null: nobody named a file, and there is no ./config.yaml. */
 export async function loadSource(
   source: FileSource,
   around: Surroundings,
-  patienceMs = Number.POSITIVE_INFINITY,
+  bounds: Partial<Bounds> = {},
 ): Promise<FileResult | null> {
+  const { patienceMs, bytesMax } = { ...UNBOUNDED, ...bounds };
   const file = source.kind === 'file' ? source.path : source.kind === 'stdin' ? STDIN_NAME : DEFAULT_FILE;
   let bytes: Buffer;
-  const reading = new Reading(around.env);
+  const reading = new Reading(around.env, bytesMax);
   try {
     bytes = source.kind === 'stdin' ? await readStream(around.stdin) : await readFileSoon(file, patienceMs);
   } catch (error) {
@@ -53,7 +66,8 @@ export async function loadSource(
   }
   reading.note(file, bytes);
   const place = source.kind === 'stdin' ? { baseDir: '.' } : {};
-  const result = loadConfig({ text: bytes, file, env: around.env, readFile: (path) => reading.read(path), ...place });
+  const result = loadConfig({ text: bytes, file, env: around.env, readFile: reading.read, ...place });
+  if (reading.isOver) throw new TooMuchToRead();
   return { ...result, file, text: bytes.toString('utf8'), files: reading.files, fingerprint: reading.fingerprint };
 }
 
@@ -61,8 +75,11 @@ export async function loadSource(
 class Reading {
   private readonly hash: Hash = createHash('sha256');
   private readonly paths = new Set<string>();
+  /** Bytes that may still be read. */
+  private left: number;
 
-  constructor(env: Surroundings['env']) {
+  constructor(env: Surroundings['env'], bytesMax: number) {
+    this.left = bytesMax;
     this.hash.update(JSON.stringify(Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1))));
   }
 
@@ -74,15 +91,21 @@ class Reading {
     return this.hash.copy().digest('hex');
   }
 
-  read(path: string): Buffer {
+  /** There was more to read than was allowed: nothing that was made of it counts. */
+  get isOver(): boolean {
+    return this.left < 0;
+  }
+
+  readonly read = (path: string, bytesMax: number): Buffer => {
     this.paths.add(path);
-    const bytes = readFileNow(path);
+    const bytes = readFileNow(path, Math.max(0, Math.min(bytesMax, this.left)));
     this.note(path, bytes);
     return bytes;
-  }
+  };
 
   note(path: string, bytes: Buffer): void {
     this.paths.add(path);
+    this.left -= bytes.length;
     // With its length before it, no part of one file can be taken for another's.
     this.hash.update(`\n${JSON.stringify(path)} ${bytes.length}\n`).update(bytes);
   }

@@ -4,8 +4,8 @@
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** One byte more than a config or a file that it names may have; endless devices end here. */
-const BYTES_MAX = 1024 * 1024 + 1;
+/** What a config may have, and most files that it names. Endless devices end one byte above what is asked for. */
+const CONFIG_BYTES_MAX = 1024 * 1024;
 /** Between two looks at a pipe that is empty. */
 const LOOK_EVERY_MS = 20;
 
@@ -14,7 +14,7 @@ const NOTHING_YET = -1;
 
 /** Waits for whoever writes to a pipe, for `patienceMs` at most; all else is there at once. */
 export async function readFileSoon(path: string, patienceMs: number): Promise<Buffer> {
-  const file = openNow(path);
+  const file = openNow(path, CONFIG_BYTES_MAX);
   try {
     const endAt = performance.now() + patienceMs;
     while (!readOn(file)) {
@@ -27,9 +27,9 @@ export async function readFileSoon(path: string, patienceMs: number): Promise<Bu
   }
 }
 
-/** Of a pipe what it holds by now; one that may hold more later is an error. */
-export function readFileNow(path: string): Buffer {
-  const file = openNow(path);
+/** Of a pipe what it holds by now; one that may hold more later is an error. Of a longer file one byte more. */
+export function readFileNow(path: string, bytesMax = CONFIG_BYTES_MAX): Buffer {
+  const file = openNow(path, bytesMax);
   try {
     if (!readOn(file)) throw fault('EAGAIN', `${path}: this pipe holds nothing yet`);
     return file.bytes.subarray(0, file.size);
@@ -44,24 +44,27 @@ export async function readStream(stream: AsyncIterable<Uint8Array>): Promise<Buf
   for await (const chunk of stream) {
     chunks.push(chunk);
     bytes += chunk.length;
-    if (bytes >= BYTES_MAX) break;
+    if (bytes > CONFIG_BYTES_MAX) break;
   }
   return Buffer.concat(chunks);
 }
 
 interface OpenFile {
   readonly fd: number;
-  readonly bytes: Buffer;
+  readonly bytesMax: number;
+  /** Grows with what was read, by doubling. */
+  bytes: Buffer;
   size: number;
   /** An end of this file is its end: not so while a pipe waits for its first writer. */
   hasWriter: boolean;
 }
 
 /** Non-blocking: opening a pipe would else wait for a writer, in which no signal is heard. */
-function openNow(path: string): OpenFile {
+function openNow(path: string, bytesMax: number): OpenFile {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const isPipe = fstatSync(fd).isFIFO();
-  return { fd, bytes: Buffer.alloc(BYTES_MAX), size: 0, hasWriter: !isPipe || !hasName(path) };
+  const bytes = Buffer.alloc(Math.min(bytesMax, CONFIG_BYTES_MAX) + 1);
+  return { fd, bytesMax, bytes, size: 0, hasWriter: !isPipe || !hasName(path) };
 }
 
 /** A pipe without a name, such as /dev/stdin or that of `<(command)`, came with its writer. */
@@ -80,13 +83,20 @@ function readOn(file: OpenFile): boolean {
     const count = readSome(file);
     if (count === NOTHING_YET) return false;
     file.size += count;
-    if (count === 0 || file.size === BYTES_MAX) return true;
+    if (count === 0 || file.size > file.bytesMax) return true;
+    if (file.size === file.bytes.length) grow(file);
   }
+}
+
+function grow(file: OpenFile): void {
+  const grown = Buffer.alloc(Math.min(2 * file.bytes.length, file.bytesMax + 1));
+  file.bytes.copy(grown, 0, 0, file.size);
+  file.bytes = grown;
 }
 
 function readSome(file: OpenFile): number {
   try {
-    const count = readSync(file.fd, file.bytes, file.size, BYTES_MAX - file.size, null);
+    const count = readSync(file.fd, file.bytes, file.size, file.bytes.length - file.size, null);
     if (count === 0 && !file.hasWriter) return NOTHING_YET;
     file.hasWriter = true;
     return count;

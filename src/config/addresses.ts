@@ -133,12 +133,12 @@ export function parseHostLiteral(text: string): Parsed<string> {
 /** An address block as it stands, lower-case and with a prefix. */
 export function parseBlock(text: string): Parsed<string> {
   const cidr = parseCidr(text);
-  if ('fault' in cidr) return { problem: sentenceOf(cidr) };
+  if ('fault' in cidr) return { problem: blockProblem(cidr) };
   const [address = ''] = text.toLowerCase().split('/');
   return { value: `${address}/${cidr.prefix}` };
 }
 
-function sentenceOf(fault: CidrFault): string {
+export function blockProblem(fault: CidrFault): string {
   switch (fault.fault) {
     case 'no_block':
       return 'expected an address block such as 10.0.0.0/8 or "fd00::/8"';

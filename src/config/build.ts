@@ -2,6 +2,7 @@
 // It must not judge: `check.ts` has.
 
 import type { BindAddress } from '../protocol/addresses/bind-address.ts';
+import type { AddressLists } from './address-lists.ts';
 import { parseTargetUrl } from './addresses.ts';
 import {
   completeLimits,
@@ -36,6 +37,7 @@ interface BuildContext {
   readonly baseDir: string;
   readonly origin: Origin;
   readonly tls: ReadonlyMap<string, TlsConfig>;
+  readonly lists: AddressLists;
 }
 
 type ParsedRoute = ParsedConfig['routes'][number];
@@ -60,6 +62,7 @@ export function buildConfig(parsed: ParsedConfig, context: BuildContext): Config
   const config: Config = {
     ...parsed,
     listeners: parsed.listeners.map((listener) => buildListener(listener, context.baseDir)),
+    trusted_proxies: context.lists.of(parsed.trusted_proxies),
     routes: parsed.routes.map((route) => buildRoute(route, whole)),
     upstreams: buildUpstreams(parsed, context),
     limits: whole.limits,

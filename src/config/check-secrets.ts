@@ -1,6 +1,7 @@
 // Owns what `{file: path}` may not stand for: names, and what is shown wherever a name is. No name is ever made of a
 // text that came from a file, so a URL from one needs a name beside it. It shows none of these texts itself.
 
+import { addressListsOf } from './address-lists.ts';
 import type { PathSegments } from './problems.ts';
 import { nodeAt, type Tree } from './tree.ts';
 import type { ParsedConfig } from './types.ts';
@@ -10,6 +11,7 @@ const LISTS = ['origins', 'subprotocols'] as const;
 type Report = (path: PathSegments, message: string) => void;
 
 const SHOWN = 'is shown in logs and metrics: write it here, not in a file';
+const WHOLE_LIST = 'a file stands for the whole list: write {file: path} in its place';
 const NEEDS_NAME = 'is required: the url comes from a file, and no name is made of what a file holds';
 const NEEDS_UPSTREAM =
   'comes from a file, and no name is made of what a file holds: write "upstream: NAME" here and ' +
@@ -23,6 +25,10 @@ export function checkSecrets(parsed: ParsedConfig, tree: Tree, report: Report): 
   const shownEach = (items: unknown, ...path: PathSegments): void => {
     if (Array.isArray(items)) for (const index of items.keys()) shown(...path, index);
   };
+  for (const { path, input } of addressListsOf(parsed)) {
+    if ('file' in input) shown(...path, 'file');
+    else for (const index of input.keys()) if (isSecret([...path, index])) report([...path, index], WHOLE_LIST);
+  }
   for (const index of parsed.listeners.keys()) {
     shown('listeners', index, 'name');
     shown('listeners', index, 'address');

@@ -41,6 +41,12 @@ export function placeAt(path: PathSegments): Place | null {
   return place;
 }
 
+/** Whether `{ file }` there is read as a list. */
+export function takesListFile(path: PathSegments): boolean {
+  const place = placeAt(path);
+  return place?.kind === 'list' && place.file === true;
+}
+
 /** Blocks and lists without content (`limits:` with only comments below it) come as null: they count as absent. */
 export function withoutEmptyBlocks(value: unknown, place: Place = ROOT): unknown {
   if (isList(place) && Array.isArray(value)) {

@@ -2,11 +2,12 @@
 // Environment and files are arguments; nothing here touches the process.
 
 import { readFileSync } from 'node:fs';
+import { AddressLists, addressListsOf, hasEverybody, UNIX } from './address-lists.ts';
 import { buildConfig } from './build.ts';
-import { checkConfig } from './check.ts';
+import { checkConfig, EVERYBODY } from './check.ts';
 import { checkSecrets, isSecretAt } from './check-secrets.ts';
 import type { Written } from './cross-report.ts';
-import { withoutEmptyBlocks } from './key-walk.ts';
+import { takesListFile, withoutEmptyBlocks } from './key-walk.ts';
 import { listenerName } from './names.ts';
 import { objectTree } from './object-source.ts';
 import type { Origin } from './origin.ts';
@@ -54,7 +55,8 @@ export function loadConfig(input: LoadInput): LoadResult {
     return { problems: loader.sorted() };
   }
   const report = (start: number, path: PathSegments, message: string) => loader.problem('error', start, path, message);
-  const tree = yamlTree(source, { env: input.env, readFile: input.readFile, baseDir: loader.baseDir, report });
+  const { env, readFile } = input;
+  const tree = yamlTree(source, { env, readFile, baseDir: loader.baseDir, isListed: takesListFile, report });
   if (tree === null) return { problems: loader.sorted() };
   return loader.load(tree);
 }
@@ -64,7 +66,8 @@ export function loadObject(
   input: ConfigInput,
   options: ObjectOptions,
 ): { config: Config; warnings: readonly Problem[] } {
-  const access = { baseDir: options.baseDir, readFile: options.readFile ?? readFileSync };
+  const readFile = options.readFile ?? ((path: string) => readFileSync(path));
+  const access = { baseDir: options.baseDir, readFile, isListed: takesListFile };
   const loader = new Loader(OBJECT_NAME, null, access.baseDir, access.readFile);
   const report = (start: number, path: PathSegments, message: string) => loader.problem('error', start, path, message);
   const tree = objectTree(input, report, access);
@@ -77,7 +80,8 @@ export function loadObject(
 type Pending = Omit<Problem, 'message'> & { readonly message: () => string };
 
 function inOrder(a: Pending, b: Pending): number {
-  return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0) || (a.path < b.path ? -1 : 1);
+  const byPath = a.path === b.path ? 0 : a.path < b.path ? -1 : 1;
+  return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0) || byPath;
 }
 
 /** No warning takes the place of an error. */
@@ -121,10 +125,11 @@ class Loader {
     });
     const files = new Map<string, string>();
     const tls = this.tls(parsed, tree, files);
+    const lists = this.lists(parsed, tree);
     if (this.problems.some((problem) => problem.severity === 'error')) return { problems: this.sorted() };
     const secrets = new Set([...secretPaths(tree)].map(pathText));
     const origin: Origin = { given: new Set(givenPaths(tree, [])), secrets, files };
-    return { config: buildConfig(parsed, { baseDir: this.baseDir, origin, tls }), warnings: this.sorted() };
+    return { config: buildConfig(parsed, { baseDir: this.baseDir, origin, tls, lists }), warnings: this.sorted() };
   }
 
   /** By position, which is how a person works through them: all, or the first of too many and how many more. */
@@ -192,6 +197,18 @@ class Loader {
       loaded.set(name, loadTls(tls, { baseDir: this.baseDir, readFile: this.readFile, report }));
     }
     return loaded;
+  }
+
+  private lists(parsed: ParsedConfig, tree: Tree): AddressLists {
+    const lists = new AddressLists({ baseDir: this.baseDir, readFile: this.readFile });
+    for (const listed of addressListsOf(parsed)) {
+      const { path, input } = listed;
+      const at = 'file' in input ? [...path, 'file'] : path;
+      const list = lists.add(listed, (message) => this.found('error', tree, at, () => message, 'value'));
+      if (listed.words.includes(UNIX) && 'file' in input && hasEverybody(list))
+        this.found('warning', tree, at, () => EVERYBODY, 'value');
+    }
+    return lists;
   }
 }
 

@@ -2,11 +2,10 @@
 // It trusts nothing: prototypes, getters that throw, cycles and foreign types end as problems.
 
 import type { PathSegments } from './problems.ts';
-import { fileSecret } from './secret-file.ts';
-import type { FileAccess } from './substitute.ts';
+import { fileSecret, type TreeAccess } from './secret-file.ts';
 import { DEPTH_MAX, type Entry, keyProblem, NODES_MAX, type Report, type Tree } from './tree.ts';
 
-export function objectTree(input: unknown, report: Report, access: FileAccess): Tree {
+export function objectTree(input: unknown, report: Report, access: TreeAccess): Tree {
   try {
     return new ObjectReader(report, access).read(input, [], 1);
   } catch {
@@ -18,10 +17,10 @@ export function objectTree(input: unknown, report: Report, access: FileAccess): 
 
 class ObjectReader {
   private readonly report: Report;
-  private readonly access: FileAccess;
+  private readonly access: TreeAccess;
   private nodes = 0;
 
-  constructor(report: Report, access: FileAccess) {
+  constructor(report: Report, access: TreeAccess) {
     this.report = report;
     this.access = access;
   }

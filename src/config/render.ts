@@ -1,6 +1,7 @@
 // Owns the loaded config as text again: the effective config as YAML. It must not print a secret.
 
 import { stringify } from 'yaml';
+import { writtenList } from './address-lists.ts';
 import { limits } from './keys/limits.ts';
 import { listener } from './keys/listeners.ts';
 import { admin, drain, log, reload } from './keys/process.ts';
@@ -34,7 +35,7 @@ export function* configPieces(config: Config): Generator<string> {
   const { secrets } = originOf(config);
   const upstreams = Object.values(config.upstreams).filter(({ name }) => MAP_KEY.test(name));
   yield yamlText(masked({ listeners: config.listeners.map(plainListener) }, secrets, ''));
-  yield yamlText(masked({ trusted_proxies: config.trusted_proxies }, secrets, ''));
+  yield yamlText({ trusted_proxies: writtenList(config.trusted_proxies) });
   yield yamlText(masked({ defaults: printed(shared, config.defaults) }, secrets, ''));
   const whole = { limits: printed(OVERRIDDEN, config.limits), timeouts: printed(timeouts, config.timeouts) };
   yield* inParts('routes', [], config.routes.entries(), ([index, one]) => [

@@ -12,6 +12,9 @@ import { z } from './zod.ts';
 const MAP_KEY_PROBLEM =
   'a name here begins with a letter or digit and has at most 64 letters, digits, ".", "_" and "-"';
 
+const FILE_PROBLEM = 'expected a list, or {file: path}';
+const fileSchema = z.strictObject({ file: z.string() });
+
 // What the schemas take and give is what the types make of the same rows: `kinds.ts` has it so for every kind.
 export const configSchema = blockSchema(config) as zod.ZodType<ParsedConfig, ConfigInput>;
 
@@ -37,11 +40,12 @@ function kindSchema(row: Row): zod.ZodType {
   }
 }
 
-function listSchema({ of, least, or }: List): zod.ZodType {
-  const list = z.array(itemSchema(of));
-  if (or === undefined) return least === undefined ? list : list.min(1, { error: least });
-  return z.union([z.literal(or.word), list], {
-    error: (issue) => (Array.isArray(issue.input) ? undefined : or.problem),
+function listSchema({ of, least, or, file }: List): zod.ZodType {
+  const list = least === undefined ? z.array(itemSchema(of)) : z.array(itemSchema(of)).min(1, { error: least });
+  if (or === undefined && file === undefined) return list;
+  const word = or === undefined ? [] : [z.literal(or.word)];
+  return z.union([...word, list, ...(file === undefined ? [] : [fileSchema])], {
+    error: (issue) => (Array.isArray(issue.input) ? undefined : (or?.problem ?? FILE_PROBLEM)),
   });
 }
 

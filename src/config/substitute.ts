@@ -3,11 +3,11 @@
 
 import { dirname, isAbsolute, join } from 'node:path';
 import type { Scalar } from './tree.ts';
-import type { Parsed } from './units.ts';
+import { formatSize, type Parsed } from './units.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-/** Throws an error with a `code` (ENOENT, ...) when the file cannot be read. */
-export type ReadFile = (path: string) => Buffer;
+/** Throws an error with a `code` (ENOENT, ...) when the file cannot be read. Of one over `bytesMax` a part will do. */
+export type ReadFile = (path: string, bytesMax: number) => Buffer;
 
 /** A secret, a certificate chain, a scalar after replacement: all of them are far smaller. */
 const BYTES_MAX = 1024 * 1024;
@@ -83,16 +83,16 @@ export interface FileAccess {
   readonly readFile: ReadFile;
 }
 
-export function readBytes(path: string, access: FileAccess): Parsed<Buffer> {
+export function readBytes(path: string, access: FileAccess, bytesMax = BYTES_MAX): Parsed<Buffer> {
   if (path === '' || path.includes('\0')) return { problem: 'expected the path of a file' };
   let bytes: Buffer;
   try {
-    bytes = access.readFile(resolvePath(access.baseDir, path));
+    bytes = access.readFile(resolvePath(access.baseDir, path), bytesMax);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'no such file';
     return { problem: `cannot read this file (${code})` };
   }
-  return bytes.length > BYTES_MAX ? { problem: 'this file is over 1MiB' } : { value: bytes };
+  return bytes.length > bytesMax ? { problem: `this file is over ${formatSize(bytesMax)}` } : { value: bytes };
 }
 
 /** The text of a secret; the one newline that editors and `echo` append is dropped. */

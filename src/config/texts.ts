@@ -5,6 +5,7 @@ import type * as zod from 'zod';
 import { familyOf } from '../protocol/addresses/ip-address.ts';
 import { isCloseCodeConfigurable } from '../protocol/close-codes.ts';
 import { parsePattern } from '../protocol/path.ts';
+import { UNIX } from './address-lists.ts';
 import {
   isHostname,
   parseBlock,
@@ -43,6 +44,7 @@ export const TEXTS: Readers = {
       .regex(/^0?[0-7]{3}$/, { error: MODE_PROBLEM })
       .transform((text) => Number.parseInt(text, 8)),
   cidr: () => parsedText(parseBlock),
+  proxy: () => parsedText((text) => (text === UNIX ? { value: text } : parseBlock(text))),
   ip: () => parsedText((text) => (familyOf(text) === 0 ? { problem: 'expected an IP address' } : { value: text })),
   path: () =>
     parsedText((text) => {

@@ -39,6 +39,7 @@ export interface TextValues extends Record<TextForm, unknown> {
   readonly address: { readonly text: string; readonly bind: BindAddress };
   readonly mode: number;
   readonly cidr: string;
+  readonly proxy: string;
   readonly ip: string;
   readonly path: PathPattern;
   readonly health_path: string | null;
@@ -89,12 +90,14 @@ export type InputOf<K> = K extends { readonly kind: 'size' | 'duration' | 'share
                   : InputOfMany<K>;
 
 type InputOfMany<K> = K extends { readonly kind: 'list'; readonly of: infer I }
-  ? InputOf<I>[] | (K extends { readonly or: { readonly word: infer W } } ? W : never)
+  ? InputOf<I>[] | (K extends { readonly or: { readonly word: infer W } } ? W : never) | FileOf<K>
   : K extends { readonly kind: 'block'; readonly keys: infer T }
     ? InputBlock<T>
     : K extends { readonly kind: 'named'; readonly of: infer I }
       ? Record<string, InputOf<I>>
       : never;
+
+type FileOf<K> = K extends { readonly file: true } ? { readonly file: string } : never;
 
 /** Keys that may be left out. */
 type Optional = { readonly default: unknown } | { readonly unset: string };
@@ -121,7 +124,7 @@ export type ValueOf<K> = K extends { readonly kind: 'size' | 'duration' | 'share
             : ValueOfMany<K>;
 
 type ValueOfMany<K> = K extends { readonly kind: 'list'; readonly of: infer I }
-  ? readonly ValueOf<I>[] | (K extends { readonly or: { readonly word: infer W } } ? W : never)
+  ? readonly ValueOf<I>[] | (K extends { readonly or: { readonly word: infer W } } ? W : never) | FileOf<K>
   : K extends { readonly kind: 'block'; readonly keys: infer T }
     ? Block<T>
     : K extends { readonly kind: 'named'; readonly of: infer I }
@@ -157,6 +160,17 @@ export interface ListenerConfig extends Omit<Block<typeof listener>, 'name' | 'a
   readonly name: string;
   readonly address: ListenAddress;
   readonly address_text: string;
+}
+
+/** Addresses, as they were written or as their file had them. Equal lists have equal digests. */
+export interface AddressList {
+  /** Its path as it was written; null for a list in the config. */
+  readonly file: string | null;
+  /** Entries that are no blocks: `unix`. */
+  readonly words: readonly string[];
+  /** Packed: `protocol/addresses/packed-blocks` takes them apart. */
+  readonly blocks: Uint8Array;
+  readonly digest: string;
 }
 
 /** Limits of one direction. Sizes in bytes; Infinity is `off`, also for the burst of a rate that is off. */
@@ -241,8 +255,12 @@ export type LogConfig = Block<typeof log>;
 
 /** A key of the file that the loaded config holds in another form is named here. */
 export interface Config
-  extends Omit<ParsedConfig, 'listeners' | 'routes' | 'upstreams' | 'limits' | 'timeouts' | 'close_codes' | 'admin'> {
+  extends Omit<
+    ParsedConfig,
+    'listeners' | 'trusted_proxies' | 'routes' | 'upstreams' | 'limits' | 'timeouts' | 'close_codes' | 'admin'
+  > {
   readonly listeners: readonly ListenerConfig[];
+  readonly trusted_proxies: AddressList;
   readonly routes: readonly RouteConfig[];
   /** No prototype: a look-up by any name is safe. */
   readonly upstreams: Readonly<Record<string, UpstreamConfig>>;

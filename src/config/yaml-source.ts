@@ -15,13 +15,13 @@ import {
   type Scalar as YamlScalar,
 } from 'yaml';
 import type { PathSegments } from './problems.ts';
-import { fileSecret } from './secret-file.ts';
+import { fileSecret, type TreeAccess } from './secret-file.ts';
 import type { SourceText } from './source-text.ts';
-import { type Environment, type FileAccess, isDecimal, substitute, typed } from './substitute.ts';
+import { type Environment, isDecimal, substitute, typed } from './substitute.ts';
 import { DEPTH_MAX, type Entry, keyProblem, NODES_MAX, type Report, type Scalar, type Tree } from './tree.ts';
 import { yamlFault } from './yaml-faults.ts';
 
-interface YamlContext extends FileAccess {
+interface YamlContext extends TreeAccess {
   readonly env: Environment;
   readonly report: Report;
 }

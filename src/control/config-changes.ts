@@ -61,9 +61,10 @@ function plainMap(config: Config): PlainMap {
   return { ...config };
 }
 
-/** Bytes are compared whole. */
+/** Bytes are compared whole, and so are addresses. */
 function isMap(value: unknown): value is PlainMap {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) return false;
+  return !('digest' in value && 'blocks' in value);
 }
 
 /** Where a change of a route may come from; '' for what is no part of one. */

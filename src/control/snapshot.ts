@@ -1,6 +1,7 @@
 // Makes a config ready for use: router, upstreams, trusted proxies and session policies. Routes, upstreams and targets
 // that the next config names too stay the same objects, with what they count.
 
+import { UNIX } from '../config/address-lists.ts';
 import type { Config, RouteConfig } from '../config/types.ts';
 import { TrustedProxies } from '../edge/client-address.ts';
 import { Router } from '../edge/router.ts';
@@ -11,6 +12,7 @@ import { OriginSet } from '../protocol/origin.ts';
 import { UpstreamRegistry } from '../upstream/registry.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import { AddressSets } from './address-sets.ts';
 
 /** A snapshot that is not in force yet: nothing of the one in force has changed. */
 export interface SnapshotPlan {
@@ -22,7 +24,7 @@ export interface SnapshotPlan {
 }
 
 /** What a snapshot takes over of the one before. */
-type Previous = Pick<Snapshot, 'routes' | 'upstreams'>;
+type Previous = Pick<Snapshot, 'routes' | 'upstreams' | 'addressSets'>;
 
 /** `previous`: what this one replaces at once. Nothing of it has changed when this throws. */
 export function buildSnapshot(config: Config, previous: Previous | null = null): Snapshot {
@@ -34,7 +36,9 @@ export function* planSnapshot(config: Config, previous: Previous | null): Genera
   const registry = previous?.upstreams ?? new UpstreamRegistry();
   const listenerNames = config.listeners.map((listener) => listener.name);
   const router = yield* Router.inSteps(config.routes, listenerNames);
-  const trusted = yield* TrustedProxies.inSteps(config.trusted_proxies);
+  const sets = new AddressSets(previous?.addressSets ?? new Map());
+  const { trusted_proxies } = config;
+  const trusted = new TrustedProxies(yield* sets.of(trusted_proxies), trusted_proxies.words.includes(UNIX));
   const missing = config.routes.find((route) => config.upstreams[route.upstream] === undefined);
   if (missing !== undefined) throw new Error(`route ${missing.name} names no upstream`);
   const plan = yield* registry.plan(config);
@@ -56,7 +60,7 @@ export function* planSnapshot(config: Config, previous: Previous | null): Genera
   const commit = (): Snapshot => {
     plan.commit();
     for (const change of changes) change();
-    return { config, router, routes, upstreams: registry, trusted };
+    return { config, router, routes, upstreams: registry, addressSets: sets.all, trusted };
   };
   return { keptRoutes, keptTargets: plan.keptTargets, commit };
 }

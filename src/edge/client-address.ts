@@ -1,9 +1,7 @@
 // Who the client is: the socket's peer, or what trusted proxies say of it in X-Forwarded-For. Nothing that a peer
 // sends can make this throw; what is returned is an IP address in its one canonical spelling, or the peer as given.
 
-import assert from 'node:assert/strict';
-import { AddressSet } from '../protocol/addresses/address-set.ts';
-import { type Cidr, parseCidr } from '../protocol/addresses/cidr.ts';
+import type { AddressSet } from '../protocol/addresses/address-set.ts';
 import { isPortLike, splitHostPort } from '../protocol/addresses/host-port.ts';
 import { familyOf, parseZonedIp, printIp } from '../protocol/addresses/ip-address.ts';
 import { ownText } from './own-text.ts';
@@ -15,18 +13,17 @@ const ENTRY_LENGTH_MAX = 128;
 
 export class TrustedProxies {
   private readonly blocks: AddressSet;
+  private readonly trustsUnix: boolean;
 
-  constructor(blocks: AddressSet) {
+  /** `trustsUnix`: whoever connects to a unix socket is one. */
+  constructor(blocks: AddressSet, trustsUnix: boolean) {
     this.blocks = blocks;
+    this.trustsUnix = trustsUnix;
   }
 
-  /** In small steps. `cidrs` come from a checked config: `10.0.0.0/8`, `fd00::/8`, `192.0.2.1`. */
-  static *inSteps(cidrs: readonly string[]): Generator<void, TrustedProxies> {
-    return new TrustedProxies(yield* AddressSet.inSteps(checked(cidrs)));
-  }
-
-  /** False for what is no IP address, such as the peer of a unix socket. */
+  /** `text`: '' for the peer of a unix socket. False for what else is no IP address. */
   trusts(text: string): boolean {
+    if (text === '') return this.trustsUnix;
     if (this.blocks.isEmpty) return false;
     const address = parseZonedIp(text);
     return address !== null && this.blocks.has(address);
@@ -81,14 +78,6 @@ export function parseForwarded(entry: string): string | null {
 function plainV6(text: string): string | null {
   const address = parseZonedIp(text);
   return address?.family === 6 ? printIp(address) : null;
-}
-
-function* checked(cidrs: readonly string[]): Generator<Cidr> {
-  for (const text of cidrs) {
-    const cidr = parseCidr(text);
-    assert(!('fault' in cidr), 'an address block was checked');
-    yield cidr;
-  }
 }
 
 /** SP and HTAB only: `trim` would take 0xA0 for a blank. */

@@ -2,6 +2,7 @@
 // And whether what a handshake or a session stands on, its route and its target, is still there under it.
 
 import type { Config, RouteConfig } from '../config/types.ts';
+import type { AddressSet } from '../protocol/addresses/address-set.ts';
 import type { EndCause } from '../protocol/end-causes.ts';
 import type { OriginSet } from '../protocol/origin.ts';
 import type { SessionPolicy } from '../session/policy.ts';
@@ -30,6 +31,8 @@ export interface Snapshot {
   readonly routes: ReadonlyMap<string, Route>;
   /** The same in each snapshot: it lives as long as the process. */
   readonly upstreams: UpstreamRegistry;
+  /** Of the lists in the config, by their digests. */
+  readonly addressSets: ReadonlyMap<string, AddressSet>;
   readonly trusted: TrustedProxies;
 }
 

@@ -41,6 +41,17 @@ describe('a file', () => {
     }
   });
 
+  test('is read to one byte more than another bound', () => {
+    const file = path.join(folder(), 'a');
+    for (const size of [MIB, MIB + 1, MIB + 2, 3 * MIB, 5 * MIB - 1, 5 * MIB, 5 * MIB + 1, 6 * MIB]) {
+      const bytes = Buffer.alloc(size, 'ten bytes.');
+      writeFileSync(file, bytes);
+      expect(readFileNow(file, 5 * MIB).equals(bytes.subarray(0, 5 * MIB + 1))).toBe(true);
+    }
+    expect(readFileNow('/dev/zero', 5 * MIB).length).toBe(5 * MIB + 1);
+    expect(readFileNow('/dev/zero', 10).length).toBe(11);
+  });
+
   test('that is not there has the code of the system', async () => {
     const file = path.join(folder(), 'gone');
     await expect(readFileSoon(file, LONG_MS)).rejects.toMatchObject({ code: 'ENOENT' });

@@ -78,7 +78,7 @@ describe('defaults', () => {
           paths: { leading_slashes: 'refuse' },
         },
       ],
-      trusted_proxies: [],
+      trusted_proxies: { file: null, words: [], blocks: new Uint8Array(), digest: expect.any(String) },
       defaults: { origins: 'any', missing_origin: 'auto', compression: 'passthrough', subprotocols: 'any' },
       routes: [
         {

@@ -44,6 +44,15 @@ test('a config that was taken apart, copied and put together is the same, frozen
   }
 });
 
+test('a long list of addresses is handed over without a copy', () => {
+  const lines = Array.from({ length: 10_000 }, (_, at) => `10.${at >> 8}.${at & 255}.0/24`).join('\n');
+  const config = loaded('trusted_proxies: { file: list }', { files: { list: lines } });
+  const copy = carried(config);
+  expect(copy?.trusted_proxies).toEqual(config.trusted_proxies);
+  new Uint8Array(config.trusted_proxies.blocks.buffer).fill(7);
+  expect(copy?.trusted_proxies.blocks[0]).toBe(7);
+});
+
 test('bytes are Buffers again', () => {
   const config = loadObject(
     { routes: [{ upstream: 'u' }], upstreams: { u: { targets: [{ url: 'wss://a' }] } } },

@@ -2,12 +2,12 @@ import { isIP } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseForwarded, TrustedProxies } from '../../src/edge/client-address.ts';
-import { atOnce } from '../../src/limits/slices.ts';
+import { setOf } from '../protocol/addresses/sets.ts';
 
 const PROXY = '10.0.0.1';
 
 function trustedProxies(cidrs: readonly string[]): TrustedProxies {
-  return atOnce(TrustedProxies.inSteps(cidrs));
+  return new TrustedProxies(setOf(...cidrs), false);
 }
 
 function clientOf(...lines: readonly string[]): string {
@@ -30,6 +30,17 @@ describe('trusted proxies', () => {
     for (const text of ['', 'localhost', '10.0.0', '10.0.0.1:80', '[fd00::1]']) {
       expect(trustedProxies(['0.0.0.0/0', '::/0']).trusts(text)).toBe(false);
     }
+  });
+
+  test('peers on unix sockets are where the list says so, and no text is taken for one', () => {
+    const blocks = setOf('0.0.0.0/0', '::/0');
+    expect(new TrustedProxies(blocks, false).trusts('')).toBe(false);
+    expect(new TrustedProxies(blocks, true).trusts('')).toBe(true);
+    const local = new TrustedProxies(setOf(), true);
+    expect(local.trusts('127.0.0.1')).toBe(false);
+    expect(local.clientOf('', ['192.0.2.9, 203.0.113.5'])).toBe('203.0.113.5');
+    expect(local.clientOf('', ['unix', ''])).toBe('');
+    expect(local.clientOf('', [])).toBe('');
   });
 
   test('everybody', () => {

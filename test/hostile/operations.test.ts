@@ -206,6 +206,34 @@ describe('E14: a file that changes in every way files do', () => {
   );
 
   test(
+    'E14: a long list of addresses that it names is followed, all of it or nothing',
+    async () => {
+      const file = path.join(folder(), 'config.yaml');
+      const list = path.join(path.dirname(file), 'proxies.txt');
+      const blocks = Array.from(
+        { length: 100_000 },
+        (_, at) => `${11 + (at >> 16)}.${(at >> 8) & 255}.${at & 255}.0/24`,
+      );
+      const lines = (...more: readonly string[]) => [...blocks, ...more].join('\n');
+      writeFileSync(list, lines());
+      const running = await start(configText('1h', 'trusted_proxies: { file: proxies.txt }'), ['--watch'], file);
+      writeFileSync(list, lines('127.0.0.0/8', '127.0.0.1/8'));
+      await until('it is rejected', () => reloadsOf(running).length === 1);
+      expect(reloadsOf(running)).toEqual([null]);
+      const { problems } = await running.cli.waitForLog('config.rejected');
+      const message = 'line 100002 of this file: bits behind the prefix /8 are set';
+      expect(problems).toMatchObject([{ path: 'trusted_proxies.file', message }]);
+      writeFileSync(list, lines('127.0.0.0/8'));
+      await until('it is taken on', () => reloadsOf(running).length === 2);
+      expect(reloadsOf(running)).toEqual([null, ['trusted_proxies']]);
+      const client = await RawClient.connect(running.port);
+      client.send(upgradeRequest({ path: '//', headers: { 'X-Forwarded-For': '203.0.113.5' } }));
+      expect(await running.cli.waitForLog('handshake.refused')).toMatchObject({ client: '203.0.113.5' });
+    },
+    PROCESS_MS,
+  );
+
+  test(
     'E14: bytes that are all the same change nothing',
     async () => {
       const running = await start();

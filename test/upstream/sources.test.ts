@@ -232,7 +232,7 @@ test('policies that go by the request are given its key with each try', () => {
   });
   const config = configOf();
   const rig = new Rig();
-  rig.edge.apply(buildSnapshot(config, { routes: rig.edge.snapshot.routes, upstreams: registry }), 100);
+  rig.edge.apply(buildSnapshot(config, { ...rig.edge.snapshot, upstreams: registry }), 100);
   rig.connect(undefined, '192.0.2.7');
   expect(keys).toEqual(['from 192.0.2.7']);
 });
@@ -242,7 +242,7 @@ test('sessions on a target that its source has no longer end; those on one that 
   const config = configOf({ upstreams: { one: { targets: [A], balance: 'round_robin' } } });
   const rig = new Rig();
   const { edge, clock } = rig;
-  edge.apply(buildSnapshot(config, { routes: edge.snapshot.routes, upstreams: discovery.registry }), 100);
+  edge.apply(buildSnapshot(config, { ...edge.snapshot, upstreams: discovery.registry }), 100);
   new Reloads({
     edge,
     slices: new Slices({ now: () => clock.now(), nextTurn: (run) => setImmediate(run) }),

@@ -21,10 +21,11 @@ export const config = {
   },
   trusted_proxies: {
     kind: 'list',
-    of: { kind: 'text', form: 'cidr' },
-    values: 'list of CIDR blocks',
+    of: { kind: 'text', form: 'proxy' },
+    file: true,
+    values: 'list of CIDR blocks and unix, {file}',
     default: [],
-    says: 'Address blocks whose X-Forwarded-* and X-Request-ID are believed.',
+    says: 'Address blocks whose X-Forwarded-* and X-Request-ID are believed; unix stands for peers on unix sockets.',
   },
   defaults: {
     kind: 'block',

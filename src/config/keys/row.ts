@@ -8,6 +8,7 @@ export type TextForm =
   | 'address'
   | 'mode'
   | 'cidr'
+  | 'proxy'
   | 'ip'
   | 'path'
   | 'health_path'
@@ -61,6 +62,8 @@ export interface List {
   readonly least?: string;
   /** A word instead of the list, and what to say when it is neither. */
   readonly or?: { readonly word: string; readonly problem: string };
+  /** Of addresses: `{ file: path }` instead of the list, one entry a line. */
+  readonly file?: true;
 }
 
 /** A block of keys. */

@@ -4,10 +4,10 @@
 import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
 import { parseForwarded, TrustedProxies } from '../../../src/edge/client-address.ts';
-import { atOnce } from '../../../src/limits/slices.ts';
 import { buildBackendRequest, type ForwardOptions, namesInstance } from '../../../src/protocol/backend-request.ts';
 import { RequestHeadParser } from '../../../src/protocol/http-head.ts';
 import { judgeUpgradeRequest, type UpgradeRequest } from '../../../src/protocol/upgrade-request.ts';
+import { setOf } from '../../protocol/addresses/sets.ts';
 import { feedAll, LIMITS } from '../../protocol/heads.ts';
 import { referenceRequest } from '../../reference/request.ts';
 import type { Random } from '../../support/random.ts';
@@ -23,7 +23,7 @@ const TRUSTED = ['10.0.0.0/8', '::1', 'fd00::/8', '198.51.100.7'];
 const ENTRIES_MAX = 32;
 const ROOMY = { headBytesMax: 64 * 1024, targetBytesMax: 64 * 1024, fieldsMax: 1_000 };
 
-const trusted = atOnce(TrustedProxies.inSteps(TRUSTED));
+const trusted = new TrustedProxies(setOf(...TRUSTED), false);
 
 export const forwarded = bytesTarget({ name: 'forwarded', make, check });
 

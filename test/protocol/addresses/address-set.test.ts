@@ -3,21 +3,11 @@
 
 import { BlockList } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { atOnce } from '../../../src/limits/slices.ts';
 import { AddressSet } from '../../../src/protocol/addresses/address-set.ts';
 import { type Cidr, parseCidr } from '../../../src/protocol/addresses/cidr.ts';
 import { parseIp } from '../../../src/protocol/addresses/ip-address.ts';
 import { Random } from '../../support/random.ts';
-
-function cidrOf(text: string): Cidr {
-  const cidr = parseCidr(text);
-  if ('fault' in cidr) throw new Error(`${text}: ${cidr.fault}`);
-  return cidr;
-}
-
-function setOf(...texts: readonly string[]): AddressSet {
-  return atOnce(AddressSet.inSteps(texts.map(cidrOf)));
-}
+import { cidrOf, setOf } from './sets.ts';
 
 function has(set: AddressSet, text: string): boolean {
   const address = parseIp(text);
