@@ -4,6 +4,7 @@
 import type { BindAddress } from '../protocol/addresses/bind-address.ts';
 import type { AddressLists } from './address-lists.ts';
 import { parseTargetUrl } from './addresses.ts';
+import type { LoadedTls } from './load-tls.ts';
 import {
   completeLimits,
   completeTimeouts,
@@ -29,14 +30,13 @@ import type {
   ParsedConfig,
   RouteConfig,
   Timeouts,
-  TlsConfig,
   UpstreamConfig,
 } from './types.ts';
 
 interface BuildContext {
   readonly baseDir: string;
   readonly origin: Origin;
-  readonly tls: ReadonlyMap<string, TlsConfig>;
+  readonly tls: LoadedTls;
   readonly lists: AddressLists;
 }
 
@@ -61,7 +61,7 @@ export function buildConfig(parsed: ParsedConfig, context: BuildContext): Config
   };
   const config: Config = {
     ...parsed,
-    listeners: parsed.listeners.map((listener) => buildListener(listener, context.baseDir)),
+    listeners: parsed.listeners.map((listener, index) => buildListener(listener, index, context)),
     trusted_proxies: context.lists.of(parsed.trusted_proxies),
     routes: parsed.routes.map((route) => buildRoute(route, whole)),
     upstreams: buildUpstreams(parsed, context),
@@ -87,13 +87,18 @@ function buildUpstreams(parsed: ParsedConfig, context: BuildContext): Config['up
   return upstreams;
 }
 
-function buildListener(listener: ParsedConfig['listeners'][number], baseDir: string): ListenerConfig {
-  const { address, mode = null, ...rest } = listener;
+function buildListener(
+  listener: ParsedConfig['listeners'][number],
+  index: number,
+  { baseDir, tls }: BuildContext,
+): ListenerConfig {
+  const { address, mode = null, tls: _, ...rest } = listener;
   return {
     ...rest,
     name: listenerName(listener),
     address: listenAddress(address.bind, mode, baseDir),
     address_text: address.text,
+    tls: tls.listeners.get(index) ?? null,
   };
 }
 
@@ -138,7 +143,7 @@ function buildUpstream(name: string, upstream: ParsedUpstream, context: BuildCon
       endpoint: resolveEndpoint(url.endpoint, context.baseDir),
     })),
     host: host === 'client' || host === 'target' ? host : { literal: host },
-    tls: context.tls.get(name) ?? null,
+    tls: context.tls.upstreams.get(name) ?? null,
   };
 }
 

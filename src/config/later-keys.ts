@@ -12,7 +12,6 @@ export const NOT_YET = 'this version of framegate does not have it';
 const LATER_KEYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   '': { workers: 'one process uses one core; run several, on ports of their own, behind a balancer' },
   'listeners[]': {
-    tls: 'let nginx, Caddy or HAProxy in front take the TLS of clients',
     proxy_protocol: 'let the balancer send X-Forwarded-For, and name it in trusted_proxies',
   },
   'routes[]': {

@@ -8,6 +8,7 @@ import { checkConfig, EVERYBODY } from './check.ts';
 import { checkSecrets, isSecretAt } from './check-secrets.ts';
 import type { Written } from './cross-report.ts';
 import { takesListFile, withoutEmptyBlocks } from './key-walk.ts';
+import { loadAllTls } from './load-tls.ts';
 import { listenerName } from './names.ts';
 import { objectTree } from './object-source.ts';
 import type { Origin } from './origin.ts';
@@ -15,9 +16,8 @@ import { ConfigError, type PathSegments, type Problem, pathText } from './proble
 import { parseRepairing } from './repair.ts';
 import { SourceText } from './source-text.ts';
 import { baseDirOf, type Environment, type ReadFile } from './substitute.ts';
-import { isPemText, loadTls } from './tls-files.ts';
 import { isBroken, nodeAt, offsetOf, plainValue, secretPaths, type Tree } from './tree.ts';
-import type { Config, ConfigInput, ParsedConfig, TlsConfig } from './types.ts';
+import type { Config, ConfigInput, ParsedConfig } from './types.ts';
 import { yamlTree } from './yaml-source.ts';
 
 export interface LoadInput {
@@ -123,12 +123,19 @@ class Loader {
       // What was built on a faulty part would only say the same again.
       if (!isFaulty(path)) this.found(severity, tree, path, () => message, 'value');
     });
-    const files = new Map<string, string>();
-    const tls = this.tls(parsed, tree, files);
+    const tls = loadAllTls(parsed, {
+      baseDir: this.baseDir,
+      readFile: this.readFile,
+      isFaulty,
+      // None of these messages shows what a file holds.
+      report: (severity, path, message) => {
+        if (!isBroken(tree, path)) this.addAt(severity, tree, path, 'value', () => message);
+      },
+    });
     const lists = this.lists(parsed, tree);
     if (this.problems.some((problem) => problem.severity === 'error')) return { problems: this.sorted() };
     const secrets = new Set([...secretPaths(tree)].map(pathText));
-    const origin: Origin = { given: new Set(givenPaths(tree, [])), secrets, files };
+    const origin: Origin = { given: new Set(givenPaths(tree, [])), secrets, files: tls.files };
     return { config: buildConfig(parsed, { baseDir: this.baseDir, origin, tls, lists }), warnings: this.sorted() };
   }
 
@@ -181,22 +188,6 @@ class Loader {
     return /^[^#]*:?\s#\S/.test(rest)
       ? 'needs a value, and an unquoted # begins a comment: quote this value'
       : 'needs a value';
-  }
-
-  private tls(parsed: ParsedConfig, tree: Tree, files: Map<string, string>): ReadonlyMap<string, TlsConfig> {
-    const loaded = new Map<string, TlsConfig>();
-    for (const [name, { tls }] of Object.entries(parsed.upstreams)) {
-      if (tls === undefined) continue;
-      const path = ['upstreams', name, 'tls'];
-      for (const key of ['ca', 'cert', 'key'] as const) {
-        const text = tls[key];
-        if (text !== undefined && !isPemText(text)) files.set(pathText([...path, key]), text);
-      }
-      const report = (key: string, message: string) =>
-        this.found('error', tree, [...path, key], () => message, 'value');
-      loaded.set(name, loadTls(tls, { baseDir: this.baseDir, readFile: this.readFile, report }));
-    }
-    return loaded;
   }
 
   private lists(parsed: ParsedConfig, tree: Tree): AddressLists {

@@ -4,9 +4,10 @@
 import { unreachable } from '../unreachable.ts';
 import { freeze } from './build.ts';
 import { type Origin, originOf, withOrigin } from './origin.ts';
-import type { Config, RouteConfig, TlsConfig, UpstreamConfig } from './types.ts';
+import type { Config, ListenerCertificate, ListenerConfig, RouteConfig, TlsConfig, UpstreamConfig } from './types.ts';
 
 export type ConfigPart =
+  | { readonly kind: 'certificates'; readonly listener: number; readonly certificates: readonly ListenerCertificate[] }
   | { readonly kind: 'routes'; readonly routes: readonly RouteConfig[] }
   | { readonly kind: 'upstreams'; readonly upstreams: readonly UpstreamConfig[] }
   | { readonly kind: 'given'; readonly paths: readonly string[] }
@@ -17,12 +18,21 @@ const ITEMS_MAX = 50;
 const PATHS_MAX = 2_000;
 
 export function* partsOf(config: Config): Generator<ConfigPart> {
-  const { routes, upstreams, ...rest } = config;
+  const { routes, upstreams, ...others } = config;
+  for (const [listener, { tls }] of config.listeners.entries()) {
+    for (const certificates of slicesOf(tls?.certificates ?? [], ITEMS_MAX))
+      yield { kind: 'certificates', listener, certificates };
+  }
+  const rest = { ...others, listeners: config.listeners.map(withoutCertificates) };
   for (const some of slicesOf(routes, ITEMS_MAX)) yield { kind: 'routes', routes: some };
   for (const some of slicesOf(Object.values(upstreams), ITEMS_MAX)) yield { kind: 'upstreams', upstreams: some };
   const { given, secrets, files } = originOf(config);
   for (const paths of slicesOf([...given], PATHS_MAX)) yield { kind: 'given', paths };
   yield { kind: 'rest', rest, origin: { given: new Set(), secrets, files } };
+}
+
+function withoutCertificates(listener: ListenerConfig): ListenerConfig {
+  return listener.tls === null ? listener : { ...listener, tls: { ...listener.tls, certificates: [] } };
 }
 
 function* slicesOf<T>(items: readonly T[], size: number): Generator<readonly T[]> {
@@ -31,6 +41,8 @@ function* slicesOf<T>(items: readonly T[], size: number): Generator<readonly T[]
 
 /** Takes copies of the parts in their order. */
 export class Assembly {
+  /** By the position of the listener. */
+  private readonly certificates = new Map<number, ListenerCertificate[]>();
   private readonly routes: RouteConfig[] = [];
   private readonly upstreams: Record<string, UpstreamConfig> = Object.create(null);
   private readonly given = new Set<string>();
@@ -38,6 +50,12 @@ export class Assembly {
   /** The whole config, from the last part on; null before. */
   add(part: ConfigPart): Config | null {
     switch (part.kind) {
+      case 'certificates': {
+        const known = this.certificates.get(part.listener) ?? [];
+        for (const one of part.certificates) known.push({ ...one, cert: bufferOf(one.cert), key: bufferOf(one.key) });
+        this.certificates.set(part.listener, known);
+        return null;
+      }
       case 'routes':
         for (const route of part.routes) {
           this.routes.push(freeze({ ...route, close_codes: bare(route.close_codes) }));
@@ -52,7 +70,8 @@ export class Assembly {
         for (const path of part.paths) this.given.add(path);
         return null;
       case 'rest': {
-        const { rest, origin } = part;
+        const { origin } = part;
+        const rest = { ...part.rest, listeners: part.rest.listeners.map((one, at) => this.listenerOf(one, at)) };
         freeze(rest);
         const config = {
           ...rest,
@@ -66,6 +85,22 @@ export class Assembly {
       default:
         return unreachable(part);
     }
+  }
+
+  private listenerOf(listener: ListenerConfig, position: number): ListenerConfig {
+    const { tls } = listener;
+    if (tls === null) return listener;
+    const { client_ca, client_crl, tickets } = tls;
+    return {
+      ...listener,
+      tls: {
+        ...tls,
+        certificates: this.certificates.get(position) ?? [],
+        client_ca: bytesOf(client_ca),
+        client_crl: client_crl === null ? null : client_crl.map(bufferOf),
+        tickets: typeof tickets === 'string' ? tickets : { key: bufferOf(tickets.key) },
+      },
+    };
   }
 }
 
@@ -81,5 +116,9 @@ function tlsOf(tls: TlsConfig | null): TlsConfig | null {
 
 /** Copies of Buffers are plain arrays of bytes. */
 function bytesOf(bytes: Uint8Array | null): Buffer | null {
-  return bytes === null ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return bytes === null ? null : bufferOf(bytes);
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -12,10 +12,9 @@ import { upstream } from './keys/upstreams.ts';
 import { isScalar, printScalar } from './kinds.ts';
 import { MAP_KEY } from './names.ts';
 import { originOf } from './origin.ts';
-import { pathText } from './problems.ts';
+import { type PathSegments, pathText } from './problems.ts';
 import { SECRET } from './secret-file.ts';
-import { isPemText } from './tls-files.ts';
-import type { AdminConfig, Config, ListenerConfig, RouteConfig, UpstreamConfig } from './types.ts';
+import type { AdminConfig, Config, ListenerConfig, ListenerTls, RouteConfig, UpstreamConfig } from './types.ts';
 
 type Plain = Record<string, unknown>;
 
@@ -34,7 +33,9 @@ export function renderConfig(config: Config): string {
 export function* configPieces(config: Config): Generator<string> {
   const { secrets } = originOf(config);
   const upstreams = Object.values(config.upstreams).filter(({ name }) => MAP_KEY.test(name));
-  yield yamlText(masked({ listeners: config.listeners.map(plainListener) }, secrets, ''));
+  yield yamlText(
+    masked({ listeners: config.listeners.map((one, index) => plainListener(one, index, config)) }, secrets, ''),
+  );
   yield yamlText({ trusted_proxies: writtenList(config.trusted_proxies) });
   yield yamlText(masked({ defaults: printed(shared, config.defaults) }, secrets, ''));
   const whole = { limits: printed(OVERRIDDEN, config.limits), timeouts: printed(timeouts, config.timeouts) };
@@ -73,9 +74,20 @@ function yamlText(value: unknown): string {
   return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
-function plainListener({ address, address_text, ...rest }: ListenerConfig): Plain {
+function plainListener({ address, address_text, tls, ...rest }: ListenerConfig, index: number, config: Config): Plain {
   const mode = address.kind === 'unix' && address.mode !== null ? { mode: address.mode } : {};
-  return printed(listener, { ...rest, ...mode, address: address_text });
+  const values = { ...rest, ...mode, address: address_text };
+  if (tls === null) return printed(listener, values);
+  return printed(listener, { ...values, tls: plainListenerTls(tls, ['listeners', index, 'tls'], config) });
+}
+
+function plainListenerTls(tls: ListenerTls, path: PathSegments, config: Config): Plain {
+  const certificates = tls.certificates.map((one, at) => ({
+    passphrase: one.passphrase,
+    ...fileNames(one, ['cert', 'key'], [...path, 'certificates', at], config),
+  }));
+  const { client_crl = null, ...ca } = fileNames(tls, ['client_ca', 'client_crl'], path, config);
+  return { ...tls, ...ca, client_crl, certificates, ciphers: tls.ciphers ?? undefined };
 }
 
 function plainAdmin({ address_text, ...rest }: AdminConfig): Plain {
@@ -127,15 +139,21 @@ function plainUpstream(one: UpstreamConfig, config: Config): Plain {
   return printed(upstream, { ...one, host, tls });
 }
 
-/** File names as they were written; a PEM text that came in their place is not shown. */
 function plainTls(name: string, tls: NonNullable<UpstreamConfig['tls']>, config: Config): Plain {
+  const files = fileNames(tls, ['ca', 'cert', 'key'], ['upstreams', name, 'tls'], config);
+  return { ...tls, server_name: tls.server_name ?? undefined, ...files };
+}
+
+/** As they were written; a PEM text that came in their place is not shown. */
+function fileNames<K extends string>(
+  block: { readonly [P in K]: unknown },
+  keys: readonly K[],
+  path: PathSegments,
+  config: Config,
+): Plain {
   const { files } = originOf(config);
-  const plain: Plain = { ...tls, server_name: tls.server_name ?? undefined };
-  for (const key of ['ca', 'cert', 'key'] as const) {
-    const text = files.get(pathText(['upstreams', name, 'tls', key])) ?? SECRET;
-    plain[key] = tls[key] === null ? undefined : isPemText(text) ? SECRET : text;
-  }
-  return plain;
+  const name = (key: K) => (block[key] === null ? undefined : (files.get(pathText([...path, key])) ?? SECRET));
+  return Object.fromEntries(keys.map((key) => [key, name(key)]));
 }
 
 /** A block as it would be written, in the order of its rows; `asIs` is printed already. */

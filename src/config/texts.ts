@@ -28,6 +28,9 @@ type Readers = { readonly [F in TextForm]: () => zod.ZodType<TextValues[F], Text
 
 const MODE_PROBLEM = 'expected three octal digits in quotes, such as "0660"';
 const HEALTH_PROBLEM = 'expected one exact path such as /healthz, or off';
+const FILE_PROBLEM = 'expected the path of a PEM file';
+const PASSPHRASE_PROBLEM = 'expected text of 1 to 1024 bytes without NUL, {file: path}, or off';
+const TICKETS_PROBLEM = 'expected on, off, or {file: path} of a file with 96 hex digits';
 const TOKEN_PROBLEM = 'expected text of 1 to 512 visible ASCII characters without a space, {file: path}, or off';
 
 export const TEXTS: Readers = {
@@ -68,7 +71,21 @@ export const TEXTS: Readers = {
       const parsed = parseTargetUrl(text);
       return 'problem' in parsed ? parsed : { value: { text, endpoint: parsed.value } };
     }),
-  file: () => z.string().min(1, { error: 'expected the path of a PEM file' }),
+  file: () => z.string().min(1, { error: FILE_PROBLEM }),
+  file_off: () =>
+    textOff(
+      (text) => (text === '' ? { problem: FILE_PROBLEM } : { value: text === 'off' ? null : text }),
+      FILE_PROBLEM,
+    ),
+  ciphers: () => parsedText(parseCiphers),
+  passphrase: () =>
+    z
+      .union([z.string(), z.literal(false), z.strictObject({ file: z.string() })], { error: PASSPHRASE_PROBLEM })
+      .transform((input, ctx) => take(parsePassphrase(typeof input === 'string' ? input : 'off'), input, ctx)),
+  tickets: () =>
+    z
+      .union([z.string(), z.boolean(), z.strictObject({ file: z.string() })], { error: TICKETS_PROBLEM })
+      .transform((input, ctx) => take(parseTickets(input), input, ctx)),
   token: () =>
     z
       .union([z.string(), z.literal(false), z.strictObject({ file: z.string() })], { error: TOKEN_PROBLEM })
@@ -78,12 +95,13 @@ export const TEXTS: Readers = {
   origin: () => parsedText(parseOriginEntry),
 };
 
-/** As it would be written; `***` for a token. */
+/** As it would be written; `***` for a secret. */
 export function printText<F extends TextForm>(form: F, value: TextValues[F]): string {
   if (value === null) return 'off';
-  if (form === 'token') return SECRET;
+  if (form === 'token' || form === 'passphrase') return SECRET;
   if (typeof value === 'number') return `0${value.toString(8).padStart(3, '0')}`;
-  return typeof value === 'string' ? value : value.text;
+  if (typeof value !== 'string') return 'key' in value ? SECRET : value.text;
+  return form === 'ciphers' && value.startsWith(TLS13_CIPHERS) ? value.slice(TLS13_CIPHERS.length) : value;
 }
 
 const CLOSE_CODE_PROBLEM = 'a close code to choose is 1001, 1008, 1011 to 1014, or 3000 to 4999';
@@ -107,14 +125,44 @@ function parseSubprotocol(text: string): Parsed<string> {
     : { problem: `"${printable(text)}" is no subprotocol name (a token, RFC 6455 11.3.4)` };
 }
 
+/** What `framegate config` prints in place of a secret must never become one. */
+const SECRET_PROBLEM = '*** stands where a secret was: write the secret, or {file: path}';
+
 /** RFC 6750 2.1 allows fewer, but what stands behind "Bearer " is compared as it is. */
 const TOKEN = /^[\x21-\x7e]{1,512}$/;
 
 function parseToken(text: string): Parsed<string | null> {
   if (text === 'off') return { value: null };
-  // What `framegate config` prints in place of a secret must never become one.
-  if (text === SECRET) return { problem: '*** stands where a secret was: write the secret, or {file: path}' };
+  if (text === SECRET) return { problem: SECRET_PROBLEM };
   return TOKEN.test(text) ? { value: text } : { problem: TOKEN_PROBLEM };
+}
+
+/** What OpenSSL has room for. */
+const PASSPHRASE_BYTES_MAX = 1024;
+
+function parsePassphrase(text: string): Parsed<string | null> {
+  if (text === 'off') return { value: null };
+  if (text === SECRET) return { problem: SECRET_PROBLEM };
+  const bytes = Buffer.byteLength(text);
+  const isGood = bytes > 0 && bytes <= PASSPHRASE_BYTES_MAX && !text.includes('\0');
+  return isGood ? { value: text } : { problem: PASSPHRASE_PROBLEM };
+}
+
+function parseTickets(input: unknown): Parsed<TextValues['tickets']> {
+  if (input === true || input === 'on') return { value: 'on' };
+  if (input === false || input === 'off') return { value: 'off' };
+  if (input === SECRET) return { problem: SECRET_PROBLEM };
+  const isKey = typeof input === 'string' && /^[0-9A-Fa-f]{96}$/.test(input);
+  return isKey ? { value: { key: Buffer.from(input, 'hex') } } : { problem: TICKETS_PROBLEM };
+}
+
+/** Those of Node. A list without any would switch TLSv1.3 off. */
+const TLS13_CIPHERS = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:';
+
+/** Whether OpenSSL knows them is found out by asking it. */
+function parseCiphers(text: string): Parsed<string> {
+  if (!/^[\x21-\x7e]{1,4096}$/.test(text)) return { problem: 'expected a list of ciphers in the words of OpenSSL' };
+  return { value: /(?:^|:)TLS_/.test(text) ? text : TLS13_CIPHERS + text };
 }
 
 function parseHealthPath(text: string): Parsed<string | null> {

@@ -7,6 +7,7 @@ import type { RouteCheck, UpstreamCheck } from '../protocol/relax.ts';
 import type { config } from './keys/config.ts';
 import type { directions } from './keys/directions.ts';
 import type { limits } from './keys/limits.ts';
+import type { listenerTls } from './keys/listener-tls.ts';
 import type { listener } from './keys/listeners.ts';
 import type { admin, drain, log } from './keys/process.ts';
 import type { route, shared } from './keys/routes.ts';
@@ -49,16 +50,23 @@ export interface TextValues extends Record<TextForm, unknown> {
   readonly server_name: string;
   readonly url: { readonly text: string; readonly endpoint: Endpoint };
   readonly file: string;
+  readonly file_off: string | null;
+  /** As OpenSSL is told, the ciphers of TLSv1.3 among them. */
+  readonly ciphers: string;
+  readonly passphrase: string | null;
+  readonly tickets: 'on' | 'off' | { readonly key: Buffer };
   readonly token: string | null;
   readonly subprotocol: string;
   readonly origin: string;
 }
 
-export type TextInput<F extends TextForm> = F extends 'token'
+export type TextInput<F extends TextForm> = F extends 'token' | 'passphrase'
   ? string | false | { file: string }
-  : F extends 'health_path'
-    ? string | false
-    : string;
+  : F extends 'tickets'
+    ? string | boolean | { file: string }
+    : F extends 'health_path' | 'file_off'
+      ? string | false
+      : string;
 
 type Off<K> = 'off' extends keyof K ? 'off' | false : never;
 
@@ -156,10 +164,43 @@ export type ConfigInput = InputBlock<typeof config>;
 /** What the schema makes of it: values parsed, defaults in place, nothing merged yet. */
 export type ParsedConfig = Block<typeof config>;
 
-export interface ListenerConfig extends Omit<Block<typeof listener>, 'name' | 'address' | 'mode'> {
+export interface ListenerConfig extends Omit<Block<typeof listener>, 'name' | 'address' | 'mode' | 'tls'> {
   readonly name: string;
   readonly address: ListenAddress;
   readonly address_text: string;
+  /** Null: plain. */
+  readonly tls: ListenerTls | null;
+}
+
+type ParsedListenerTls = Block<typeof listenerTls>;
+
+/** All of it has been tried: a secure context can be made of each certificate with the rest. */
+export interface ListenerTls
+  extends Omit<ParsedListenerTls, 'certificates' | 'ciphers' | 'client_ca' | 'client_crl' | 'tickets'> {
+  /** At least one. */
+  readonly certificates: readonly ListenerCertificate[];
+  /** Null: Node's. Else those of TLSv1.3 too: without them Node would not speak it. */
+  readonly ciphers: string | null;
+  /** PEM of all authorities. */
+  readonly client_ca: Buffer | null;
+  /** One list in each: of several in one PEM text Node takes the first and drops the others. */
+  readonly client_crl: readonly Buffer[] | null;
+  readonly tickets: TextValues['tickets'];
+}
+
+export interface ListenerCertificate {
+  /** PEM of the certificate and of those between it and its authority. */
+  readonly cert: Buffer;
+  /** PEM. */
+  readonly key: Buffer;
+  readonly passphrase: string | null;
+  /** Lower-case, without a trailing dot; `*.x` stands for one label before `.x`. Can be none. */
+  readonly names: readonly string[];
+  /** Of the certificate itself, in milliseconds since 1970. It is valid at both. */
+  readonly not_before: number;
+  readonly not_after: number;
+  /** For people and metrics: the first name, or what else it calls itself. Two can have the same. */
+  readonly name: string;
 }
 
 /** Addresses, as they were written or as their file had them. Equal lists have equal digests. */

@@ -25,6 +25,8 @@ const DEFAULT_LIMITS = {
   max_sessions: 10_000,
   max_handshakes: 1000,
   max_waiting_handshakes: 4000,
+  max_tls_handshakes: 1000,
+  tls_handshakes_per_second: OFF,
   handshakes_per_second: OFF,
   handshake_burst: OFF,
   max_sessions_per_ip: OFF,
@@ -76,6 +78,7 @@ describe('defaults', () => {
           backlog: 4096,
           health_path: null,
           paths: { leading_slashes: 'refuse' },
+          tls: null,
         },
       ],
       trusted_proxies: { file: null, words: [], blocks: new Uint8Array(), digest: expect.any(String) },
@@ -455,7 +458,6 @@ describe('one problem each', () => {
 
   test.each([
     ['workers: 1', 'one process uses one core'],
-    ['listeners: [{ tls: {} }]', 'let nginx, Caddy or HAProxy in front'],
     ['listeners: [{ proxy_protocol: v2 }]', 'X-Forwarded-For'],
     ['close_codes: { credential_expired: 4401 }', 'no credentials'],
     ['upstreams: { u: { targets: [{ url: "ws://a" }], health: {} } }', 'retries'],

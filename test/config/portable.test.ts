@@ -4,6 +4,7 @@ import { originOf } from '../../src/config/origin.ts';
 import { Assembly, partsOf } from '../../src/config/portable.ts';
 import { renderConfig } from '../../src/config/render.ts';
 import type { Config } from '../../src/config/types.ts';
+import { makeCertificates } from '../support/certs.ts';
 import { loaded } from './loading.ts';
 
 function carried(config: Config): Config | null {
@@ -65,4 +66,34 @@ test('bytes are Buffers again', () => {
   const copy = carried({ ...config, upstreams: { u: { ...upstream, tls } } });
   expect(Buffer.isBuffer(copy?.upstreams.u?.tls?.ca)).toBe(true);
   expect(copy?.upstreams.u?.tls).toEqual(tls);
+});
+
+test('listeners with certificates are the same again, however many they have', async () => {
+  const { ca, good, crl } = await makeCertificates();
+  const files = { 'c.pem': good.cert, 'k.pem': good.key, 'ca.pem': ca, 'crl.pem': (await crl()) + (await crl()) };
+  const tls = (certificates: number, rest: string) =>
+    `{ certificates: [${Array(certificates).fill('{ cert: c.pem, key: k.pem }').join(', ')}]${rest} }`;
+  const text = [
+    'routes: [{ upstream: "builtin:echo" }]',
+    'listeners:',
+    `  - { address: ":1", tls: ${tls(51, ', client_auth: require, client_ca: ca.pem, client_crl: crl.pem')} }`,
+    '  - { address: ":2" }',
+    `  - { address: ":3", tls: ${tls(1, `, tickets: "${'7'.repeat(96)}"`)} }`,
+  ].join('\n');
+  const config = loaded(text, { files });
+  const copy = carried(config);
+  expect(copy).toEqual(config);
+  expect(copy?.listeners[0]?.tls?.certificates).toHaveLength(51);
+  expect(isFrozen(copy)).toBe(true);
+  for (const { tls: block } of copy?.listeners ?? []) {
+    if (block === null) continue;
+    const { tickets } = block;
+    const bytes = [
+      ...block.certificates.flatMap(({ cert, key }) => [cert, key]),
+      ...(block.client_ca === null ? [] : [block.client_ca]),
+      ...(block.client_crl ?? []),
+      ...(typeof tickets === 'string' ? [] : [tickets.key]),
+    ];
+    for (const one of bytes) expect(Buffer.isBuffer(one)).toBe(true);
+  }
 });

@@ -145,8 +145,15 @@ describe('config.yaml', () => {
   let files: Record<string, string> = {};
 
   beforeAll(async () => {
-    const { ca, client } = await makeCertificates();
-    files = { 'ca.pem': ca, 'client.pem': client.cert, 'client.key': client.key };
+    const { ca, client, good } = await makeCertificates();
+    files = {
+      'ca.pem': ca,
+      'client.pem': client.cert,
+      'client.key': client.key,
+      'chain.pem': good.cert,
+      'key.pem': good.key,
+      'clients-ca.pem': ca,
+    };
   });
 
   test('is what the keys make of it', () => {

@@ -74,6 +74,27 @@ export const limits = {
       'over it 503.',
     without: 'a reconnect storm is refused, or fills max_sessions',
   },
+  max_tls_handshakes: {
+    kind: 'count',
+    min: 1,
+    max: SESSIONS_MAX,
+    words: ['off'],
+    default: 1000,
+    scope: 'global',
+    says:
+      'TLS handshakes under way; later ones wait unread, the clients in turn, within timeouts.handshake, and are ' +
+      'closed when that has passed.',
+    without: 'half a handshake holds memory for as long as it likes',
+  },
+  tls_handshakes_per_second: {
+    kind: 'number',
+    ...RATE,
+    off: true,
+    default: 'off',
+    scope: 'global',
+    says: 'TLS handshakes that begin per second, from all clients together; later ones wait as above.',
+    without: 'a few thousand connections a second take all of the CPU',
+  },
   handshakes_per_second: {
     kind: 'number',
     ...RATE,

@@ -1,5 +1,6 @@
 // Owns the keys of a listener.
 
+import { listenerTls } from './listener-tls.ts';
 import type { Keys } from './row.ts';
 
 export const listener = {
@@ -43,6 +44,12 @@ export const listener = {
     says:
       'A GET, HEAD or OPTIONS of exactly this path without Upgrade gets 200, or 503 while draining; ' +
       'before routing, not logged.',
+  },
+  tls: {
+    kind: 'block',
+    unset: 'none, clients speak ws and http',
+    says: 'Clients speak wss and https here.',
+    keys: listenerTls,
   },
   paths: {
     kind: 'block',

@@ -18,6 +18,10 @@ export type TextForm =
   | 'server_name'
   | 'url'
   | 'file'
+  | 'file_off'
+  | 'ciphers'
+  | 'passphrase'
+  | 'tickets'
   | 'token'
   | 'subprotocol'
   | 'origin';

@@ -1,0 +1,23 @@
+// Owns the checks of tls blocks of listeners: keys that need each other, and what has no effect.
+
+import type { CrossReport } from './cross-report.ts';
+import type { PathSegments } from './problems.ts';
+import type { ParsedConfig } from './types.ts';
+
+type ParsedTls = NonNullable<ParsedConfig['listeners'][number]['tls']>;
+
+export function checkTls(config: ParsedConfig, report: CrossReport): void {
+  for (const [index, { tls }] of config.listeners.entries()) {
+    if (tls !== undefined) checkBlock(tls, ['listeners', index, 'tls'], report);
+  }
+}
+
+function checkBlock(tls: ParsedTls, path: PathSegments, report: CrossReport): void {
+  if (tls.client_auth === 'none') {
+    for (const key of ['client_ca', 'client_crl'] as const) {
+      if (tls[key] != null) report('warning', [...path, key], 'has no effect: client_auth is none');
+    }
+  } else if (tls.client_ca === undefined) {
+    report('error', [...path, 'client_auth'], 'needs client_ca: whose certificates are good');
+  }
+}
