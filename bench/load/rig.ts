@@ -49,7 +49,8 @@ export class Rig {
   private readonly floodBackend: ChildScript<BackendRequest, BackendReply> | null;
   private ports = NO_PORTS;
   private floodPorts = NO_PORTS;
-  private files: TlsFiles | null = null;
+  /** Of the certificate; null without TLS. */
+  files: TlsFiles | null = null;
   private started = 0;
 
   private constructor(options: RigOptions) {

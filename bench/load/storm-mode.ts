@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { descriptorsOf } from '../support/process-figures.ts';
 import type { Progress } from '../support/progress.ts';
 import { figure } from '../support/table.ts';
 import { percent } from './cells.ts';
@@ -19,8 +20,10 @@ import type { TlsPlan } from './tls.ts';
 const OPEN = { connections: 100, payloadBytes: 64, inFlight: 1 } as const;
 const RATE = 1_000;
 const QUIET_MS = 3_000;
-/** For the proxy to be done with those who left. */
-const LEAVE_MS = 1_000;
+/** For the proxy to be done with those who left: their sockets are closed, and then a moment. */
+const LEAVE_MS = 30_000;
+const LOOK_MS = 100;
+const CALM_MS = 500;
 
 export async function measureStorms(
   rig: Rig,
@@ -31,7 +34,8 @@ export async function measureStorms(
   const { flood, tls } = rig;
   if (flood === null || tls === null) throw new Error('the rig has no flood, or no TLS');
   const watched = join(rig.directory, 'longest-turn');
-  const sessionsMax = options.clients + OPEN.connections;
+  // Who left may not have been noticed when he is back.
+  const sessionsMax = 2 * options.clients + OPEN.connections;
   const peers = await rig.startPeers(names, sessionsMax, { sides: 'client', framegateFlags: loopWatchFlags(watched) });
   try {
     const turns = peers.map((peer) => {
@@ -53,10 +57,11 @@ async function measureOnce(
   const window = { warmupMs: 0, measureMs: QUIET_MS, pids: [peer.pids], rate: RATE };
   try {
     await rig.generator.open('open', { host: HOST, port: peer.port, path: '/', ...OPEN, tls }, true);
+    const before = descriptorsOf(peer.pids);
     await storm.armStorm({ host: HOST, port: peer.floodPort, path: '/flood', clients, tls });
     const quiet = await rig.generator.run('open', window);
     await storm.cutStorm();
-    await delay(LEAVE_MS);
+    await hasLeft(peer, before);
     const turnOf = async () => (file === null ? Number.NaN : longestTurnMs(file, peer.pids[0] ?? 0));
     await turnOf();
     const stop = await rig.generator.watch('open', window);
@@ -78,8 +83,17 @@ async function measureOnce(
     return { result, text: textOf(result) };
   } finally {
     await Promise.all([rig.generator.close('open'), storm.cutStorm()]);
-    await delay(LEAVE_MS);
+    await delay(CALM_MS);
   }
+}
+
+async function hasLeft(peer: RunningPeer, descriptors: number): Promise<void> {
+  const deadline = performance.now() + LEAVE_MS;
+  while (descriptorsOf(peer.pids) > descriptors) {
+    if (performance.now() > deadline) throw new Error('it holds connections of clients who left');
+    await delay(LOOK_MS);
+  }
+  await delay(CALM_MS);
 }
 
 function textOf(round: StormRound): string {

@@ -4,11 +4,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { getHeapSnapshot } from 'node:v8';
 import { type ConfigInput, createProxy } from '../../src/proxy.ts';
+import type { TlsFiles } from '../load/tls.ts';
 import { answerMessages } from '../support/child-process.ts';
 import { type ClassSize, classSizes } from './heap-classes.ts';
 
 export type AttributionRequest =
-  | { readonly kind: 'start'; readonly backendPort: number; readonly keys: Omit<ConfigInput, 'routes'> }
+  | {
+      readonly kind: 'start';
+      readonly backendPort: number;
+      readonly tls: TlsFiles | null;
+      readonly keys: Omit<ConfigInput, 'routes'>;
+    }
   | { readonly kind: 'look' }
   | { readonly kind: 'stop' };
 
@@ -24,9 +30,11 @@ const state: { proxy: ReturnType<typeof createProxy> | null; port: number } = { 
 
 answerMessages<AttributionRequest, AttributionReply>(async (request) => {
   if (request.kind === 'start') {
+    const { tls } = request;
+    const secure = tls === null ? {} : { tls: { certificates: [{ cert: tls.cert, key: tls.key }] } };
     const routes = [{ upstream: `ws://${HOST}:${request.backendPort}` }];
     state.proxy = createProxy(
-      { ...request.keys, listeners: [{ address: `${HOST}:0` }], routes },
+      { ...request.keys, listeners: [{ address: `${HOST}:0`, ...secure }], routes },
       { log: { write() {} } },
     );
     await state.proxy.start();

@@ -2,44 +2,25 @@
 // time, and for framegate what that growth consists of.
 
 import { writeFileSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { MEMORY_GOAL } from '../load/goals.ts';
 import { list, numberIn, oneOf } from '../load/options.ts';
-import { absence, binFlags, versionOf } from '../load/peers.ts';
-import type { Rig } from '../load/rig.ts';
+import { absence, versionOf } from '../load/peers.ts';
 import { TLS_VERSIONS, type TlsChoice } from '../load/tls.ts';
 import { CERTIFICATE_KINDS } from '../support/certificate-kinds.ts';
-import { ChildScript, endChildrenOnExit } from '../support/child-process.ts';
+import { endChildrenOnExit } from '../support/child-process.ts';
 import { writeSection } from '../support/document.ts';
 import { describeMachine, type Machine, machineLine } from '../support/machine.ts';
 import { Progress } from '../support/progress.ts';
-import { bytes, figure, markdownTable } from '../support/table.ts';
-import type { AttributionReply, AttributionRequest } from './attribution.ts';
-import { byGroup } from './groups.ts';
-import { type ClassSize, growth } from './heap-classes.ts';
-import {
-  bytesRange,
-  keysFor,
-  LOAD,
-  type MemoryRound,
-  measurePeer,
-  planFor,
-  type RequestShape,
-  withRig,
-} from './measure.ts';
+import { bytes, markdownTable } from '../support/table.ts';
+import { type Attribution, attribute, attributionText } from './attribute.ts';
+import { bytesRange, type MemoryRound, measurePeer, type RequestShape, withRig } from './measure.ts';
 import { measureTlsMemory, tlsMemoryMarkdown } from './tls-memory.ts';
 
 const SECTION = 'bench:memory';
 const TLS_SECTION = 'bench:memory-tls';
 const EXIT_USAGE = 2;
 const PEERS = ['framegate', 'nginx', 'haproxy', 'net-pipe'];
-const SCRIPT = fileURLToPath(new URL('./attribution.js', import.meta.url));
-const CLASSES_SHOWN = 20;
-const FIRST_SESSIONS = 500;
-/** Less is not worth a line. */
-const CLASS_BYTES_MIN = 4;
 
 const USAGE = `npm run bench:memory -- [options]
 
@@ -75,14 +56,6 @@ interface PeerMemory {
   readonly peer: string;
   readonly rounds: readonly MemoryRound[];
   readonly fault: string | null;
-}
-
-interface Attribution {
-  readonly heap: number;
-  readonly external: number;
-  readonly resident: number;
-  readonly groups: readonly { readonly name: string; readonly bytes: number }[];
-  readonly classes: readonly ClassSize[];
 }
 
 interface MemoryReport {
@@ -219,49 +192,6 @@ async function measure(
   };
 }
 
-async function attribute(rig: Rig, options: MemoryOptions, progress: Progress): Promise<Attribution> {
-  const { sessions, settleMs } = options;
-  const nodeArgs = [...binFlags(), '--expose-gc'];
-  const child = new ChildScript<AttributionRequest, AttributionReply>(SCRIPT, { core: null, nodeArgs });
-  try {
-    const { port } = await child.ask({
-      kind: 'start',
-      backendPort: rig.backendPort,
-      keys: keysFor(options.request),
-    });
-    // The first sessions make what all share, compiled code above all; the first look makes what looking needs.
-    await rig.generator.open('first', planFor(port, FIRST_SESSIONS, options.request));
-    await rig.generator.echoOnce('first');
-    await rig.generator.close('first');
-    await child.ask({ kind: 'look' });
-    const before = await child.ask({ kind: 'look' });
-    progress.status(`attribution: opening ${sessions} sessions`);
-    await rig.generator.open(LOAD, planFor(port, sessions, options.request));
-    await rig.generator.echoOnce(LOAD);
-    await delay(settleMs);
-    const after = await child.ask({ kind: 'look' });
-    progress.step('attribution: done');
-    const classes = growth(mapOf(before.classes), mapOf(after.classes));
-    const each = ({ name, count, bytes: sum }: ClassSize) => ({ name, count: count / sessions, bytes: sum / sessions });
-    const perSession = classes.map(each);
-    const grown = (pick: (usage: NodeJS.MemoryUsage) => number) => (pick(after.usage) - pick(before.usage)) / sessions;
-    return {
-      heap: grown((usage) => usage.heapUsed),
-      external: grown((usage) => usage.external),
-      resident: grown((usage) => usage.rss),
-      groups: byGroup(perSession),
-      classes: perSession.filter((one) => one.bytes >= CLASS_BYTES_MIN).slice(0, CLASSES_SHOWN),
-    };
-  } finally {
-    await rig.generator.close(LOAD);
-    await child.stop();
-  }
-}
-
-function mapOf(classes: readonly ClassSize[]): Map<string, ClassSize> {
-  return new Map(classes.map((one) => [one.name, one]));
-}
-
 function markdown(report: MemoryReport): string {
   const versions = Object.entries(report.versions).filter(([, version]) => version !== '');
   const rows = report.peers.map(({ peer, rounds, fault }) => {
@@ -282,25 +212,6 @@ function markdown(report: MemoryReport): string {
   ];
   if (report.attribution !== null) parts.push(attributionText(report.attribution));
   return `${parts.join('\n\n').trim()}\n`;
-}
-
-function attributionText(found: Attribution): string {
-  const { heap, external, resident, groups, classes } = found;
-  const outside = resident - heap - external;
-  return [
-    '### What a session of framegate holds',
-    `In a process of its own after a garbage collection: resident memory grows by ${bytes(resident)} per session, of ` +
-      `that the JavaScript heap by ${bytes(heap)}, external memory by ${bytes(external)}. What is left, ` +
-      `${bytes(outside)}, is native: handles of libuv, allocator and heap pages that are not full.`,
-    markdownTable(
-      ['group', 'bytes per session'],
-      groups.filter((group) => group.bytes >= CLASS_BYTES_MIN).map((group) => [group.name, figure(group.bytes)]),
-    ),
-    markdownTable(
-      ['class', 'objects per session', 'bytes per session'],
-      classes.map((one) => [`\`${one.name}\``, figure(one.count), figure(one.bytes)]),
-    ),
-  ].join('\n\n');
 }
 
 process.exitCode = await main(process.argv.slice(2));

@@ -7,6 +7,7 @@ import { describeMachine, type Machine, machineLine } from '../support/machine.t
 import type { Progress } from '../support/progress.ts';
 import { median } from '../support/statistics.ts';
 import { bytes, markdownTable } from '../support/table.ts';
+import { type Attribution, attribute, attributionText } from './attribute.ts';
 import { bytesRange, type MeasureOptions, type MemoryRound, measurePeer, withRig } from './measure.ts';
 
 interface Subject {
@@ -42,10 +43,11 @@ export interface TlsMemoryReport {
   readonly sessions: number;
   readonly skipped: readonly string[];
   readonly rows: readonly TlsMemoryRow[];
+  readonly attribution: Attribution | null;
 }
 
 export async function measureTlsMemory(
-  options: MeasureOptions & { readonly rounds: number },
+  options: MeasureOptions & { readonly rounds: number; readonly attribution: boolean },
   command: string,
   progress: Progress,
 ): Promise<TlsMemoryReport> {
@@ -53,7 +55,7 @@ export async function measureTlsMemory(
   const skipped = [...new Set(SUBJECTS.map(({ peer }) => absence(peer)))].filter((why) => why !== null);
   for (const why of skipped) progress.say(`SKIPPED: ${why}`);
   const present = SUBJECTS.filter(({ peer }) => absence(peer) === null);
-  progress.expect(present.length * rounds);
+  progress.expect(present.length * rounds + (options.attribution ? 1 : 0));
   const rows = present.map((subject) => ({ subject, rounds: [] as MemoryRound[], fault: null as string | null }));
   for (let round = 1; round <= rounds; round++) {
     for (const row of rows) {
@@ -79,6 +81,7 @@ export async function measureTlsMemory(
     sessions,
     skipped,
     rows: rows.map(({ subject, ...row }) => ({ label: subject.label, ...row })),
+    attribution: options.attribution ? await withRig(options, (rig) => attribute(rig, options, progress)) : null,
   };
 }
 
@@ -110,5 +113,6 @@ export function tlsMemoryMarkdown(report: TlsMemoryReport): string {
   const above = 'what a session without TLS costs above a bare connection';
   const meaning = `The goal is a bare TLS connection, and ${above}: ${bytes(bound)}.`;
   const table = markdownTable(['', 'per idle session', 'before its first message', 'goal'], rows);
-  return `${[introduction.join('\n'), meaning, table].join('\n\n').trim()}\n`;
+  const more = report.attribution === null ? [] : [attributionText(report.attribution)];
+  return `${[introduction.join('\n'), meaning, table, ...more].join('\n\n').trim()}\n`;
 }

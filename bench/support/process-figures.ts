@@ -55,6 +55,17 @@ export function pssBytes(pids: readonly number[]): number {
   return sum;
 }
 
+/** Open ones of all these processes; a process that has ended has none. */
+export function descriptorsOf(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => {
+    try {
+      return sum + readdirSync(`/proc/${pid}/fd`).length;
+    } catch {
+      return sum;
+    }
+  }, 0);
+}
+
 function tickSeconds(pid: number): number {
   const stat = read(`/proc/${pid}/stat`);
   if (stat === null) throw new Error(`process ${pid} has ended`);

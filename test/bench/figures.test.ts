@@ -1,9 +1,10 @@
 // The arithmetic and the text of the benches.
 
+import { closeSync, openSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { replaceSection } from '../../bench/support/document.ts';
 import { Histogram } from '../../bench/support/histogram.ts';
-import { parseStat } from '../../bench/support/process-figures.ts';
+import { descriptorsOf, parseStat } from '../../bench/support/process-figures.ts';
 import { median, pairedRatios, quantile, spreadOf } from '../../bench/support/statistics.ts';
 import { bytes, figure, markdownTable } from '../../bench/support/table.ts';
 
@@ -90,4 +91,12 @@ test('a section is replaced between its markers and nowhere else', () => {
 test('CPU time is read behind the name of a process, whatever that holds', () => {
   const text = `7 (a ) b) S 3 7 7 0 -1 4194560 1 0 0 0 150 50 0 0 20 0 1 0 5 0 0\n`;
   expect(parseStat(text)).toEqual({ parent: 3, cpuSeconds: 2 });
+});
+
+test.runIf(process.platform === 'linux')('open descriptors are counted, and a process that has ended has none', () => {
+  const before = descriptorsOf([process.pid]);
+  const opened = openSync('/dev/null', 'r');
+  expect(descriptorsOf([process.pid])).toBe(before + 1);
+  closeSync(opened);
+  expect(descriptorsOf([2 ** 30])).toBe(0);
 });

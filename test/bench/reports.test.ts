@@ -116,7 +116,12 @@ describe('memory over TLS', () => {
   const others = [row('framegate, ws', 4), row('bare TLS of Node', 36), row('bare net of Node', 6)];
   const texts = { command: 'x', tls: 'TLS 1.3', versions: {}, skipped: [], machine: report.machine };
   const textOf = (kib: number) => {
-    const found: TlsMemoryReport = { ...texts, sessions: 1, rows: [row('framegate, wss', kib), ...others] };
+    const found: TlsMemoryReport = {
+      ...texts,
+      sessions: 1,
+      attribution: null,
+      rows: [row('framegate, wss', kib), ...others],
+    };
     return tlsMemoryMarkdown(found);
   };
 
