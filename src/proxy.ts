@@ -132,6 +132,7 @@ class ProxyProcess implements Proxy {
       wheel,
       log,
       dialer: new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier }),
+      carrier,
       snapshot: buildSnapshot(config),
       sessionsMax: this.cap.sessionsMax,
     });

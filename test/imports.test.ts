@@ -33,7 +33,7 @@ const layers: Readonly<Record<string, Layer>> = {
   limits: { values: [], node: ['node:assert'] },
   config: { values: ['protocol'], packages: ['yaml', 'zod'] },
   observe: { values: [], packages: ['pino', 'pino-pretty'] },
-  net: { values: ['limits', 'protocol/addresses'] },
+  net: { values: ['limits', 'protocol/addresses', 'protocol/tls'] },
   upstream: { values: ['protocol', 'limits', 'observe', 'net'] },
   session: { values: ['protocol', 'limits', 'observe', 'net'] },
   edge: { values: ['protocol', 'limits', 'config', 'observe', 'net', 'upstream', 'session'] },

@@ -5,7 +5,7 @@ import type { Route } from '../edge/snapshot.ts';
 import { mapped, type Pulled } from '../limits/pulled.ts';
 import { type Advice, type AdviceInput, adviseRoute, type Direction } from '../observe/advice.ts';
 import { adviseCap } from '../observe/cap-advice.ts';
-import type { RouteReading, TargetReading } from '../observe/exposition.ts';
+import type { CertificateReading, RouteReading, TargetReading } from '../observe/exposition.ts';
 import type { RouteMetrics } from '../observe/metrics.ts';
 import { relaxedUses } from '../observe/relax-advice.ts';
 import { capInputs } from './refusal-counts.ts';
@@ -31,6 +31,19 @@ export function* targetReadings({ metrics, snapshot, clock }: Edge): Generator<T
       };
     }
   }
+}
+
+/** Of two with one name the one that ends first: a scrape has no name twice. */
+export function certificateReadings({ snapshot }: Edge): Iterable<CertificateReading> {
+  const found = new Map<string, CertificateReading>();
+  for (const { name: listener, tls } of snapshot.config.listeners) {
+    for (const { name, not_after } of tls?.certificates ?? []) {
+      const key = `${listener}\n${name}`;
+      const known = found.get(key);
+      if (known === undefined || not_after < known.notAfter) found.set(key, { listener, name, notAfter: not_after });
+    }
+  }
+  return found.values();
 }
 
 /** `watchedMs`: since when traffic was counted. */

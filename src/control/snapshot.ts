@@ -8,6 +8,8 @@ import { Router } from '../edge/router.ts';
 import { policyOf } from '../edge/session-policy.ts';
 import type { Route, Snapshot } from '../edge/snapshot.ts';
 import { atOnce } from '../limits/slices.ts';
+import { ServerTls } from '../net/server-tls.ts';
+import { TicketSecrets } from '../net/ticket-secrets.ts';
 import { OriginSet } from '../protocol/origin.ts';
 import { UpstreamRegistry } from '../upstream/registry.ts';
 import type { Target } from '../upstream/target.ts';
@@ -24,7 +26,7 @@ export interface SnapshotPlan {
 }
 
 /** What a snapshot takes over of the one before. */
-type Previous = Pick<Snapshot, 'routes' | 'upstreams' | 'addressSets'>;
+type Previous = Pick<Snapshot, 'routes' | 'upstreams' | 'addressSets' | 'ticketSecrets'>;
 
 /** `previous`: what this one replaces at once. Nothing of it has changed when this throws. */
 export function buildSnapshot(config: Config, previous: Previous | null = null): Snapshot {
@@ -39,6 +41,8 @@ export function* planSnapshot(config: Config, previous: Previous | null): Genera
   const sets = new AddressSets(previous?.addressSets ?? new Map());
   const { trusted_proxies } = config;
   const trusted = new TrustedProxies(yield* sets.of(trusted_proxies), trusted_proxies.words.includes(UNIX));
+  const ticketSecrets = previous?.ticketSecrets ?? new TicketSecrets();
+  const tls = yield* serverTls(config, ticketSecrets);
   const missing = config.routes.find((route) => config.upstreams[route.upstream] === undefined);
   if (missing !== undefined) throw new Error(`route ${missing.name} names no upstream`);
   const plan = yield* registry.plan(config);
@@ -60,7 +64,7 @@ export function* planSnapshot(config: Config, previous: Previous | null): Genera
   const commit = (): Snapshot => {
     plan.commit();
     for (const change of changes) change();
-    return { config, router, routes, upstreams: registry, addressSets: sets.all, trusted };
+    return { config, router, routes, upstreams: registry, addressSets: sets.all, trusted, tls, ticketSecrets };
   };
   return { keptRoutes, keptTargets: plan.keptTargets, commit };
 }
@@ -77,4 +81,13 @@ class OriginSets {
     this.made.set(list, set);
     return set;
   }
+}
+
+function* serverTls(config: Config, secrets: TicketSecrets): Generator<void, Snapshot['tls']> {
+  const found = new Map<string, ServerTls>();
+  for (const { name, tls } of config.listeners) {
+    if (tls !== null) found.set(name, new ServerTls({ config: tls, secrets }));
+    yield;
+  }
+  return found;
 }

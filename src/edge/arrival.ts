@@ -2,6 +2,7 @@
 // adds what a trusted peer may say: who the client is, and a request id. Nothing is counted or judged here.
 
 import type { ListenerConfig } from '../config/types.ts';
+import type { TlsFacts } from '../net/secure-accept.ts';
 import type { RequestHead } from '../protocol/http-head.ts';
 import { firstValueOf, valuesOf } from '../protocol/lists.ts';
 import { mergeLeadingSlashes } from '../protocol/path.ts';
@@ -48,8 +49,10 @@ export class Arrival {
   readonly peer: string;
   /** When it was accepted. */
   readonly at: number;
-  /** Whether the client speaks TLS to us. */
-  readonly secure = false;
+  /** The name that the client asked for by TLS; null without one. */
+  serverName: string | null = null;
+  /** Null when the client does not speak TLS to us. */
+  tls: TlsFacts | null = null;
   /** The peer until a complete head says more. */
   client: string;
   peerTrusted = false;
@@ -63,6 +66,11 @@ export class Arrival {
     this.client = options.peer;
     this.at = options.at;
     this.requestId = options.requestId;
+  }
+
+  /** Whether the client speaks TLS to us. */
+  get secure(): boolean {
+    return this.tls !== null;
   }
 
   /** A head came, or as much of it as there will be. */

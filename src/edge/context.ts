@@ -3,13 +3,21 @@
 
 import type { Clock } from '../limits/clock.ts';
 import type { TimerWheel } from '../limits/timer-wheel.ts';
+import type { SecureOptions } from '../net/carrier.ts';
 import type { Dialer } from '../net/dial.ts';
+import type { Transport } from '../net/transport.ts';
 import type { Log } from '../observe/log.ts';
 import type { MetricsRegistry } from '../observe/metrics.ts';
 import type { HandshakeSlots } from './handshake-slots.ts';
 import type { PeerNotices } from './peer-notices.ts';
 import type { HandshakeQuotas } from './quotas.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { TlsTurns } from './tls-turns.ts';
+
+/** How a client's connection becomes one with TLS. */
+export interface TlsMeans {
+  acceptSecure(transport: Transport, read: Buffer, options: SecureOptions): () => void;
+}
 
 export interface EdgeContext {
   readonly clock: Clock;
@@ -27,6 +35,8 @@ export interface EdgeContext {
   readonly refusing: boolean;
   readonly quotas: HandshakeQuotas;
   readonly slots: HandshakeSlots;
+  readonly carrier: TlsMeans;
+  readonly tlsTurns: TlsTurns;
   /** Bytes that are held in memory; `isOver` while they are too many. */
   readonly buffers: { early: number; readonly isOver: boolean };
   readonly notices: PeerNotices;

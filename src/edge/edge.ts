@@ -12,32 +12,38 @@ import type { Check } from './admission.ts';
 import { Arrival, type LiveListener } from './arrival.ts';
 import { BufferWatch } from './buffer-watch.ts';
 import { CHECKS } from './checks/all.ts';
+import type { TlsMeans } from './context.ts';
+import { Entrance, type EntranceTable } from './entrance.ts';
 import type { HandshakeContext } from './handshake.ts';
 import { HandshakeSlots } from './handshake-slots.ts';
 import { type ConnectionTable, Http1Connection } from './http1-connection.ts';
+import type { OpenConnection } from './open-connection.ts';
 import { Overflow } from './overflow.ts';
 import { PeerNotices } from './peer-notices.ts';
 import { BARRED, type Barred, PeerClaim, Quotas, type QuotasOptions, type Seat } from './quotas.ts';
 import { RandomIds } from './random-ids.ts';
 import type { SessionRecord } from './session-record.ts';
 import type { Snapshot } from './snapshot.ts';
+import { TlsTurns } from './tls-turns.ts';
 
 interface EdgeOptions {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly log: Log;
   readonly dialer: Dialer;
+  readonly carrier: TlsMeans;
   readonly snapshot: Snapshot;
   readonly sessionsMax: number;
   /** Of each handshake, in their order; a test brings others. */
   readonly checks?: readonly Check[];
 }
 
-export class Edge implements HandshakeContext, ConnectionTable {
+export class Edge implements HandshakeContext, ConnectionTable, EntranceTable {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly log: Log;
   readonly dialer: Dialer;
+  readonly carrier: TlsMeans;
   readonly checks: readonly Check[];
   /** Replaced whole by a reload. */
   snapshot: Snapshot;
@@ -48,16 +54,17 @@ export class Edge implements HandshakeContext, ConnectionTable {
   draining = false;
   /** Listeners are closed, or about to be: complete heads get 503 `draining`. */
   refusing = false;
-  /** At most `sessionsMax` and TURNED_AWAY_MAX entries; each leaves when its client's socket is gone. */
-  readonly connections = new Set<Http1Connection>();
+  /** At most `sessionsMax` and those of `Overflow`; each leaves when its client's socket is gone. */
+  readonly connections = new Set<OpenConnection>();
   /** At most one per connection. */
   readonly sessions = new Set<SessionRecord>();
   sessionsMax: number;
   readonly slots: HandshakeSlots;
+  readonly tlsTurns: TlsTurns;
   readonly quotas: Quotas;
   readonly buffers: BufferWatch;
   readonly notices: PeerNotices;
-  private readonly overflow = new Overflow<Http1Connection>();
+  private readonly overflow = new Overflow<OpenConnection>();
   private readonly ids = new RandomIds();
   /** Not the name in Via, which backends know. */
   private readonly sessionPrefix = this.ids.next().slice(0, 16);
@@ -69,11 +76,18 @@ export class Edge implements HandshakeContext, ConnectionTable {
     this.wheel = options.wheel;
     this.log = options.log;
     this.dialer = options.dialer;
+    this.carrier = options.carrier;
     this.checks = options.checks ?? CHECKS;
     this.snapshot = options.snapshot;
     this.sessionsMax = options.sessionsMax;
     this.notices = new PeerNotices(this.log);
     this.slots = new HandshakeSlots(this.snapshot.config.limits, this.metrics.process, this.clock);
+    this.tlsTurns = new TlsTurns({
+      limits: this.snapshot.config.limits,
+      counts: this.metrics.process,
+      clock: this.clock,
+      wheel: this.wheel,
+    });
     this.quotas = new Quotas({ ...this.quotaSettings(), slots: this.slots });
     this.buffers = new BufferWatch({
       wheel: this.wheel,
@@ -99,6 +113,7 @@ export class Edge implements HandshakeContext, ConnectionTable {
     this.snapshot = snapshot;
     this.sessionsMax = sessionsMax;
     this.slots.retune(snapshot.config.limits);
+    this.tlsTurns.retune(snapshot.config.limits);
     this.quotas.retune(this.quotaSettings(), this.seats());
     this.buffers.retune(snapshot.config.limits.max_buffered_total);
     for (const connection of this.connections) connection.retune();
@@ -118,7 +133,7 @@ export class Edge implements HandshakeContext, ConnectionTable {
     if (claim instanceof PeerClaim) {
       const { peaks } = this.metrics.process;
       peaks.connections = Math.max(peaks.connections, this.open - this.overflow.size + 1);
-      this.add(transport, listener, claim, null).read();
+      this.receive(this.add(transport, listener, claim, null));
     } else this.turnAway(transport, listener, claim);
   }
 
@@ -127,7 +142,7 @@ export class Edge implements HandshakeContext, ConnectionTable {
     if (barred === BARRED.sessions && listener.config.health_path !== null) {
       const connection = this.add(transport, listener, new PeerClaim(), barred);
       this.overflow.letAsk(connection)?.cutOff();
-      connection.read();
+      this.receive(connection);
       return;
     }
     if (!this.overflow.canTell) {
@@ -137,16 +152,37 @@ export class Edge implements HandshakeContext, ConnectionTable {
     }
     const connection = this.add(transport, listener, new PeerClaim(), barred);
     this.overflow.tell(connection);
-    connection.turnAway();
+    this.receive(connection);
   }
 
-  private add(transport: Transport, listener: LiveListener, claim: PeerClaim, barred: Barred | null): Http1Connection {
+  private add(
+    transport: Transport,
+    listener: LiveListener,
+    claim: PeerClaim,
+    barred: Barred | null,
+  ): Entrance | Http1Connection {
     const at = this.clock.now();
     const arrival = new Arrival({ listener, peer: transport.remoteAddress, at, requestId: this.nextRequestId() });
-    const connection = new Http1Connection({ context: this, table: this, arrival, transport, claim, barred });
+    const parts = { context: this, table: this, arrival, transport, claim, barred };
+    const connection = listener.config.tls === null ? new Http1Connection(parts) : new Entrance(parts);
     this.connections.add(connection);
     this.metrics.listener(listener.config.name).connectionsOpen += 1;
     return connection;
+  }
+
+  private receive(connection: Entrance | Http1Connection): void {
+    if (connection instanceof Entrance) connection.begin();
+    else if (this.overflow.isTold(connection)) connection.turnAway();
+    else connection.read();
+  }
+
+  proceed(entrance: Entrance, transport: Transport): void {
+    const { arrival, claim, barred } = entrance;
+    const connection = new Http1Connection({ context: this, table: this, arrival, transport, claim, barred });
+    this.connections.delete(entrance);
+    this.connections.add(connection);
+    this.overflow.replace(entrance, connection);
+    this.receive(connection);
   }
 
   nextSessionId(): string {
@@ -160,7 +196,7 @@ export class Edge implements HandshakeContext, ConnectionTable {
   }
 
   /** `connection` is over. */
-  removeConnection(connection: Http1Connection): void {
+  removeConnection(connection: OpenConnection): void {
     if (!this.connections.delete(connection)) return;
     this.overflow.leave(connection);
     this.quotas.depart(connection.claim, this.clock.now());

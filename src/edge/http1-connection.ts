@@ -13,6 +13,7 @@ import { HandshakeRecord } from './handshake-record.ts';
 import { healthAnswer } from './health.ts';
 import { type AnswersClient, Http1Asker, newHeadParser, readHead } from './http1.ts';
 import { LINGER_MS, Linger } from './linger.ts';
+import type { OpenConnection } from './open-connection.ts';
 import type { PeerClaim, Seat } from './quotas.ts';
 import type { SessionRecord } from './session-record.ts';
 
@@ -27,7 +28,7 @@ type State =
 
 /** Who counts the open connections. */
 export interface ConnectionTable {
-  removeConnection(connection: Http1Connection): void;
+  removeConnection(connection: OpenConnection): void;
   promote(connection: Http1Connection, record: SessionRecord): void;
 }
 
@@ -42,7 +43,7 @@ interface Http1Options {
   readonly barred: Refusal | null;
 }
 
-export class Http1Connection extends TimerEntry implements TransportReader, AnswersClient {
+export class Http1Connection extends TimerEntry implements TransportReader, AnswersClient, OpenConnection {
   readonly transport: Transport;
   readonly arrival: Arrival;
   readonly claim: PeerClaim;

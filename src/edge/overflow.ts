@@ -36,6 +36,16 @@ export class Overflow<Connection> {
     return isFull ? (oldest ?? null) : null;
   }
 
+  isTold(connection: Connection): boolean {
+    return this.told.has(connection);
+  }
+
+  /** `next` takes the place of `connection`, if it has one. */
+  replace(connection: Connection, next: Connection): void {
+    if (this.told.delete(connection)) this.told.add(next);
+    if (this.asking.delete(connection)) this.asking.add(next);
+  }
+
   leave(connection: Connection): void {
     this.told.delete(connection);
     this.asking.delete(connection);

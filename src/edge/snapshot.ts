@@ -2,6 +2,8 @@
 // And whether what a handshake or a session stands on, its route and its target, is still there under it.
 
 import type { Config, RouteConfig } from '../config/types.ts';
+import type { ServerTls } from '../net/server-tls.ts';
+import type { TicketSecrets } from '../net/ticket-secrets.ts';
 import type { AddressSet } from '../protocol/addresses/address-set.ts';
 import type { EndCause } from '../protocol/end-causes.ts';
 import type { OriginSet } from '../protocol/origin.ts';
@@ -34,6 +36,10 @@ export interface Snapshot {
   /** Of the lists in the config, by their digests. */
   readonly addressSets: ReadonlyMap<string, AddressSet>;
   readonly trusted: TrustedProxies;
+  /** By listener, for those that speak TLS. */
+  readonly tls: ReadonlyMap<string, ServerTls>;
+  /** The same in each snapshot. */
+  readonly ticketSecrets: TicketSecrets;
 }
 
 interface Footing {

@@ -1,11 +1,13 @@
 // How plain sockets become transports: taken down to their libuv handle where this Node allows it, through the stream
 // API where it does not. Decided once, by trying it out.
 
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, Socket, type SocketConstructorOpts } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { getSystemErrorName } from 'node:util';
 import { familyOf, plainAddress } from '../protocol/addresses/ip-address.ts';
 import { HandleIo, HandleTransport } from './handle-transport.ts';
+import { secureAccept, type TlsFacts, type TlsFault } from './secure-accept.ts';
+import type { TlsTerms } from './server-tls.ts';
 import { findStreamBase, type StreamHandle, serverHandleOf, takeHandle } from './stream-base.ts';
 import { StreamTransport } from './stream-transport.ts';
 import type { Transport } from './transport.ts';
@@ -19,6 +21,15 @@ export interface ConnectTarget {
   readonly address: string;
   readonly port: number;
   readonly localAddress: string | null;
+}
+
+export interface SecureOptions {
+  readonly terms: TlsTerms;
+  /** Milliseconds since 1970. */
+  readonly wallNow: () => number;
+  onSecure(transport: Transport, facts: TlsFacts): void;
+  /** Nothing is left of the connection. `code`: OpenSSL's, or the system's. */
+  onFailed(fault: TlsFault, code: string): void;
 }
 
 export class Carrier {
@@ -55,6 +66,23 @@ export class Carrier {
     const transport = new StreamTransport(socket);
     socket.resume();
     return transport;
+  }
+
+  /**
+   * TLS with the client of `transport`, which has read its ClientHello: these bytes, and what stood behind them in the
+   * same read. `transport` is over; another one takes its place, or neither function is called when it is given up.
+   */
+  acceptSecure(transport: Transport, read: Buffer, options: SecureOptions): () => void {
+    const { terms, wallNow, onSecure, onFailed } = options;
+    const socket = socketOf(transport);
+    socket.unshift(read);
+    const done = (secure: TLSSocket, facts: TlsFacts) => onSecure(this.carrySecure(secure), facts);
+    try {
+      return secureAccept({ socket, terms, wallNow, onSecure: done, onFailed });
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
   }
 
   /**
@@ -106,6 +134,15 @@ export class Carrier {
       onConnection(new HandleTransport(io, client, peerOf(client)));
     };
   }
+}
+
+/** What was taken down to its handle gets a socket again: TLS of Node is made of sockets. */
+function socketOf(transport: Transport): Socket {
+  if (transport instanceof StreamTransport) return transport.release();
+  if (!(transport instanceof HandleTransport)) throw new Error('only what a listener accepted can speak TLS');
+  const handle: unknown = transport.release();
+  // Every Node takes a handle; its types do not say so.
+  return new Socket({ handle, allowHalfOpen: true } as SocketConstructorOpts);
 }
 
 /** Straight on a handle: most of what a net.Socket costs is spent before it is connected. */

@@ -257,6 +257,15 @@ export class HandleTransport implements Transport {
     this.handle.close();
   }
 
+  /** The handle, for something else that reads it from now on. Nothing was given back or waits; this is over. */
+  release(): StreamHandle {
+    this.handle.readStop();
+    this.destroyed = true;
+    this.reader = silentReader;
+    delete this.handle.transport;
+    return this.handle;
+  }
+
   /** One read: `size` bytes in the shared buffer, 0 for none, or an error number. */
   onRead(size: number): void {
     if (size > 0) {

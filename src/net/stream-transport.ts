@@ -46,10 +46,8 @@ export class StreamTransport implements Transport {
     this.remoteAddress = plainAddress(socket.remoteAddress ?? '');
     this.remotePort = socket.remotePort ?? 0;
     this.taken = () => this.writeNext();
-    socket.on('data', (chunk: Buffer) => this.onData(chunk));
-    socket.on('end', () => {
-      if (!this.destroyed) this.reader.onEnd();
-    });
+    socket.on('data', this.onData);
+    socket.on('end', this.onEnd);
     socket.on('error', (error: Error) => this.onGone(error));
     // Without an error before it, 'close' is the end of both directions, which our owner has seen or caused.
     socket.on('close', () => this.onGone(new Error('closed')));
@@ -134,13 +132,28 @@ export class StreamTransport implements Transport {
     this.socket.destroy();
   }
 
-  private onData(chunk: Buffer): void {
+  /** The socket, for something else that reads it from now on. Nothing was given back or waits; this is over. */
+  release(): Socket {
+    const { socket } = this;
+    socket.pause();
+    socket.removeListener('data', this.onData);
+    socket.removeListener('end', this.onEnd);
+    this.destroyed = true;
+    this.reader = silentReader;
+    return socket;
+  }
+
+  private readonly onData = (chunk: Buffer): void => {
     if (this.destroyed) return;
     if (!this.isInTurn) this.beginTurn();
     this.turnBytes += chunk.length;
     if (this.turnBytes >= TURN_BYTES) this.yieldTurn();
     this.reader.onBytes(chunk, 0, chunk.length);
-  }
+  };
+
+  private readonly onEnd = (): void => {
+    if (!this.destroyed) this.reader.onEnd();
+  };
 
   private beginTurn(): void {
     this.isInTurn = true;

@@ -27,6 +27,14 @@ export interface TargetReading {
   readonly sessionsLimit: number;
 }
 
+/** One certificate of a listener. Several may have the same name. */
+export interface CertificateReading {
+  readonly listener: string;
+  readonly name: string;
+  /** Milliseconds since 1970. */
+  readonly notAfter: number;
+}
+
 /** What one scrape reads. The data path hands out its live objects; nothing here writes to them. */
 export interface MetricsSource {
   readonly version: string;
@@ -47,6 +55,7 @@ export interface MetricsSource {
   readonly routes: Iterable<RouteReading>;
   readonly targets: Iterable<TargetReading>;
   readonly listeners: Iterable<ListenerMetrics>;
+  readonly certificates: Iterable<CertificateReading>;
   /** Null leaves `process_*` and `nodejs_*` out. */
   readonly runtime: RuntimeReading | null;
 }
@@ -74,6 +83,7 @@ function* writeAll(out: Exposition, source: MetricsSource): Generator<void> {
   }
   writeProcess(out, source);
   yield* writeListeners(out, [...source.listeners]);
+  yield* writeCertificates(out, source.certificates);
   yield* writeHandshakes(out, source, routes);
   yield* writeRelaxed(out, routes);
   yield* writeSessions(out, source, routes);
@@ -153,6 +163,28 @@ function* writeListeners(out: Exposition, listeners: readonly ListenerMetrics[])
     for (const [reason, count] of rejected.entries()) out.sample({ listener: name, reason }, count);
     yield;
   }
+  yield* writeTls(out, listeners);
+}
+
+function* writeTls(out: Exposition, listeners: readonly ListenerMetrics[]): Generator<void> {
+  out.family('tls_handshakes_total', 'counter', 'TLS handshakes with clients: ok, resumed, or why there is no TLS.');
+  for (const { name, tlsHandshakes } of listeners) {
+    for (const [result, count] of tlsHandshakes.entries()) out.sample({ listener: name, result }, count);
+    yield;
+  }
+  out.family('tls_handshake_duration_seconds', 'histogram', 'From accept to TLS, of those that succeeded.');
+  for (const { name, tlsHandshakeDuration } of listeners) {
+    if (tlsHandshakeDuration.count > 0) out.histogram({ listener: name }, tlsHandshakeDuration);
+    yield;
+  }
+}
+
+function* writeCertificates(out: Exposition, certificates: Iterable<CertificateReading>): Generator<void> {
+  out.family('certificate_not_after_timestamp_seconds', 'gauge', 'When a certificate of a listener expires.');
+  for (const { listener, name, notAfter } of certificates) {
+    out.sample({ listener, name }, notAfter / 1000);
+    yield;
+  }
 }
 
 function* writeHandshakes(out: Exposition, source: MetricsSource, routes: readonly RouteReading[]): Generator<void> {
@@ -161,6 +193,8 @@ function* writeHandshakes(out: Exposition, source: MetricsSource, routes: readon
   out.single('handshakes_open', 'gauge', open, source.process.handshakesOpen);
   const waiting = 'Complete heads that wait until they may be one of these.';
   out.single('handshakes_waiting', 'gauge', waiting, source.process.handshakesWaiting);
+  const tls = 'TLS handshakes with clients under way.';
+  out.single('tls_handshakes_open', 'gauge', tls, source.process.tlsHandshakesOpen);
   out.family('handshakes_total', 'counter', 'Handshakes by their result: ok, client_gone or why they were refused.');
   for (const { name, handshakes } of all) {
     for (const [result, count] of handshakes.entries()) out.sample({ route: name, result }, count);

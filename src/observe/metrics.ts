@@ -188,6 +188,10 @@ export class ListenerMetrics {
   connectionsAccepted = 0;
   /** Connections closed before a handshake was judged, by reason. */
   readonly rejected = new Tally();
+  /** By result: `ok`, `resumed` or why there is no TLS. */
+  readonly tlsHandshakes = new Tally();
+  /** From accept, of those that succeeded. */
+  readonly tlsHandshakeDuration = new Histogram(handshakeSeconds);
 
   constructor(name: string) {
     this.name = name;
@@ -198,6 +202,8 @@ export class ListenerMetrics {
 export class ProcessMetrics {
   /** The most that there were at a time. */
   readonly peaks = { connections: 0, handshakes: 0, waiting: 0, buffered: 0 };
+  /** TLS handshakes with clients under way. */
+  tlsHandshakesOpen = 0;
   private open = 0;
   private waiting = 0;
   /** Of the config in use: seconds since 1970. */

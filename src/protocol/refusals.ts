@@ -13,11 +13,18 @@ interface RefusalRow {
   readonly fields?: readonly (readonly [name: string, value: string])[];
   /** The caller passes a Retry-After of its choice. */
   readonly retryAfter?: boolean;
+  /** The body, as text, for who speaks no JSON: instead of slug and request id. */
+  readonly plain?: string;
   /** A 5xx that says nothing of us or of a backend: nobody has to look at it. */
   readonly clientsFault?: boolean;
 }
 
 export const REFUSALS = {
+  plain_http: {
+    status: 400,
+    text: 'The first byte on a TLS listener is a letter: somebody speaks HTTP without TLS.',
+    plain: 'this port speaks TLS\n',
+  },
   bare_lf: { status: 400, text: 'A line of the head ends in LF without CR.', rule: 'RFC 9112 2.2' },
   bare_cr: { status: 400, text: 'A CR in the head is not followed by LF.', rule: 'RFC 9112 2.2' },
   ctl: { status: 400, text: 'NUL in the head, or a control byte in a field value.', rule: 'RFC 9110 5.5' },
@@ -156,7 +163,7 @@ export function buildRefusal(
 ): Buffer {
   const row: RefusalRow = REFUSALS[slug];
   if (!isVisible(requestId)) throw new Error('a request id holds visible ASCII only');
-  const body = JSON.stringify({ status: row.status, error: slug, request_id: requestId });
+  const body = row.plain ?? JSON.stringify({ status: row.status, error: slug, request_id: requestId });
   // RFC 9110 7.8: a 426 names the protocol in Upgrade, and Connection has to list that field.
   const connection = slug === 'upgrade_required' ? 'Upgrade, close' : 'close';
   const lines = [`HTTP/1.1 ${row.status} ${statusPhrase(row.status)}`];
@@ -165,7 +172,7 @@ export function buildRefusal(
     lines.push(`${name}: ${value}`);
   }
   lines.push(
-    'Content-Type: application/json',
+    `Content-Type: ${row.plain === undefined ? 'application/json' : 'text/plain'}`,
     `Content-Length: ${body.length}`,
     `Connection: ${connection}`,
     'Cache-Control: no-store',

@@ -53,10 +53,11 @@ export class Rig {
   constructor(config: Partial<ConfigInput> = {}, sessionsMax = 100, checks: readonly Check[] = CHECKS) {
     const { clock, wheel, tap } = this;
     const log = new Log({ level: 'debug', format: 'json', lines_per_second: 1e6, clock, destination: tap });
-    this.dialer = new MemoryDialer({ resolver: new Resolver(clock), wheel, clock, carrier: new Carrier('stream') });
+    const carrier = new Carrier('stream');
+    this.dialer = new MemoryDialer({ resolver: new Resolver(clock), wheel, clock, carrier });
     this.sessionsMax = sessionsMax;
     const snapshot = buildSnapshot(configOf(config));
-    this.edge = new Edge({ clock, wheel, log, dialer: this.dialer, snapshot, sessionsMax, checks });
+    this.edge = new Edge({ clock, wheel, log, dialer: this.dialer, carrier, snapshot, sessionsMax, checks });
   }
 
   /** Backends that were dialed, those of `ws://` targets, in order. */

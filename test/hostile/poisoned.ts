@@ -47,11 +47,13 @@ export async function startPoisoned(backendUrl: string, config: Partial<ConfigIn
   const loaded = loadObject(oneRoute(backendUrl, {}, config), { baseDir: '.' }).config;
   const clock = { now: () => performance.now() };
   const wheel = new TimerWheel(clock, DRIVE_MS);
+  const carrier = new Carrier(transportMode);
   const edge = new Edge({
     clock,
     wheel,
     log: new Log({ ...loaded.log, clock, destination: { write: (line) => tap.write(line) } }),
-    dialer: new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier: new Carrier(transportMode) }),
+    dialer: new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier }),
+    carrier,
     snapshot: buildSnapshot(loaded),
     sessionsMax: 100,
   });

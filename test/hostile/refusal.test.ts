@@ -160,8 +160,9 @@ function makeEdge(clock: FakeClock): Edge {
   const { config } = loadObject({ routes: [{ upstream: 'builtin:echo' }] }, { baseDir: '.' });
   const wheel = new TimerWheel(clock);
   const log = new Log({ ...config.log, clock, destination: { write() {} } });
-  const dialer = new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier: new Carrier('stream') });
-  return new Edge({ clock, wheel, log, dialer, snapshot: buildSnapshot(config), sessionsMax: 1 });
+  const carrier = new Carrier('stream');
+  const dialer = new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier });
+  return new Edge({ clock, wheel, log, dialer, carrier, snapshot: buildSnapshot(config), sessionsMax: 1 });
 }
 
 /** The proxy has destroyed the connection: what is sent to it now is answered with a reset. */

@@ -31,6 +31,8 @@ export function sampleRegistry(): MetricsRegistry {
   listener.connectionsOpen = 2;
   listener.connectionsAccepted = 5;
   listener.rejected.add('too_many_sessions');
+  listener.tlsHandshakes.add('ok');
+  listener.tlsHandshakeDuration.observe(0.01);
   registry.target('chat', 'a').dial('ok', 0.002);
   registry.target('chat', 'a').dial('backend_unreachable', 0.1);
   registry.process.configLoaded(1_700_000_000);
@@ -52,6 +54,7 @@ export function sampleSource(registry: MetricsRegistry, runtime: RuntimeReading 
     routes: Array.from(registry.routes(), (metrics) => ({ metrics, sessionsLimit: Number.POSITIVE_INFINITY })),
     targets: Array.from(registry.targets(), (metrics) => ({ metrics, up: true, sessions: 1, sessionsLimit: 50 })),
     listeners: registry.listeners(),
+    certificates: [{ listener: 'public', name: 'a.test', notAfter: 1_800_000_000_000 }],
     runtime,
   };
 }

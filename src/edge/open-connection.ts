@@ -1,0 +1,22 @@
+// What is known and told of an accepted connection, whatever it is at: on its way in, reading its head, or asking.
+
+import type { Arrival } from './arrival.ts';
+import type { PeerClaim, Seat } from './quotas.ts';
+
+export interface OpenConnection {
+  readonly arrival: Arrival;
+  /** How it counts under the address of its peer. */
+  readonly claim: PeerClaim;
+  /** What it has taken of the limits; null before its head was let in. */
+  readonly seat: Seat | null;
+  /** Stop waiting for it: framegate is going down. */
+  drain(): void;
+  /** Another config is in force: its deadlines hold from now on. */
+  retune(): void;
+  /** What its handshake goes to may be closed, or another one. */
+  lookAgain(): void;
+  /** There is no room for it, and another one without room takes its place. */
+  cutOff(): void;
+  /** Cut it off, whatever it is at. */
+  close(): void;
+}

@@ -1,0 +1,23 @@
+// The secret from which session tickets are protected while the config names none: random, the same for all listeners
+// of this process, and another one after a while: what is recorded today cannot be read with a key of next week.
+
+import { randomBytes } from 'node:crypto';
+
+const SECRET_BYTES = 48;
+/** RFC 5077 5.5 wants it changed regularly. What a client holds then makes one full handshake. */
+const ROTATE_AFTER_MS = 12 * 3_600_000;
+
+export class TicketSecrets {
+  private secret = randomBytes(SECRET_BYTES);
+  private since: number | null = null;
+
+  /** The one in force; another buffer when it has changed. `now`: any clock that does not go back. */
+  current(now: number): Buffer {
+    this.since ??= now;
+    if (now - this.since >= ROTATE_AFTER_MS) {
+      this.secret = randomBytes(SECRET_BYTES);
+      this.since = now;
+    }
+    return this.secret;
+  }
+}
