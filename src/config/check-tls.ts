@@ -2,6 +2,7 @@
 
 import type { CrossReport } from './cross-report.ts';
 import type { PathSegments } from './problems.ts';
+import { printText } from './texts.ts';
 import type { ParsedConfig } from './types.ts';
 
 type ParsedTls = NonNullable<ParsedConfig['listeners'][number]['tls']>;
@@ -20,4 +21,7 @@ function checkBlock(tls: ParsedTls, path: PathSegments, report: CrossReport): vo
   } else if (tls.client_ca === undefined) {
     report('error', [...path, 'client_auth'], 'needs client_ca: whose certificates are good');
   }
+  const ofOldVersion = tls.ciphers !== undefined && !/(?:^|:)TLS_/.test(printText('ciphers', tls.ciphers));
+  if (tls.min_version === 'TLSv1.3' && ofOldVersion)
+    report('warning', [...path, 'ciphers'], 'has no effect: these are ciphers of TLSv1.2, and min_version is TLSv1.3');
 }

@@ -5,15 +5,21 @@ import type { X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { dnsNames, nameOf } from '../protocol/certificate-names.ts';
 import { printable } from './addresses.ts';
+import { checkChain, checkMode, checkValidity } from './check-certificates.ts';
 import type { CrossReport, Written } from './cross-report.ts';
 import { errorCode, isEncryptedKey, parseCertificates, parseKey, pemBlocks, readPem } from './pem.ts';
 import type { PathSegments } from './problems.ts';
-import type { FileAccess } from './substitute.ts';
+import { type FileAccess, type FileMode, resolvePath } from './substitute.ts';
 import type { ListenerCertificate, ListenerTls, ParsedConfig } from './types.ts';
 
-interface TlsAround extends FileAccess {
+export interface TlsAround extends FileAccess {
   readonly report: CrossReport;
   readonly isFaulty: Written['isFaulty'];
+  readonly fileMode: FileMode;
+  /** The file that a text at this path was read from. */
+  readonly secretFileOf: (path: PathSegments) => string | null;
+  /** The time that certificates are judged by. */
+  readonly now: number;
 }
 
 type ParsedTls = NonNullable<ParsedConfig['listeners'][number]['tls']>;
@@ -30,6 +36,7 @@ export function loadListenerTls(tls: ParsedTls, path: PathSegments, around: TlsA
   const certificates = tls.certificates.flatMap((one, index) =>
     loadCertificate(one, [...path, 'certificates', index], rest, around),
   );
+  checkReaders(around.secretFileOf([...path, 'tickets']), [...path, 'tickets'], around);
   return {
     ...tls,
     certificates,
@@ -50,11 +57,19 @@ function loadCertificate(
   const key = pemAt(one.key, [...path, 'key'], around);
   const chain = cert === null ? [] : certificatesIn(cert, [...path, 'cert'], around);
   const fits = key !== null && isKeyOf(chain[0], key, one.passphrase, path, around);
+  checkChain(chain, [...path, 'cert'], around.report);
+  checkReaders(around.secretFileOf([...path, 'key']) ?? one.key, [...path, 'key'], around);
+  checkReaders(around.secretFileOf([...path, 'passphrase']), [...path, 'passphrase'], around);
   const [leaf] = chain;
   if (cert === null || leaf === undefined || !fits) return [];
   const options = { ...rest, cert, key, ...(one.passphrase === null ? {} : { passphrase: one.passphrase }) };
   if (!isTaken(options, [...path, 'cert'], 'does not take this certificate', around)) return [];
   return [{ cert, key, passphrase: one.passphrase, ...factsOf(leaf) }];
+}
+
+/** A text that is no path leads to no file. */
+function checkReaders(file: string | null, path: PathSegments, { baseDir, fileMode, report }: TlsAround): void {
+  if (file !== null) checkMode(fileMode(resolvePath(baseDir, file)), path, report);
 }
 
 /** Reports what is wrong. */
@@ -131,9 +146,12 @@ function pemAt(text: string, path: PathSegments, around: TlsAround): Buffer | nu
 
 function certificatesIn(pem: Buffer, path: PathSegments, around: TlsAround): readonly X509Certificate[] {
   const parsed = parseCertificates(pem);
-  if ('value' in parsed) return parsed.value;
-  around.report('error', path, parsed.problem);
-  return [];
+  if ('problem' in parsed) {
+    around.report('error', path, parsed.problem);
+    return [];
+  }
+  checkValidity(parsed.value, path, around.now, around.report);
+  return parsed.value;
 }
 
 /** Whether a secure context can be made of it. What is left out, such as the authorities, is none then. */

@@ -1,18 +1,12 @@
 // Owns which files the tls blocks of a config name, and has them read: of upstreams and of listeners.
 
+import { checkNames } from './check-certificates.ts';
 import { checkTls } from './check-tls.ts';
-import type { CrossReport, Written } from './cross-report.ts';
-import { loadListenerTls } from './listener-tls.ts';
+import { loadListenerTls, type TlsAround } from './listener-tls.ts';
 import { isPemText } from './pem.ts';
 import { type PathSegments, pathText } from './problems.ts';
-import type { FileAccess } from './substitute.ts';
 import { loadTls } from './tls-files.ts';
 import type { ListenerTls, ParsedConfig, TlsConfig } from './types.ts';
-
-interface TlsAround extends FileAccess {
-  readonly report: CrossReport;
-  readonly isFaulty: Written['isFaulty'];
-}
 
 export interface LoadedTls {
   /** By name. */
@@ -44,6 +38,7 @@ export function loadAllTls(parsed: ParsedConfig, around: TlsAround): LoadedTls {
     listeners.set(index, loadListenerTls(tls, path, around));
   }
   checkTls(parsed, around.report);
+  if (!around.isFaulty(['routes'])) checkNames(parsed, listeners, around.report);
   return { upstreams, listeners, files };
 }
 

@@ -7,6 +7,7 @@ import { buildConfig } from './build.ts';
 import { checkConfig, EVERYBODY } from './check.ts';
 import { checkSecrets, isSecretAt } from './check-secrets.ts';
 import type { Written } from './cross-report.ts';
+import { fileMode } from './file-mode.ts';
 import { takesListFile, withoutEmptyBlocks } from './key-walk.ts';
 import { loadAllTls } from './load-tls.ts';
 import { listenerName } from './names.ts';
@@ -15,7 +16,7 @@ import type { Origin } from './origin.ts';
 import { ConfigError, type PathSegments, type Problem, pathText } from './problems.ts';
 import { parseRepairing } from './repair.ts';
 import { SourceText } from './source-text.ts';
-import { baseDirOf, type Environment, type ReadFile } from './substitute.ts';
+import { baseDirOf, type Environment, type FileAccess, type FileMode, type ReadFile } from './substitute.ts';
 import { isBroken, nodeAt, offsetOf, plainValue, secretPaths, type Tree } from './tree.ts';
 import type { Config, ConfigInput, ParsedConfig } from './types.ts';
 import { yamlTree } from './yaml-source.ts';
@@ -27,6 +28,10 @@ export interface LoadInput {
   readonly file: string;
   readonly env: Environment;
   readonly readFile: ReadFile;
+  /** Who may read a file; the permissions that it has, unless given. */
+  readonly fileMode?: FileMode;
+  /** The time that certificates are judged by, in milliseconds since 1970; now, unless given. */
+  readonly now?: number;
   /** Where relative paths start instead, such as for a config from stdin. */
   readonly baseDir?: string;
 }
@@ -49,14 +54,13 @@ const OBJECT_NAME = 'config';
 
 export function loadConfig(input: LoadInput): LoadResult {
   const source = new SourceText(input.text);
-  const loader = new Loader(input.file, source, input.baseDir ?? baseDirOf(input.file), input.readFile);
+  const loader = new Loader(input.file, source, aroundOf(input.baseDir ?? baseDirOf(input.file), input));
   if (source.fault !== null) {
     loader.problem('error', source.fault.offset, [], source.fault.message);
     return { problems: loader.sorted() };
   }
   const report = (start: number, path: PathSegments, message: string) => loader.problem('error', start, path, message);
-  const { env, readFile } = input;
-  const tree = yamlTree(source, { env, readFile, baseDir: loader.baseDir, isListed: takesListFile, report });
+  const tree = yamlTree(source, { ...loader.around, env: input.env, isListed: takesListFile, report });
   if (tree === null) return { problems: loader.sorted() };
   return loader.load(tree);
 }
@@ -67,13 +71,22 @@ export function loadObject(
   options: ObjectOptions,
 ): { config: Config; warnings: readonly Problem[] } {
   const readFile = options.readFile ?? ((path: string) => readFileSync(path));
-  const access = { baseDir: options.baseDir, readFile, isListed: takesListFile };
-  const loader = new Loader(OBJECT_NAME, null, access.baseDir, access.readFile);
+  const loader = new Loader(OBJECT_NAME, null, aroundOf(options.baseDir, { readFile }));
   const report = (start: number, path: PathSegments, message: string) => loader.problem('error', start, path, message);
-  const tree = objectTree(input, report, access);
+  const tree = objectTree(input, report, { ...loader.around, isListed: takesListFile });
   const result = loader.load(tree);
   if ('problems' in result) throw new ConfigError(result.problems);
   return result;
+}
+
+/** What is outside of the config. */
+interface Around extends FileAccess {
+  readonly fileMode: FileMode;
+  readonly now: number;
+}
+
+function aroundOf(baseDir: string, given: Pick<LoadInput, 'readFile' | 'fileMode' | 'now'>): Around {
+  return { baseDir, readFile: given.readFile, fileMode: given.fileMode ?? fileMode, now: given.now ?? Date.now() };
 }
 
 /** A problem whose words are looked for when it is listed: a hostile file can have more than anybody reads. */
@@ -93,19 +106,17 @@ function listed(problems: readonly Pending[]): { shown: readonly Pending[]; left
 }
 
 class Loader {
-  readonly baseDir: string;
+  readonly around: Around;
   private readonly file: string;
   private readonly source: SourceText | null;
-  private readonly readFile: ReadFile;
   private readonly problems: Pending[] = [];
   /** Lines whose syntax was at fault: what the schema says about them is an echo. */
   private quietLines: ReadonlySet<number | null> = new Set();
 
-  constructor(file: string, source: SourceText | null, baseDir: string, readFile: ReadFile) {
+  constructor(file: string, source: SourceText | null, around: Around) {
     this.file = file;
     this.source = source;
-    this.baseDir = baseDir;
-    this.readFile = readFile;
+    this.around = around;
   }
 
   problem(severity: Problem['severity'], start: number, path: PathSegments, message: string): void {
@@ -124,9 +135,9 @@ class Loader {
       if (!isFaulty(path)) this.found(severity, tree, path, () => message, 'value');
     });
     const tls = loadAllTls(parsed, {
-      baseDir: this.baseDir,
-      readFile: this.readFile,
+      ...this.around,
       isFaulty,
+      secretFileOf: (path) => secretFileAt(tree, path),
       // None of these messages shows what a file holds.
       report: (severity, path, message) => {
         if (!isBroken(tree, path)) this.addAt(severity, tree, path, 'value', () => message);
@@ -136,7 +147,10 @@ class Loader {
     if (this.problems.some((problem) => problem.severity === 'error')) return { problems: this.sorted() };
     const secrets = new Set([...secretPaths(tree)].map(pathText));
     const origin: Origin = { given: new Set(givenPaths(tree, [])), secrets, files: tls.files };
-    return { config: buildConfig(parsed, { baseDir: this.baseDir, origin, tls, lists }), warnings: this.sorted() };
+    return {
+      config: buildConfig(parsed, { baseDir: this.around.baseDir, origin, tls, lists }),
+      warnings: this.sorted(),
+    };
   }
 
   /** By position, which is how a person works through them: all, or the first of too many and how many more. */
@@ -191,7 +205,7 @@ class Loader {
   }
 
   private lists(parsed: ParsedConfig, tree: Tree): AddressLists {
-    const lists = new AddressLists({ baseDir: this.baseDir, readFile: this.readFile });
+    const lists = new AddressLists(this.around);
     for (const listed of addressListsOf(parsed)) {
       const { path, input } = listed;
       const at = 'file' in input ? [...path, 'file'] : path;
@@ -217,6 +231,11 @@ function faultyPaths(problems: readonly Pending[]): (path: PathSegments) => bool
     if (around.has(pathText(path))) return true;
     return path.some((_, index) => faults.has(pathText(path.slice(0, index + 1))));
   };
+}
+
+function secretFileAt(tree: Tree, path: PathSegments): string | null {
+  const node = nodeAt(tree, path);
+  return node?.kind === 'scalar' ? (node.file ?? null) : null;
 }
 
 function writtenNames(parsed: ParsedConfig, tree: Tree): Pick<Written, 'listeners' | 'upstreams'> {

@@ -23,7 +23,8 @@ export function fileSecret(
   const file = entries.size === 1 ? entries.get('file')?.node : undefined;
   if (file?.kind !== 'scalar' || typeof file.value !== 'string' || access.isListed(path)) return null;
   const secret = readSecret(file.value, access);
-  if ('value' in secret) return { kind: 'scalar', start, value: secret.value, text: null, secret: true };
+  if ('value' in secret)
+    return { kind: 'scalar', start, value: secret.value, text: null, secret: true, file: file.value };
   report(file.start, path, secret.problem);
   return { kind: 'broken', start: file.start };
 }

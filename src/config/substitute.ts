@@ -8,6 +8,8 @@ import { formatSize, type Parsed } from './units.ts';
 export type Environment = Readonly<Record<string, string | undefined>>;
 /** Throws an error with a `code` (ENOENT, ...) when the file cannot be read. Of one over `bytesMax` a part will do. */
 export type ReadFile = (path: string, bytesMax: number) => Buffer;
+/** Permission bits of a regular file, null for anything else. */
+export type FileMode = (path: string) => number | null;
 
 /** A secret, a certificate chain, a scalar after replacement: all of them are far smaller. */
 const BYTES_MAX = 1024 * 1024;

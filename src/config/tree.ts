@@ -15,6 +15,8 @@ export type Tree =
       readonly text: string | null;
       /** Read through `{file: path}`: no message and no dump shows it. */
       readonly secret: boolean;
+      /** The path of that file. */
+      readonly file?: string;
     }
   | { readonly kind: 'map'; readonly start: number; readonly entries: ReadonlyMap<string, Entry> }
   | { readonly kind: 'list'; readonly start: number; readonly items: readonly Tree[] }

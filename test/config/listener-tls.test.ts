@@ -327,6 +327,15 @@ describe('warnings', () => {
     expect(warningsOf(config(tls), around()).map(withoutPlace)).toContain(warning);
   });
 
+  test.each([
+    [`{ ${GOOD}, ciphers: ECDHE+AESGCM, min_version: TLSv1.3 }`, true],
+    [`{ ${GOOD}, ciphers: ECDHE+AESGCM, min_version: TLSv1.2 }`, false],
+    [`{ ${GOOD}, ciphers: TLS_AES_128_GCM_SHA256, min_version: TLSv1.3 }`, false],
+  ])('%s: ciphers without effect are told: %s', (tls, isTold) => {
+    const told = `${AT}.ciphers: has no effect: these are ciphers of TLSv1.2, and min_version is TLSv1.3`;
+    expect(warningsOf(config(tls), around()).map(withoutPlace)).toEqual(isTold ? [told] : []);
+  });
+
   test('none without a reason', () => {
     expect(warningsOf(config(`{ ${GOOD} }`), around())).toEqual([]);
   });

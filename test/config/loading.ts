@@ -9,16 +9,20 @@ export interface Around {
   /** Contents by path. */
   readonly files?: Readonly<Record<string, string | Buffer>>;
   readonly file?: string;
+  /** Modes by path. */
+  readonly modes?: Readonly<Record<string, number>>;
+  readonly now?: number;
   /** The text is a whole config. Without it, it is about other keys: that it has no routes is no finding. */
   readonly whole?: boolean;
 }
 
-function inputOf(text: string | Uint8Array, { env = {}, files = {}, file = 'config.yaml' }: Around): LoadInput {
+function inputOf(text: string | Uint8Array, around: Around): LoadInput {
+  const { env = {}, files = {}, file = 'config.yaml', modes = {}, now = Date.now() } = around;
   const readFile = (path: string) => {
     if (!Object.hasOwn(files, path)) throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
     return Buffer.from(files[path] ?? '');
   };
-  return { text, file, env, readFile };
+  return { text, file, env, readFile, fileMode: (path) => modes[path] ?? null, now };
 }
 
 /** The config, or an error that shows every problem. */

@@ -65,7 +65,7 @@ export interface Authority {
   readonly ca: string;
   issue(options?: LeafOptions): Promise<Identity>;
   /** A CA below this one: what it issues comes with the certificate of it. */
-  below(name: string): Promise<Authority>;
+  below(name: string, validity?: Validity): Promise<Authority>;
   /** PEM of a list that revokes these. */
   crl(revoked?: readonly Identity[], validity?: Validity): Promise<string>;
 }
@@ -116,12 +116,12 @@ export function encryptedKey(key: string, passphrase: string): string {
   return createPrivateKey(key).export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase }).toString();
 }
 
-export async function makeAuthority(name = 'Test CA'): Promise<Authority> {
+export async function makeAuthority(name = 'Test CA', validity: Validity = {}): Promise<Authority> {
   const keys = await makeKeys('ec');
   const root = await X509CertificateGenerator.createSelfSigned({
     name: `CN=${name}`,
     serialNumber: nextSerial(),
-    ...validityOf({}),
+    ...validityOf(validity),
     signingAlgorithm: SIGNING,
     keys,
     extensions: authorityExtensions(),
@@ -158,9 +158,9 @@ function authorityOf(issuer: Issuer): Authority {
       const pem = await sign(subjectOf(options), keys, options, leafExtensions(options));
       return { cert: pem + issuer.chain, key: await keyPem(keys) };
     },
-    below: async (name) => {
+    below: async (name, validity = {}) => {
       const keys = await makeKeys('ec');
-      const pem = await sign(`CN=${name}`, keys, {}, authorityExtensions());
+      const pem = await sign(`CN=${name}`, keys, validity, authorityExtensions());
       return authorityOf({ subject: `CN=${name}`, pem, chain: pem + issuer.chain, keys });
     },
     crl: async (revoked = [], { notBefore = daysFromNow(-1), notAfter = daysFromNow(1) } = {}) => {
