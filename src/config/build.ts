@@ -9,6 +9,7 @@ import {
   completeLimits,
   completeTimeouts,
   mergeCodes,
+  mergeHeaders,
   mergeLimits,
   mergeTimeouts,
   ownLimits,
@@ -125,6 +126,7 @@ function buildRoute(route: ParsedRoute, { parsed, limits, timeouts }: Whole): Ro
     limits: mergeLimits(parsed.limits, limits, route.limits),
     timeouts: mergeTimeouts(parsed.timeouts, timeouts, route.timeouts),
     close_codes: mergeCodes(parsed.close_codes, route.close_codes),
+    headers: mergeHeaders(route.headers, parsed.defaults.headers),
   });
 }
 

@@ -4,6 +4,7 @@
 import { bindKey, takesAnyPort } from '../protocol/addresses/bind-address.ts';
 import { patternKey, rewriteProblem } from '../protocol/path.ts';
 import { parseTargetUrl, printable } from './addresses.ts';
+import { checkHeaders } from './check-headers.ts';
 import { checkPaths } from './check-paths.ts';
 import { checkPolicies } from './check-policies.ts';
 import type { CrossReport, Written } from './cross-report.ts';
@@ -26,6 +27,7 @@ export function checkConfig(config: ParsedConfig, written: Written, report: Cros
   for (const [index, route] of config.routes.entries()) checkRoute(route, index, written, report);
   const overlapping = checkOverlaps(config, written, report);
   checkPaths(config, written, report);
+  checkHeaders(config, written, report);
   // A name made of host and path is the same when these are, which has been told, or was not understood.
   const named = config.routes.map((route, index) =>
     route.name === undefined && (overlapping.has(index) || written.isFaulty(['routes', index, 'match']))

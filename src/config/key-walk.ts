@@ -19,7 +19,7 @@ export interface KeyDescription {
 /** Where a value may stand: at a key, or in a list or under a name. */
 export type Place = Row | Item;
 
-const ROOT: Place = { kind: 'block', keys: config };
+export const ROOT: Place = { kind: 'block', keys: config };
 
 /** The block that `path` leads to: its name with `[]` and `*` for positions and names, and the keys it has. */
 export function blockAt(path: PathSegments): { readonly block: string; readonly keys: readonly string[] } {
@@ -72,7 +72,7 @@ function* keysOf(keys: Keys, path: string): Generator<KeyDescription> {
     const at = path === '' ? key : `${path}.${key}`;
     yield { path: at, default: defaultOf(row), type: valuesOf(row), description: descriptionOf(row) };
     if (row.kind === 'block') yield* keysOf(row.keys, at);
-    if (row.kind === 'named') yield* keysOf(row.of.keys, `${at}.*`);
+    if (row.kind === 'named' && row.of.kind === 'block') yield* keysOf(row.of.keys, `${at}.*`);
     if (row.kind === 'list' && row.of.kind === 'block') yield* keysOf(row.of.keys, `${at}[]`);
   }
 }
@@ -84,7 +84,7 @@ function defaultOf(row: Row): string {
 }
 
 /** What stands in a list, under a name, or at a key; null when there is no such key. */
-function inside(place: Place, key: string): Place | null {
+export function inside(place: Place, key: string): Place | null {
   if (place.kind === 'list' || place.kind === 'named') return place.of;
   if (place.kind !== 'block' || !Object.hasOwn(place.keys, key)) return null;
   return place.keys[key] ?? null;

@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { AddressLists, addressListsOf, hasEverybody, UNIX } from './address-lists.ts';
+import { doubleBroughtBraces } from './brought-text.ts';
 import { buildConfig } from './build.ts';
 import { checkConfig, EVERYBODY } from './check.ts';
 import { checkSecrets, isSecretAt } from './check-secrets.ts';
@@ -12,7 +13,7 @@ import { takesListFile, withoutEmptyBlocks } from './key-walk.ts';
 import { loadAllTls } from './load-tls.ts';
 import { listenerName } from './names.ts';
 import { objectTree } from './object-source.ts';
-import type { Origin } from './origin.ts';
+import { type Origin, withInherited } from './origin.ts';
 import { ConfigError, type PathSegments, type Problem, pathText } from './problems.ts';
 import { parseRepairing } from './repair.ts';
 import { SourceText } from './source-text.ts';
@@ -126,6 +127,7 @@ class Loader {
   load(tree: Tree): LoadResult {
     this.quietLines = new Set(this.problems.filter(({ path }) => path === '').map(({ line }) => line));
     const value = withoutEmptyBlocks(plainValue(tree));
+    doubleBroughtBraces(value, tree);
     const parsed = parseRepairing(value, tree, ({ path, message, at }) => this.found('error', tree, path, message, at));
     if (parsed === null) return { problems: this.sorted() };
     checkSecrets(parsed, tree, (path, message) => this.addAt('error', tree, path, 'value', () => message));
@@ -145,7 +147,7 @@ class Loader {
     });
     const lists = this.lists(parsed, tree);
     if (this.problems.some((problem) => problem.severity === 'error')) return { problems: this.sorted() };
-    const secrets = new Set([...secretPaths(tree)].map(pathText));
+    const secrets = new Set(withInherited([...secretPaths(tree)].map(pathText), parsed));
     const origin: Origin = { given: new Set(givenPaths(tree, [])), secrets, files: tls.files };
     return {
       config: buildConfig(parsed, { baseDir: this.around.baseDir, origin, tls, lists }),

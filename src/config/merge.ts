@@ -5,7 +5,16 @@ import { limits } from './keys/limits.ts';
 import { shared } from './keys/routes.ts';
 import type { FollowRule, Keys, Row } from './keys/row.ts';
 import { timeouts } from './keys/timeouts.ts';
-import type { CloseCodes, Limits, OwnLimits, ParsedConfig, SharedKeys, Timeouts } from './types.ts';
+import type {
+  CloseCodes,
+  FieldsConfig,
+  HeadersConfig,
+  Limits,
+  OwnLimits,
+  ParsedConfig,
+  SharedKeys,
+  Timeouts,
+} from './types.ts';
 
 type ParsedRoute = ParsedConfig['routes'][number];
 type Values = Readonly<Record<string, unknown>>;
@@ -75,10 +84,22 @@ export function ownLimits(own: Values): OwnLimits {
 const SHARED = Object.keys(shared);
 
 /** Each value whole: of the route, or else of `defaults`, which the silent ones share. */
-export function sharedKeys(own: Values, defaults: Values): SharedKeys {
+export function sharedKeys(own: Values, defaults: Values): Omit<SharedKeys, 'headers'> {
   // The type is made of the same rows, key by key.
   const values: Values = Object.fromEntries(SHARED.map((key) => [key, own[key] ?? defaults[key]]));
   return values as SharedKeys;
+}
+
+/** Fields go through as they came. */
+const UNCHANGED: FieldsConfig = { set: {}, remove: [] };
+const NO_HEADERS: HeadersConfig = { request: UNCHANGED, response: UNCHANGED };
+
+/** What a route says of one way is all that is said of that. */
+export function mergeHeaders(own: ParsedRoute['headers'], defaults: SharedKeys['headers']): HeadersConfig {
+  const request = own?.request ?? defaults.request;
+  const response = own?.response ?? defaults.response;
+  if (request === undefined && response === undefined) return NO_HEADERS;
+  return { request: request ?? UNCHANGED, response: response ?? UNCHANGED };
 }
 
 export function mergeCodes(whole: Readonly<Record<string, number | undefined>>, own: typeof whole): CloseCodes {

@@ -58,7 +58,7 @@ function* keyLines(row: Row, place: Place): Generator<string> {
   const text = `${before}${mark}${indent}${dash}${name}:${value === '' ? '' : ` ${value}`}`;
   yield* commented(text, mark === '' ? '' : `${before}#`, commentOf(row));
   const deeper = `${indent}${dash === '' ? '' : '  '}  `;
-  if (row.kind === 'named') {
+  if (row.kind === 'named' && row.of.kind === 'block') {
     yield `${before}${mark}${deeper}${UPSTREAM}:`;
     yield* blockLines(row.of.keys, { ...place, path: `${path}.*`, indent: `${deeper}  `, dash: '' });
   }
@@ -97,7 +97,7 @@ function isOpen(row: Row, path: string): row is Row & { kind: 'block' } {
 
 function valueText(row: Row, path: string): string {
   const live = LIVE[path] ?? '';
-  const isBlocks = row.kind === 'named' || (row.kind === 'list' && row.of.kind === 'block');
+  const isBlocks = (row.kind === 'named' || row.kind === 'list') && row.of.kind === 'block';
   if (live !== '') return live;
   if (isBlocks || isOpen(row, path)) return '';
   if (row.default === undefined) return row.example ?? '';

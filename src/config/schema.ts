@@ -6,6 +6,7 @@ import { config } from './keys/config.ts';
 import type { Item, Keys, List, Row } from './keys/row.ts';
 import { descriptionOf, isScalar, scalarSchema } from './kinds.ts';
 import { MAP_KEY } from './names.ts';
+import { TEXTS } from './texts.ts';
 import type { ConfigInput, ParsedConfig } from './types.ts';
 import { z } from './zod.ts';
 
@@ -14,6 +15,7 @@ const MAP_KEY_PROBLEM =
 
 const FILE_PROBLEM = 'expected a list, or {file: path}';
 const fileSchema = z.strictObject({ file: z.string() });
+const MAP_KEY_SCHEMA = z.string().regex(MAP_KEY, { error: MAP_KEY_PROBLEM });
 
 // What the schemas take and give is what the types make of the same rows: `kinds.ts` has it so for every kind.
 export const configSchema = blockSchema(config) as zod.ZodType<ParsedConfig, ConfigInput>;
@@ -34,7 +36,7 @@ function kindSchema(row: Row): zod.ZodType {
     case 'block':
       return blockSchema(row.keys);
     case 'named':
-      return z.record(z.string().regex(MAP_KEY, { error: MAP_KEY_PROBLEM }), blockSchema(row.of.keys));
+      return z.record(row.by === undefined ? MAP_KEY_SCHEMA : TEXTS[row.by](), itemSchema(row.of));
     default:
       return listSchema(row);
   }

@@ -2,7 +2,7 @@
 // What comes in is only ever a value, never YAML. Environment and files are arguments.
 
 import { dirname, isAbsolute, join } from 'node:path';
-import type { Scalar } from './tree.ts';
+import type { Scalar, Span } from './tree.ts';
 import { formatSize, type Parsed } from './units.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -20,6 +20,8 @@ interface Substituted {
   readonly text: string;
   /** The scalar was exactly one `${...}`: its value is typed like a plain scalar. */
   readonly whole: boolean;
+  /** Where in `text` stands what was put in. */
+  readonly brought: readonly Span[];
 }
 
 /** Replace every `${...}`; null when there is nothing to replace. */
@@ -28,6 +30,7 @@ export function substitute(text: string, env: Environment): Parsed<Substituted> 
   let out = '';
   let at = 0;
   let whole = false;
+  const brought: Span[] = [];
   for (let open = text.indexOf('${'); open !== -1; open = text.indexOf('${', at)) {
     if (open > at && text[open - 1] === '$') {
       out += `${text.slice(at, open - 1)}\${`;
@@ -38,12 +41,14 @@ export function substitute(text: string, env: Environment): Parsed<Substituted> 
     if (close === -1) return { problem: `this "\${" has no "}" (${LITERAL_HINT})` };
     const value = lookUp(text.slice(open + 2, close), env);
     if ('problem' in value) return value;
-    out += text.slice(at, open) + value.value;
+    out += text.slice(at, open);
+    brought.push({ start: out.length, end: out.length + value.value.length });
+    out += value.value;
     at = close + 1;
     whole = open === 0 && at === text.length;
     if (out.length > BYTES_MAX) return { problem: 'this value is over 1MiB after replacement' };
   }
-  return { value: { text: out + text.slice(at), whole } };
+  return { value: { text: out + text.slice(at), whole, brought } };
 }
 
 function lookUp(inner: string, env: Environment): Parsed<string> {

@@ -4,6 +4,7 @@
 import type * as zod from 'zod';
 import { familyOf } from '../protocol/addresses/ip-address.ts';
 import { isCloseCodeConfigurable } from '../protocol/close-codes.ts';
+import { isOwnAnswerField, isOwnRequestField } from '../protocol/field-names.ts';
 import { parsePattern } from '../protocol/path.ts';
 import { UNIX } from './address-lists.ts';
 import {
@@ -15,6 +16,7 @@ import {
   parseTargetUrl,
   printable,
 } from './addresses.ts';
+import { parseFieldName, readTemplate, TEMPLATE_PROBLEM } from './header-texts.ts';
 import type { TextForm } from './keys/row.ts';
 import { NAME } from './names.ts';
 import { parseOriginEntry } from './origins.ts';
@@ -93,6 +95,13 @@ export const TEXTS: Readers = {
       .transform((input, ctx) => take(parseToken(typeof input === 'string' ? input : 'off'), input, ctx)),
   subprotocol: () => parsedText(parseSubprotocol),
   origin: () => parsedText(parseOriginEntry),
+  request_field: () => parsedText((text) => parseFieldName(text, isOwnRequestField)),
+  answer_field: () => parsedText((text) => parseFieldName(text, isOwnAnswerField)),
+  template: () =>
+    z
+      .union([z.string(), z.strictObject({ file: z.string() })], { error: TEMPLATE_PROBLEM })
+      // A file has been read before the schema sees the value.
+      .transform((input, ctx) => take(readTemplate(typeof input === 'string' ? input : ''), input, ctx)),
 };
 
 /** As it would be written; `***` for a secret. */

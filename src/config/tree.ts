@@ -5,6 +5,12 @@ import type { PathSegments } from './problems.ts';
 
 export type Scalar = string | number | boolean | null;
 
+/** A part of a text. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
 /** `start` is the offset in the source text, -1 without text. `broken` stands for what has been reported already. */
 export type Tree =
   | {
@@ -13,6 +19,8 @@ export type Tree =
       readonly value: Scalar;
       /** What a replaced `${NAME}` said before it was typed, for the keys that want text; else null. */
       readonly text: string | null;
+      /** Where in that text stands what `${NAME}` brought. */
+      readonly brought?: readonly Span[];
       /** Read through `{file: path}`: no message and no dump shows it. */
       readonly secret: boolean;
       /** The path of that file. */

@@ -58,6 +58,10 @@ export interface TextValues extends Record<TextForm, unknown> {
   readonly token: string | null;
   readonly subprotocol: string;
   readonly origin: string;
+  readonly request_field: string;
+  readonly answer_field: string;
+  /** With the braces doubled of what was not written in the config. */
+  readonly template: string;
 }
 
 export type TextInput<F extends TextForm> = F extends 'token' | 'passphrase'
@@ -66,7 +70,9 @@ export type TextInput<F extends TextForm> = F extends 'token' | 'passphrase'
     ? string | boolean | { file: string }
     : F extends 'health_path' | 'file_off'
       ? string | false
-      : string;
+      : F extends 'template'
+        ? string | { file: string }
+        : string;
 
 type Off<K> = 'off' extends keyof K ? 'off' | false : never;
 
@@ -238,9 +244,17 @@ type ParsedRoute = Block<typeof route>;
 /** What a route says, or `defaults` for it. */
 export type SharedKeys = Block<typeof shared>;
 
+/** Fields by their names, with placeholders in their values, and names of fields. */
+export type FieldsConfig = NonNullable<SharedKeys['headers']['request']>;
+
+export interface HeadersConfig {
+  readonly request: FieldsConfig;
+  readonly response: FieldsConfig;
+}
+
 export interface RouteConfig
   extends OwnLimits,
-    SharedKeys,
+    Omit<SharedKeys, 'headers'>,
     Omit<ParsedRoute, 'name' | 'match' | 'rewrite' | 'limits' | 'timeouts' | 'close_codes' | keyof SharedKeys> {
   readonly name: string;
   /** Empty `hosts` match any Host, empty `listeners` any listener. Hosts are lower-case, without a trailing dot. */
@@ -253,6 +267,7 @@ export interface RouteConfig
   readonly limits: Limits;
   readonly timeouts: Timeouts;
   readonly close_codes: CloseCodes;
+  readonly headers: HeadersConfig;
   readonly relax: readonly RouteCheck[];
 }
 

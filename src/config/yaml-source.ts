@@ -248,7 +248,7 @@ class YamlReader {
       return { kind: 'broken', start };
     }
     const value: Scalar = replaced.whole ? typed(replaced.text) : replaced.text;
-    return { kind: 'scalar', start, value, text: replaced.text, secret: false };
+    return { kind: 'scalar', start, value, text: replaced.text, brought: replaced.brought, secret: false };
   }
 
   private overflow(node: unknown, path: PathSegments, aliasStart: number): Tree {

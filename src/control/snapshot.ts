@@ -4,6 +4,7 @@
 import { UNIX } from '../config/address-lists.ts';
 import type { Config, RouteConfig } from '../config/types.ts';
 import { TrustedProxies } from '../edge/client-address.ts';
+import { fieldEditsOf, fieldsSetByAny } from '../edge/field-edits.ts';
 import { Router } from '../edge/router.ts';
 import { policyOf } from '../edge/session-policy.ts';
 import type { Route, Snapshot } from '../edge/snapshot.ts';
@@ -45,6 +46,7 @@ export function* planSnapshot(config: Config, previous: Previous | null): Genera
   const tls = yield* serverTls(config, ticketSecrets);
   const missing = config.routes.find((route) => config.upstreams[route.upstream] === undefined);
   if (missing !== undefined) throw new Error(`route ${missing.name} names no upstream`);
+  const setByAny = yield* fieldsSetByAny(config);
   const plan = yield* registry.plan(config);
   const changes: (() => void)[] = [];
   const origins = new OriginSets();
@@ -52,7 +54,13 @@ export function* planSnapshot(config: Config, previous: Previous | null): Genera
   const keptRoutes = new Set<Route>();
   for (const route of config.routes) {
     const upstream = plan.upstreams.get(route.upstream) as Upstream; // looked at above
-    const settings = { config: route, upstream, policy: policyOf(route), origins: origins.of(route.origins) };
+    const settings = {
+      config: route,
+      upstream,
+      policy: policyOf(route),
+      origins: origins.of(route.origins),
+      edits: fieldEditsOf(route, setByAny),
+    };
     const known = previous?.routes.get(route.name);
     if (known !== undefined) {
       keptRoutes.add(known);

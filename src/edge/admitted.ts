@@ -4,12 +4,16 @@
 import type { LogConfig } from '../config/types.ts';
 import type { AbortLike } from '../net/abort.ts';
 import type { Transport } from '../net/transport.ts';
+import { changedFields, type FieldChanges } from '../protocol/field-changes.ts';
+import type { TemplateFacts } from '../protocol/header-template.ts';
+import type { HeadField } from '../protocol/http-head.ts';
 import { entryFor } from '../protocol/subprotocols.ts';
 import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
 import { Session } from '../session/session.ts';
 import { type Opened, type OpeningOutcome, type OpeningProgress, openBackend } from '../upstream/open-backend.ts';
 import type { Arrival } from './arrival.ts';
 import type { EdgeContext } from './context.ts';
+import { changesFor } from './field-edits.ts';
 import type { Holdings } from './holdings.ts';
 import { shownPath } from './logged-path.ts';
 import { ownText } from './own-text.ts';
@@ -28,11 +32,12 @@ export interface Admitted {
 
 /** The backend of one of its targets. Rejects with faults of our own only; whoever gives up aborts `signal`. */
 export function openFor(
-  { arrival, request, route, path, protocols, holdings }: Admitted,
+  admitted: Admitted,
   context: EdgeContext,
   signal: AbortLike,
   progress: OpeningProgress,
 ): Promise<OpeningOutcome> {
+  const { arrival, request, route, path, protocols, holdings } = admitted;
   const { timeouts, compression } = route.config;
   return openBackend({
     clock: context.clock,
@@ -54,6 +59,7 @@ export function openFor(
       requestId: arrival.requestId,
       instanceId: context.instanceId,
       key: request.key,
+      changes: requestChanges(admitted),
     },
     path,
     connectMs: timeouts.connect,
@@ -61,6 +67,30 @@ export function openFor(
     signal,
     progress,
   });
+}
+
+/** The fields of the backend's 101 as the client gets them. */
+export function answerFields(admitted: Admitted, { answer }: Opened): readonly HeadField[] {
+  const edits = admitted.route.edits.response;
+  return edits === null ? answer.fields : changedFields(answer.fields, changesFor(edits, templateFacts(admitted)));
+}
+
+function requestChanges(admitted: Admitted): FieldChanges | null {
+  const edits = admitted.route.edits.request;
+  return edits === null ? null : changesFor(edits, templateFacts(admitted));
+}
+
+function templateFacts({ arrival, request, route }: Admitted): TemplateFacts {
+  return {
+    request,
+    clientAddress: arrival.client,
+    peerAddress: arrival.peer,
+    peerTrusted: arrival.peerTrusted,
+    requestId: arrival.requestId,
+    route: route.config.name,
+    listener: arrival.listenerName,
+    tls: null,
+  };
 }
 
 /** The session that it becomes, which has counted nothing and taken over nothing yet. */

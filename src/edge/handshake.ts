@@ -7,7 +7,7 @@ import type { Refusal } from '../protocol/refusals.ts';
 import type { RelayedRefusal } from '../upstream/backend-handshake.ts';
 import type { Opened, OpeningOutcome, OpeningProgress } from '../upstream/open-backend.ts';
 import { Asked, admit, type Check } from './admission.ts';
-import { type Admitted, makeSession, openFor } from './admitted.ts';
+import { type Admitted, answerFields, makeSession, openFor } from './admitted.ts';
 import type { Arrival } from './arrival.ts';
 import type { Asker } from './asker.ts';
 import type { EdgeContext } from './context.ts';
@@ -238,7 +238,8 @@ export class Handshake implements SlotOwner {
     const { request, holdings } = admitted;
     // What was decided when the head came may hold no longer.
     if (this.refuseIfClosed(opened)) return;
-    const { protocol, extensions, fields, leftover } = opened.answer;
+    const { protocol, extensions, leftover } = opened.answer;
+    const fields = answerFields(admitted, opened);
     const session = makeSession(admitted, opened, asker.transport, context);
     this.cancelDeadline();
     const early = asker.accept({ key: request.key, protocol, extensions, fields });

@@ -12,6 +12,7 @@ import type { UpstreamRegistry } from '../upstream/registry.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { TrustedProxies } from './client-address.ts';
+import type { FieldEdits } from './field-edits.ts';
 import type { Router } from './router.ts';
 
 /** One route and all that its sessions share. A reload changes what is configured, and leaves what is counted. */
@@ -21,6 +22,7 @@ export interface Route {
   policy: SessionPolicy;
   /** Null: any. */
   origins: OriginSet | null;
+  edits: FieldEdits;
   /** Sessions and handshakes in flight on it: what its own `max_sessions` counts. */
   sessions: number;
   /** It takes no new sessions until it is undrained. */

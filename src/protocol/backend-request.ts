@@ -1,6 +1,7 @@
 // The request that a backend receives: built from parsed parts in a fixed order, never copied from the client's head.
 // It decides which fields pass; it trusts its options and asserts that they cannot break a line.
 
+import { type FieldChanges, isRemoved } from './field-changes.ts';
 import { isHopByHop, isProxyClaim, isSafeName } from './field-names.ts';
 import { FieldWriter } from './field-writer.ts';
 import type { HeadField, RequestHead } from './http-head.ts';
@@ -26,6 +27,8 @@ export interface ForwardOptions {
   readonly requestId: string;
   readonly instanceId: string;
   readonly key: string;
+  /** Null: none. */
+  readonly changes: FieldChanges | null;
 }
 
 /** Set here, so never taken from the client as they are. Content-Length could only be 0. */
@@ -43,14 +46,16 @@ const OWN: ReadonlySet<string> = new Set([
 ]);
 
 export function buildBackendRequest(options: ForwardOptions): Buffer {
-  const { request, peerTrusted } = options;
+  const { request, peerTrusted, changes } = options;
   // RFC 3986 4.2: whoever made this target has judged it; what gets here all the same names another host to many.
   if (!/^\/(?!\/)/.test(options.target)) throw new Error('a request target begins with exactly one slash');
   const writer = new FieldWriter(`GET ${FieldWriter.visible(options.target)} HTTP/1.1`);
   writer.own('Host', options.hostField);
   for (const field of request.head.fields) {
+    if (changes !== null && isRemoved(changes, field.lower)) continue;
     if (passes(field, request.nominated, peerTrusted)) writer.relayed(field);
   }
+  for (const { name, value } of changes?.set ?? []) writer.own(name, value);
   writer.own('Upgrade', 'websocket');
   writer.own('Connection', 'Upgrade');
   writer.own('Sec-WebSocket-Key', options.key);

@@ -152,6 +152,18 @@ const CLAIM_PREFIXES = [
   'x-webauth-',
 ] as const;
 
+/** What our request to a backend says in any case, and what it never does; those of one hop besides. */
+const OWN_REQUEST: ReadonlySet<string> = new Set([
+  'content-length',
+  'expect',
+  'forwarded',
+  'host',
+  'via',
+  'x-forwarded',
+]);
+const FRAMEGATE_PREFIX = 'x-framegate-';
+const OWN_PREFIXES = ['x-forwarded-', FRAMEGATE_PREFIX] as const;
+
 const HANDSHAKE_PREFIX = 'sec-websocket-';
 const SAFE_NAME = /^[a-z0-9-]+$/;
 
@@ -174,6 +186,21 @@ export function isProxyClaim(lower: string): boolean {
 /** The same for what a backend gets from us in any case: the client's own is put in its place. */
 export function isReplacedClaim(lower: string): boolean {
   return lower === 'x-real-ip' || lower === 'x-request-id';
+}
+
+/** Nobody but framegate sets or removes this in a request to a backend. */
+export function isOwnRequestField(lower: string): boolean {
+  if (isOwnField(lower) || isReplacedClaim(lower) || OWN_REQUEST.has(lower)) return true;
+  return OWN_PREFIXES.some((prefix) => lower.startsWith(prefix));
+}
+
+/** The same for our 101 to a client. RFC 9110 8.6: that has no Content-Length. */
+export function isOwnAnswerField(lower: string): boolean {
+  return isOwnField(lower) || lower === 'content-length' || lower.startsWith(FRAMEGATE_PREFIX);
+}
+
+function isOwnField(lower: string): boolean {
+  return isHopByHop(lower) || lower.startsWith(HANDSHAKE_PREFIX);
 }
 
 /** Backends that map names to variables make `_` and `.` the same as `-`: a second spelling of our own fields. */

@@ -13,7 +13,7 @@ function* rowsOf(keys: Keys, path = ''): Generator<{ path: string; row: Row }> {
   for (const [key, row] of Object.entries(keys)) {
     yield { path: `${path}${key}`, row };
     if (row.kind === 'block') yield* rowsOf(row.keys, `${path}${key}.`);
-    if (row.kind === 'named') yield* rowsOf(row.of.keys, `${path}${key}.*.`);
+    if (row.kind === 'named' && row.of.kind === 'block') yield* rowsOf(row.of.keys, `${path}${key}.*.`);
     if (row.kind === 'list' && row.of.kind === 'block') yield* rowsOf(row.of.keys, `${path}${key}[].`);
   }
 }

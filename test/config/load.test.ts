@@ -67,6 +67,10 @@ const DEFAULT_TIMEOUTS = {
 };
 const ECHO = 'upstream: "builtin:echo"';
 
+/** What routes do that say nothing. */
+const USUAL = { origins: 'any', missing_origin: 'auto', compression: 'passthrough', subprotocols: 'any' };
+const UNCHANGED = { set: {}, remove: [] };
+
 describe('defaults', () => {
   test('a config with one route has every other key', () => {
     expect(loaded(MINIMAL)).toEqual({
@@ -82,7 +86,7 @@ describe('defaults', () => {
         },
       ],
       trusted_proxies: { file: null, words: [], blocks: new Uint8Array(), digest: expect.any(String) },
-      defaults: { origins: 'any', missing_origin: 'auto', compression: 'passthrough', subprotocols: 'any' },
+      defaults: { ...USUAL, headers: {} },
       routes: [
         {
           name: '/*',
@@ -95,6 +99,7 @@ describe('defaults', () => {
           own_handshakes_per_second_per_ip: OFF,
           timeouts: loaded(MINIMAL).timeouts,
           close_codes: {},
+          headers: { request: UNCHANGED, response: UNCHANGED },
           origins: 'any',
           missing_origin: 'auto',
           compression: 'passthrough',

@@ -31,6 +31,7 @@ function faultOf(bytes: Buffer, peerTrusted: boolean): string | null {
     requestId: 'id',
     instanceId: 'instance',
     key: request.key,
+    changes: null,
   });
   const text = forwarded.toString('latin1');
   if (text.indexOf('\r\n\r\n') !== text.length - 4) return 'not exactly one head';

@@ -18,6 +18,7 @@ function forwarded(fields: readonly string[], options: Partial<ForwardOptions> =
     requestId: 'r1',
     instanceId: 'i1',
     key: KEY,
+    changes: null,
     ...options,
   });
   const text = bytes.toString('latin1');

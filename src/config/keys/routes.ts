@@ -2,6 +2,7 @@
 
 import { ROUTE_CHECKS, UPSTREAM_CHECKS } from '../../protocol/relax.ts';
 import { closeCodes } from './close-codes.ts';
+import { headers } from './headers.ts';
 import { limits } from './limits.ts';
 import { inherited, overrides } from './overrides.ts';
 import type { Keys } from './row.ts';
@@ -82,6 +83,13 @@ export const shared = {
     says:
       'Subprotocols that clients may offer, with a "*" at the end all that begin so; others are removed, and 400 ' +
       'when some were offered and none is left.',
+  },
+  headers: {
+    kind: 'block',
+    default: {},
+    says: 'Fields that are set, and fields that are removed. What framegate sets itself cannot be named.',
+    more: 'request and response are each taken whole, of the route or of defaults.',
+    keys: headers,
   },
 } as const satisfies Keys;
 

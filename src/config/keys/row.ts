@@ -24,7 +24,10 @@ export type TextForm =
   | 'tickets'
   | 'token'
   | 'subprotocol'
-  | 'origin';
+  | 'origin'
+  | 'request_field'
+  | 'answer_field'
+  | 'template';
 
 /** Both ends of a range are allowed. `off` stands for no limit. */
 export type Scalar =
@@ -43,7 +46,12 @@ export type Scalar =
   | { readonly kind: 'truth' }
   | Choice
   | { readonly kind: 'close_code' }
-  | { readonly kind: 'text'; readonly form: TextForm };
+  | Text;
+
+interface Text {
+  readonly kind: 'text';
+  readonly form: TextForm;
+}
 
 export interface Choice {
   readonly kind: 'choice';
@@ -76,10 +84,12 @@ interface Keyed {
   readonly keys: Keys;
 }
 
-/** Blocks by names that the config chooses. */
+/** Blocks, or texts, by names that the config chooses. */
 interface Named {
   readonly kind: 'named';
-  readonly of: Keyed;
+  /** What its names are, where they are no names of the config's own. */
+  readonly by?: 'request_field' | 'answer_field';
+  readonly of: Keyed | Text;
 }
 
 type Literal = string | number | boolean | readonly string[] | readonly Record<string, never>[] | Empty;

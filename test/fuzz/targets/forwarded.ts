@@ -121,6 +121,7 @@ function checkBackendRequest(request: UpgradeRequest, peer: string): void {
     requestId: '0123456789abcdef',
     instanceId: 'framegate-fuzz',
     key: 'dGhlIHNhbXBsZSBub25jZQ==',
+    changes: null,
   };
   const bytes = inBoundedTime(() => buildBackendRequest(options));
   const told = referenceRequest(bytes, ROOMY);
