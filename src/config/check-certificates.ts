@@ -2,6 +2,7 @@
 // It reads no clock and no file: the time and the modes come in.
 
 import type { X509Certificate } from 'node:crypto';
+import { nextUpdateOf } from '../protocol/revocation-list.ts';
 import type { CrossReport } from './cross-report.ts';
 import { listenerName } from './names.ts';
 import type { PathSegments } from './problems.ts';
@@ -30,6 +31,16 @@ export function checkValidity(
     else if (now > end) report('warning', path, `${which} ended at ${timeText(end)}`);
     else if (now < start) report('warning', path, `${which} is not valid before ${timeText(start)}`);
     else if (end - now <= SOON_MS) report('warning', path, `${which} ends soon, at ${timeText(end)}`);
+  }
+}
+
+/** Behind the end of its list OpenSSL takes no certificate of an authority. */
+export function checkLists(lists: readonly Uint8Array[], path: PathSegments, now: number, report: CrossReport): void {
+  for (const [index, der] of lists.entries()) {
+    const next = nextUpdateOf(der);
+    if (next === null || now <= next) continue;
+    const which = lists.length === 1 ? 'this list' : `list ${index + 1} of this file`;
+    report('warning', path, `${which} ended at ${timeText(next)}: clients of its authority are refused`);
   }
 }
 

@@ -5,9 +5,9 @@ import type { X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { dnsNames, nameOf } from '../protocol/certificate-names.ts';
 import { printable } from './addresses.ts';
-import { checkChain, checkMode, checkValidity } from './check-certificates.ts';
+import { checkChain, checkLists, checkMode, checkValidity } from './check-certificates.ts';
 import type { CrossReport, Written } from './cross-report.ts';
-import { errorCode, isEncryptedKey, parseCertificates, parseKey, pemBlocks, readPem } from './pem.ts';
+import { derOf, errorCode, isEncryptedKey, parseCertificates, parseKey, pemBlocks, readPem } from './pem.ts';
 import type { PathSegments } from './problems.ts';
 import { type FileAccess, type FileMode, resolvePath } from './substitute.ts';
 import type { ListenerCertificate, ListenerTls, ParsedConfig } from './types.ts';
@@ -128,11 +128,13 @@ function loadAuthorities(text: string, path: PathSegments, around: TlsAround): B
 function loadLists(text: string, path: PathSegments, around: TlsAround): readonly Buffer[] | null {
   const pem = pemAt(text, path, around);
   if (pem === null) return null;
-  const lists = pemBlocks(pem, 'X509 CRL').map((block) => Buffer.from(block));
+  const blocks = pemBlocks(pem, 'X509 CRL');
+  const lists = blocks.map((block) => Buffer.from(block));
   if (lists.length === 0) around.report('error', path, 'there is no PEM revocation list (X509 CRL) in this file');
   for (const [index, crl] of lists.entries()) {
     if (!isTaken({ crl }, path, `cannot parse revocation list ${index + 1} of this file`, around)) return null;
   }
+  checkLists(blocks.map(derOf), path, around.now, around.report);
   return lists;
 }
 

@@ -60,6 +60,11 @@ export function pemBlocks(pem: Buffer, label: string): readonly string[] {
   return blocks;
 }
 
+/** What a block holds. */
+export function derOf(block: string): Uint8Array {
+  return Buffer.from(block.replace(/-----[^-]*-----/g, ''), 'base64');
+}
+
 export function errorCode(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'unknown fault';
 }

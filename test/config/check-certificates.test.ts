@@ -9,6 +9,7 @@ const DAY_MS = 86_400_000;
 const NOW = Date.UTC(2031, 4, 6, 7, 8, 9);
 const DURING = { notBefore: new Date(NOW - 30 * DAY_MS), notAfter: new Date(NOW + 30 * DAY_MS) };
 const CERT = 'listeners[0].tls.certificates[0].cert';
+const CRL = 'listeners[0].tls.client_crl';
 const KEY = 'listeners[0].tls.certificates[0].key';
 
 let authority: Authority;
@@ -67,6 +68,17 @@ describe('when a certificate is valid', () => {
       `${CERT}: certificate 2 of this file ended at 2031-05-06T07:08:08Z`,
       'listeners[0].tls.client_ca: certificate 2 of this file ends soon, at 2031-05-07T07:08:09Z',
     ]);
+  });
+
+  test.each([
+    [NOW, []],
+    [NOW - 1000, [`${CRL}: list 2 of this file ended at 2031-05-06T07:08:08Z: clients of its authority are refused`]],
+  ])('a revocation list that ends at %i: %j', async (end, told) => {
+    const between = await authority.below('Between CA', DURING);
+    const lists = await Promise.all([authority.crl([], DURING), between.crl([], { notAfter: new Date(end) })]);
+    const files = { 'ca.pem': authority.ca, 'crl.pem': lists.join('') };
+    const more = ', client_auth: request, client_ca: ca.pem, client_crl: crl.pem';
+    expect(warnings([await issue()], { more, files })).toEqual(told);
   });
 
   test('a time that is none is an error', async () => {
