@@ -81,6 +81,7 @@ function requestChanges(admitted: Admitted): FieldChanges | null {
 }
 
 function templateFacts({ arrival, request, route }: Admitted): TemplateFacts {
+  const { tls, serverName } = arrival;
   return {
     request,
     clientAddress: arrival.client,
@@ -89,7 +90,7 @@ function templateFacts({ arrival, request, route }: Admitted): TemplateFacts {
     requestId: arrival.requestId,
     route: route.config.name,
     listener: arrival.listenerName,
-    tls: null,
+    tls: tls === null ? null : { sni: serverName, version: tls.version, certificate: tls.certificate },
   };
 }
 

@@ -24,7 +24,8 @@ interface TemplateTls {
   readonly version: string;
   readonly certificate: {
     readonly subject: string;
-    readonly san: readonly string[];
+    /** Items with a comma between them; one that holds a comma is quoted, as JSON is. */
+    readonly san: string | null;
     readonly sha256: string;
   } | null;
 }
@@ -66,7 +67,7 @@ const VALUES = {
   sni: ({ tls }) => encodeText(tls?.sni ?? ''),
   tls_version: ({ tls }) => encodeText(tls?.version ?? ''),
   'client_cert.subject': ({ tls }) => encodeText(tls?.certificate?.subject ?? ''),
-  'client_cert.san': ({ tls }) => encodeList(tls?.certificate?.san ?? []),
+  'client_cert.san': ({ tls }) => encodeList(itemsOf(tls?.certificate?.san ?? '')),
   'client_cert.sha256': ({ tls }) => encodeText(tls?.certificate?.sha256 ?? ''),
 } as const satisfies Record<string, Reader>;
 
@@ -152,6 +153,11 @@ export function fillTemplate(template: Template, facts: TemplateFacts): string |
     filled += text;
   }
   return filled;
+}
+
+/** A comma within quotes ends no item. */
+function itemsOf(list: string): readonly string[] {
+  return list.match(/(?:"(?:[^"\\]|\\.)*"|[^,])+/g) ?? [];
 }
 
 function faulty(fault: TemplateFault): TemplateResult {

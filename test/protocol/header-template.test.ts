@@ -42,7 +42,7 @@ const faultOf = (text: string) => {
 const tls = {
   sni: 'a.example',
   version: 'TLSv1.3',
-  certificate: { subject: 'CN=Zoë', san: ['DNS:a', 'URI:b,c'], sha256: 'ab12' },
+  certificate: { subject: 'CN=Zoë', san: 'DNS:a,URI:"b,\\"c",DNS:d', sha256: 'ab12' },
 };
 
 describe('the text', () => {
@@ -110,7 +110,7 @@ describe('the values', () => {
 
   test('of TLS, where there is some', () => {
     const all = '{sni} {tls_version} {client_cert.subject} {client_cert.san} {client_cert.sha256}';
-    expect(filled(all, { facts: { tls } })).toBe('a.example TLSv1.3 CN=Zo%C3%AB DNS:a,URI:b%2Cc ab12');
+    expect(filled(all, { facts: { tls } })).toBe('a.example TLSv1.3 CN=Zo%C3%AB DNS:a,URI:"b%2C\\"c",DNS:d ab12');
     for (const one of all.split(' ')) expect(filled(one)).toBe(null);
     const bare = { tls: { ...tls, sni: null, certificate: null } };
     for (const one of all.split(' ')) {
