@@ -35,8 +35,12 @@ interface Listed {
 }
 
 /** Every list of a config. */
-export function* addressListsOf({ trusted_proxies }: ParsedConfig): Generator<Listed> {
+export function* addressListsOf({ trusted_proxies, listeners }: ParsedConfig): Generator<Listed> {
   yield { path: ['trusted_proxies'], input: trusted_proxies, words: [UNIX] };
+  for (const [index, listener] of listeners.entries()) {
+    const { trusted_proxies: input } = listener;
+    if (input !== undefined) yield { path: ['listeners', index, 'trusted_proxies'], input, words: [UNIX] };
+  }
 }
 
 interface ReadList {

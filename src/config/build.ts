@@ -62,7 +62,7 @@ export function buildConfig(parsed: ParsedConfig, context: BuildContext): Config
   };
   const config: Config = {
     ...parsed,
-    listeners: parsed.listeners.map((listener, index) => buildListener(listener, index, context)),
+    listeners: parsed.listeners.map((listener, index) => buildListener(listener, index, parsed, context)),
     trusted_proxies: context.lists.of(parsed.trusted_proxies),
     routes: parsed.routes.map((route) => buildRoute(route, whole)),
     upstreams: buildUpstreams(parsed, context),
@@ -91,7 +91,8 @@ function buildUpstreams(parsed: ParsedConfig, context: BuildContext): Config['up
 function buildListener(
   listener: ParsedConfig['listeners'][number],
   index: number,
-  { baseDir, tls }: BuildContext,
+  parsed: ParsedConfig,
+  { baseDir, tls, lists }: BuildContext,
 ): ListenerConfig {
   const { address, mode = null, tls: _, ...rest } = listener;
   return {
@@ -100,6 +101,8 @@ function buildListener(
     address: listenAddress(address.bind, mode, baseDir),
     address_text: address.text,
     tls: tls.listeners.get(index) ?? null,
+    trusted_proxies: lists.of(listener.trusted_proxies ?? parsed.trusted_proxies),
+    client_ip_from: listener.client_ip_from ?? parsed.client_ip_from,
   };
 }
 

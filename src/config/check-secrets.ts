@@ -29,7 +29,9 @@ export function checkSecrets(parsed: ParsedConfig, tree: Tree, report: Report): 
     if ('file' in input) shown(...path, 'file');
     else for (const index of input.keys()) if (isSecret([...path, index])) report([...path, index], WHOLE_LIST);
   }
+  shown('client_ip_from');
   for (const index of parsed.listeners.keys()) {
+    shown('listeners', index, 'client_ip_from');
     shown('listeners', index, 'name');
     shown('listeners', index, 'address');
   }

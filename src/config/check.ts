@@ -3,6 +3,7 @@
 
 import { bindKey, takesAnyPort } from '../protocol/addresses/bind-address.ts';
 import { patternKey, rewriteProblem } from '../protocol/path.ts';
+import { addressListsOf, UNIX } from './address-lists.ts';
 import { parseTargetUrl, printable } from './addresses.ts';
 import { checkHeaders } from './check-headers.ts';
 import { checkPaths } from './check-paths.ts';
@@ -66,9 +67,10 @@ function checkListeners(config: ParsedConfig, report: CrossReport): void {
 export const EVERYBODY = 'every client can claim any address';
 
 function checkProxies(config: ParsedConfig, report: CrossReport): void {
-  if ('file' in config.trusted_proxies) return;
-  for (const [index, block] of config.trusted_proxies.entries()) {
-    if (block.endsWith('/0')) report('warning', ['trusted_proxies', index], EVERYBODY);
+  for (const { path, input, words } of addressListsOf(config)) {
+    if ('file' in input || !words.includes(UNIX)) continue;
+    for (const [index, block] of input.entries())
+      if (block.endsWith('/0')) report('warning', [...path, index], EVERYBODY);
   }
 }
 

@@ -36,7 +36,11 @@ export function* configPieces(config: Config): Generator<string> {
   yield yamlText(
     masked({ listeners: config.listeners.map((one, index) => plainListener(one, index, config)) }, secrets, ''),
   );
-  yield yamlText({ trusted_proxies: writtenList(config.trusted_proxies) });
+  yield yamlText({
+    trusted_proxies: writtenList(config.trusted_proxies),
+    client_ip_from: config.client_ip_from,
+    send_forwarded: config.send_forwarded ? 'on' : 'off',
+  });
   yield yamlText(masked({ defaults: printed(shared, config.defaults) }, secrets, ''));
   const whole = { limits: printed(OVERRIDDEN, config.limits), timeouts: printed(timeouts, config.timeouts) };
   yield* inParts('routes', [], config.routes.entries(), ([index, one]) => [
@@ -77,8 +81,9 @@ function yamlText(value: unknown): string {
 function plainListener({ address, address_text, tls, ...rest }: ListenerConfig, index: number, config: Config): Plain {
   const mode = address.kind === 'unix' && address.mode !== null ? { mode: address.mode } : {};
   const values = { ...rest, ...mode, address: address_text };
-  if (tls === null) return printed(listener, values);
-  return printed(listener, { ...values, tls: plainListenerTls(tls, ['listeners', index, 'tls'], config) });
+  const asIs = { trusted_proxies: writtenList(rest.trusted_proxies) };
+  if (tls === null) return printed(listener, values, asIs);
+  return printed(listener, { ...values, tls: plainListenerTls(tls, ['listeners', index, 'tls'], config) }, asIs);
 }
 
 function plainListenerTls(tls: ListenerTls, path: PathSegments, config: Config): Plain {

@@ -4,7 +4,7 @@
 import type * as zod from 'zod';
 import { familyOf } from '../protocol/addresses/ip-address.ts';
 import { isCloseCodeConfigurable } from '../protocol/close-codes.ts';
-import { isOwnAnswerField, isOwnRequestField } from '../protocol/field-names.ts';
+import { isOwnAnswerField, isOwnRequestField, isSafeName, mayNameClient } from '../protocol/field-names.ts';
 import { parsePattern } from '../protocol/path.ts';
 import { UNIX } from './address-lists.ts';
 import {
@@ -49,6 +49,7 @@ export const TEXTS: Readers = {
       .regex(/^0?[0-7]{3}$/, { error: MODE_PROBLEM })
       .transform((text) => Number.parseInt(text, 8)),
   cidr: () => parsedText(parseBlock),
+  client_field: () => parsedText(parseClientField),
   proxy: () => parsedText((text) => (text === UNIX ? { value: text } : parseBlock(text))),
   ip: () => parsedText((text) => (familyOf(text) === 0 ? { problem: 'expected an IP address' } : { value: text })),
   path: () =>
@@ -172,6 +173,17 @@ const TLS13_CIPHERS = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_A
 function parseCiphers(text: string): Parsed<string> {
   if (!/^[\x21-\x7e]{1,4096}$/.test(text)) return { problem: 'expected a list of ciphers in the words of OpenSSL' };
   return { value: /(?:^|:)TLS_/.test(text) ? text : TLS13_CIPHERS + text };
+}
+
+/** Longer names are no header field of anybody. */
+const FIELD_LENGTH_MAX = 64;
+const FIELD_PROBLEM =
+  'expected x-forwarded-for, forwarded, or the name of a field with one address such as cf-connecting-ip';
+
+function parseClientField(text: string): Parsed<string> {
+  const lower = text.toLowerCase();
+  if (lower.length > FIELD_LENGTH_MAX || !isSafeName(lower)) return { problem: FIELD_PROBLEM };
+  return mayNameClient(lower) ? { value: lower } : { problem: `${lower} means something else: ${FIELD_PROBLEM}` };
 }
 
 function parseHealthPath(text: string): Parsed<string | null> {

@@ -41,6 +41,7 @@ export interface TextValues extends Record<TextForm, unknown> {
   readonly mode: number;
   readonly cidr: string;
   readonly proxy: string;
+  readonly client_field: string;
   readonly ip: string;
   readonly path: PathPattern;
   readonly health_path: string | null;
@@ -170,12 +171,15 @@ export type ConfigInput = InputBlock<typeof config>;
 /** What the schema makes of it: values parsed, defaults in place, nothing merged yet. */
 export type ParsedConfig = Block<typeof config>;
 
-export interface ListenerConfig extends Omit<Block<typeof listener>, 'name' | 'address' | 'mode' | 'tls'> {
+export interface ListenerConfig
+  extends Omit<Block<typeof listener>, 'name' | 'address' | 'mode' | 'tls' | 'trusted_proxies' | 'client_ip_from'> {
   readonly name: string;
   readonly address: ListenAddress;
   readonly address_text: string;
   /** Null: plain. */
   readonly tls: ListenerTls | null;
+  readonly trusted_proxies: AddressList;
+  readonly client_ip_from: string;
 }
 
 type ParsedListenerTls = Block<typeof listenerTls>;

@@ -7,6 +7,8 @@ import type { Config, ListenerConfig } from '../config/types.ts';
 const NAMED = new Set(['listeners', 'routes', 'targets']);
 /** What a route repeats of the blocks for all, and of `defaults`. */
 const MERGED = /^routes\[[^\]]*\]\.((limits|timeouts|close_codes)\b.*|.*)$/;
+/** What a listener takes from the top level. */
+const INHERITED = /^listeners\[[^\]]*\]\.(trusted_proxies|client_ip_from)$/;
 
 type PlainMap = Readonly<Record<string, unknown>>;
 
@@ -67,8 +69,10 @@ function isMap(value: unknown): value is PlainMap {
   return !('digest' in value && 'blocks' in value);
 }
 
-/** Where a change of a route may come from; '' for what is no part of one. */
+/** Where a change of a route or a listener may come from; '' for what is no part of one. */
 function sourceOf(path: string): string {
+  const [, inherited] = INHERITED.exec(path) ?? [];
+  if (inherited !== undefined) return inherited;
   const [, key = '', block] = MERGED.exec(path) ?? [];
   return key === '' || block !== undefined ? key : `defaults.${key}`;
 }

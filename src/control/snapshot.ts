@@ -4,6 +4,7 @@
 import { UNIX } from '../config/address-lists.ts';
 import type { Config, RouteConfig } from '../config/types.ts';
 import { TrustedProxies } from '../edge/client-address.ts';
+import { ClientRules } from '../edge/client-rules.ts';
 import { fieldEditsOf, fieldsSetByAny } from '../edge/field-edits.ts';
 import { Router } from '../edge/router.ts';
 import { policyOf } from '../edge/session-policy.ts';
@@ -40,8 +41,7 @@ export function* planSnapshot(config: Config, previous: Previous | null): Genera
   const listenerNames = config.listeners.map((listener) => listener.name);
   const router = yield* Router.inSteps(config.routes, listenerNames);
   const sets = new AddressSets(previous?.addressSets ?? new Map());
-  const { trusted_proxies } = config;
-  const trusted = new TrustedProxies(yield* sets.of(trusted_proxies), trusted_proxies.words.includes(UNIX));
+  const clientRules = yield* rulesOf(config, sets);
   const ticketSecrets = previous?.ticketSecrets ?? new TicketSecrets();
   const tls = yield* serverTls(config, ticketSecrets);
   const missing = config.routes.find((route) => config.upstreams[route.upstream] === undefined);
@@ -72,7 +72,7 @@ export function* planSnapshot(config: Config, previous: Previous | null): Genera
   const commit = (): Snapshot => {
     plan.commit();
     for (const change of changes) change();
-    return { config, router, routes, upstreams: registry, addressSets: sets.all, trusted, tls, ticketSecrets };
+    return { config, router, routes, upstreams: registry, addressSets: sets.all, clientRules, tls, ticketSecrets };
   };
   return { keptRoutes, keptTargets: plan.keptTargets, commit };
 }
@@ -98,4 +98,18 @@ function* serverTls(config: Config, secrets: TicketSecrets): Generator<void, Sna
     yield;
   }
   return found;
+}
+
+/** Equal lists are one object. */
+function* rulesOf({ listeners }: Config, sets: AddressSets): Generator<void, Map<string, ClientRules>> {
+  const trusted = new Map<string, TrustedProxies>();
+  const rules = new Map<string, ClientRules>();
+  for (const listener of listeners) {
+    const { digest, words } = listener.trusted_proxies;
+    const known = trusted.get(digest);
+    const own = known ?? new TrustedProxies(yield* sets.of(listener.trusted_proxies), words.includes(UNIX));
+    trusted.set(digest, own);
+    rules.set(listener.name, new ClientRules(own, listener));
+  }
+  return rules;
 }

@@ -4,9 +4,10 @@
 import type { ListenerConfig } from '../config/types.ts';
 import type { TlsFacts } from '../net/secure-accept.ts';
 import type { RequestHead } from '../protocol/http-head.ts';
-import { firstValueOf, valuesOf } from '../protocol/lists.ts';
+import { firstValueOf } from '../protocol/lists.ts';
 import { mergeLeadingSlashes } from '../protocol/path.ts';
-import type { TrustedProxies } from './client-address.ts';
+import { type ClientRules, NOBODY_BELIEVED } from './client-rules.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** A trusted peer's X-Request-ID is kept if it is visible ASCII and not longer. */
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
@@ -20,10 +21,18 @@ export class LiveListener {
   config: ListenerConfig;
   /** 0 for a unix socket. */
   readonly port: number;
+  /** Those of the last snapshot that had some for this listener. */
+  private rules = NOBODY_BELIEVED;
 
   constructor(config: ListenerConfig, port: number) {
     this.config = config;
     this.port = port;
+  }
+
+  /** Whom it believes. One that the config has no longer keeps to what it said last. */
+  rulesIn({ clientRules }: Pick<Snapshot, 'clientRules'>): ClientRules {
+    this.rules = clientRules.get(this.config.name) ?? this.rules;
+    return this.rules;
   }
 
   /** A head as this listener takes it, before anything is judged. */
@@ -53,9 +62,15 @@ export class Arrival {
   serverName: string | null = null;
   /** Null when the client does not speak TLS to us. */
   tls: TlsFacts | null = null;
+  /** What a PROXY header said of the client's TLS; null when none said anything. */
+  proxySecure: boolean | null = null;
   /** The peer until a complete head says more. */
   client: string;
   peerTrusted = false;
+  /** The scheme that the client used; null where the X-Forwarded-Proto of a trusted peer says it. */
+  proto: string | null = 'http';
+  /** The field that was to name the client, in lower case. */
+  source = 'x-forwarded-for';
   /** Our own, or the one that a trusted peer brought. */
   requestId: string;
 
@@ -74,14 +89,17 @@ export class Arrival {
   }
 
   /** A head came, or as much of it as there will be. */
-  takeHead({ fields }: Pick<RequestHead, 'fields'>, trusted: TrustedProxies): void {
-    this.peerTrusted = trusted.trusts(this.peer);
+  takeHead({ fields }: Pick<RequestHead, 'fields'>, rules: ClientRules): void {
+    this.peerTrusted = rules.trusts(this.peer);
     const requestId = firstValueOf(fields, 'x-request-id');
     if (this.peerTrusted && requestId !== undefined && REQUEST_ID.test(requestId)) this.requestId = requestId;
   }
 
   /** A complete head came: who sent it. */
-  takeClient({ fields }: Pick<RequestHead, 'fields'>, trusted: TrustedProxies): void {
-    this.client = trusted.clientOf(this.peer, valuesOf(fields, 'x-forwarded-for'));
+  takeClient({ fields }: Pick<RequestHead, 'fields'>, rules: ClientRules): void {
+    const { secure, proxySecure: proxied, peerTrusted } = this;
+    this.client = rules.clientOf(this.peer, fields);
+    this.proto = rules.protoOf({ secure, proxied, peerTrusted }, fields);
+    this.source = rules.source;
   }
 }

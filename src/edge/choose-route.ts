@@ -81,13 +81,14 @@ interface PlaceAsked {
   readonly place: RequestPlace;
   /** Of the connection; '' on a unix socket. */
   readonly peerAddress: string;
+  readonly peerTrusted: boolean;
 }
 
 /** Which checks of a request are switched off: those that its route names, less what the peer makes dangerous. */
-export function relaxedChecks({ snapshot, listener, place, peerAddress }: PlaceAsked): readonly RouteCheck[] {
+export function relaxedChecks({ snapshot, listener, place, ...peer }: PlaceAsked): readonly RouteCheck[] {
   const relax = chooseRoute(snapshot, listener, place).route?.config.relax ?? [];
   // RFC 9110 7.8: a proxy that sees no upgrade goes on to read requests on this connection, its other users' among
   // them, and what its client sends as frames would be read as requests. Who comes by a unix socket is a proxy too.
-  const isProxy = peerAddress === '' || snapshot.trusted.trusts(peerAddress);
+  const isProxy = peer.peerAddress === '' || peer.peerTrusted;
   return isProxy ? relax.filter((check) => check !== 'connection_token') : relax;
 }

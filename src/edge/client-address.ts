@@ -7,24 +7,24 @@ import { familyOf, parseZonedIp, printIp } from '../protocol/addresses/ip-addres
 import { ownText } from './own-text.ts';
 
 /** Entries looked at, from the right: more proxies in a row than anybody has. */
-const ENTRIES_MAX = 32;
+export const ENTRIES_MAX = 32;
 /** The longest entry is a bracketed IPv6 address with a zone and a port; what is longer is no address. */
 const ENTRY_LENGTH_MAX = 128;
 
 export class TrustedProxies {
-  private readonly blocks: AddressSet;
+  private readonly blocks: AddressSet | null;
   private readonly trustsUnix: boolean;
 
   /** `trustsUnix`: whoever connects to a unix socket is one. */
-  constructor(blocks: AddressSet, trustsUnix: boolean) {
-    this.blocks = blocks;
+  constructor(blocks: AddressSet | null, trustsUnix: boolean) {
+    this.blocks = blocks === null || blocks.isEmpty ? null : blocks;
     this.trustsUnix = trustsUnix;
   }
 
   /** `text`: '' for the peer of a unix socket. False for what else is no IP address. */
   trusts(text: string): boolean {
     if (text === '') return this.trustsUnix;
-    if (this.blocks.isEmpty) return false;
+    if (this.blocks === null) return false;
     const address = parseZonedIp(text);
     return address !== null && this.blocks.has(address);
   }

@@ -128,7 +128,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable {
     }
     const { remoteAddress } = transport;
     // The clients of a proxy are known by their heads only, which `Quotas.enter` counts them by.
-    const peer = this.snapshot.trusted.trusts(remoteAddress) ? '' : remoteAddress;
+    const peer = listener.rulesIn(this.snapshot).trusts(remoteAddress) ? '' : remoteAddress;
     const claim = this.quotas.arrive(peer, this.clock.now());
     if (claim instanceof PeerClaim) {
       const { peaks } = this.metrics.process;

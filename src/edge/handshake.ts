@@ -69,9 +69,10 @@ export class Handshake implements SlotOwner {
     const { context, record, asked } = this;
     const { arrival, head } = asked;
     record.noteComplete(this.headAt);
-    arrival.takeHead(head, context.snapshot.trusted);
+    const rules = arrival.listener.rulesIn(context.snapshot);
+    arrival.takeHead(head, rules);
     record.noteHead(head);
-    arrival.takeClient(head, context.snapshot.trusted);
+    arrival.takeClient(head, rules);
     const verdict = admit(asked, context.checks);
     if (verdict instanceof Promise) this.awaitVerdict(verdict);
     else this.decide(verdict);

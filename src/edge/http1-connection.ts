@@ -282,7 +282,7 @@ export class Http1Connection extends TimerEntry implements TransportReader, Answ
 
   /** A head that is as complete as it will be. */
   private noteHead(head: Pick<RequestHead, 'target' | 'fields'>): void {
-    this.arrival.takeHead(head, this.context.snapshot.trusted);
+    this.arrival.takeHead(head, this.arrival.listener.rulesIn(this.context.snapshot));
     this.record.noteHead(head);
   }
 }

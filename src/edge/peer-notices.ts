@@ -7,6 +7,8 @@ import type { HeadField } from '../protocol/http-head.ts';
 
 /** Peers remembered for each of the two; the one told longest ago is forgotten, and told of again. */
 const PEERS_MAX = 1_024;
+/** It may be so for every handshake. */
+const UNCLEAR_EVERY_MS = 60_000;
 /** Names in a line, and characters of each. */
 const NAMES_MAX = 8;
 const NAME_LENGTH_MAX = 64;
@@ -18,6 +20,8 @@ interface NoticedRequest {
   readonly peer: string;
   readonly peerTrusted: boolean;
   readonly requestId: string;
+  /** The field that names the client where a trusted peer sends it. */
+  readonly source: string;
 }
 
 export class PeerNotices {
@@ -25,6 +29,7 @@ export class PeerNotices {
   /** At most PEERS_MAX entries each. */
   private readonly dropped = new Set<string>();
   private readonly replaced = new Set<string>();
+  private unclearAt = Number.NEGATIVE_INFINITY;
 
   constructor(log: Log) {
     this.log = log;
@@ -34,9 +39,19 @@ export class PeerNotices {
     const { peer, fields } = request;
     const dropped = this.dropped.has(peer) ? [] : namesOf(fields, isUnsafe);
     if (isNew(this.dropped, peer, dropped)) this.log.event('info', 'peer.fields_dropped', factsOf(request, dropped));
-    const replaced = request.peerTrusted || this.replaced.has(peer) ? [] : namesOf(fields, isClaim);
+    const replaced =
+      request.peerTrusted || this.replaced.has(peer)
+        ? []
+        : namesOf(fields, (lower) => isClaim(lower) || lower === request.source);
     if (isNew(this.replaced, peer, replaced))
       this.log.event('info', 'peer.claims_replaced', factsOf(request, replaced));
+  }
+
+  /** A trusted peer does not name its client in the one field that is to do so: the peer counts as the client. */
+  noteUnclear({ listener, peer, requestId, source }: NoticedRequest, cause: string, now: number): void {
+    if (now - this.unclearAt < UNCLEAR_EVERY_MS) return;
+    this.unclearAt = now;
+    this.log.event('warn', 'client.unclear', { listener, peer, field: source, cause, request_id: requestId });
   }
 }
 

@@ -11,7 +11,7 @@ import type { SessionPolicy } from '../session/policy.ts';
 import type { UpstreamRegistry } from '../upstream/registry.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Upstream } from '../upstream/upstream.ts';
-import type { TrustedProxies } from './client-address.ts';
+import type { ClientRules } from './client-rules.ts';
 import type { FieldEdits } from './field-edits.ts';
 import type { Router } from './router.ts';
 
@@ -37,7 +37,8 @@ export interface Snapshot {
   readonly upstreams: UpstreamRegistry;
   /** Of the lists in the config, by their digests. */
   readonly addressSets: ReadonlyMap<string, AddressSet>;
-  readonly trusted: TrustedProxies;
+  /** By the names of listeners. */
+  readonly clientRules: ReadonlyMap<string, ClientRules>;
   /** By listener, for those that speak TLS. */
   readonly tls: ReadonlyMap<string, ServerTls>;
   /** The same in each snapshot. */

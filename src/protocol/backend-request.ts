@@ -4,8 +4,9 @@
 import { type FieldChanges, isRemoved } from './field-changes.ts';
 import { isHopByHop, isProxyClaim, isSafeName } from './field-names.ts';
 import { FieldWriter } from './field-writer.ts';
+import { soundElements, writeElement } from './forwarded.ts';
 import type { HeadField, RequestHead } from './http-head.ts';
-import { valuesOf } from './lists.ts';
+import { firstValueOf, valuesOf } from './lists.ts';
 import type { UpgradeRequest } from './upgrade-request.ts';
 
 export interface ForwardOptions {
@@ -20,8 +21,12 @@ export interface ForwardOptions {
   /** Who holds the connection; '' for a unix socket. */
   readonly peerAddress: string;
   readonly peerTrusted: boolean;
-  /** The client used TLS. */
-  readonly secure: boolean;
+  /** The scheme that the client used; null: what the trusted peer's X-Forwarded-Proto says stays. */
+  readonly proto: string | null;
+  /** The field in which a trusted peer names the client, in lower case. */
+  readonly source: string;
+  /** Whether the backend gets a Forwarded, too. */
+  readonly sendForwarded: boolean;
   /** 0 when the listener has none. */
   readonly listenerPort: number;
   readonly requestId: string;
@@ -35,6 +40,7 @@ export interface ForwardOptions {
 const OWN: ReadonlySet<string> = new Set([
   'content-length',
   'expect',
+  'forwarded',
   'host',
   'sec-websocket-extensions',
   'sec-websocket-key',
@@ -46,14 +52,14 @@ const OWN: ReadonlySet<string> = new Set([
 ]);
 
 export function buildBackendRequest(options: ForwardOptions): Buffer {
-  const { request, peerTrusted, changes } = options;
+  const { request, changes } = options;
   // RFC 3986 4.2: whoever made this target has judged it; what gets here all the same names another host to many.
   if (!/^\/(?!\/)/.test(options.target)) throw new Error('a request target begins with exactly one slash');
   const writer = new FieldWriter(`GET ${FieldWriter.visible(options.target)} HTTP/1.1`);
   writer.own('Host', options.hostField);
   for (const field of request.head.fields) {
     if (changes !== null && isRemoved(changes, field.lower)) continue;
-    if (passes(field, request.nominated, peerTrusted)) writer.relayed(field);
+    if (passes(field, request.nominated, options)) writer.relayed(field);
   }
   for (const { name, value } of changes?.set ?? []) writer.own(name, value);
   writer.own('Upgrade', 'websocket');
@@ -80,8 +86,12 @@ export function namesInstance(head: RequestHead, instanceId: string): boolean {
   return false;
 }
 
-function passes(field: HeadField, nominated: ReadonlySet<string>, peerTrusted: boolean): boolean {
+function passes(field: HeadField, nominated: ReadonlySet<string>, options: ForwardOptions): boolean {
   const { lower } = field;
+  const { peerTrusted, proto, source } = options;
+  if (lower === 'x-forwarded-proto' && proto !== null) return false;
+  // A field that names the client and was not believed is nobody's word.
+  if (lower === source && options.clientAddress === options.peerAddress) return false;
   if (OWN.has(lower) || isHopByHop(lower) || nominated.has(lower) || !isSafeName(lower)) return false;
   return peerTrusted || !isProxyClaim(lower);
 }
@@ -90,15 +100,33 @@ function writeForwarded(writer: FieldWriter, options: ForwardOptions): void {
   const { request, peerTrusted, clientAddress, peerAddress } = options;
   const { fields } = request.head;
   if (clientAddress !== '') writer.own('X-Real-IP', clientAddress);
-  const chain = peerTrusted ? valuesOf(fields, 'x-forwarded-for') : [];
-  const hops = [...chain.filter((value) => value !== ''), ...(peerAddress === '' ? [] : [peerAddress])];
+  const isRead = peerTrusted && options.source === 'x-forwarded-for';
+  const chain = isRead ? valuesOf(fields, 'x-forwarded-for') : clientAddress === peerAddress ? [] : [clientAddress];
+  const hops = [...chain, peerAddress].filter((value) => value !== '');
   if (hops.length > 0) writer.field('X-Forwarded-For', hops.join(', '));
   const set = (name: string, value: string): void => {
     // A trusted peer saw the client's own connection, so what it says stays.
     const kept = peerTrusted && fields.some((field) => field.lower === name.toLowerCase());
     if (!kept) writer.own(name, value);
   };
-  set('X-Forwarded-Proto', options.secure ? 'https' : 'http');
+  if (options.proto !== null) writer.own('X-Forwarded-Proto', options.proto);
   set('X-Forwarded-Host', request.host);
   if (options.listenerPort > 0) set('X-Forwarded-Port', String(options.listenerPort));
+  if (options.sendForwarded) writer.field('Forwarded', forwardedChain(options).join(', '));
+}
+
+/** More proxies in a row than anybody has. */
+const ELEMENTS_MAX = 32;
+
+/** RFC 7239 4: one element for each hop. A chain that names the client goes on; else it begins with what is known. */
+function forwardedChain({ request, source, peerTrusted, clientAddress, peerAddress, proto }: ForwardOptions): string[] {
+  const { fields } = request.head;
+  const ours = {
+    host: request.host,
+    proto: proto ?? firstValueOf(fields, 'x-forwarded-proto')?.toLowerCase() ?? 'http',
+  };
+  const chain = peerTrusted && source === 'forwarded' ? soundElements(valuesOf(fields, 'forwarded'), ELEMENTS_MAX) : [];
+  if (chain.length > 0) return [...chain, writeElement(peerAddress, ours)];
+  if (clientAddress === peerAddress) return [writeElement(peerAddress, ours)];
+  return [writeElement(clientAddress, ours), writeElement(peerAddress)];
 }

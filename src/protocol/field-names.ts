@@ -22,6 +22,7 @@ const REQUEST = [
   'content-length',
   'cookie',
   'expect',
+  'forwarded',
   'host',
   'origin',
   'sec-fetch-dest',
@@ -201,6 +202,16 @@ export function isOwnAnswerField(lower: string): boolean {
 
 function isOwnField(lower: string): boolean {
   return isHopByHop(lower) || lower.startsWith(HANDSHAKE_PREFIX);
+}
+
+/**
+ * Whether a proxy in front may name the client in a field of this name: none that means something else, or whose value
+ * is ours. X-Real-IP is read before it is replaced.
+ */
+export function mayNameClient(lower: string): boolean {
+  if (lower === 'x-real-ip') return true;
+  if (!isSafeName(lower) || isHopByHop(lower) || lower.startsWith(HANDSHAKE_PREFIX)) return false;
+  return !endToEnd.has(lower) || lower === 'x-forwarded-for' || lower === 'forwarded';
 }
 
 /** Backends that map names to variables make `_` and `.` the same as `-`: a second spelling of our own fields. */

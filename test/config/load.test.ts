@@ -65,6 +65,7 @@ const DEFAULT_TIMEOUTS = {
   pong: 20_000,
   lifetime: OFF,
 };
+const NOBODY = { file: null, words: [], blocks: new Uint8Array(), digest: expect.any(String) };
 const ECHO = 'upstream: "builtin:echo"';
 
 /** What routes do that say nothing. */
@@ -83,9 +84,14 @@ describe('defaults', () => {
           health_path: null,
           paths: { leading_slashes: 'refuse' },
           tls: null,
+          forwarded_proto: 'auto',
+          trusted_proxies: NOBODY,
+          client_ip_from: 'x-forwarded-for',
         },
       ],
-      trusted_proxies: { file: null, words: [], blocks: new Uint8Array(), digest: expect.any(String) },
+      trusted_proxies: NOBODY,
+      client_ip_from: 'x-forwarded-for',
+      send_forwarded: false,
       defaults: { ...USUAL, headers: {} },
       routes: [
         {

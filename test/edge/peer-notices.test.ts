@@ -16,13 +16,20 @@ class Bench {
     );
   }
 
+  unclear(peer: string, now: number): Record<string, unknown>[] {
+    const before = this.tap.lines.length;
+    const noticed = { fields: [], listener: 'in', peer, peerTrusted: true, requestId: 'id', source: 'x-mine' };
+    this.notices.noteUnclear(noticed, 'absent', now);
+    return this.tap.lines.slice(before);
+  }
+
   /** The lines that a request with these fields makes. */
   lines(peer: string, names: readonly string[], peerTrusted = false): Record<string, unknown>[] {
     const before = this.tap.lines.length;
     const fields: HeadField[] = names.map((name) => ({ name, lower: name.toLowerCase(), value: 'v' }));
     // The log holds back what comes more than a hundred times a second.
     this.clock.advance(1_000);
-    this.notices.note({ fields, listener: 'in', peer, peerTrusted, requestId: 'id' });
+    this.notices.note({ fields, listener: 'in', peer, peerTrusted, requestId: 'id', source: 'x-mine' });
     return this.tap.lines.slice(before).map(({ time, ...line }) => line);
   }
 }
@@ -55,6 +62,20 @@ describe('what of a request stays here', () => {
     expect(bench.lines('192.0.2.1', ['Forwarded'])).toEqual([]);
     expect(bench.lines('192.0.2.2', ['X-Forwarded-Proto', 'Forwarded'], true)).toEqual([]);
     expect(bench.lines('192.0.2.2', ['Origin', 'Authorization', 'Cookie', 'Via'])).toEqual([]);
+  });
+
+  test('the field that is to name the client is a claim, too', () => {
+    expect(new Bench().lines('192.0.2.1', ['X-Mine', 'X-Other'])).toMatchObject([{ fields: ['X-Mine'] }]);
+    expect(new Bench().lines('192.0.2.1', ['X-Mine'], true)).toEqual([]);
+  });
+
+  test('a proxy that does not name its client is told of once a minute, of all together', () => {
+    const bench = new Bench();
+    expect(bench.unclear('192.0.2.1', 0)).toMatchObject([
+      { level: 'warn', event: 'client.unclear', peer: '192.0.2.1', field: 'x-mine', cause: 'absent' },
+    ]);
+    expect(bench.unclear('192.0.2.2', 59_999)).toEqual([]);
+    expect(bench.unclear('192.0.2.2', 60_000)).toHaveLength(1);
   });
 
   test('many and long names are cut', () => {

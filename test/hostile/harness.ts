@@ -308,7 +308,7 @@ export class Gate {
       ]),
       'Via: 1.1 <instance>',
     ];
-    return `${lines.join('\r\n')}\r\n\r\n`;
+    return `${lines.join('\r\n')}\r\n\r\n`.replace('<port>', String(this.port));
   }
 }
 

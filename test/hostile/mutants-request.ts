@@ -439,7 +439,29 @@ const paths: readonly Mutant[] = [
 
 const forwarded: readonly Mutant[] = [
   edit('passes', 'X1', 'return peerTrusted || !isProxyClaim(lower);', 'return !peerTrusted || !isProxyClaim(lower);'),
-  edit('writeForwarded', 'X1', 'const chain = peerTrusted ? valuesOf', 'const chain = fields.length > 0 ? valuesOf'),
+  edit('writeForwarded', 'X1', 'peerTrusted && options.source ===', 'options.source ==='),
+  edit('elementStart', 'X9', 'code === COMMA && !isQuoted', 'code === COMMA'),
+  edit('parseElement', 'X9', '!isToken(name) || seen.has(name)', '!isToken(name)', 'a parameter twice'),
+  edit('ClientRules.byElements', 'X9', 'if (address === null) return false;', 'if (address === null) return true;'),
+  edit('ClientRules.single', 'X10', 'if (second !== undefined) return', 'if (second === found) return'),
+  edit(
+    'passes',
+    'X10',
+    '  if (lower === source && options.clientAddress === options.peerAddress) return false;\n',
+    '',
+    'what was not believed does not go on',
+  ),
+  edit('ClientRules.protoOf', 'X11', 'claimed.length === 1 && ', '', 'of two the first'),
+  edit('ClientRules.protoOf', 'X11', "SCHEME.test(claimed[0] ?? '')", "claimed[0] !== ''", 'junk'),
+  edit('OWN', 'X11', "  'forwarded',\n", ''),
+  edit(
+    'forwardedChain',
+    'X12',
+    "soundElements(valuesOf(fields, 'forwarded'), ELEMENTS_MAX)",
+    "valuesOf(fields, 'forwarded')",
+  ),
+  edit('LiveListener.rulesIn', 'X13', 'clientRules.get(this.config.name) ?? this.rules', 'this.rules'),
+  edit('buildListener', 'X13', 'listener.trusted_proxies ?? parsed.trusted_proxies', 'parsed.trusted_proxies'),
   edit('CLIENT_ADDRESS', 'U30', "  'cf-connecting-ip',\n", ''),
   edit('CLAIM_PREFIXES', 'U30', "  'x-remote-extra-',\n", '', 'a family'),
   edit(

@@ -33,7 +33,7 @@ test('the rows stand in their groups in order, none twice and none lost', () => 
     U: 21,
     O: 4,
     P: 11,
-    X: 12,
+    X: 17,
     B: 24,
     F: 34,
     D: 6,

@@ -13,7 +13,9 @@ function forwarded(fields: readonly string[], options: Partial<ForwardOptions> =
     clientAddress: '192.0.2.7',
     peerAddress: '192.0.2.7',
     peerTrusted: false,
-    secure: false,
+    proto: 'http',
+    source: 'x-forwarded-for',
+    sendForwarded: false,
     listenerPort: 8080,
     requestId: 'r1',
     instanceId: 'i1',
@@ -101,7 +103,7 @@ describe('X1: what an untrusted peer says about the client is replaced', () => {
   });
 
   test('a client over TLS and a client on a unix socket', () => {
-    const secure = forwarded([], { secure: true, listenerPort: 443 });
+    const secure = forwarded([], { proto: 'https', listenerPort: 443 });
     expect(named(secure, 'x-forwarded-proto')).toEqual(['X-Forwarded-Proto: https']);
     expect(named(secure, 'x-forwarded-port')).toEqual(['X-Forwarded-Port: 443']);
     const local = forwarded(['X-Forwarded-For: 10.0.0.1'], { clientAddress: '', peerAddress: '', listenerPort: 0 });
@@ -122,11 +124,73 @@ describe('X2: a trusted peer is believed', () => {
   });
 
   test('the other X-Forwarded-* are kept where they stand, missing ones are added', () => {
-    const lines = forwarded(['x-forwarded-proto: https', 'X-Forwarded-Prefix: /a', 'Forwarded: for=x'], trusted);
-    expect(lines.slice(2, 5)).toEqual(['x-forwarded-proto: https', 'X-Forwarded-Prefix: /a', 'Forwarded: for=x']);
+    const sent = ['x-forwarded-proto: https', 'X-Forwarded-Prefix: /a', 'X-Forwarded-Host: a'];
+    const lines = forwarded(sent.slice(0, 2), { ...trusted, proto: null });
+    expect(lines.slice(2, 4)).toEqual(sent.slice(0, 2));
     expect(named(lines, 'x-forwarded-proto')).toHaveLength(1);
     expect(named(lines, 'x-forwarded-host')).toEqual(['X-Forwarded-Host: chat.example.com']);
     expect(named(lines, 'x-real-ip')).toEqual(['X-Real-IP: 192.0.2.7']);
+  });
+});
+
+describe('X11: the chain that was not read is made anew', () => {
+  const trusted = { peerTrusted: true, peerAddress: '10.9.9.9', clientAddress: '192.0.2.7' };
+  const sent = ['X-Forwarded-For: 6.6.6.6', 'Forwarded: for=6.6.6.6', 'CF-Connecting-IP: 192.0.2.7'];
+
+  test('X-Forwarded-For has the client, then the peer', () => {
+    for (const source of ['forwarded', 'cf-connecting-ip']) {
+      const lines = forwarded(sent, { ...trusted, source });
+      expect(named(lines, 'x-forwarded-for')).toEqual(['X-Forwarded-For: 192.0.2.7, 10.9.9.9']);
+      expect(named(lines, 'forwarded')).toEqual([]);
+      const alone = forwarded(sent, { ...trusted, source, clientAddress: '10.9.9.9' });
+      expect(named(alone, 'x-forwarded-for')).toEqual(['X-Forwarded-For: 10.9.9.9']);
+      const local = forwarded(sent, { ...trusted, source, peerAddress: '' });
+      expect(named(local, 'x-forwarded-for')).toEqual(['X-Forwarded-For: 192.0.2.7']);
+    }
+  });
+
+  test('the one field goes on where it named the client, and only there', () => {
+    const of = (options: Partial<ForwardOptions>) =>
+      named(forwarded(['X-Mine: 192.0.2.7'], { source: 'x-mine', ...options }), 'x-mine');
+    expect(of(trusted)).toEqual(['X-Mine: 192.0.2.7']);
+    expect(of({ ...trusted, clientAddress: '10.9.9.9' })).toEqual([]);
+    expect(of({})).toEqual([]);
+  });
+
+  test('X-Forwarded-Proto is what was decided, whatever was sent', () => {
+    for (const peerTrusted of [false, true]) {
+      const lines = forwarded(['X-Forwarded-Proto: junk', 'x-forwarded-proto: https'], { peerTrusted, proto: 'http' });
+      expect(named(lines, 'x-forwarded-proto')).toEqual(['X-Forwarded-Proto: http']);
+    }
+  });
+});
+
+describe('X12: Forwarded towards backends', () => {
+  const on = { sendForwarded: true } as const;
+  const trusted = { ...on, peerTrusted: true, peerAddress: '10.9.9.9', clientAddress: '192.0.2.7' };
+  const of = (fields: readonly string[], options: Partial<ForwardOptions>) =>
+    named(forwarded(fields, options), 'forwarded').map((line) => line.replace('Forwarded: ', ''));
+
+  test('is made of what is known; nothing of a client passes on in it', () => {
+    const evil = ['Forwarded: for=6.6.6.6;by="', 'X-Forwarded-For: 6.6.6.6'];
+    expect(of(evil, on)).toEqual(['for=192.0.2.7;host=chat.example.com;proto=http']);
+    expect(of(evil, {})).toEqual([]);
+    expect(of(evil, trusted)).toEqual(['for=192.0.2.7;host=chat.example.com;proto=http, for=10.9.9.9']);
+    const v6 = { ...trusted, clientAddress: '2001:db8::1', peerAddress: '', proto: 'https' };
+    expect(of(evil, v6)).toEqual(['for="[2001:db8::1]";host=chat.example.com;proto=https, for=unknown']);
+  });
+
+  test('the chain of a trusted peer goes on, as far from its right end as it is sound', () => {
+    const read = { ...trusted, source: 'forwarded' };
+    const ours = 'for=10.9.9.9;host=chat.example.com;proto=http';
+    expect(of(['Forwarded: for=192.0.2.7;secret=x, For="[::1]:80"'], read)).toEqual([
+      `for=192.0.2.7;secret=x, For="[::1]:80", ${ours}`,
+    ]);
+    expect(of(['Forwarded: for="6.6.6.6', 'Forwarded: for=192.0.2.7'], read)).toEqual([`for=192.0.2.7, ${ours}`]);
+    expect(of(['Forwarded: for="'], { ...read, clientAddress: '10.9.9.9' })).toEqual([ours]);
+    expect(of(['X-Forwarded-Proto: HTTPS', 'Forwarded: for=_a'], { ...read, proto: null })).toEqual([
+      'for=_a, for=10.9.9.9;host=chat.example.com;proto=https',
+    ]);
   });
 });
 
@@ -152,7 +216,6 @@ describe('X3: second spellings and other claims of proxies', () => {
     'X-HTTP-Method-Override',
     'True-Client-IP',
     'X-Scheme',
-    'Forwarded',
     'CF-Connecting-IP',
     'CF-Connecting-IPv6',
     'Fastly-Client-IP',

@@ -27,6 +27,19 @@ export const config = {
     default: [],
     says: 'Address blocks whose X-Forwarded-* and X-Request-ID are believed; unix stands for peers on unix sockets.',
   },
+  client_ip_from: {
+    kind: 'text',
+    form: 'client_field',
+    values: 'x-forwarded-for, forwarded, field name',
+    default: 'x-forwarded-for',
+    says: 'Where trusted proxies name the client: a chain, or one field with one address such as cf-connecting-ip.',
+    more: 'Other chains are removed from requests, and made anew.',
+  },
+  send_forwarded: {
+    kind: 'switch',
+    default: 'off',
+    says: 'Backends get a Forwarded field (RFC 7239) beside X-Forwarded-*.',
+  },
   defaults: {
     kind: 'block',
     keys: shared,

@@ -66,4 +66,29 @@ export const listener = {
       },
     },
   },
+  forwarded_proto: {
+    kind: 'choice',
+    words: ['auto', 'http', 'https'],
+    default: 'auto',
+    says:
+      'The scheme that backends are told; auto: https where the client speaks TLS to us or a PROXY header says so, ' +
+      "else a trusted proxy's X-Forwarded-Proto.",
+  },
+  trusted_proxies: {
+    kind: 'list',
+    of: { kind: 'text', form: 'proxy' },
+    file: true,
+    values: 'list of CIDR blocks and unix, {file}',
+    unset: 'the global one',
+    example: '[10.0.0.0/8]',
+    says: 'As the global key, for this listener alone.',
+  },
+  client_ip_from: {
+    kind: 'text',
+    form: 'client_field',
+    values: 'x-forwarded-for, forwarded, field name',
+    unset: 'the global one',
+    example: 'forwarded',
+    says: 'As the global key, for this listener alone.',
+  },
 } as const satisfies Keys;

@@ -9,6 +9,7 @@ export type TextForm =
   | 'mode'
   | 'cidr'
   | 'proxy'
+  | 'client_field'
   | 'ip'
   | 'path'
   | 'health_path'

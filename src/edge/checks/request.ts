@@ -10,13 +10,16 @@ import { chooseRoute, relaxedChecks } from '../choose-route.ts';
 
 export function upgradeCheck(asked: Asked): Refusal | null {
   const { arrival, head, record, context } = asked;
-  const { peer, peerTrusted, requestId } = arrival;
-  const from = { snapshot: context.snapshot, listener: arrival.listener.config.name, peerAddress: peer };
+  const { peer, peerTrusted, requestId, source } = arrival;
+  const from = { snapshot: context.snapshot, listener: arrival.listener.config.name, peerAddress: peer, peerTrusted };
   const verdict = judgeUpgradeRequest(head, (place) => relaxedChecks({ ...from, place }));
   if (!verdict.ok) return { slug: verdict.slug, cause: hintOfHead(verdict.slug, head) };
   asked.upgrade = verdict.request;
   record.noteRequest(verdict.request);
-  context.notices.note({ fields: head.fields, listener: arrival.listenerName, peer, peerTrusted, requestId });
+  const noticed = { fields: head.fields, listener: arrival.listenerName, peer, peerTrusted, requestId, source };
+  context.notices.note(noticed);
+  const unclear = peerTrusted ? arrival.listener.rulesIn(context.snapshot).unclear(head.fields) : null;
+  if (unclear !== null) context.notices.noteUnclear(noticed, unclear, context.clock.now());
   return null;
 }
 
