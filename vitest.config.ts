@@ -6,6 +6,12 @@ const LAYOUTS: readonly Layout[] = [
   { name: 'stream', env: { FRAMEGATE_TRANSPORT: 'stream' } },
 ];
 
+/** TLS on either side of framegate, or on both: for what knows no bytes below WebSocket. */
+const TLS_LAYOUTS: readonly Layout[] = ['client', 'backend', 'both'].map((side) => ({
+  name: `tls-${side}`,
+  env: { FRAMEGATE_TEST_TLS: side },
+}));
+
 interface Layout {
   readonly name: string;
   readonly env: Record<string, string>;
@@ -27,6 +33,8 @@ const MARKED = [
   'test/hostile/{closes,network,resources}.test.ts', // hostile ends, a bad network, peers that do not read
   'test/net/transport.test.ts', // what a transport promises
 ];
+/** What must hold over TLS as over TCP: every rule of frames and ends, and everything at once. */
+const OVER_TLS = ['test/conformance/fuzzing-*.test.ts', 'test/soak/soak.test.ts'];
 /** Whole programs, long runs and mutated copies, on the first layout. */
 const PROGRAMS = [
   'test/{attacks,clients,corpus,fuzz,oracle,scale,soak}/**/*.test.ts',
@@ -45,7 +53,11 @@ function projectsOf(share: string): Project[] {
   if (first === undefined) return [];
   switch (share) {
     case 'all':
-      return [project(first, EVERYTHING), ...others.map((layout) => project(layout, SOCKETS))];
+      return [
+        project(first, EVERYTHING),
+        ...others.map((layout) => project(layout, SOCKETS)),
+        ...TLS_LAYOUTS.map((layout) => project(layout, OVER_TLS)),
+      ];
     case 'quick':
       return shared(first, EVERYTHING, [...SOCKETS, ...PROGRAMS]);
     case 'main':
@@ -55,7 +67,10 @@ function projectsOf(share: string): Project[] {
         ...others.map((layout) => project(layout, MARKED)),
       ];
     case 'rest':
-      return others.map((layout) => project(layout, SOCKETS, MARKED));
+      return [
+        ...others.map((layout) => project(layout, SOCKETS, MARKED)),
+        ...TLS_LAYOUTS.map((layout) => project(layout, OVER_TLS)),
+      ];
     default:
       throw new Error(`TEST_SHARE=${share} is none of all, quick, main, rest`);
   }

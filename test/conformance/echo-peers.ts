@@ -1,10 +1,14 @@
 // The peers that the suite looks at: echo servers and echo clients. `strict` is `ws`; `lenient` is written here and
 // checks nothing; `fail-fast` is the same with a UTF-8 check octet by octet. Raw sockets, no more RFC than needed.
 
-import * as net from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type * as net from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import { FrameReader } from '../reference/frame-reader.ts';
 import { Utf8Stream } from '../reference/utf8-stream.ts';
+import { makeCertificates } from '../support/certs.ts';
+import { connectTo, createServer } from '../support/tls-sides.ts';
 import { acceptFor, closeFrame, type Frame, frame, Opcode, parseHead, upgradeRequest } from '../support/wire.ts';
 import { parseTerms } from './deflate.ts';
 
@@ -15,8 +19,9 @@ export interface EchoServer {
   close(): Promise<void>;
 }
 
-export async function startEchoServer(kind: PeerKind): Promise<EchoServer> {
-  return kind === 'strict' ? startStrictServer() : startRawServer(kind);
+/** Over TLS when `secure`. */
+export async function startEchoServer(kind: PeerKind, secure = false): Promise<EchoServer> {
+  return kind === 'strict' ? startStrictServer(secure) : startRawServer(kind, secure);
 }
 
 /** Connects and echoes until the connection ends. */
@@ -24,23 +29,26 @@ export function runEchoClient(kind: PeerKind, url: string): Promise<void> {
   return kind === 'strict' ? runStrictClient(url) : runRawClient(kind, url);
 }
 
-async function startStrictServer(): Promise<EchoServer> {
-  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: { threshold: 0 } });
+async function startStrictServer(secure: boolean): Promise<EchoServer> {
+  const { good } = await makeCertificates();
+  const http = secure ? createHttpsServer(good) : createHttpServer();
+  const server = new WebSocketServer({ server: http, perMessageDeflate: { threshold: 0 } });
   server.on('connection', (socket) => echoWith(socket));
-  await new Promise<void>((resolve) => server.once('listening', resolve));
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   return {
-    url: urlOf(server.address()),
+    url: urlOf(http.address(), secure),
     close: () =>
       new Promise((resolve) => {
         for (const client of server.clients) client.terminate();
-        server.close(() => resolve());
+        server.close();
+        http.close(() => resolve());
       }),
   };
 }
 
 function runStrictClient(url: string): Promise<void> {
   return new Promise((resolve) => {
-    const socket = new WebSocket(url, { perMessageDeflate: { threshold: 0 } });
+    const socket = new WebSocket(url, { perMessageDeflate: { threshold: 0 }, rejectUnauthorized: false });
     echoWith(socket);
     socket.on('close', () => resolve());
   });
@@ -52,9 +60,9 @@ function echoWith(socket: WebSocket): void {
   socket.on('error', () => {});
 }
 
-async function startRawServer(kind: PeerKind): Promise<EchoServer> {
+async function startRawServer(kind: PeerKind, secure: boolean): Promise<EchoServer> {
   const sockets = new Set<net.Socket>();
-  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+  const server = await createServer(secure, (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     readHead(socket, (head, rest) => {
@@ -73,7 +81,7 @@ async function startRawServer(kind: PeerKind): Promise<EchoServer> {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    url: urlOf(server.address()),
+    url: urlOf(server.address(), secure),
     close: () =>
       new Promise((resolve) => {
         for (const socket of sockets) socket.destroy();
@@ -83,9 +91,9 @@ async function startRawServer(kind: PeerKind): Promise<EchoServer> {
 }
 
 function runRawClient(kind: PeerKind, url: string): Promise<void> {
-  const { hostname, port, pathname } = new URL(url);
+  const { hostname, port, pathname, protocol } = new URL(url);
   return new Promise((resolve) => {
-    const socket = net.connect({ host: hostname, port: Number(port), allowHalfOpen: true, noDelay: true });
+    const socket = connectTo(Number(port), hostname, protocol === 'wss:');
     socket.on('close', () => resolve());
     const offer = 'permessage-deflate; server_no_context_takeover; client_no_context_takeover; client_max_window_bits';
     socket.write(upgradeRequest({ path: pathname, headers: { 'Sec-WebSocket-Extensions': offer } }));
@@ -154,7 +162,7 @@ function echoRaw(socket: net.Socket, role: 'client' | 'server', kind: PeerKind, 
   if (rest.length > 0) onData(rest);
 }
 
-function urlOf(address: net.AddressInfo | string | null): string {
+function urlOf(address: net.AddressInfo | string | null, secure: boolean): string {
   if (address === null || typeof address === 'string') throw new Error('not a TCP server');
-  return `ws://127.0.0.1:${address.port}`;
+  return `${secure ? 'wss' : 'ws'}://127.0.0.1:${address.port}`;
 }

@@ -1,7 +1,8 @@
 // Opens the fuzzing peer's connections, as a client or as a server, and plays cases over them, many at a time.
 // Knows no framegate: it takes a URL to connect to, or a way to make a client connect.
 
-import * as net from 'node:net';
+import type * as net from 'node:net';
+import { connectTo, createServer, isBackendTls, isClientTls } from '../support/tls-sides.ts';
 import { acceptFor, exampleKey, type Head, parseHead, upgradeRequest } from '../support/wire.ts';
 import type { ConformanceCase } from './conformance-case.ts';
 import { PerMessageDeflate, parseTerms } from './deflate.ts';
@@ -13,7 +14,7 @@ const KILL_MS = 1_200;
 /** How much longer it has for its Close when it has answered what it should have refused. */
 const KILL_HOPELESS_MS = 300;
 /** How many cases are played at a time; those of megabytes are played a few at a time. */
-const CASES_AT_A_TIME = 128;
+const CASES_AT_A_TIME = isClientTls || isBackendTls ? 32 : 128; // a handshake of TLS costs all ends in one process
 const LARGE_AT_A_TIME = 3;
 /** How long a handshake may take. */
 const HANDSHAKE_MS = 10_000;
@@ -33,10 +34,11 @@ export interface FuzzingServer {
   close(): Promise<void>;
 }
 
-export async function startFuzzingServer(): Promise<FuzzingServer> {
+/** Over TLS when `secure`. */
+export async function startFuzzingServer(secure = false): Promise<FuzzingServer> {
   const expected = new Map<string, (socket: net.Socket, head: Head, rest: Buffer) => void>();
   const sockets = new Set<net.Socket>();
-  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+  const server = await createServer(secure, (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     readHead(socket)
@@ -64,7 +66,7 @@ export async function startFuzzingServer(): Promise<FuzzingServer> {
     return verdict;
   };
   return {
-    url: `ws://127.0.0.1:${address.port}`,
+    url: `${secure ? 'wss' : 'ws'}://127.0.0.1:${address.port}`,
     play: (cases, connect) => playAll(cases, (one) => playOne(one, connect)),
     close: () =>
       new Promise((resolve) => {
@@ -97,8 +99,8 @@ async function playAll(cases: readonly ConformanceCase[], playCase: PlayCase): P
 const NOT_PLAYED: Verdict = { behaviour: 'FAILED', close: 'FAILED', reason: '', story: 'not played' };
 
 async function playAsClient(url: string, one: ConformanceCase): Promise<Verdict> {
-  const { hostname, port, pathname } = new URL(url);
-  const socket = net.connect({ host: hostname, port: Number(port), allowHalfOpen: true, noDelay: true });
+  const { hostname, port, pathname, protocol } = new URL(url);
+  const socket = connectTo(Number(port), hostname, protocol === 'wss:');
   const offer = one.deflate === undefined ? [] : [extension(one.deflate.offer)];
   socket.write(upgradeRequest({ path: pathname, host: `${hostname}:${port}`, headers: offer }));
   const { head, rest } = await inTime(readHead(socket), `the handshake of case ${one.id}`);

@@ -1,6 +1,8 @@
 // The two things that are compared: a peer alone, and the same peer with framegate in between, in either direction.
 
 import { createProxy } from '../../src/proxy.ts';
+import { makeCertificates } from '../support/certs.ts';
+import { isBackendTls, isClientTls } from '../support/tls-sides.ts';
 import { transportMode } from '../support/transport-mode.ts';
 import { CASES } from './cases.ts';
 import type { ConformanceCase } from './conformance-case.ts';
@@ -27,14 +29,16 @@ interface RunningProxy {
 }
 
 async function startFramegate(upstream: string): Promise<RunningProxy> {
+  const { ca, good } = await makeCertificates();
   const faults: string[] = [];
   const write = (line: string) => {
     if (/"level":"(warn|error)"/.test(line) && !line.includes('"log.suppressed"')) faults.push(line);
   };
   const proxy = createProxy(
     {
-      listeners: [{ address: '127.0.0.1:0' }],
-      routes: [{ name: 'conformance', upstream }],
+      listeners: [{ address: '127.0.0.1:0', ...(isClientTls ? { tls: { certificates: [good] } } : {}) }],
+      routes: [{ name: 'conformance', upstream: 'peer' }],
+      upstreams: { peer: { targets: [{ url: upstream }], ...(isBackendTls ? { tls: { ca } } : {}) } },
       limits: { max_sessions: 400, from_client: RAISED, from_backend: RAISED },
     },
     { transport: transportMode, log: { write } },
@@ -42,7 +46,7 @@ async function startFramegate(upstream: string): Promise<RunningProxy> {
   await proxy.start();
   const address = proxy.address();
   if (typeof address === 'string') throw new Error('a TCP listener has a port');
-  return { url: `ws://127.0.0.1:${address.port}`, faults, stop: () => proxy.stop() };
+  return { url: `${isClientTls ? 'wss' : 'ws'}://127.0.0.1:${address.port}`, faults, stop: () => proxy.stop() };
 }
 
 /** Plays `cases` against the peer alone and through framegate, one after the other. */
@@ -55,7 +59,7 @@ export async function compare(
 }
 
 async function compareServer(kind: PeerKind, cases: readonly ConformanceCase[]): Promise<Comparison> {
-  const server = await startEchoServer(kind);
+  const server = await startEchoServer(kind, isBackendTls);
   const framegate = await startFramegate(server.url);
   try {
     const alone = await fuzzServer(server.url, cases);
@@ -68,7 +72,7 @@ async function compareServer(kind: PeerKind, cases: readonly ConformanceCase[]):
 }
 
 async function compareClient(kind: PeerKind, cases: readonly ConformanceCase[]): Promise<Comparison> {
-  const server = await startFuzzingServer();
+  const server = await startFuzzingServer(isBackendTls);
   const framegate = await startFramegate(server.url);
   const connectTo = (url: string) => (path: string) => runEchoClient(kind, `${url}${path}`);
   try {

@@ -1,11 +1,15 @@
 // The config of the proxy in a soak: a route for each kind of traffic, limits and timeouts short enough to be met.
 
 import type { ConfigInput } from '../../src/proxy.ts';
+import type { TestCertificates } from '../support/certs.ts';
+import { isBackendTls, isClientTls, TLS_NAME } from '../support/tls-sides.ts';
 
 export interface SoakTargets {
   /** The backend itself, and over a bad line. */
   readonly steady: readonly [string, string];
   readonly mortal: string;
+  /** For the sides that speak TLS. */
+  readonly certificates: TestCertificates;
 }
 
 /** Why a session of a route may end. What is not named may end for any reason but a fault of our own. */
@@ -16,10 +20,17 @@ export const allowedReasons: Readonly<Record<string, readonly string[]>> = {
   slow: ['client_close'],
 };
 
-export function soakConfig({ steady, mortal }: SoakTargets, change = 0): ConfigInput {
+export function soakConfig({ steady, mortal, certificates }: SoakTargets, change = 0): ConfigInput {
   const [straight, rough] = steady;
+  const tls = isBackendTls ? { tls: { ca: certificates.ca, server_name: TLS_NAME } } : {};
   return {
-    listeners: [{ name: 'public', address: '127.0.0.1:0' }],
+    listeners: [
+      {
+        name: 'public',
+        address: '127.0.0.1:0',
+        ...(isClientTls ? { tls: { certificates: [certificates.good] } } : {}),
+      },
+    ],
     admin: { address: '127.0.0.1:0' },
     log: { session_open: 'info' },
     limits: {
@@ -47,9 +58,10 @@ export function soakConfig({ steady, mortal }: SoakTargets, change = 0): ConfigI
           { name: 'rough', url: rough },
         ],
         balance: 'round_robin',
+        ...tls,
       },
-      single: { targets: [{ name: 'straight', url: straight }] },
-      mortal: { targets: [{ name: 'mortal', url: mortal }] },
+      single: { targets: [{ name: 'straight', url: straight }], ...tls },
+      mortal: { targets: [{ name: 'mortal', url: mortal }], ...tls },
     },
     routes: [
       ...['chat', 'ticks', 'upload', 'idle', 'bulk'].map((kind) => ({

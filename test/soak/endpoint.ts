@@ -1,8 +1,9 @@
 // One end of a WebSocket connection for long runs: opens or accepts it, cuts what comes into frames, answers pings and
 // Closes, counts payload, and keeps nothing else. What its frames mean is its owner's affair.
 
-import * as net from 'node:net';
+import type * as net from 'node:net';
 import { FrameReader } from '../reference/frame-reader.ts';
+import { connectedEvent, connectTo, isClientTls } from '../support/tls-sides.ts';
 import {
   acceptFor,
   closeFrame,
@@ -159,9 +160,9 @@ export function readHead(socket: net.Socket): Promise<{ head: Head; rest: Buffer
 /** A connection to a port of the loopback interface; null when there is none. */
 export function dial(port: number): Promise<net.Socket | null> {
   return new Promise((resolve) => {
-    const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    const socket = connectTo(port, '127.0.0.1', isClientTls);
     socket.on('error', () => {});
-    socket.once('connect', () => resolve(socket));
+    socket.once(connectedEvent(isClientTls), () => resolve(socket));
     socket.once('close', () => resolve(null));
   });
 }

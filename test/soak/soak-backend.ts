@@ -1,10 +1,11 @@
 // The backend of the soak: good, slow, dying or lying, as the path of the request says. It tells the watch what each of
 // its connections got and sent.
 
-import * as net from 'node:net';
+import type * as net from 'node:net';
 import type { RunWatch } from '../support/invariants.ts';
 import { Random } from '../support/random.ts';
 import { resetSocket } from '../support/shim.ts';
+import { createServer, isBackendTls } from '../support/tls-sides.ts';
 import { acceptFor, binary, type Frame, frame, type Head, Opcode } from '../support/wire.ts';
 import { Endpoint, readHead, switchTo } from './endpoint.ts';
 
@@ -63,7 +64,7 @@ export class SoakBackend {
   }
 
   get url(): string {
-    return `ws://${this.host}:${this.port}`;
+    return `${isBackendTls ? 'wss' : 'ws'}://${this.host}:${this.port}`;
   }
 
   /** As a process that is killed: every connection is reset, further dials are refused. */
@@ -84,7 +85,7 @@ export class SoakBackend {
   }
 
   private attach(server: net.Server): net.Server {
-    return server.on('connection', (socket) => {
+    return server.on(isBackendTls ? 'secureConnection' : 'connection', (socket: net.Socket) => {
       this.sockets.add(socket);
       socket.on('error', () => {});
       socket.on('close', () => this.sockets.delete(socket));
@@ -175,7 +176,7 @@ function hashOf(path: string): number {
 }
 
 async function listen(host: string, port: number): Promise<net.Server> {
-  const server = net.createServer({ allowHalfOpen: true, noDelay: true });
+  const server = await createServer(isBackendTls);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);

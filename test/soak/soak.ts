@@ -1,6 +1,7 @@
 // The soak: one framegate process under mixed traffic and a seeded schedule of faults, watched from outside. Every
 // choice comes from the seed; how choices interleave is up to the machine.
 
+import { makeCertificates } from '../support/certs.ts';
 import { figuresOf, growthFaults, RunWatch, restFaults } from '../support/invariants.ts';
 import type { LogLine } from '../support/log-tap.ts';
 import { parseMetrics } from '../support/metrics-text.ts';
@@ -155,7 +156,9 @@ export class Stage {
     const steady = await SoakBackend.listen('127.0.0.1', watch);
     const mortal = await SoakBackend.listen(MORTAL_HOST, watch);
     const roughBackend = await Shim.listen(steady.port, { seed, linksOf: roughLinks });
-    const targets: SoakTargets = { steady: [steady.url, roughBackend.url], mortal: mortal.url };
+    const roughUrl = steady.url.replace(`:${steady.port}`, `:${roughBackend.port}`);
+    const certificates = await makeCertificates();
+    const targets: SoakTargets = { steady: [steady.url, roughUrl], mortal: mortal.url, certificates };
     const ends = new Map<string, number>();
     const onLine = (line: LogLine) => {
       noteLine(watch, line);

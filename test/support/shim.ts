@@ -369,6 +369,9 @@ export class ShimLink {
 
 /** RST; only closed while a FIN is on its way, when libuv refuses to reset and Node would lose the handle. */
 export function resetSocket(socket: net.Socket): void {
-  if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+  // Of TLS the socket below: no close_notify goes out either.
+  const below: unknown = Reflect.get(socket, '_parent');
+  if (below instanceof net.Socket) resetSocket(below);
+  else if (socket.writableEnded && !socket.writableFinished) socket.destroy();
   else socket.resetAndDestroy();
 }
