@@ -48,7 +48,7 @@ export const ADMISSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'E54',
     at: 'Edge.accept',
-    search: "const peer = this.snapshot.trusted.trusts(remoteAddress) ? '' : remoteAddress;",
+    search: "const peer = listener.rulesIn(this.snapshot).trusts(remoteAddress) ? '' : remoteAddress;",
     replace: 'const peer = remoteAddress;',
     why: 'a trusted proxy counts as one client',
   },

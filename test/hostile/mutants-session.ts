@@ -635,7 +635,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'L5',
     at: 'printText',
-    search: "if (form === 'token') return SECRET;",
+    search: "if (form === 'token' || form === 'passphrase') return SECRET;",
     replace: '',
   },
   {
