@@ -1,20 +1,21 @@
 // How plain sockets become transports: taken down to their libuv handle where this Node allows it, through the stream
 // API where it does not. Decided once, by trying it out.
 
-import { connect, createServer, type Server, Socket, type SocketConstructorOpts } from 'node:net';
+import { connect, type Server, Socket, type SocketConstructorOpts } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { getSystemErrorName } from 'node:util';
 import { familyOf, plainAddress } from '../protocol/addresses/ip-address.ts';
 import { HandleIo, HandleTransport } from './handle-transport.ts';
+import { carriesBytes, carriesTls } from './probe.ts';
 import { secureAccept, type TlsFacts, type TlsFault } from './secure-accept.ts';
 import type { TlsTerms } from './server-tls.ts';
-import { findStreamBase, type StreamHandle, serverHandleOf, takeHandle } from './stream-base.ts';
+import { findStreamBase, type StreamHandle, serverHandleOf, takeHandle, takeSecureHandle } from './stream-base.ts';
 import { StreamTransport } from './stream-transport.ts';
+import { TlsTransport } from './tls-transport.ts';
 import type { Transport } from './transport.ts';
 
 /** TCP keep-alive begins after this much silence, on both sides. */
 export const KEEP_ALIVE_AFTER_MS = 60_000;
-const PROBE_MS = 2_000;
 
 export interface ConnectTarget {
   /** An IP address. */
@@ -35,15 +36,18 @@ export interface SecureOptions {
 export class Carrier {
   /** Null means the stream API. */
   private io: HandleIo | null;
+  /** False: TLS goes over the stream API. */
+  private takesTls = true;
 
   constructor(mode: 'auto' | 'stream') {
     const base = mode === 'auto' ? findStreamBase() : null;
     this.io = base === null ? null : new HandleIo(base);
   }
 
-  /** Try handles out on this Node; if they carry no bytes, keep to the stream API. Before anything is carried. */
+  /** Try handles out on this Node; where they carry no bytes, keep to the stream API. Before anything is carried. */
   async probe(): Promise<void> {
     if (this.io !== null && !(await carriesBytes(this))) this.io = null;
+    if (this.io !== null) this.takesTls = await carriesTls(this);
   }
 
   get kind(): 'handle' | 'stream' {
@@ -61,8 +65,19 @@ export class Carrier {
     return transport;
   }
 
-  /** A transport over `socket`, whose TLS handshake is done, and which has emitted no data. */
-  carrySecure(socket: TLSSocket): Transport {
+  /**
+   * A transport over `socket`, whose TLS handshake is done, and which has emitted no data. `onSession`, which listens to
+   * it, hears of the sessions that come from here on.
+   */
+  carrySecure(socket: TLSSocket, onSession: ((session: Buffer) => void) | null = null): Transport {
+    const { remoteAddress, remotePort } = socket;
+    const handle = this.io === null || !this.takesTls ? null : takeSecureHandle(socket);
+    if (this.io !== null && handle !== null) {
+      const peer = { address: plainAddress(remoteAddress ?? ''), port: remotePort ?? 0 };
+      return new TlsTransport(this.io, handle, peer, onSession);
+    }
+    // A server's TLSSocket that no tls.Server made keeps silent about errors after its handshake otherwise.
+    socket.on('_tlsError', (error: Error) => socket.destroy(error));
     const transport = new StreamTransport(socket);
     socket.resume();
     return transport;
@@ -193,55 +208,4 @@ function peerOf(handle: StreamHandle): { address: string; port: number } {
   const out: { address?: string; port?: number } = {};
   handle.getpeername?.(out);
   return { address: plainAddress(out.address ?? ''), port: out.port ?? 0 };
-}
-
-/** One connection over loopback: bytes both ways, then a FIN both ways. Anything unexpected is a no. */
-function carriesBytes(carrier: Carrier): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
-    const open: Transport[] = [];
-    const deadline = setTimeout(() => finish(false), PROBE_MS);
-    const finish = (works: boolean) => {
-      clearTimeout(deadline);
-      for (const transport of open) transport.destroy();
-      server.close();
-      resolve(works);
-    };
-    const watch = (transport: Transport, onText: (text: string) => void, onEnd: () => void) => {
-      open.push(transport);
-      transport.reader = {
-        onBytes: (bytes, start, end) => onText(bytes.toString('latin1', start, end)),
-        onEnd,
-        onLost: () => finish(false),
-        onTaken() {},
-      };
-    };
-    const say = (transport: Transport, text: string) => {
-      const bytes = Buffer.from(text, 'latin1');
-      transport.write(bytes, 0, bytes.length, false);
-    };
-    server.on('error', () => finish(false));
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      if (address === null || typeof address === 'string') return finish(false);
-      carrier.serve(server, (accepted) => {
-        watch(
-          accepted,
-          (text) => say(accepted, `${text}!`),
-          () => accepted.end(),
-        );
-      });
-      const to = { address: '127.0.0.1', port: address.port, localAddress: null };
-      const onDialed = (dialed: Transport) => {
-        let heard = '';
-        const onText = (text: string) => {
-          heard += text;
-          if (heard === 'probe!') dialed.end();
-        };
-        watch(dialed, onText, () => finish(heard === 'probe!'));
-        say(dialed, 'probe');
-      };
-      carrier.connect(to, onDialed, () => finish(false));
-    });
-  });
 }

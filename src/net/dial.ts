@@ -269,7 +269,7 @@ export class Dialer {
 
   private secured({ socket, resumption }: SecureAttempt): Transport {
     resumption.onSecure(socket);
-    return this.carrier.carrySecure(socket);
+    return this.carrier.carrySecure(socket, (session) => resumption.onSession(session));
   }
 
   /**

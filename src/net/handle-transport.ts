@@ -9,7 +9,7 @@ import { TURN_BYTES, TURN_STEPS } from './turn.ts';
 
 /** What libuv reads at most at once, and the room in front of it for what the read before left over: 130 bytes. */
 const READ_BYTES = 65_536;
-const HEADROOM = 144;
+export const HEADROOM = 144;
 /** Full reads in a row before other sockets get their turn. One that is not full is the last of its turn in libuv. */
 const FULL_READS_MAX = TURN_BYTES / READ_BYTES;
 /** Lengths for which a view of the scratch is kept: small messages make no garbage. */
@@ -57,13 +57,13 @@ class Scratch {
 interface Rest {
   readonly bytes: Buffer;
   start: number;
-  readonly end: number;
+  end: number;
   /** What `bytes` is, if it is to be used again. */
   readonly scratch: Scratch | null;
 }
 
 /** A handle that knows its transport: one function serves the reads of all. */
-interface OwnedHandle extends StreamHandle {
+export interface OwnedHandle extends StreamHandle {
   transport?: HandleTransport;
 }
 
@@ -78,6 +78,9 @@ export class HandleIo implements ChunkSource {
   readonly readView = this.readBuffer.subarray(HEADROOM);
   /** Called by libuv for every read of every handle. */
   readonly onread: (this: OwnedHandle) => void;
+  /** Which turn of the event loop this is: counted only while somebody asks. */
+  private turn = 0;
+  private isTurnOver = true;
   private scratch = new Scratch(SCRATCH_BYTES);
   private small = new Scratch(SMALL_SCRATCH_BYTES);
   private readonly spare: Scratch[] = [];
@@ -91,6 +94,18 @@ export class HandleIo implements ChunkSource {
     this.onread = function onread(this: OwnedHandle): void {
       this.transport?.onRead(state[readIndex] ?? 0);
     };
+  }
+
+  /** The number of this turn of the event loop: what is read until its end has the same one. */
+  get currentTurn(): number {
+    if (this.isTurnOver) {
+      this.isTurnOver = false;
+      this.turn += 1;
+      setImmediate(() => {
+        this.isTurnOver = true;
+      });
+    }
+    return this.turn;
   }
 
   /** Write a copy of `[start, end)`. Gives the request that libuv has kept, null if all is done, or an error number. */
@@ -130,6 +145,14 @@ export class HandleIo implements ChunkSource {
     return { bytes: copy, start: HEADROOM, end: size, scratch };
   }
 
+  /** `[start, end)`, for who has done with it when his call is over. */
+  lendCopy(bytes: Buffer, start: number, end: number): Buffer {
+    const size = end - start;
+    if (size >= VIEWS_MAX) return bytes.subarray(start, end);
+    bytes.copy(this.small.bytes, 0, start, end);
+    return this.small.view(size);
+  }
+
   /** Write `bytes`, which nobody touches any more. */
   writeOwned(handle: StreamHandle, bytes: Uint8Array): QueuedWrite | null | number {
     const { request, base } = this;
@@ -161,16 +184,16 @@ export class HandleTransport implements Transport {
   stepsLeft = TURN_STEPS;
   paused = false;
   destroyed = false;
-  private readonly io: HandleIo;
-  private readonly handle: OwnedHandle;
+  protected readonly io: HandleIo;
+  protected readonly handle: OwnedHandle;
   private fullReads = 0;
   /** What this turn had no steps left for; the handle is not read before it is taken. */
-  private rest: Rest | null = null;
+  protected rest: Rest | null = null;
   /** While a write is not finished: what waits, and is not given to libuv before. */
-  private outbox: Outbox | null = null;
-  private isYielding = false;
-  private isLost = false;
-  private hasEnded = false;
+  protected outbox: Outbox | null = null;
+  protected isYielding = false;
+  protected isLost = false;
+  protected hasEnded = false;
 
   /** Reading begins at once, in a later turn of the event loop. `handle` must not be read by anybody else. */
   constructor(io: HandleIo, handle: StreamHandle, peer: PeerAddress) {
@@ -227,9 +250,29 @@ export class HandleTransport implements Transport {
 
   unread(bytes: Buffer, start: number, end: number): void {
     if (this.destroyed) return;
-    if (this.rest?.bytes === bytes) this.rest.start = start;
-    else this.rest = this.io.keep(bytes, start, end);
+    const { rest } = this;
+    if (rest?.bytes === bytes) {
+      rest.start = start;
+    } else {
+      this.rest = this.io.keep(bytes, start, end);
+      if (rest !== null) this.hold(rest.bytes, rest.start, rest.end);
+    }
     this.yieldTurn();
+  }
+
+  /** `[start, end)` comes behind what was given back. */
+  protected hold(bytes: Buffer, start: number, end: number): void {
+    const { rest } = this;
+    const free = rest === null ? 0 : rest.bytes.length - rest.end;
+    if (rest === null) {
+      this.rest = this.io.keep(bytes, start, end);
+    } else if (end - start <= free) {
+      bytes.copy(rest.bytes, rest.end, start, end);
+      rest.end += end - start;
+    } else {
+      const joined = Buffer.concat([rest.bytes.subarray(rest.start, rest.end), bytes.subarray(start, end)]);
+      this.rest = this.io.keep(joined, 0, joined.length);
+    }
   }
 
   end(): void {
@@ -238,7 +281,7 @@ export class HandleTransport implements Transport {
     if (this.outbox === null) this.shutDown(); // else behind what waits
   }
 
-  private shutDown(): void {
+  protected shutDown(): void {
     const request = new this.io.base.ShutdownWrap();
     request.oncomplete = () => {};
     this.handle.shutdown(request);
@@ -254,6 +297,10 @@ export class HandleTransport implements Transport {
     this.pending = 0;
     // Node insists on a function there; without its transport it does nothing.
     delete this.handle.transport;
+    this.closeHandle();
+  }
+
+  protected closeHandle(): void {
     this.handle.close();
   }
 
@@ -285,24 +332,29 @@ export class HandleTransport implements Transport {
   }
 
   /** Let the other sockets of this turn of the event loop have theirs. */
-  private yieldTurn(): void {
+  protected yieldTurn(): void {
     this.fullReads = 0;
     if (this.isYielding) return;
     this.isYielding = true;
     this.handle.readStop();
     setImmediate(() => {
       this.isYielding = false;
-      if (this.rest !== null) this.takeRest(this.rest);
-      if (this.canRead) this.handle.readStart();
+      this.goOn();
     });
   }
 
-  private get canRead(): boolean {
+  /** A turn of the event loop later. */
+  protected goOn(): void {
+    if (this.rest !== null) this.takeRest(this.rest);
+    if (this.canRead) this.handle.readStart();
+  }
+
+  protected get canRead(): boolean {
     return this.rest === null && !this.isYielding && !this.paused && !this.destroyed && !this.isLost;
   }
 
   /** What was given back comes again, and may in part be given back once more. */
-  private takeRest(rest: Rest): void {
+  protected takeRest(rest: Rest): void {
     if (this.paused || this.destroyed || this.isLost) return;
     const { start } = rest;
     rest.start = rest.end;
@@ -342,11 +394,16 @@ export class HandleTransport implements Transport {
     return true;
   }
 
-  private onGone(error: number): void {
+  protected onGone(error: number): void {
+    const code = getSystemErrorName(error);
+    this.onFault(Object.assign(new Error(code), { code }));
+  }
+
+  /** The connection is gone. */
+  onFault(error: Error): void {
     if (this.destroyed || this.isLost) return;
     this.isLost = true;
-    const code = getSystemErrorName(error);
     // A write may find it out, and a reader is never called from inside its own write.
-    queueMicrotask(() => this.reader.onLost(Object.assign(new Error(code), { code })));
+    queueMicrotask(() => this.reader.onLost(error));
   }
 }

@@ -3,6 +3,7 @@
 
 import type { Server, Socket } from 'node:net';
 import process from 'node:process';
+import type { TLSSocket } from 'node:tls';
 
 /** A request object of Node's stream layer. */
 export interface StreamRequest {
@@ -23,7 +24,7 @@ export interface StreamHandle {
   readStop(): number;
   writeBuffer(request: StreamRequest, bytes: Uint8Array): number;
   shutdown(request: StreamRequest): number;
-  close(): void;
+  close(done?: () => void): void;
   setNoDelay?(on: boolean): number;
   setKeepAlive?(on: boolean, seconds: number): number;
   bind?(address: string, port: number): number;
@@ -63,14 +64,56 @@ export function serverHandleOf(server: Server): ServerHandle | null {
   return typeof Reflect.get(handle, 'onconnection') === 'function' ? (handle as ServerHandle) : null; // just looked at
 }
 
+/** The TLS layer over a TCP stream. What it does not find to call throws, and ends the process. */
+export interface SecureHandle extends StreamHandle {
+  /** The TCP stream below, and the socket that it came from, if any. */
+  readonly _parent: StreamHandle;
+  _parentWrap: unknown;
+  onerror: (this: SecureHandle, error: Error) => void;
+  onnewsession: (id: Buffer, session: Buffer) => void;
+  onhandshakestart: () => void;
+  onhandshakedone: () => void;
+  destroySSL(): void;
+}
+
+function isSecureHandle(value: unknown): value is SecureHandle {
+  return isStreamHandle(value) && hasFunctions(value, ['destroySSL']) && isStreamHandle(Reflect.get(value, '_parent'));
+}
+
+/**
+ * The handle of a TLS socket whose handshake is done, and which has read nothing since; the socket is left empty and
+ * never heard of again, as the one below it.
+ */
+export function takeSecureHandle(socket: TLSSocket): SecureHandle | null {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  if (!isSecureHandle(handle) || socket.readableLength + socket.writableLength > 0) return null;
+  const below = handle._parentWrap;
+  for (const one of [handle, handle._parent]) disown(one);
+  // What would call the socket, and so keep it.
+  handle.onhandshakestart = nothing;
+  handle.onhandshakedone = nothing;
+  handle.onnewsession = nothing;
+  handle._parentWrap = null;
+  if (typeof below === 'object' && below !== null) Reflect.set(below, '_handle', null);
+  Reflect.set(socket, '_handle', null);
+  Reflect.set(socket, 'ssl', null);
+  return handle;
+}
+
+function nothing(): void {}
+
+/** Without this the handle would keep its socket alive as long as the session lives. */
+function disown(handle: StreamHandle): void {
+  for (const symbol of Object.getOwnPropertySymbols(handle)) {
+    if (symbol.description === 'owner_symbol') Reflect.set(handle, symbol, null);
+  }
+}
+
 /** The handle of a connected socket that has read nothing; the socket is left empty and never heard of again. */
 export function takeHandle(socket: Socket): StreamHandle | null {
   const handle: unknown = Reflect.get(socket, '_handle');
   if (!isStreamHandle(handle)) return null;
-  // Without this the handle would keep its socket alive as long as the session lives.
-  for (const symbol of Object.getOwnPropertySymbols(handle)) {
-    if (symbol.description === 'owner_symbol') Reflect.set(handle, symbol, null);
-  }
+  disown(handle);
   Reflect.set(socket, '_handle', null);
   return handle;
 }
