@@ -3,6 +3,7 @@
 
 const CONTROL = 0x08;
 const OPCODE_CLOSE = 0x8;
+const OPCODE_PING = 0x9;
 const CONTROL_HEADER_BYTES = 2;
 
 export class EchoChecker {
@@ -10,6 +11,8 @@ export class EchoChecker {
   fault: string | null = null;
   /** Complete echoes so far. */
   echoes = 0;
+  /** Pings so far, for who answers them. */
+  pings = 0;
   /** Echoes whose payload was compared. */
   compared = 0;
   private readonly frame: Buffer;
@@ -84,6 +87,7 @@ export class EchoChecker {
 
   private beginControl(bytes: Buffer, position: number): number {
     this.controlFirst = bytes[position] ?? 0;
+    if ((this.controlFirst & 0x0f) === OPCODE_PING) this.pings += 1;
     if ((this.controlFirst & 0x0f) === OPCODE_CLOSE) this.fault = `a Close after ${this.echoes} echoes`;
     return position + 1;
   }

@@ -2,7 +2,7 @@
 // how long each echo took. Cheap per message: what it sends is made once, in the constructor.
 
 import { EchoChecker, headerBytesOf } from './echo-checker.ts';
-import { closeFrame, faultOfSwitch, maskedFrame, payloadOf, plainFrame, upgradeRequest } from './frames.ts';
+import { closeFrame, faultOfSwitch, maskedFrame, payloadOf, plainFrame, pongFrame, upgradeRequest } from './frames.ts';
 import type { TlsPlan } from './tls.ts';
 import type { WireMaker } from './wire.ts';
 import type { Wire, WireReader, WireTarget } from './wire-form.ts';
@@ -47,6 +47,7 @@ export class EchoSession implements WireReader {
   private wire: Wire | null = null;
   private head: string | null = '';
   private closing = false;
+  private pongs = 0;
 
   constructor(plan: SessionPlan, owner: SessionOwner, byTheClock: boolean) {
     this.plan = plan;
@@ -116,6 +117,7 @@ export class EchoSession implements WireReader {
       if (from === end) return;
     }
     const count = this.checker.take(bytes, from, end);
+    if (this.checker.pings > this.pongs) this.answerPings();
     if (count > 0 && this.waiting >= 0) this.owner.onEchoes(this, count);
     if (this.checker.fault !== null) this.fail(this.checker.fault);
     else if (this.waiting < 0) this.fail('more echoes than messages');
@@ -144,6 +146,11 @@ export class EchoSession implements WireReader {
     }
     this.owner.onOpen(this);
     return start + at + 4 - before.length;
+  }
+
+  private answerPings(): void {
+    this.pongs = this.checker.pings;
+    this.wire?.write(pongFrame());
   }
 
   private fail(why: string): void {

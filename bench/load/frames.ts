@@ -7,6 +7,7 @@ export const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
 
 const FIN_BINARY = 0x82;
 const FIN_CLOSE = 0x88;
+const FIN_PONG = 0x8a;
 const MASK = 0x80;
 
 /** `fields`: more of them, each with its CR LF. */
@@ -57,6 +58,11 @@ export function plainFrame(payload: Buffer): Buffer {
 /** A Close with code 1000, masked with the key 0. */
 export function closeFrame(): Buffer {
   return Buffer.from([FIN_CLOSE, MASK | 2, 0, 0, 0, 0, 0x03, 0xe8]);
+}
+
+/** A sign of life: no proxy insists on the payload of its ping. Masked with the key 0. */
+export function pongFrame(): Buffer {
+  return Buffer.from([FIN_PONG, MASK, 0, 0, 0, 0]);
 }
 
 function frameHeader(length: number, masked: boolean): Buffer {

@@ -2,7 +2,7 @@
 // them again as fast as one core makes ClientHellos, which is told beside the result.
 
 import { Histogram } from '../support/histogram.ts';
-import { faultOfSwitch, upgradeRequest } from './frames.ts';
+import { faultOfSwitch, pongFrame, upgradeRequest } from './frames.ts';
 import type { TlsPlan } from './tls.ts';
 import type { Ticket } from './tls-wire.ts';
 import type { WireMaker } from './wire.ts';
@@ -11,6 +11,8 @@ import type { Wire, WireReader } from './wire-form.ts';
 const ARMING_AT_ONCE = 32;
 const SOURCES = 16;
 const HEAD_BYTES_MAX = 16_384;
+const OPCODE = 0x0f;
+const OPCODE_PING = 0x9;
 const RETURN_MS = 120_000;
 
 export interface StormPlan {
@@ -113,7 +115,10 @@ class StormClient implements WireReader {
   }
 
   onBytes(bytes: Buffer, start: number, end: number): void {
-    if (this.head === null) return;
+    if (this.head === null) {
+      if (((bytes[start] ?? 0) & OPCODE) === OPCODE_PING) this.wire?.write(pongFrame());
+      return;
+    }
     this.head += bytes.toString('latin1', start, end);
     const at = this.head.indexOf('\r\n\r\n');
     if (at < 0 && this.head.length <= HEAD_BYTES_MAX) return;

@@ -30,7 +30,7 @@ describe('the checker of echoes', () => {
       (pieces) => {
         const checker = checkerFor(size);
         expect(takeAll(checker, pieces)).toBe(2);
-        expect(checker).toMatchObject({ fault: null, compared: 2, isAtBoundary: true });
+        expect(checker).toMatchObject({ fault: null, compared: 2, isAtBoundary: true, pings: 1 });
       },
       { tail: Buffer.alloc(0) },
     );
@@ -156,6 +156,25 @@ describe('a load', () => {
   test('fails on a backend that is not there', async () => {
     await expect(loadOn(1).open()).rejects.toThrow('ECONNREFUSED');
   });
+});
+
+test('a session that is pinged gives a sign of life', async () => {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  onTestFinished(() => {
+    for (const client of server.clients) client.terminate();
+    server.close();
+  });
+  const answered = new Promise<void>((resolve) => {
+    server.on('connection', (socket) => {
+      socket.on('pong', () => resolve());
+      socket.ping('x');
+    });
+  });
+  await new Promise<void>((resolve) => server.on('listening', resolve));
+  // A `ws` server that listens on a port has an address of this form.
+  const load = loadOn((server.address() as AddressInfo).port);
+  await load.open();
+  await answered;
 });
 
 describe('handshakes', () => {
