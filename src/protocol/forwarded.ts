@@ -86,8 +86,8 @@ function unquoted(text: string): string | null {
 }
 
 /**
- * RFC 7239 6: the address in a `for` or `by`, in its one spelling: IPv4, or IPv6 in brackets, with a port, an obfuscated
- * one too, or without. Null for `unknown`, obfuscated names and everything else.
+ * RFC 7239 6: the address in a `for` or `by`, in its one spelling: IPv4, or IPv6 in brackets, with a port (it may be an
+ * obfuscated one) or without. Null for `unknown`, obfuscated names and everything else.
  */
 export function nodeAddress(node: string): string | null {
   const parts = splitHostPort(node);

@@ -6,8 +6,8 @@ import { changedPaths } from '../../src/control/config-changes.ts';
 import { atOnce } from '../../src/limits/slices.ts';
 import { errorsOf, loaded, warningsOf } from './loading.ts';
 
-const TWO =
-  'listeners: [{ name: a, address: ":1", trusted_proxies: [10.0.0.0/8], client_ip_from: Forwarded }, { name: b, address: ":2" }]\n';
+const A = '{ name: a, address: ":1", trusted_proxies: [10.0.0.0/8], client_ip_from: Forwarded }';
+const TWO = `listeners: [${A}, { name: b, address: ":2" }]\n`;
 
 test('a listener has what the top level says, unless it says so itself', () => {
   const config = loaded(`${TWO}trusted_proxies: [unix]\nclient_ip_from: X-Mine`);

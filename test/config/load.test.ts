@@ -66,6 +66,7 @@ const DEFAULT_TIMEOUTS = {
   lifetime: OFF,
 };
 const NOBODY = { file: null, words: [], blocks: new Uint8Array(), digest: expect.any(String) };
+const BELIEF = { trusted_proxies: NOBODY, client_ip_from: 'x-forwarded-for' };
 const ECHO = 'upstream: "builtin:echo"';
 
 /** What routes do that say nothing. */
@@ -85,12 +86,10 @@ describe('defaults', () => {
           paths: { leading_slashes: 'refuse' },
           tls: null,
           forwarded_proto: 'auto',
-          trusted_proxies: NOBODY,
-          client_ip_from: 'x-forwarded-for',
+          ...BELIEF,
         },
       ],
-      trusted_proxies: NOBODY,
-      client_ip_from: 'x-forwarded-for',
+      ...BELIEF,
       send_forwarded: false,
       defaults: { ...USUAL, headers: {} },
       routes: [
