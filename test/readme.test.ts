@@ -3,7 +3,7 @@
 
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { commandNames } from '../src/cli/arguments.ts';
@@ -18,6 +18,7 @@ import { END_CAUSES, type EndCause, type EndCauseRow } from '../src/protocol/end
 import { matchPath, parsePattern, rewritePath } from '../src/protocol/path.ts';
 import { buildRefusal, REFUSALS } from '../src/protocol/refusals.ts';
 import { VIOLATIONS, type ViolationRule } from '../src/protocol/violations.ts';
+import { daysFromNow, makeAuthority } from './support/certs.ts';
 import { startProxy } from './support/harness.ts';
 import { RawClient } from './support/raw-client.ts';
 import { projectRoot, sourceFiles } from './support/source.ts';
@@ -86,11 +87,14 @@ function codes(cell: string | undefined): string[] {
   return [...(cell ?? '').matchAll(/`([^`]*)`/g)].map(([, code]) => code ?? '');
 }
 
-function loaded(yaml: string): Config {
-  const readFile = () => {
-    throw new Error('README names no file');
+/** `files`: what its examples name, by what comes last in a path. */
+function loaded(yaml: string, files: Readonly<Record<string, string>> = {}): Config {
+  const readFile = (path: string) => {
+    const text = files[basename(path)];
+    if (text === undefined) throw new Error(`README names no file ${path}`);
+    return Buffer.from(text);
   };
-  const result = loadConfig({ text: yaml, file: 'config.yaml', env: {}, readFile });
+  const result = loadConfig({ text: yaml, file: 'config.yaml', env: {}, readFile, fileMode: () => null });
   if ('problems' in result) throw new Error(formatProblems(result.problems, yaml));
   expect(result.warnings).toEqual([]);
   return result.config;
@@ -113,11 +117,25 @@ describe('first steps', () => {
     expect(readme).toContain('Node 20.19 or newer');
   });
 
-  test('every config in it loads without a warning', () => {
-    const configs = blocks('yaml');
-    expect(configs).toHaveLength(3);
-    const targets = configs.map((yaml) => Object.values(loaded(yaml).upstreams).map((one) => one.targets.length));
-    expect(targets).toEqual([[1], [2], [1]]);
+  test('every config in it loads without a warning', async () => {
+    const authority = await makeAuthority('CA', { notAfter: daysFromNow(90) });
+    const notAfter = daysFromNow(90);
+    const chat = await authority.issue({ dns: ['chat.example.com'], notAfter });
+    const wildcard = await authority.issue({ dns: ['*.example.com'], notAfter });
+    const files = {
+      'chat.example.com.pem': chat.cert,
+      'chat.example.com.key': chat.key,
+      'wildcard.example.com.pem': wildcard.cert,
+      'wildcard.example.com.key': wildcard.key,
+      'server.pem': chat.cert,
+      'server.key': chat.key,
+      'devices-ca.pem': authority.ca,
+      'devices.crl': await authority.crl([], { notAfter }),
+    };
+    const configs = blocks('yaml').map((yaml) => loaded(yaml, files));
+    const targets = configs.map(({ upstreams }) => Object.values(upstreams).map((one) => one.targets.length));
+    expect(targets).toEqual([[1], [2], [1], [1], [1]]);
+    expect(configs.map(({ listeners }) => listeners[0]?.tls?.certificates.length ?? 0)).toEqual([0, 0, 2, 1, 0]);
   });
 
   test('the mistakes it shows are told in these words', () => {
