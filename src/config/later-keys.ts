@@ -18,7 +18,6 @@ const LATER_KEYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     allow: 'a firewall, or the server in front, can choose the addresses of clients',
     deny: 'a firewall, or the server in front, can choose the addresses of clients',
     auth: 'the backend gets Cookie and Authorization as they came, and can judge them',
-    refuse_with: 'a refusal is an HTTP answer',
   },
   defaults: {
     auth: 'the backend gets Cookie and Authorization as they came, and can judge them',

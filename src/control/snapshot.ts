@@ -69,10 +69,21 @@ export function* planSnapshot(config: Config, previous: Previous | null): Genera
     routes.set(route.name, known ?? { ...settings, sessions: 0, draining: false });
     yield;
   }
+  const allOrigins = origins.all();
   const commit = (): Snapshot => {
     plan.commit();
     for (const change of changes) change();
-    return { config, router, routes, upstreams: registry, addressSets: sets.all, clientRules, tls, ticketSecrets };
+    return {
+      config,
+      router,
+      routes,
+      upstreams: registry,
+      addressSets: sets.all,
+      clientRules,
+      origins: allOrigins,
+      tls,
+      ticketSecrets,
+    };
   };
   return { keptRoutes, keptTargets: plan.keptTargets, commit };
 }
@@ -80,9 +91,18 @@ export function* planSnapshot(config: Config, previous: Previous | null): Genera
 /** Made once for each list: thousands of routes share that of `defaults`. */
 class OriginSets {
   private readonly made = new Map<readonly string[], OriginSet>();
+  private hasAny = false;
+
+  /** Those of all lists together; null: all that there are. */
+  all(): OriginSet | null {
+    return this.hasAny ? null : new OriginSet([...this.made.keys()].flat());
+  }
 
   of(list: RouteConfig['origins']): OriginSet | null {
-    if (list === 'any') return null;
+    if (list === 'any') {
+      this.hasAny = true;
+      return null;
+    }
     const known = this.made.get(list);
     if (known !== undefined) return known;
     const set = new OriginSet(list);

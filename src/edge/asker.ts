@@ -8,6 +8,12 @@ import type { ClientSwitch } from '../protocol/upgrade-response.ts';
 import type { RelayedRefusal } from '../upstream/backend-handshake.ts';
 import type { SessionRecord } from './session-record.ts';
 
+export interface OpenRefusal {
+  readonly answer: ClientSwitch;
+  readonly code: number;
+  readonly reason: string;
+}
+
 export interface Asker {
   /** Complete. */
   readonly head: RequestHead;
@@ -23,6 +29,8 @@ export interface Asker {
   become(session: SessionRecord): void;
   /** It gets no WebSocket, but this answer, and no more. */
   refuse(refusal: Refusal): void;
+  /** The same so that its page can read it: a WebSocket, and a Close at once. */
+  refuseOpen(refusal: OpenRefusal): void;
   /** The same with what a backend said. */
   relay(refusal: RelayedRefusal): void;
   /** A fault of ours in its handshake: it is told, when nothing was answered yet. */

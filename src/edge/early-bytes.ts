@@ -53,6 +53,14 @@ export class EarlyBytes extends GrowingBytes {
     return super.take();
   }
 
+  /** What is held, with what came in the read that is under way. */
+  takeAll(): Buffer | null {
+    const { rest } = this;
+    this.rest = NOTHING;
+    if (rest.length > 0) this.append(rest, 0, rest.length);
+    return this.take();
+  }
+
   /** Once it has sent enough it is not read until it is a session or refused; `timeouts.open` bounds that. */
   private readOrHold(): void {
     if (this.isFull || this.ledger.isOver) this.transport.pause();

@@ -22,6 +22,14 @@ interface HandshakeRecordMeans {
   readonly snapshot: Snapshot;
 }
 
+interface RefusedLine {
+  readonly error: string;
+  readonly status: number;
+  readonly cause: string | undefined;
+  readonly discarded: number;
+  readonly closeCode: number | undefined;
+}
+
 export class HandshakeRecord {
   private readonly means: HandshakeRecordMeans;
   private readonly arrival: Arrival;
@@ -100,22 +108,26 @@ export class HandshakeRecord {
     this.metrics.profile.recordHandshake(connectMs, upgradeMs, this.openMs);
   }
 
-  /** It is refused with an answer of our own. `discarded`: bytes the client sent behind its head, thrown away. */
-  refused({ slug, cause }: Refusal, discarded: number): void {
+  /**
+   * It is refused with an answer of our own. `discarded`: bytes the client sent behind its head, thrown away;
+   * `closeCode`: of the Close that tells it, where none is told by HTTP.
+   */
+  refused({ slug, cause }: Refusal, discarded: number, closeCode?: number): void {
     this.count(slug);
     if (slug === 'backend_timeout') this.metrics.limitEnds.add(cause === 'ETIMEDOUT' ? 'connect' : (cause ?? ''));
-    this.write(slug, REFUSALS[slug].status, cause, discarded);
+    this.write({ error: slug, status: REFUSALS[slug].status, cause, discarded, closeCode });
   }
 
   /** Its backend has refused it, with this status. */
-  backendRefused(status: number, discarded: number): void {
+  backendRefused(status: number, discarded: number, closeCode?: number): void {
     this.count('backend_refused');
-    this.write('backend_refused', status, `status ${status}`, discarded);
+    this.write({ error: 'backend_refused', status, cause: `status ${status}`, discarded, closeCode });
   }
 
   /** Not one byte came in time: there is no handshake to count. */
   silent(): void {
-    this.write('handshake_timeout', REFUSALS.handshake_timeout.status, 'no byte', 0);
+    const { status } = REFUSALS.handshake_timeout;
+    this.write({ error: 'handshake_timeout', status, cause: 'no byte', discarded: 0, closeCode: undefined });
   }
 
   /** The client left before its 101: nothing was refused, and nobody is left to tell. Without a byte it was nobody. */
@@ -128,7 +140,7 @@ export class HandshakeRecord {
   }
 
   /** The line of a refused handshake: what is the client's doing is for information, the rest wants a look. */
-  private write(error: string, status: number, cause: string | undefined, discarded: number): void {
+  private write({ error, status, cause, discarded, closeCode }: RefusedLine): void {
     const { log, clock } = this.means;
     const level = status >= 500 && !isClientsFault(error) ? 'warn' : 'info';
     if (!log.enabled(level)) return;
@@ -137,6 +149,7 @@ export class HandshakeRecord {
       error,
       ...this.facts(),
       cause,
+      close_code: closeCode,
       discarded_early_bytes: discarded > 0 ? discarded : undefined,
       ms: Math.round(clock.now() - this.arrival.at),
     });

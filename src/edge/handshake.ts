@@ -14,6 +14,7 @@ import type { EdgeContext } from './context.ts';
 import type { HandshakeRecord } from './handshake-record.ts';
 import type { SlotOwner } from './handshake-slots.ts';
 import { BARRED, type Barred, type PeerClaim, type Seat } from './quotas.ts';
+import { noticeOf, noticeOfBackend } from './refusal-notice.ts';
 import type { SessionHost } from './session-record.ts';
 import { closedToNew } from './snapshot.ts';
 
@@ -87,9 +88,11 @@ export class Handshake implements SlotOwner {
   /** With an answer of our own; what it holds goes back first. */
   refuse(refusal: Refusal): void {
     if (this.state.kind === 'over') return;
-    this.record.refused(refusal, this.asker.earlySize);
+    const notice = noticeOf(this.asked, refusal);
+    this.record.refused(refusal, this.asker.earlySize, notice?.code);
     this.leave();
-    this.asker.refuse(refusal);
+    if (notice === null) this.asker.refuse(refusal);
+    else this.asker.refuseOpen(notice);
   }
 
   /** Stop waiting for it: framegate is going down. */
@@ -252,9 +255,11 @@ export class Handshake implements SlotOwner {
   }
 
   private relay(refusal: RelayedRefusal): void {
-    this.record.backendRefused(refusal.status, this.asker.earlySize);
+    const notice = noticeOfBackend(this.asked, refusal);
+    this.record.backendRefused(refusal.status, this.asker.earlySize, notice?.code);
     this.leave();
-    this.asker.relay(refusal);
+    if (notice === null) this.asker.relay(refusal);
+    else this.asker.refuseOpen(notice);
   }
 
   private bar(barred: Barred): void {

@@ -15,10 +15,8 @@ import { type AnswersClient, Http1Asker, newHeadParser, readHead } from './http1
 import { LINGER_MS, Linger } from './linger.ts';
 import type { OpenConnection } from './open-connection.ts';
 import type { PeerClaim, Seat } from './quotas.ts';
+import { retryAfterSeconds } from './retry-after.ts';
 import type { SessionRecord } from './session-record.ts';
-
-/** Retry-After of our own refusals: random within this, so that all who were refused do not come back at once. */
-const RETRY_AFTER_MAX_S = 5;
 
 type State =
   | { readonly kind: 'reading'; parser: RequestHeadParser | null }
@@ -157,8 +155,7 @@ export class Http1Connection extends TimerEntry implements TransportReader, Answ
   }
 
   refuse({ slug, fields = [] }: Refusal): void {
-    const retryAfter = String(1 + Math.floor(Math.random() * RETRY_AFTER_MAX_S));
-    const own = 'retryAfter' in REFUSALS[slug] ? [['Retry-After', retryAfter] as const] : [];
+    const own = 'retryAfter' in REFUSALS[slug] ? [['Retry-After', String(retryAfterSeconds())] as const] : [];
     this.answer(buildRefusal(slug, this.arrival.requestId, [...fields, ...own]));
   }
 
@@ -263,12 +260,22 @@ export class Http1Connection extends TimerEntry implements TransportReader, Answ
 
   /** Send the last bytes this client gets, then FIN, then drop what still comes. */
   answer(bytes: Buffer): void {
+    this.linger().answer(bytes);
+  }
+
+  /** It has a WebSocket whose only frame is our Close: the FIN waits for its own. */
+  sayClose(bytes: Buffer): void {
+    const early = this.state.kind === 'asking' ? this.state.asker.early.takeAll() : null;
+    this.linger().sayClose(bytes, early);
+  }
+
+  private linger(): Linger {
     const { context, state } = this;
     const linger = new Linger(this.transport, () => this.guarded(() => this.close()));
     this.state = LINGERING;
     if (state.kind === 'asking') state.asker.early.take();
-    linger.answer(bytes);
     context.wheel.schedule(this, context.clock.now() + LINGER_MS);
+    return linger;
   }
 
   private onClientGone(): void {

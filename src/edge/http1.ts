@@ -3,6 +3,7 @@
 
 import type { Limits } from '../config/types.ts';
 import type { Transport } from '../net/transport.ts';
+import { closeFrame } from '../protocol/frame-writer.ts';
 import { hintOfBytes } from '../protocol/hints.ts';
 import { HeadStep, type RequestHead, RequestHeadParser } from '../protocol/http-head.ts';
 import { buildRelayedRefusal } from '../protocol/refusal-body.ts';
@@ -10,7 +11,7 @@ import type { Refusal } from '../protocol/refusals.ts';
 import { buildClientSwitch, type ClientSwitch } from '../protocol/upgrade-response.ts';
 import type { RelayedRefusal } from '../upstream/backend-handshake.ts';
 import type { LiveListener } from './arrival.ts';
-import type { Asker } from './asker.ts';
+import type { Asker, OpenRefusal } from './asker.ts';
 import type { EarlyBytes } from './early-bytes.ts';
 import { asksForHealth } from './health.ts';
 import type { SessionRecord } from './session-record.ts';
@@ -56,6 +57,8 @@ export interface AnswersClient {
   readonly transport: Transport;
   /** The last bytes of it. */
   answer(bytes: Buffer): void;
+  /** The same where a Close is the last of them, which it may answer. */
+  sayClose(bytes: Buffer): void;
   refuse(refusal: Refusal): void;
   become(session: SessionRecord): void;
   fail(error: unknown): void;
@@ -101,6 +104,11 @@ export class Http1Asker implements Asker {
 
   refuse(refusal: Refusal): void {
     this.connection.refuse(refusal);
+  }
+
+  refuseOpen({ answer, code, reason }: OpenRefusal): void {
+    const close = closeFrame({ code, reason, masked: false });
+    this.connection.sayClose(Buffer.concat([buildClientSwitch(answer), close]));
   }
 
   relay(refusal: RelayedRefusal): void {

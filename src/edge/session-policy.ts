@@ -20,7 +20,7 @@ export function policyOf(route: RouteConfig): SessionPolicy {
     closeMs: timeouts.close,
     pongMs: timeouts.pong,
     lifetimeMs: timeouts.lifetime,
-    closeCodes: route.close_codes as Partial<Record<EndCause, number>>, // its keys were checked against the causes
+    closeCodes: route.close_codes as Partial<Record<EndCause, number>>, // its keys were checked; others are of refusals
   };
 }
 

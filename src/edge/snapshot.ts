@@ -43,6 +43,8 @@ export interface Snapshot {
   readonly tls: ReadonlyMap<string, ServerTls>;
   /** The same in each snapshot. */
   readonly ticketSecrets: TicketSecrets;
+  /** Those that any route lets in; null: all. */
+  readonly origins: OriginSet | null;
 }
 
 interface Footing {

@@ -70,7 +70,13 @@ const BELIEF = { trusted_proxies: NOBODY, client_ip_from: 'x-forwarded-for' };
 const ECHO = 'upstream: "builtin:echo"';
 
 /** What routes do that say nothing. */
-const USUAL = { origins: 'any', missing_origin: 'auto', compression: 'passthrough', subprotocols: 'any' };
+const USUAL = {
+  origins: 'any',
+  missing_origin: 'auto',
+  refuse_with: 'http',
+  compression: 'passthrough',
+  subprotocols: 'any',
+};
 const UNCHANGED = { set: {}, remove: [] };
 
 describe('defaults', () => {
@@ -107,6 +113,7 @@ describe('defaults', () => {
           headers: { request: UNCHANGED, response: UNCHANGED },
           origins: 'any',
           missing_origin: 'auto',
+          refuse_with: 'http',
           compression: 'passthrough',
           subprotocols: 'any',
           relax: [],

@@ -67,6 +67,15 @@ export const shared = {
     says: 'A handshake without Origin, which browsers always send: 403 origin_not_allowed, or let in.',
     more: 'auto refuses those whose credentials a browser adds by itself; no such credential is read yet.',
   },
+  refuse_with: {
+    kind: 'choice',
+    words: ['http', 'close'],
+    default: 'http',
+    says:
+      'How a client is refused whose head is a legal upgrade: by an HTTP answer, which browsers hide from pages, or ' +
+      'by a 101 and a Close whose code and reason pages can read.',
+    more: 'Where no route was found, defaults decides.',
+  },
   compression: {
     kind: 'choice',
     words: ['passthrough'],

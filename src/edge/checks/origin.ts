@@ -12,6 +12,13 @@ export function originCheck(asked: Asked): Refusal | null {
   return route.origins === null || allows(route.origins, asked, request.origin) ? null : NOT_ALLOWED;
 }
 
+/** Whether it comes from a page that may not connect: to no route where none was found. */
+export function isForeign(asked: Asked): boolean {
+  const { chosen, request, context } = asked;
+  const origins = chosen === null ? context.snapshot.origins : chosen.route.origins;
+  return origins !== null && request.origin !== null && !allows(origins, asked, request.origin);
+}
+
 /** `auto` refuses where a credential counts that browsers add by themselves; what is judged here asks for none. */
 function mayBeMissing({ route }: Asked): boolean {
   return route.config.missing_origin !== 'refuse';

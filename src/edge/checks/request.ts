@@ -30,9 +30,10 @@ export function loopCheck({ head, context }: Asked): Refusal | null {
 export function routeCheck(asked: Asked): Refusal | null {
   const { request, arrival, record, context } = asked;
   const { route, path, refusal } = chooseRoute(context.snapshot, arrival.listener.config.name, request);
-  if (route !== null) record.noteRoute(route);
-  if (route === null || refusal !== null) return refusal ?? NO_ROUTE;
+  if (route === null) return refusal ?? NO_ROUTE;
+  record.noteRoute(route);
   asked.chosen = { route, path };
+  if (refusal !== null) return refusal;
   record.noteRelaxed(request.relaxed);
   return null;
 }
