@@ -34,13 +34,26 @@ interface Listed {
   readonly words: readonly string[];
 }
 
+/** Of a route, or of `defaults`. */
+interface ClientLists {
+  readonly allow?: 'any' | ListInput | undefined;
+  readonly deny?: ListInput | undefined;
+}
+
 /** Every list of a config. */
-export function* addressListsOf({ trusted_proxies, listeners }: ParsedConfig): Generator<Listed> {
+export function* addressListsOf({ trusted_proxies, listeners, defaults, routes }: ParsedConfig): Generator<Listed> {
   yield { path: ['trusted_proxies'], input: trusted_proxies, words: [UNIX] };
   for (const [index, listener] of listeners.entries()) {
     const { trusted_proxies: input } = listener;
     if (input !== undefined) yield { path: ['listeners', index, 'trusted_proxies'], input, words: [UNIX] };
   }
+  yield* clientLists(defaults, ['defaults']);
+  for (const [index, route] of routes.entries()) yield* clientLists(route, ['routes', index]);
+}
+
+function* clientLists({ allow, deny }: ClientLists, path: PathSegments): Generator<Listed> {
+  if (allow !== undefined && allow !== 'any') yield { path: [...path, 'allow'], input: allow, words: [] };
+  if (deny !== undefined) yield { path: [...path, 'deny'], input: deny, words: [] };
 }
 
 interface ReadList {

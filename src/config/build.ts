@@ -29,7 +29,9 @@ import type {
   ListenAddress,
   ListenerConfig,
   ParsedConfig,
+  ParsedShared,
   RouteConfig,
+  SharedKeys,
   Timeouts,
   UpstreamConfig,
 } from './types.ts';
@@ -64,7 +66,8 @@ export function buildConfig(parsed: ParsedConfig, context: BuildContext): Config
     ...parsed,
     listeners: parsed.listeners.map((listener, index) => buildListener(listener, index, parsed, context)),
     trusted_proxies: context.lists.of(parsed.trusted_proxies),
-    routes: parsed.routes.map((route) => buildRoute(route, whole)),
+    defaults: { ...parsed.defaults, ...clientLists(parsed.defaults, context.lists) },
+    routes: parsed.routes.map((route) => buildRoute(route, whole, context.lists)),
     upstreams: buildUpstreams(parsed, context),
     limits: whole.limits,
     timeouts: whole.timeouts,
@@ -114,10 +117,11 @@ function listenAddress(bind: BindAddress, mode: number | null, baseDir: string):
   return bind.kind === 'unix' ? { kind: 'unix', path: resolvePath(baseDir, bind.path), mode } : bind;
 }
 
-function buildRoute(route: ParsedRoute, { parsed, limits, timeouts }: Whole): RouteConfig {
+function buildRoute(route: ParsedRoute, { parsed, limits, timeouts }: Whole, lists: AddressLists): RouteConfig {
   const { match } = route;
+  const own = sharedKeys(route, parsed.defaults);
   // There can be thousands: frozen, what a spread copied has a hidden class of its own each time.
-  return Object.assign({}, route, ownLimits(route.limits), sharedKeys(route, parsed.defaults), {
+  return Object.assign({}, route, ownLimits(route.limits), own, clientLists(own, lists), {
     name: routeName(route),
     match: Object.assign({}, match, {
       hosts: match.hosts ?? [],
@@ -131,6 +135,10 @@ function buildRoute(route: ParsedRoute, { parsed, limits, timeouts }: Whole): Ro
     close_codes: mergeCodes(parsed.close_codes, route.close_codes),
     headers: mergeHeaders(route.headers, parsed.defaults.headers),
   });
+}
+
+function clientLists({ allow, deny }: ParsedShared, lists: AddressLists): Pick<SharedKeys, 'allow' | 'deny'> {
+  return { allow: allow === 'any' ? allow : lists.of(allow), deny: lists.of(deny) };
 }
 
 function buildUpstream(name: string, upstream: ParsedUpstream, context: BuildContext): UpstreamConfig {

@@ -14,7 +14,7 @@ import { timeouts } from './keys/timeouts.ts';
 import { listenerName, routeName, targetName } from './names.ts';
 import type { PathSegments } from './problems.ts';
 import { didYouMean } from './suggest.ts';
-import type { ParsedConfig, SharedKeys } from './types.ts';
+import type { ParsedConfig, ParsedShared } from './types.ts';
 
 type ParsedRoute = ParsedConfig['routes'][number];
 type ParsedUpstream = ParsedConfig['upstreams'][string];
@@ -97,7 +97,7 @@ function checkRoute(route: ParsedRoute, index: number, written: Written, report:
   if (wrong !== null) report('error', [...path, 'rewrite'], wrong);
 }
 
-type Said = { readonly [K in keyof SharedKeys]?: SharedKeys[K] | undefined };
+type Said = { readonly [K in keyof ParsedShared]?: ParsedShared[K] | undefined };
 
 /** Of a route, or of `defaults`. */
 function checkShared(own: Said, path: PathSegments, report: CrossReport): void {

@@ -15,8 +15,6 @@ const LATER_KEYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     proxy_protocol: 'let the balancer send X-Forwarded-For, and name it in trusted_proxies',
   },
   'routes[]': {
-    allow: 'a firewall, or the server in front, can choose the addresses of clients',
-    deny: 'a firewall, or the server in front, can choose the addresses of clients',
     auth: 'the backend gets Cookie and Authorization as they came, and can judge them',
   },
   defaults: {

@@ -12,7 +12,7 @@ import type {
   Limits,
   OwnLimits,
   ParsedConfig,
-  SharedKeys,
+  ParsedShared,
   Timeouts,
 } from './types.ts';
 
@@ -84,10 +84,11 @@ export function ownLimits(own: Values): OwnLimits {
 const SHARED = Object.keys(shared);
 
 /** Each value whole: of the route, or else of `defaults`, which the silent ones share. */
-export function sharedKeys(own: Values, defaults: Values): Omit<SharedKeys, 'headers'> {
+export function sharedKeys(own: Values, defaults: ParsedShared): ParsedShared {
+  const others: Values = defaults;
   // The type is made of the same rows, key by key.
-  const values: Values = Object.fromEntries(SHARED.map((key) => [key, own[key] ?? defaults[key]]));
-  return values as SharedKeys;
+  const values: Values = Object.fromEntries(SHARED.map((key) => [key, own[key] ?? others[key]]));
+  return values as ParsedShared;
 }
 
 /** Fields go through as they came. */
@@ -95,7 +96,7 @@ const UNCHANGED: FieldsConfig = { set: {}, remove: [] };
 const NO_HEADERS: HeadersConfig = { request: UNCHANGED, response: UNCHANGED };
 
 /** What a route says of one way is all that is said of that. */
-export function mergeHeaders(own: ParsedRoute['headers'], defaults: SharedKeys['headers']): HeadersConfig {
+export function mergeHeaders(own: ParsedRoute['headers'], defaults: ParsedShared['headers']): HeadersConfig {
   const request = own?.request ?? defaults.request;
   const response = own?.response ?? defaults.response;
   if (request === undefined && response === undefined) return NO_HEADERS;

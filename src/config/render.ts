@@ -14,7 +14,15 @@ import { MAP_KEY } from './names.ts';
 import { originOf } from './origin.ts';
 import { type PathSegments, pathText } from './problems.ts';
 import { SECRET } from './secret-file.ts';
-import type { AdminConfig, Config, ListenerConfig, ListenerTls, RouteConfig, UpstreamConfig } from './types.ts';
+import type {
+  AdminConfig,
+  Config,
+  ListenerConfig,
+  ListenerTls,
+  RouteConfig,
+  SharedKeys,
+  UpstreamConfig,
+} from './types.ts';
 
 type Plain = Record<string, unknown>;
 
@@ -41,7 +49,7 @@ export function* configPieces(config: Config): Generator<string> {
     client_ip_from: config.client_ip_from,
     send_forwarded: config.send_forwarded ? 'on' : 'off',
   });
-  yield yamlText(masked({ defaults: printed(shared, config.defaults) }, secrets, ''));
+  yield yamlText(masked({ defaults: printed(shared, config.defaults, listsOf(config.defaults)) }, secrets, ''));
   const whole = { limits: printed(OVERRIDDEN, config.limits), timeouts: printed(timeouts, config.timeouts) };
   yield* inParts('routes', [], config.routes.entries(), ([index, one]) => [
     masked(plainRoute(one, config, whole), secrets, `routes[${index}]`),
@@ -116,7 +124,12 @@ function plainRoute(one: RouteConfig, config: Config, whole: Whole): Plain {
     limits: { ...difference(printed(OVERRIDDEN, one.limits), whole.limits), ...plainOwn(one) },
     timeouts: difference(printed(timeouts, one.timeouts), whole.timeouts),
     close_codes: difference(one.close_codes, config.close_codes),
+    ...listsOf(one),
   });
+}
+
+function listsOf({ allow, deny }: SharedKeys): Plain {
+  return { allow: allow === 'any' ? allow : writtenList(allow), deny: writtenList(deny) };
 }
 
 /** The limits that this route has besides the global ones. */

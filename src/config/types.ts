@@ -245,8 +245,13 @@ export type CloseCodes = Readonly<Record<string, number>>;
 
 type ParsedRoute = Block<typeof route>;
 
-/** What a route says, or `defaults` for it. */
-export type SharedKeys = Block<typeof shared>;
+/** What a route says, or `defaults` for it, as the schema reads it. */
+export type ParsedShared = Block<typeof shared>;
+
+export interface SharedKeys extends Omit<ParsedShared, 'allow' | 'deny'> {
+  readonly allow: 'any' | AddressList;
+  readonly deny: AddressList;
+}
 
 /** Fields by their names, with placeholders in their values, and names of fields. */
 export type FieldsConfig = NonNullable<SharedKeys['headers']['request']>;
@@ -317,10 +322,19 @@ export type LogConfig = Block<typeof log>;
 export interface Config
   extends Omit<
     ParsedConfig,
-    'listeners' | 'trusted_proxies' | 'routes' | 'upstreams' | 'limits' | 'timeouts' | 'close_codes' | 'admin'
+    | 'listeners'
+    | 'trusted_proxies'
+    | 'defaults'
+    | 'routes'
+    | 'upstreams'
+    | 'limits'
+    | 'timeouts'
+    | 'close_codes'
+    | 'admin'
   > {
   readonly listeners: readonly ListenerConfig[];
   readonly trusted_proxies: AddressList;
+  readonly defaults: SharedKeys;
   readonly routes: readonly RouteConfig[];
   /** No prototype: a look-up by any name is safe. */
   readonly upstreams: Readonly<Record<string, UpstreamConfig>>;

@@ -58,6 +58,8 @@ export function* planSnapshot(config: Config, previous: Previous | null): Genera
       config: route,
       upstream,
       policy: policyOf(route),
+      allowed: route.allow === 'any' ? null : yield* sets.of(route.allow),
+      denied: route.deny.blocks.length === 0 ? null : yield* sets.of(route.deny),
       origins: origins.of(route.origins),
       edits: fieldEditsOf(route, setByAny),
     };

@@ -20,6 +20,10 @@ export interface Route {
   config: RouteConfig;
   upstream: Upstream;
   policy: SessionPolicy;
+  /** Clients that may connect; null: any. */
+  allowed: AddressSet | null;
+  /** Those of them that may not; null: none. */
+  denied: AddressSet | null;
   /** Null: any. */
   origins: OriginSet | null;
   edits: FieldEdits;

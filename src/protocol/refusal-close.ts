@@ -38,6 +38,7 @@ export const READABLE_REFUSALS = [
   'dot_segment',
   'double_slash',
   'target_too_long',
+  'address_not_allowed',
   'origin_not_allowed',
   'subprotocol',
   'too_many_sessions_per_ip',

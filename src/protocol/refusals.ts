@@ -64,6 +64,7 @@ export const REFUSALS = {
     text: 'Sec-WebSocket-Protocol is malformed, too long, or names none that the route allows.',
     rule: 'RFC 6455 11.3.4',
   },
+  address_not_allowed: { status: 403, text: "The client's address is not one that the route allows, or it denies it." },
   origin_not_allowed: {
     status: 403,
     text: 'The Origin is none that the route allows, or there is none and there has to be.',

@@ -97,7 +97,7 @@ describe('defaults', () => {
       ],
       ...BELIEF,
       send_forwarded: false,
-      defaults: { ...USUAL, headers: {} },
+      defaults: { ...USUAL, allow: 'any', deny: NOBODY, headers: {} },
       routes: [
         {
           name: '/*',
@@ -111,6 +111,8 @@ describe('defaults', () => {
           timeouts: loaded(MINIMAL).timeouts,
           close_codes: {},
           headers: { request: UNCHANGED, response: UNCHANGED },
+          allow: 'any',
+          deny: NOBODY,
           origins: 'any',
           missing_origin: 'auto',
           refuse_with: 'http',

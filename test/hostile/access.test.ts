@@ -146,3 +146,66 @@ describe('origins behind a trusted proxy', () => {
     client.destroy();
   });
 });
+
+describe('addresses', () => {
+  const BARRED = '403 address_not_allowed';
+  const claims = (path: string, client: string, ...fields: string[]) =>
+    asks(path, `X-Forwarded-For: ${client}`, ...fields);
+  const lists = { allow: ['192.0.2.0/24', '2001:db8::/32', 'fe80::/10'], deny: ['192.0.2.128/25'] };
+
+  describe('behind a trusted proxy', () => {
+    const gate = sharedGate((url) => ({
+      trusted_proxies: ['127.0.0.0/8'],
+      routes: [{ upstream: url, ...lists, origins: ['same'] }],
+    }));
+
+    refusalTests(gate, [
+      [
+        'O9: not allowed, or denied',
+        ['192.0.3.1', '192.0.2.128', '2001:db9::1', '127.0.0.1'].map((client) => claims('/', client)),
+        BARRED,
+      ],
+      [
+        'O9: in another spelling',
+        ['::ffff:192.0.2.128', '::FFFF:c000:280', '[::ffff:192.0.2.200]:443', 'fec0::1%eth0'].map((one) =>
+          claims('/', one),
+        ),
+        BARRED,
+      ],
+      ['O9: behind addresses that somebody made up', [claims('/', '192.0.2.1, 192.0.2.128')], BARRED],
+      ['O9: unreadable: then it is the proxy', [claims('/', 'unknown'), claims('/', '192.0.2.1, _x')], BARRED],
+      ['O9: before its Origin is looked at', [claims('/', '192.0.3.1', 'Origin: https://evil.example')], BARRED],
+    ]);
+
+    test('O9: those in the list come in, in each spelling', async () => {
+      for (const client of [
+        '192.0.2.127',
+        '::ffff:192.0.2.1',
+        '2001:db8::1',
+        'fe80::1%eth0',
+        '192.0.2.128, 192.0.2.1',
+      ]) {
+        gate.dials += 1;
+        const asked = await gate.connect();
+        asked.send(claims('/', client));
+        const server = await gate.backend.nextConnection();
+        await server.head();
+        asked.destroy();
+        await server.closed;
+      }
+    });
+  });
+
+  describe('without a trusted proxy', () => {
+    const gate = sharedGate((url) => ({ routes: [{ upstream: url, ...lists }] }));
+
+    test('O9: what a peer claims counts for nothing', async () => {
+      for (const client of ['192.0.2.1', '2001:db8::1']) {
+        const asked = await gate.connect();
+        asked.send(claims('/', client));
+        expectRefusal(await asked.readResponse(), BARRED);
+        await expectEnd(asked);
+      }
+    });
+  });
+});

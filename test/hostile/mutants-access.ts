@@ -120,4 +120,31 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
     replace: 'step === Step.Close',
     why: 'what is no frame ends nothing',
   },
+  {
+    row: 'O9',
+    at: 'addressCheck',
+    search: 'isAllowed && denied?.has(address) !== true',
+    replace: 'isAllowed',
+    why: 'deny does not win',
+  },
+  {
+    row: 'O9',
+    at: 'addressCheck',
+    search: 'allowed === null || allowed.has(address)',
+    replace: 'true',
+  },
+  {
+    row: 'O9',
+    at: 'addressCheck',
+    search: 'parseZonedIp(arrival.client)',
+    replace: 'parseZonedIp(arrival.peer)',
+    why: 'all clients of a proxy are the proxy',
+  },
+  {
+    row: 'O9',
+    at: 'CHECKS',
+    search: '  addressCheck,\n  originCheck,',
+    replace: '  originCheck,\n  addressCheck,',
+    why: 'who may not come at all hears which pages may',
+  },
 ];

@@ -47,6 +47,24 @@ const match = {
 
 /** What `defaults` may say for the routes that do not. */
 export const shared = {
+  allow: {
+    kind: 'list',
+    of: { kind: 'text', form: 'cidr' },
+    or: { word: 'any', problem: 'expected any, a list of address blocks, or {file: path}' },
+    file: true,
+    values: 'any, list of CIDR blocks, {file}',
+    default: 'any',
+    example: '[10.0.0.0/8]',
+    says: 'Address blocks of the clients that may connect: 403 address_not_allowed for others, and for unix sockets.',
+  },
+  deny: {
+    kind: 'list',
+    of: { kind: 'text', form: 'cidr' },
+    file: true,
+    values: 'list of CIDR blocks, {file}',
+    default: [],
+    says: 'Address blocks of clients that may not, whatever allow says: 403 address_not_allowed.',
+  },
   origins: {
     kind: 'list',
     of: { kind: 'text', form: 'origin' },

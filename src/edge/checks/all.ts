@@ -1,6 +1,7 @@
 // The checks of a complete head in the order that README promises.
 
 import type { Check } from '../admission.ts';
+import { addressCheck } from './address.ts';
 import { originCheck } from './origin.ts';
 import { drainingCheck, overloadCheck, quotasCheck } from './quotas.ts';
 import { loopCheck, routeCheck, subprotocolCheck, upgradeCheck } from './request.ts';
@@ -10,6 +11,7 @@ export const CHECKS: readonly Check[] = [
   upgradeCheck,
   loopCheck,
   routeCheck,
+  addressCheck,
   originCheck,
   subprotocolCheck,
   drainingCheck,
