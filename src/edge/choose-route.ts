@@ -2,6 +2,7 @@
 // makes of it that decodes first, rewritten, and judged again; and which checks are switched off there. It counts
 // nothing and knows no connection.
 
+import type { ListenerConfig } from '../config/types.ts';
 import { judgePath, rewritePath } from '../protocol/path.ts';
 import { decodePath, type EncodedSlashes, hasEncodedSlash } from '../protocol/path-decoding.ts';
 import type { Refusal } from '../protocol/refusals.ts';
@@ -72,6 +73,20 @@ function judgeForwarded(route: Route, path: string, query: string, lengthMax: nu
     if (target.length + query.length > lengthMax) return { slug: 'target_too_long', cause };
   }
   return null;
+}
+
+/**
+ * RFC 9110 15.5.20: the host has routes, but where other client certificates are asked for. Whoever came in by another
+ * name, or without a certificate, is to come again there, and gets nothing of it here.
+ */
+export function isMisdirected({ router, config }: Snapshot, listener: ListenerConfig, hostname: string): boolean {
+  if (router.serves(hostname, listener.name)) return false;
+  const asked = clientAuthOf(listener);
+  return config.listeners.some((other) => clientAuthOf(other) !== asked && router.serves(hostname, other.name));
+}
+
+function clientAuthOf({ tls }: ListenerConfig): string {
+  return tls?.client_auth ?? 'none';
 }
 
 interface PlaceAsked {

@@ -66,6 +66,13 @@ export class Router {
     return find(this.asSent, hostname, path, listener);
   }
 
+  /** Whether any route of that listener is for this host, whatever its path. */
+  serves(hostname: string, listener: string): boolean {
+    const table = this.asSent.get(listener);
+    if (table === undefined) return false;
+    return table.exact.has(hostname) || hasRoutes(table.any) || wildcardsOf(table, hostname).next().done !== true;
+  }
+
   /** The route of a path that `decodePath` has made, with its rest, which is decoded too. */
   matchDecoded(hostname: string, decodedPath: string, listener: string): RouteMatch | null {
     return find(this.decoded, hostname, decodedPath, listener);
@@ -150,18 +157,28 @@ function childOf(nodes: Map<string, PathNode>, key: string): PathNode {
   return node;
 }
 
-/** The longest `*.` first. Dots left of the longest configured one are not looked at, however many the client sends. */
 function matchWildcards(table: HostTable, hostname: string, path: string): RouteMatch | null {
-  if (table.wildcards.size === 0) return null;
+  for (const root of wildcardsOf(table, hostname)) {
+    const found = findPath(root, path, 0);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/** The longest `*.` first. Dots left of the longest configured one are not looked at, however many the client sends. */
+function* wildcardsOf(table: HostTable, hostname: string): Generator<PathNode> {
+  if (table.wildcards.size === 0) return;
   // From 1: `*` stands for one label or more, and a label is not empty.
   let dot = hostname.indexOf('.', Math.max(1, hostname.length - 1 - table.wildcardLengthMax));
   while (dot !== -1) {
     const root = table.wildcards.get(hostname.slice(dot + 1));
-    const found = root === undefined ? null : findPath(root, path, 0);
-    if (found !== null) return found;
+    if (root !== undefined) yield root;
     dot = hostname.indexOf('.', dot + 1);
   }
-  return null;
+}
+
+function hasRoutes({ literals, param, exact, prefix }: PathNode): boolean {
+  return literals.size > 0 || param !== null || exact.length > 0 || prefix.length > 0;
 }
 
 /** `path[at]` is the '/' before the next segment, or the end. Each node is visited once at most. */

@@ -34,6 +34,7 @@ export type RefusalCause = RefusalSlug | 'backend_refused';
 export const READABLE_REFUSALS = [
   'loop',
   'no_route',
+  'misdirected',
   'encoded_path',
   'dot_segment',
   'double_slash',

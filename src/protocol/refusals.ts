@@ -84,6 +84,11 @@ export const REFUSALS = {
     rule: 'RFC 9112 3',
   },
   expect: { status: 417, text: 'The request has an Expect field.', rule: 'RFC 9110 10.1.1' },
+  misdirected: {
+    status: 421,
+    text: 'No route of this listener is for this Host, but one of a listener with another tls.client_auth is.',
+    rule: 'RFC 9110 15.5.20',
+  },
   upgrade_required: {
     status: 426,
     text: 'Upgrade is not a list of protocols with "websocket" in it.',

@@ -98,6 +98,7 @@ const phrases: Readonly<Record<string, string>> = {
   '408': 'Request Timeout',
   '414': 'URI Too Long',
   '417': 'Expectation Failed',
+  '421': 'Misdirected Request',
   '426': 'Upgrade Required',
   '429': 'Too Many Requests',
   '431': 'Request Header Fields Too Large',

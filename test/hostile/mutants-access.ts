@@ -147,4 +147,24 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
     replace: '  originCheck,\n  addressCheck,',
     why: 'who may not come at all hears which pages may',
   },
+  {
+    row: 'P7',
+    at: 'isMisdirected',
+    search: 'clientAuthOf(other) !== asked && ',
+    replace: '',
+    why: 'which listener has a route is told to whoever asks',
+  },
+  {
+    row: 'P7',
+    at: 'isMisdirected',
+    search: 'if (router.serves(hostname, listener.name)) return false;',
+    replace: '',
+    why: 'a path that is missing here is somewhere else',
+  },
+  {
+    row: 'P7',
+    at: 'routeCheck',
+    search: 'isMisdirected(snapshot, listener, request.hostname) ? MISDIRECTED : NO_ROUTE',
+    replace: 'NO_ROUTE',
+  },
 ];

@@ -6,7 +6,7 @@ import type { Refusal } from '../../protocol/refusals.ts';
 import { allowedProtocols } from '../../protocol/subprotocols.ts';
 import { judgeUpgradeRequest } from '../../protocol/upgrade-request.ts';
 import type { Asked } from '../admission.ts';
-import { chooseRoute, relaxedChecks } from '../choose-route.ts';
+import { chooseRoute, isMisdirected, relaxedChecks } from '../choose-route.ts';
 
 export function upgradeCheck(asked: Asked): Refusal | null {
   const { arrival, head, record, context } = asked;
@@ -29,8 +29,13 @@ export function loopCheck({ head, context }: Asked): Refusal | null {
 
 export function routeCheck(asked: Asked): Refusal | null {
   const { request, arrival, record, context } = asked;
-  const { route, path, refusal } = chooseRoute(context.snapshot, arrival.listener.config.name, request);
-  if (route === null) return refusal ?? NO_ROUTE;
+  const { snapshot } = context;
+  const listener = arrival.listener.config;
+  const { route, path, refusal } = chooseRoute(snapshot, listener.name, request);
+  if (route === null) {
+    if (refusal !== null && refusal.slug !== 'no_route') return refusal;
+    return isMisdirected(snapshot, listener, request.hostname) ? MISDIRECTED : NO_ROUTE;
+  }
   record.noteRoute(route);
   asked.chosen = { route, path };
   if (refusal !== null) return refusal;
@@ -48,5 +53,6 @@ export function subprotocolCheck(asked: Asked): Refusal | null {
 }
 
 const LOOP: Refusal = { slug: 'loop' };
+const MISDIRECTED: Refusal = { slug: 'misdirected' };
 const NO_ROUTE: Refusal = { slug: 'no_route' };
 const NONE_LISTED: Refusal = { slug: 'subprotocol', cause: 'none is listed' };
