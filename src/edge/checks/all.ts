@@ -6,7 +6,10 @@ import { originCheck } from './origin.ts';
 import { drainingCheck, overloadCheck, quotasCheck } from './quotas.ts';
 import { loopCheck, routeCheck, subprotocolCheck, upgradeCheck } from './request.ts';
 
-/** Rates and caps come last: what is refused for anything else takes nothing of them. */
+/**
+ * Rates and caps come behind what only looks at the request: what is refused there takes nothing of them. What costs more
+ * than a look, such as to ask others about a credential, belongs behind them.
+ */
 export const CHECKS: readonly Check[] = [
   upgradeCheck,
   loopCheck,
