@@ -20,7 +20,7 @@ type ParsedRoute = ParsedConfig['routes'][number];
 type ParsedUpstream = ParsedConfig['upstreams'][string];
 
 export function checkConfig(config: ParsedConfig, written: Written, report: CrossReport): void {
-  checkListeners(config, report);
+  checkListeners(config, written, report);
   checkProxies(config, report);
   checkFrames(config, report);
   checkPolicies(config, written, report);
@@ -49,11 +49,18 @@ function checkWaits(config: ParsedConfig, report: CrossReport): void {
   }
 }
 
-function checkListeners(config: ParsedConfig, report: CrossReport): void {
+function checkListeners(config: ParsedConfig, written: Written, report: CrossReport): void {
   checkUnique(config.listeners.map(listenerName), 'listeners', report);
   const addresses = new Map<string, number>();
-  for (const [index, { address, mode }] of config.listeners.entries()) {
+  for (const [index, listener] of config.listeners.entries()) {
+    const { address, mode } = listener;
     const { bind } = address;
+    const list = listener.trusted_proxies ?? config.trusted_proxies;
+    const isFaulty = written.isFaulty(['trusted_proxies']) || written.isFaulty(['listeners', index, 'trusted_proxies']);
+    // Who stands in a file is not known here.
+    const trustsNobody = !('file' in list) && list.length === 0 && !isFaulty;
+    if (listener.proxy_protocol !== 'off' && trustsNobody)
+      report('error', ['listeners', index, 'proxy_protocol'], NOBODY_TRUSTED);
     if (mode !== undefined && bind.kind !== 'unix')
       report('error', ['listeners', index, 'mode'], 'only a unix socket has a mode');
     if (takesAnyPort(bind)) continue;
@@ -65,6 +72,8 @@ function checkListeners(config: ParsedConfig, report: CrossReport): void {
 }
 
 export const EVERYBODY = 'every client can claim any address';
+
+const NOBODY_TRUSTED = 'nobody could connect: name who sends the header in trusted_proxies';
 
 function checkProxies(config: ParsedConfig, report: CrossReport): void {
   for (const { path, input, words } of addressListsOf(config)) {

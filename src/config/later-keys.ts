@@ -11,9 +11,6 @@ export const NOT_YET = 'this version of framegate does not have it';
 /** By the block that holds them (list positions and names as `[]` and `*`): keys to come, and what to do until then. */
 const LATER_KEYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   '': { workers: 'one process uses one core; run several, on ports of their own, behind a balancer' },
-  'listeners[]': {
-    proxy_protocol: 'let the balancer send X-Forwarded-For, and name it in trusted_proxies',
-  },
   'routes[]': {
     auth: 'the backend gets Cookie and Authorization as they came, and can judge them',
   },

@@ -12,6 +12,7 @@ const AT_ACCEPT: ReadonlySet<string> = new Set([
   'too_many_sessions',
   'too_many_sessions_per_ip',
   'too_many_handshakes',
+  'proxy_header',
 ]);
 
 /** Slugs of refusals and reasons of connections that were cut off before one, the most frequent first. */

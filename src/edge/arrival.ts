@@ -6,6 +6,7 @@ import type { TlsFacts } from '../net/secure-accept.ts';
 import type { RequestHead } from '../protocol/http-head.ts';
 import { firstValueOf } from '../protocol/lists.ts';
 import { mergeLeadingSlashes } from '../protocol/path.ts';
+import type { ProxyHeader } from '../protocol/proxy-header/proxy-header.ts';
 import { type ClientRules, NOBODY_BELIEVED } from './client-rules.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -55,7 +56,8 @@ export class Arrival {
   readonly listener: LiveListener;
   /** Of the listener at accept: what counts a connection in counts it out, though a reload gives it another name. */
   readonly listenerName: string;
-  readonly peer: string;
+  /** The socket's address, or the source that a PROXY header names. */
+  peer: string;
   /** When it was accepted. */
   readonly at: number;
   /** The name that the client asked for by TLS; null without one. */
@@ -86,6 +88,14 @@ export class Arrival {
   /** Whether the client speaks TLS to us. */
   get secure(): boolean {
     return this.tls !== null;
+  }
+
+  /** A PROXY header came, of a trusted peer. */
+  takeSource({ source, secure }: ProxyHeader): void {
+    this.proxySecure = secure;
+    if (source === null) return;
+    this.peer = source.address;
+    this.client = source.address;
   }
 
   /** A head came, or as much of it as there will be. */

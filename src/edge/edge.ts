@@ -8,6 +8,8 @@ import type { Dialer } from '../net/dial.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Log } from '../observe/log.ts';
 import { MetricsRegistry } from '../observe/metrics.ts';
+import type { ProxyHeader } from '../protocol/proxy-header/proxy-header.ts';
+import type { Refusal } from '../protocol/refusals.ts';
 import type { Check } from './admission.ts';
 import { Arrival, type LiveListener } from './arrival.ts';
 import { BufferWatch } from './buffer-watch.ts';
@@ -20,11 +22,16 @@ import { type ConnectionTable, Http1Connection } from './http1-connection.ts';
 import type { OpenConnection } from './open-connection.ts';
 import { Overflow } from './overflow.ts';
 import { PeerNotices } from './peer-notices.ts';
+import { ProxyEntrance, type ProxyEntranceTable, type Rest } from './proxy-entrance.ts';
 import { BARRED, type Barred, PeerClaim, Quotas, type QuotasOptions, type Seat } from './quotas.ts';
 import { RandomIds } from './random-ids.ts';
 import type { SessionRecord } from './session-record.ts';
 import type { Snapshot } from './snapshot.ts';
 import { TlsTurns } from './tls-turns.ts';
+
+type Connection = ProxyEntrance | Entrance | Http1Connection;
+/** What a connection before its head is made of. */
+type BehindProxy = ConstructorParameters<typeof Entrance>[0] & ConstructorParameters<typeof Http1Connection>[0];
 
 interface EdgeOptions {
   readonly clock: Clock;
@@ -38,7 +45,7 @@ interface EdgeOptions {
   readonly checks?: readonly Check[];
 }
 
-export class Edge implements HandshakeContext, ConnectionTable, EntranceTable {
+export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, ProxyEntranceTable {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly log: Log;
@@ -122,11 +129,17 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable {
   accept(transport: Transport, listener: LiveListener): void {
     const metrics = this.metrics.listener(listener.config.name);
     metrics.connectionsAccepted += 1;
+    const { remoteAddress } = transport;
+    if (listener.config.proxy_protocol !== 'off' && !listener.rulesIn(this.snapshot).trusts(remoteAddress)) {
+      metrics.rejected.add('untrusted_peer');
+      this.log.event('debug', 'peer.refused', { listener: listener.config.name, peer: remoteAddress });
+      transport.destroy();
+      return;
+    }
     if (this.open - this.overflow.size >= this.sessionsMax) {
       this.turnAway(transport, listener, BARRED.sessions);
       return;
     }
-    const { remoteAddress } = transport;
     // The clients of a proxy are known by their heads only, which `Quotas.enter` counts them by.
     const peer = listener.rulesIn(this.snapshot).trusts(remoteAddress) ? '' : remoteAddress;
     const claim = this.quotas.arrive(peer, this.clock.now());
@@ -155,34 +168,62 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable {
     this.receive(connection);
   }
 
-  private add(
-    transport: Transport,
-    listener: LiveListener,
-    claim: PeerClaim,
-    barred: Barred | null,
-  ): Entrance | Http1Connection {
+  private add(transport: Transport, listener: LiveListener, claim: PeerClaim, barred: Barred | null): Connection {
     const at = this.clock.now();
     const arrival = new Arrival({ listener, peer: transport.remoteAddress, at, requestId: this.nextRequestId() });
     const parts = { context: this, table: this, arrival, transport, claim, barred };
-    const connection = listener.config.tls === null ? new Http1Connection(parts) : new Entrance(parts);
+    const versions = listener.config.proxy_protocol;
+    const connection = versions === 'off' ? behindProxy(parts) : new ProxyEntrance({ ...parts, versions });
     this.connections.add(connection);
     this.metrics.listener(listener.config.name).connectionsOpen += 1;
     return connection;
   }
 
-  private receive(connection: Entrance | Http1Connection): void {
-    if (connection instanceof Entrance) connection.begin();
+  private receive(connection: Connection): void {
+    if (!(connection instanceof Http1Connection)) connection.begin();
     else if (this.overflow.isTold(connection)) connection.turnAway();
     else connection.read();
   }
 
+  /** Its PROXY header says who the peer is: what counts under an address counts under that one. */
+  named(entrance: ProxyEntrance, header: ProxyHeader, rest: Rest): void {
+    const { arrival, barred } = entrance;
+    arrival.takeSource(header);
+    const peer = arrival.listener.rulesIn(this.snapshot).trusts(arrival.peer) ? '' : arrival.peer;
+    const claim = barred === null ? this.quotas.arrive(peer, this.clock.now()) : entrance.claim;
+    if (claim instanceof PeerClaim) this.goOn(entrance, claim, barred, rest);
+    else if (this.overflow.canTell) {
+      this.overflow.tell(entrance);
+      this.goOn(entrance, new PeerClaim(), claim, rest);
+    } else {
+      this.metrics.listener(arrival.listenerName).rejected.add(claim.slug);
+      entrance.close();
+    }
+  }
+
+  /** A trusted peer without a header may ask for health. */
+  unnamed(entrance: ProxyEntrance, rest: Rest): void {
+    this.goOn(entrance, entrance.claim, entrance.barred ?? NO_HEADER, rest);
+  }
+
+  private goOn(entrance: ProxyEntrance, claim: PeerClaim, barred: Refusal | null, rest: Rest): void {
+    const { transport, arrival } = entrance;
+    entrance.leave();
+    const connection = behindProxy({ context: this, table: this, arrival, transport, claim, barred });
+    this.replace(entrance, connection);
+    if (rest.start < rest.end) connection.onBytes(rest.bytes, rest.start, rest.end);
+  }
+
   proceed(entrance: Entrance, transport: Transport): void {
     const { arrival, claim, barred } = entrance;
-    const connection = new Http1Connection({ context: this, table: this, arrival, transport, claim, barred });
-    this.connections.delete(entrance);
-    this.connections.add(connection);
-    this.overflow.replace(entrance, connection);
-    this.receive(connection);
+    this.replace(entrance, new Http1Connection({ context: this, table: this, arrival, transport, claim, barred }));
+  }
+
+  private replace(before: OpenConnection, next: Connection): void {
+    this.connections.delete(before);
+    this.connections.add(next);
+    this.overflow.replace(before, next);
+    this.receive(next);
   }
 
   nextSessionId(): string {
@@ -240,3 +281,10 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable {
     this.whenEmpty = null;
   }
 }
+
+/** What a connection has to say next, when its PROXY header came or none is expected. */
+function behindProxy(parts: BehindProxy): Entrance | Http1Connection {
+  return parts.arrival.listener.config.tls === null ? new Http1Connection(parts) : new Entrance(parts);
+}
+
+const NO_HEADER: Refusal = { slug: 'proxy_header', cause: 'no PROXY header' };

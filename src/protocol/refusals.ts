@@ -64,6 +64,11 @@ export const REFUSALS = {
     text: 'Sec-WebSocket-Protocol is malformed, too long, or names none that the route allows.',
     rule: 'RFC 6455 11.3.4',
   },
+  proxy_header: {
+    status: 400,
+    text: 'The connection began with no PROXY header, or a broken one, where the listener expects it.',
+    rule: 'proxy-protocol.txt 2',
+  },
   address_not_allowed: { status: 403, text: "The client's address is not one that the route allows, or it denies it." },
   origin_not_allowed: {
     status: 403,

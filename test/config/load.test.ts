@@ -89,6 +89,7 @@ describe('defaults', () => {
           address_text: '127.0.0.1:8080',
           backlog: 4096,
           health_path: null,
+          proxy_protocol: 'off',
           paths: { leading_slashes: 'refuse' },
           tls: null,
           forwarded_proto: 'auto',
@@ -377,6 +378,16 @@ describe('one problem each', () => {
     ['upstreams: { -a: { targets: [{ url: "ws://a" }] } }', /^1:14 upstreams\.-a: a name here begins with/],
     [`upstreams: { ${'a'.repeat(65)}: { targets: [{ url: "ws://a" }] } }`, /a name here begins with/],
     ['trusted_proxies: [10.0.0.1/8]', '1:19 trusted_proxies[0]: bits behind the prefix /8 are set'],
+    [
+      'listeners: [{ proxy_protocol: any }]',
+      '1:31 listeners[0].proxy_protocol: nobody could connect: name who sends the header in trusted_proxies',
+    ],
+    [
+      'trusted_proxies: [10.0.0.0/8]\nlisteners: [{ proxy_protocol: any, trusted_proxies: [] }]',
+      '2:31 listeners[0].proxy_protocol: nobody could connect: name who sends the header in trusted_proxies',
+    ],
+    ['listeners: [{ proxy_protocol: any, trusted_proxies: [x] }]', /^1:54 listeners\[0\]\.trusted_proxies\[0\]: /],
+    ['listeners: [{ proxy_protocol: v3 }]', /^1:31 listeners\[0\]\.proxy_protocol: expected one of v1, v2, any, off/],
     ['listeners: [{ address: "127.0.0.1:1", mode: "0660" }]', '1:45 listeners[0].mode: only a unix socket has a mode'],
     ['listeners: [{ address: "unix:x", mode: 660 }]', /^1:40 listeners\[0\]\.mode: expected three octal digits/],
     ['listeners: [{ address: "unix:x", mode: "0980" }]', /^1:40 listeners\[0\]\.mode: expected three octal digits/],
@@ -477,7 +488,6 @@ describe('one problem each', () => {
 
   test.each([
     ['workers: 1', 'one process uses one core'],
-    ['listeners: [{ proxy_protocol: v2 }]', 'X-Forwarded-For'],
     ['close_codes: { credential_expired: 4401 }', 'no credentials'],
     ['upstreams: { u: { targets: [{ url: "ws://a" }], health: {} } }', 'retries'],
   ])('%s: this version does not have it, and what does it instead is told', (text, instead) => {

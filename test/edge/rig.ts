@@ -92,9 +92,13 @@ export class Rig {
     return backend;
   }
 
+  accept(client: MemoryTransport): void {
+    this.edge.accept(client, arrivalOf(this.edge.snapshot.config, 1));
+  }
+
   connect(request: Buffer = upgradeRequest({ path: '/echo' }), address = ''): MemoryTransport {
     const client = new MemoryTransport({ name: 'client', stable: true, address });
-    this.edge.accept(client, arrivalOf(this.edge.snapshot.config, 1));
+    this.accept(client);
     if (request.length > 0) client.send(request);
     client.pump();
     return client;

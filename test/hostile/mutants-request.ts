@@ -511,4 +511,49 @@ const forwarded: readonly Mutant[] = [
   edit('namesInstance', 'X7', 'receivedBy === instanceId', 'receivedBy?.startsWith(instanceId)'),
 ];
 
-export const REQUEST_MUTANTS: readonly Mutant[] = [...syntax, ...handshake, ...paths, ...forwarded];
+const proxyHeaders: readonly Mutant[] = [
+  edit('Edge.accept', 'X6', "proxy_protocol !== 'off' && ", "proxy_protocol === 'v1' && "),
+  edit('V2Reader.beginBlock', 'X6', 'length < ADDRESS_BYTES[family]', 'length < 0', 'a length too short'),
+  edit('V2Reader.beginValue', 'X6', 'length > this.bytesLeft', 'length > 65_535', 'a TLV beyond the end'),
+  edit('V2Reader.bytesLeft', 'X6', 'this.sslEnd > 0 ? this.sslEnd : this.headerEnd', 'this.headerEnd', 'TLVs of TLS'),
+  edit('V2Reader.judge', 'X6', 'this.checksum !== null && this.checksum !== this.crc.value', 'this.crc.value < 0'),
+  edit(
+    'V2Reader.take',
+    'X60',
+    'bytes.copy(this.kept, taken, start, end)',
+    'bytes.copy(this.kept, FIXED_BYTES, start, end)',
+  ),
+  edit(
+    'ProxyEntrance.retune',
+    'X60',
+    'this.arrival.at + snapshot.config.timeouts.handshake',
+    'this.context.clock.now() + 2 * snapshot.config.timeouts.handshake',
+    'not counted from accept',
+  ),
+  edit(
+    'ProxyEntrance.take',
+    'X61',
+    'start: parser.position,',
+    'start: bytes[parser.position] === bytes[start] ? 2 * parser.position - start : parser.position,',
+    'the second one is skipped',
+  ),
+  edit(
+    'V2Reader.beginBlock',
+    'X62',
+    'length < ADDRESS_BYTES[family]',
+    'length < ADDRESS_BYTES[family] || length > 4096',
+  ),
+  edit('PORT', 'X63', '/^(?:0|[1-9][0-9]{0,4})$/', '/^[0-9]{1,5}$/', 'leading zeros'),
+  edit('PORT', 'X63', '/^(?:0|[1-9][0-9]{0,4})$/', '/^[1-9][0-9]{0,4}$/', 'port 0 is a port'),
+  edit('Arrival.takeSource', 'X64', 'this.peer = source.address;', ''),
+  edit(
+    'Edge.named',
+    'X65',
+    'this.quotas.arrive(peer, this.clock.now())',
+    "this.quotas.arrive('', this.clock.now())",
+    'counts with its head only',
+  ),
+  edit('PROBE_BEGINS', 'X66', "'GHO'", "''"),
+];
+
+export const REQUEST_MUTANTS: readonly Mutant[] = [...syntax, ...handshake, ...paths, ...forwarded, ...proxyHeaders];

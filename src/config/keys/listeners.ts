@@ -51,6 +51,15 @@ export const listener = {
     says: 'Clients speak wss and https here.',
     keys: listenerTls,
   },
+  proxy_protocol: {
+    kind: 'choice',
+    words: ['v1', 'v2', 'any'],
+    off: true,
+    default: 'off',
+    says:
+      'Version of the PROXY header that each connection begins with. It is required of peers in trusted_proxies; who ' +
+      'else connects is closed. The source that it names is the peer for all that follows.',
+  },
   paths: {
     kind: 'block',
     default: {},
