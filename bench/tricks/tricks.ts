@@ -14,6 +14,7 @@ export interface Trick {
 }
 
 const HANDLES = 'src/net/handle-transport.ts';
+const IO = 'src/net/handle-io.ts';
 const BIN = 'src/cli.ts';
 const FLAGS = '#!/usr/bin/env -S node --single-threaded --max-semi-space-size=2';
 
@@ -32,14 +33,19 @@ export const TRICKS: readonly Trick[] = [
     name: 'one static read buffer',
     edits: [
       {
-        file: HANDLES,
+        file: IO,
         search: 'this.onread = function onread(this: OwnedHandle): void {',
         replace: 'this.onread = function onread(this: OwnedHandle, fresh?: ArrayBuffer): void {',
       },
       {
-        file: HANDLES,
+        file: IO,
         search: 'this.transport?.onRead(state[readIndex] ?? 0);',
         replace: 'this.transport?.onRead(state[readIndex] ?? 0, fresh);',
+      },
+      {
+        file: IO,
+        search: 'onRead(size: number): void;',
+        replace: 'onRead(size: number, fresh?: ArrayBuffer): void;',
       },
       {
         file: HANDLES,
@@ -63,11 +69,11 @@ export const TRICKS: readonly Trick[] = [
     name: 'one scratch for all writes',
     edits: [
       {
-        file: HANDLES,
+        file: IO,
         search: 'const result = this.writeOwned(handle, scratch.view(size));',
         replace: 'const result = this.writeOwned(handle, Buffer.from(bytes.subarray(start, end)));',
       },
-      { file: HANDLES, search: 'bytes.copy(scratch.bytes, 0, start, end);', replace: '' },
+      { file: IO, search: 'bytes.copy(scratch.bytes, 0, start, end);', replace: '' },
     ],
   },
   {
@@ -75,22 +81,22 @@ export const TRICKS: readonly Trick[] = [
     name: 'the copy itself (unsafe)',
     edits: [
       {
-        file: HANDLES,
+        file: IO,
         search: 'const result = this.writeOwned(handle, scratch.view(size));',
         replace: 'const result = this.writeOwned(handle, bytes.subarray(start, end));',
       },
-      { file: HANDLES, search: 'bytes.copy(scratch.bytes, 0, start, end);', replace: '' },
+      { file: IO, search: 'bytes.copy(scratch.bytes, 0, start, end);', replace: '' },
     ],
   },
   {
     name: 'views of the scratch kept by length',
-    edits: [{ file: HANDLES, search: 'const VIEWS_MAX = 2_048;', replace: 'const VIEWS_MAX = 0;' }],
+    edits: [{ file: IO, search: 'const VIEWS_MAX = 2_048;', replace: 'const VIEWS_MAX = 0;' }],
   },
   {
     name: 'one request for all writes',
     edits: [
       {
-        file: HANDLES,
+        file: IO,
         search: 'const { request, base } = this;',
         replace: 'const { base } = this;\n    const request = this.newRequest();',
       },

@@ -5,7 +5,8 @@ import { connect, type Server, Socket, type SocketConstructorOpts } from 'node:n
 import type { TLSSocket } from 'node:tls';
 import { getSystemErrorName } from 'node:util';
 import { familyOf, plainAddress } from '../protocol/addresses/ip-address.ts';
-import { HandleIo, HandleTransport } from './handle-transport.ts';
+import { HandleIo } from './handle-io.ts';
+import { HandleTransport } from './handle-transport.ts';
 import { carriesBytes, carriesTls } from './probe.ts';
 import { secureAccept, type TlsFacts, type TlsFault } from './secure-accept.ts';
 import type { TlsTerms } from './server-tls.ts';
@@ -66,8 +67,8 @@ export class Carrier {
   }
 
   /**
-   * A transport over `socket`, whose TLS handshake is done, and which has emitted no data. `onSession`, which listens to
-   * it, hears of the sessions that come from here on.
+   * A transport over `socket`, whose TLS handshake is done, and which has emitted no data. `onSession`, which listens
+   * to it, hears of the sessions that come from here on.
    */
   carrySecure(socket: TLSSocket, onSession: ((session: Buffer) => void) | null = null): Transport {
     const { remoteAddress, remotePort } = socket;

@@ -1,7 +1,8 @@
-// A Transport on Node's TLS layer over a libuv stream, below TLSSocket. It reads and writes as HandleTransport does, but
-// for what that layer cannot: write twice at a time, stop what it has decrypted, or keep silent about an error.
+// A Transport on Node's TLS layer over a libuv stream, below TLSSocket. It reads and writes as HandleTransport does,
+// but for what that layer cannot: write twice at a time, stop what it has decrypted, or keep silent about an error.
 
-import { type HandleIo, HandleTransport, HEADROOM, type OwnedHandle } from './handle-transport.ts';
+import { type HandleIo, HEADROOM, type OwnedHandle } from './handle-io.ts';
+import { HandleTransport } from './handle-transport.ts';
 import { Outbox } from './outbox.ts';
 import type { SecureHandle, StreamRequest } from './stream-base.ts';
 import { TURN_BYTES, TURN_STEPS } from './turn.ts';

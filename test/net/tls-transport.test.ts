@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Carrier } from '../../src/net/carrier.ts';
-import { HandleIo } from '../../src/net/handle-transport.ts';
+import { HandleIo } from '../../src/net/handle-io.ts';
 import { carriesTls } from '../../src/net/probe.ts';
 import { findStreamBase, type SecureHandle, type StreamBase, type StreamHandle } from '../../src/net/stream-base.ts';
 import { TlsTransport } from '../../src/net/tls-transport.ts';

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import * as net from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { HandleIo, HandleTransport } from '../../src/net/handle-transport.ts';
+import { HandleIo } from '../../src/net/handle-io.ts';
+import { HandleTransport } from '../../src/net/handle-transport.ts';
 import { findStreamBase, type StreamBase, type StreamHandle } from '../../src/net/stream-base.ts';
 import { StreamTransport } from '../../src/net/stream-transport.ts';
 import type { Transport } from '../../src/net/transport.ts';
