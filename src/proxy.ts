@@ -35,6 +35,8 @@ export interface ProxyOptions {
   readonly log?: LogDestination;
   /** Monotonic milliseconds; tests bring their own. */
   readonly clock?: Clock;
+  /** Milliseconds since 1970, by which certificates are judged; tests bring their own. */
+  readonly wallNow?: () => number;
   /** What relative paths in the config are relative to; the working directory when absent. */
   readonly baseDir?: string;
   /** `stream` keeps to Node's public stream API; `auto` (the default) goes below it where that works: it is faster. */
@@ -133,7 +135,7 @@ class ProxyProcess implements Proxy {
       log,
       dialer: new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier }),
       carrier,
-      snapshot: buildSnapshot(config),
+      snapshot: buildSnapshot(config, null, options.wallNow),
       sessionsMax: this.cap.sessionsMax,
     });
     this.life = new Life(this.edge);

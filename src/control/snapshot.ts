@@ -28,22 +28,27 @@ export interface SnapshotPlan {
 }
 
 /** What a snapshot takes over of the one before. */
-type Previous = Pick<Snapshot, 'routes' | 'upstreams' | 'addressSets' | 'ticketSecrets'>;
+type Previous = Pick<Snapshot, 'routes' | 'upstreams' | 'addressSets' | 'ticketSecrets' | 'wallNow'>;
 
-/** `previous`: what this one replaces at once. Nothing of it has changed when this throws. */
-export function buildSnapshot(config: Config, previous: Previous | null = null): Snapshot {
-  return atOnce(planSnapshot(config, previous)).commit();
+/** `previous`: what this one replaces at once. Nothing of it has changed when this throws. `wallNow`: of the first. */
+export function buildSnapshot(config: Config, previous: Previous | null = null, wallNow = Date.now): Snapshot {
+  return atOnce(planSnapshot(config, previous, wallNow)).commit();
 }
 
 /** The same in small steps. `previous` has to be in force still when the plan is committed. */
-export function* planSnapshot(config: Config, previous: Previous | null): Generator<void, SnapshotPlan> {
+export function* planSnapshot(
+  config: Config,
+  previous: Previous | null,
+  firstWallNow = Date.now,
+): Generator<void, SnapshotPlan> {
   const registry = previous?.upstreams ?? new UpstreamRegistry();
   const listenerNames = config.listeners.map((listener) => listener.name);
   const router = yield* Router.inSteps(config.routes, listenerNames);
   const sets = new AddressSets(previous?.addressSets ?? new Map());
   const clientRules = yield* rulesOf(config, sets);
   const ticketSecrets = previous?.ticketSecrets ?? new TicketSecrets();
-  const tls = yield* serverTls(config, ticketSecrets);
+  const wallNow = previous?.wallNow ?? firstWallNow;
+  const tls = yield* serverTls(config, ticketSecrets, wallNow);
   const missing = config.routes.find((route) => config.upstreams[route.upstream] === undefined);
   if (missing !== undefined) throw new Error(`route ${missing.name} names no upstream`);
   const setByAny = yield* fieldsSetByAny(config);
@@ -75,17 +80,8 @@ export function* planSnapshot(config: Config, previous: Previous | null): Genera
   const commit = (): Snapshot => {
     plan.commit();
     for (const change of changes) change();
-    return {
-      config,
-      router,
-      routes,
-      upstreams: registry,
-      addressSets: sets.all,
-      clientRules,
-      origins: allOrigins,
-      tls,
-      ticketSecrets,
-    };
+    const fixed = { config, router, routes, clientRules, origins: allOrigins, tls, ticketSecrets, wallNow };
+    return { ...fixed, upstreams: registry, addressSets: sets.all };
   };
   return { keptRoutes, keptTargets: plan.keptTargets, commit };
 }
@@ -113,10 +109,10 @@ class OriginSets {
   }
 }
 
-function* serverTls(config: Config, secrets: TicketSecrets): Generator<void, Snapshot['tls']> {
+function* serverTls(config: Config, secrets: TicketSecrets, wallNow: () => number): Generator<void, Snapshot['tls']> {
   const found = new Map<string, ServerTls>();
   for (const { name, tls } of config.listeners) {
-    if (tls !== null) found.set(name, new ServerTls({ config: tls, secrets }));
+    if (tls !== null) found.set(name, new ServerTls({ config: tls, secrets, wallNow }));
     yield;
   }
   return found;

@@ -176,7 +176,6 @@ export class Entrance extends TimerEntry implements TransportReader, OpenConnect
     const { context, transport } = this;
     const giveUp = context.carrier.acceptSecure(transport, read, {
       terms,
-      wallNow: Date.now,
       onSecure: (secure, facts) => this.guarded(() => this.onSecure(secure, facts)),
       onFailed: (fault, code) => this.guarded(() => this.fail(fault, code)),
     });

@@ -47,6 +47,8 @@ export interface Snapshot {
   readonly tls: ReadonlyMap<string, ServerTls>;
   /** The same in each snapshot. */
   readonly ticketSecrets: TicketSecrets;
+  /** Milliseconds since 1970; the same in each snapshot. */
+  readonly wallNow: () => number;
   /** Those that any route lets in; null: all. */
   readonly origins: OriginSet | null;
 }

@@ -27,8 +27,6 @@ export interface ConnectTarget {
 
 export interface SecureOptions {
   readonly terms: TlsTerms;
-  /** Milliseconds since 1970. */
-  readonly wallNow: () => number;
   onSecure(transport: Transport, facts: TlsFacts): void;
   /** Nothing is left of the connection. `code`: OpenSSL's, or the system's. */
   onFailed(fault: TlsFault, code: string): void;
@@ -89,12 +87,12 @@ export class Carrier {
    * same read. `transport` is over; another one takes its place, or neither function is called when it is given up.
    */
   acceptSecure(transport: Transport, read: Buffer, options: SecureOptions): () => void {
-    const { terms, wallNow, onSecure, onFailed } = options;
+    const { terms, onSecure, onFailed } = options;
     const socket = socketOf(transport);
     socket.unshift(read);
     const done = (secure: TLSSocket, facts: TlsFacts) => onSecure(this.carrySecure(secure), facts);
     try {
-      return secureAccept({ socket, terms, wallNow, onSecure: done, onFailed });
+      return secureAccept({ socket, terms, onSecure: done, onFailed });
     } catch (error) {
       socket.destroy();
       throw error;

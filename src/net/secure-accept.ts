@@ -30,7 +30,6 @@ interface SecureAcceptOptions {
   /** Connected; what it has read is put back. */
   readonly socket: Socket;
   readonly terms: TlsTerms;
-  readonly wallNow: () => number;
   /** It is carried on at once, or what it reads is lost. */
   onSecure(socket: TLSSocket, facts: TlsFacts): void;
   /** Nothing is left of the connection. `code`: OpenSSL's, or the system's. */
@@ -70,7 +69,7 @@ export function secureAccept(options: SecureAcceptOptions): () => void {
   });
   socket.once('close', () => fail('other', 'ECONNRESET'));
   socket.once('secure', () => {
-    const certificate = requestCert ? certificateOf(socket, options.wallNow()) : null;
+    const certificate = requestCert ? certificateOf(socket, terms.wallNow()) : null;
     if (typeof certificate === 'string') fail('bad_certificate', certificate);
     else if (certificate === null && terms.clientAuth === 'require') fail('no_certificate', 'NO_CERTIFICATE');
     else if (settle()) {
@@ -91,7 +90,7 @@ function certificateOf(socket: TLSSocket, now: number): CertificateFacts | strin
   if (fault !== null) return fault;
   // Of a session that is resumed nobody has looked at the time.
   if (now < Date.parse(certificate.validFrom)) return 'CERT_NOT_YET_VALID';
-  if (now > Date.parse(certificate.validTo)) return 'CERT_HAS_EXPIRED';
+  if (now >= Date.parse(certificate.validTo)) return 'CERT_HAS_EXPIRED';
   return {
     subject: certificate.subject.split('\n').reverse().join(','),
     san: certificate.subjectAltName?.replaceAll(', ', ',') ?? null,

@@ -1,5 +1,5 @@
 // What a listener speaks TLS with: which certificate answers a ClientHello, and the contexts of OpenSSL for it, made
-// when they are asked for. A ticket is worth nothing once anything has changed that a client certificate is judged by.
+// when they are asked for. A ticket is worth nothing once anything has changed that a whole handshake would look at.
 
 import { constants, createHash, hkdfSync, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
@@ -15,6 +15,8 @@ const TICKET_KEY_BYTES = 48;
 const SESSION_ID_BYTES = 32;
 /** How long a client may resume: OpenSSL's own default. */
 const SESSION_SECONDS = 7_200;
+/** Where client certificates are judged, so long at most: each use of a ticket of TLSv1.3 brings a new one. */
+const JUDGED_FOR_MS = 3_600_000;
 
 /** How one client is answered. */
 export interface TlsTerms {
@@ -22,6 +24,8 @@ export interface TlsTerms {
   readonly clientAuth: ListenerTls['client_auth'];
   /** What ALPN answers; empty without ALPN. */
   readonly protocols: readonly string[];
+  /** Milliseconds since 1970: client certificates are judged by it. */
+  readonly wallNow: () => number;
 }
 
 interface ServerTlsOptions {
@@ -29,7 +33,7 @@ interface ServerTlsOptions {
   /** For `tickets: on`. */
   readonly secrets: TicketSecrets;
   /** Milliseconds since 1970. */
-  readonly wallNow?: () => number;
+  readonly wallNow: () => number;
 }
 
 export class ServerTls {
@@ -39,15 +43,15 @@ export class ServerTls {
   /** Indexes into the certificates: by name, and by what follows the `*` of one. The first of two has it. */
   private readonly exact = new Map<string, number>();
   private readonly wildcards = new Map<string, number>();
-  /** All that a client certificate is judged by, except the time. */
+  /** All that a handshake is judged by, except the time. */
   private readonly judgedBy: Buffer;
   /** When an authority or a revocation list begins or ends to hold, in order. */
   private readonly boundaries: readonly number[];
-  /** One for each certificate at most, for the secret and the boundaries that it was made with. */
+  /** One for each certificate at most, for the secret and the time that it was made with. */
   private contexts: (SecureContext | undefined)[] = [];
-  private madeWith: { readonly secret: Buffer; readonly passed: number } | null = null;
+  private madeWith: { readonly secret: Buffer; readonly period: string } | null = null;
 
-  constructor({ config, secrets, wallNow = Date.now }: ServerTlsOptions) {
+  constructor({ config, secrets, wallNow }: ServerTlsOptions) {
     this.config = config;
     this.secrets = secrets;
     this.wallNow = wallNow;
@@ -71,6 +75,7 @@ export class ServerTls {
       context: this.contextOf(index),
       clientAuth: this.config.client_auth,
       protocols: protocols === null ? [] : [HTTP_1_1],
+      wallNow: this.wallNow,
     };
   }
 
@@ -87,19 +92,28 @@ export class ServerTls {
     const { tickets } = this.config;
     const now = this.wallNow();
     const secret = typeof tickets === 'object' ? tickets.key : this.secrets.current(now);
-    const passed = this.boundaries.filter((time) => time <= now).length;
-    if (this.madeWith?.secret !== secret || this.madeWith.passed !== passed) {
-      this.madeWith = { secret, passed };
+    const period = this.periodOf(now);
+    if (this.madeWith?.secret !== secret || this.madeWith.period !== period) {
+      this.madeWith = { secret, period };
       this.contexts = [];
     }
     const known = this.contexts[index];
     if (known !== undefined) return known;
     const certificate = this.config.certificates[index] as ListenerCertificate; // the index of one of them
     const made = makeContext(this.config, certificate, (what, size) =>
-      Buffer.from(hkdfSync('sha256', secret, this.judgedBy, `framegate ${what} ${passed}`, size)),
+      Buffer.from(hkdfSync('sha256', secret, this.judgedBy, `framegate ${what} ${period}`, size)),
     );
     this.contexts[index] = made;
     return made;
+  }
+
+  /**
+   * Sessions of another one are not resumed. The hours are for what nobody here knows: when an authority ends that
+   * only clients have, between their certificates and ours.
+   */
+  private periodOf(now: number): string {
+    if (this.config.client_auth === 'none') return '';
+    return `${this.boundaries.filter((time) => time <= now).length} ${Math.floor(now / JUDGED_FOR_MS)}`;
   }
 }
 
@@ -126,9 +140,10 @@ function makeContext(config: ListenerTls, certificate: ListenerCertificate, deri
   });
 }
 
-function judgedBy({ client_auth, client_ca, client_crl }: ListenerTls): Buffer {
+/** OpenSSL resumes with a cipher of then, also with one that is not taken any more. */
+function judgedBy({ client_auth, client_ca, client_crl, ciphers }: ListenerTls): Buffer {
   const hash = createHash('sha256');
-  for (const part of [Buffer.from(client_auth), client_ca, ...(client_crl ?? [])])
+  for (const part of [Buffer.from(client_auth), Buffer.from(ciphers ?? ''), client_ca, ...(client_crl ?? [])])
     hash.update(`${part?.length ?? -1} `).update(part ?? '');
   return hash.digest();
 }

@@ -11,10 +11,10 @@ export class TicketSecrets {
   private secret = randomBytes(SECRET_BYTES);
   private since: number | null = null;
 
-  /** The one in force; another buffer when it has changed. `now`: any clock that does not go back. */
+  /** The one in force; another buffer when it has changed. `now`: of the wall, which may be set back. */
   current(now: number): Buffer {
     this.since ??= now;
-    if (now - this.since >= ROTATE_AFTER_MS) {
+    if (now < this.since || now - this.since >= ROTATE_AFTER_MS) {
       this.secret = randomBytes(SECRET_BYTES);
       this.since = now;
     }

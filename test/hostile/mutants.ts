@@ -7,6 +7,7 @@ import { OPERATIONS_MUTANTS } from './mutants-operations.ts';
 import { PROCESS_MUTANTS } from './mutants-process.ts';
 import { REQUEST_MUTANTS } from './mutants-request.ts';
 import { SESSION_MUTANTS } from './mutants-session.ts';
+import { TLS_MUTANTS } from './mutants-tls.ts';
 
 export interface Mutant {
   readonly row: string;
@@ -26,4 +27,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...ACCESS_MUTANTS,
   ...ADMISSION_MUTANTS,
   ...PROCESS_MUTANTS,
+  ...TLS_MUTANTS,
 ];
