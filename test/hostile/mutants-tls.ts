@@ -4,6 +4,51 @@ import type { Mutant } from './mutants.ts';
 
 export const TLS_MUTANTS: readonly Mutant[] = [
   {
+    row: 'D2',
+    at: 'Entrance.begin',
+    search: 'this.awaitDeadline();',
+    replace: '',
+  },
+  {
+    row: 'D2',
+    at: 'Entrance.leave',
+    search: 'context.tlsTurns.leave(state.claim);',
+    replace: '',
+    why: 'those that fail keep their turns',
+  },
+  {
+    row: 'D2',
+    at: 'makeContext',
+    search: 'constants.SSL_OP_NO_RENEGOTIATION | ',
+    replace: '',
+  },
+  {
+    row: 'D3',
+    at: 'Entrance.takeFirst',
+    search: 'isLetter(bytes[start] ?? 0)',
+    replace: 'false',
+  },
+  {
+    row: 'D3',
+    at: 'isLetter',
+    search: 'byte | 0x20',
+    replace: 'byte',
+    why: 'requests begin with capitals',
+  },
+  {
+    row: 'D4',
+    at: 'parseServerName',
+    search: '.toLowerCase()',
+    replace: '',
+  },
+  {
+    row: 'D4',
+    at: 'ServerTls.certificateFor',
+    search: 'if (isNameUnfit) return null;',
+    replace: '',
+    why: 'what is no name gets the first certificate',
+  },
+  {
     row: 'D40',
     at: 'certificateOf',
     search: 'if (fault !== null) return fault;',

@@ -13,6 +13,8 @@ export interface Visit {
   readonly end: string;
   /** What it may come back with; null when it was given nothing. */
   readonly session: Buffer | null;
+  /** What the certificate of the server is for; undefined when it showed none. */
+  readonly name: string | undefined;
 }
 
 /**
@@ -25,10 +27,11 @@ export function visit(port: number, options: ConnectionOptions = {}): Promise<Vi
     const late = setTimeout(() => reject(new Error('neither in nor out')), defaultDeadlineMs);
     let session: Buffer | null = null;
     let isResumed = false;
+    let name: string | undefined;
     const finish = (isIn: boolean, end: string) => {
       clearTimeout(late);
       socket.destroy();
-      resolve({ isIn, isResumed, end, session });
+      resolve({ isIn, isResumed, end, session, name });
     };
     atTestEnd(() => {
       clearTimeout(late);
@@ -39,6 +42,7 @@ export function visit(port: number, options: ConnectionOptions = {}): Promise<Vi
     });
     socket.once('secureConnect', () => {
       isResumed = socket.isSessionReused();
+      name = socket.getPeerX509Certificate()?.subjectAltName;
       socket.write(upgradeRequest());
     });
     socket.once('data', (bytes: Buffer) => finish(bytes.toString('latin1').startsWith('HTTP/1.1 101'), ''));
