@@ -4,6 +4,7 @@
 import { AdminServer } from './admin/server.ts';
 import { loadObject } from './config/load.ts';
 import type { Config, ConfigInput } from './config/types.ts';
+import { CertificateWatch } from './control/certificate-watch.ts';
 import { cutAll, Drain, type DrainResult } from './control/drain.ts';
 import { Life } from './control/life.ts';
 import { BindError, Listeners } from './control/listeners.ts';
@@ -113,6 +114,7 @@ class ProxyProcess implements Proxy {
   private readonly operations: Operations;
   private readonly drainer: Drain;
   private readonly reloads: Reloads;
+  private readonly certificates: CertificateWatch;
   private admin: AdminServer | null = null;
   private runtime: RuntimeMetrics | null = null;
 
@@ -139,6 +141,7 @@ class ProxyProcess implements Proxy {
       sessionsMax: this.cap.sessionsMax,
     });
     this.life = new Life(this.edge);
+    this.certificates = new CertificateWatch(this.edge);
     this.listeners = new Listeners(this.edge, carrier);
     this.operations = new Operations(this.edge);
     this.drainer = new Drain({ edge: this.edge, listeners: this.listeners, pulse: this.pulse });
@@ -171,6 +174,7 @@ class ProxyProcess implements Proxy {
       move.commit();
       life.ready = true;
       this.edge.metrics.process.configLoaded(life.loadedAt / 1000);
+      this.certificates.look();
     } catch (error) {
       await this.stop();
       throw error instanceof BindError ? new StartError(error.message, { cause: error.cause }) : error;
@@ -271,6 +275,7 @@ class ProxyProcess implements Proxy {
   private onApplied(config: Config): void {
     this.life.loadedAt = Date.now();
     if (config.admin !== null) this.admin?.reconfigure(config.admin);
+    this.certificates.look();
   }
 }
 

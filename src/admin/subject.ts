@@ -13,11 +13,21 @@ export interface TrafficView {
   readonly bytes: number;
 }
 
+export interface CertificateView {
+  readonly name: string;
+  /** ISO time. */
+  readonly not_after: string;
+  /** Until then; negative when it has ended. */
+  readonly expires_in_ms: number;
+}
+
 interface ListenerView {
   readonly name: string;
   /** As bound: host and real port, or `unix:` and the path. */
   readonly address: string;
   readonly connections: number;
+  /** Of its TLS, by when they end; of two with one name the one that ends first. */
+  readonly certificates: readonly CertificateView[];
 }
 
 export interface RouteView {

@@ -2,6 +2,7 @@
 // terminal would obey; paths and names come from elsewhere.
 
 import type {
+  CertificateView,
   RouteView,
   SessionPage,
   SessionSideView,
@@ -90,13 +91,25 @@ export function renderStatus(status: StatusView, upstreams: readonly UpstreamVie
       `memory ${sizeText(status.memory_bytes)}`,
     ...refusalLines(status),
     `config ${config.name}, loaded ${config.loaded_at}, ${reloaded}`,
-    ...status.listeners.map(({ name, address, connections }) => {
-      return `listening on ${address}${name === address ? '' : ` (${name})`}, ${groupedText(connections)} connections`;
-    }),
+    ...status.listeners.flatMap(({ name, address, connections, certificates }) => [
+      `listening on ${address}${name === address ? '' : ` (${name})`}, ${groupedText(connections)} connections`,
+      ...certificateLines(certificates),
+    ]),
   ];
   const targets = upstreams.flatMap(({ name, targets: own }) => own.map((target) => ({ ...target, upstream: name })));
   const tables = [...section(routeColumns, status.routes, width), ...section(targetColumns, targets, width)];
   return `${[...facts.map(harmless), ...tables].join('\n')}\n`;
+}
+
+/** The one that ends first, and how many there are. */
+function certificateLines(certificates: readonly CertificateView[]): string[] {
+  const [first] = certificates;
+  if (first === undefined) return [];
+  const { name, not_after, expires_in_ms: left } = first;
+  const when = left < 0 ? `EXPIRED ${not_after}` : `ends in ${durationText(left)}, ${not_after}`;
+  const others =
+    certificates.length === 1 ? '' : `; ${groupedText(certificates.length)} certificates, the first to end`;
+  return [`  certificate ${name} ${when}${others}`];
 }
 
 /** None when nobody was refused. */

@@ -1,18 +1,27 @@
 // Live objects as the views that the admin listener answers with. Pure readings: nothing here changes what it looks at.
 
-import type { RouteView, StatusView, TargetView, TrafficView, UpstreamView } from '../admin/subject.ts';
+import type {
+  CertificateView,
+  RouteView,
+  StatusView,
+  TargetView,
+  TrafficView,
+  UpstreamView,
+} from '../admin/subject.ts';
 import type { Edge } from '../edge/edge.ts';
 import type { Route } from '../edge/snapshot.ts';
 import { mapped, type Pulled } from '../limits/pulled.ts';
 import { addressText } from '../net/listen.ts';
 import type { DirectionMetrics, RouteMetrics, TargetMetrics } from '../observe/metrics.ts';
 import type { Target } from '../upstream/target.ts';
+import { certificateReadings } from './readings.ts';
 import { NOT_REFUSED, refusalsByCause, total } from './refusal-counts.ts';
 import type { RunningProxy } from './running-proxy.ts';
 
 export function statusView({ about, edge, life, listeners, reloads, processView }: RunningProxy): Pulled<StatusView> {
   const { clock, metrics, snapshot } = edge;
   const { last } = reloads;
+  const certificates = certificateViews(edge);
   return {
     version: about.version,
     node: about.node,
@@ -33,11 +42,25 @@ export function statusView({ about, edge, life, listeners, reloads, processView 
     refusals: refusalsByCause(metrics),
     buffered_bytes: total(metrics.routes(), (route) => route.fromClient.buffered + route.fromBackend.buffered),
     memory_bytes: processView?.memoryUsage().rss ?? 0,
-    listeners: listeners.all.map(({ config: { name }, address }) => {
-      return { name, address: addressText(address), connections: metrics.listener(name).connectionsOpen };
-    }),
+    listeners: listeners.all.map(({ config: { name }, address }) => ({
+      name,
+      address: addressText(address),
+      connections: metrics.listener(name).connectionsOpen,
+      certificates: certificates.get(name) ?? [],
+    })),
     routes: mapped([...snapshot.routes.values()], (route) => routeView(route, metrics.route(route.config.name))),
   };
+}
+
+function certificateViews(edge: Edge): ReadonlyMap<string, readonly CertificateView[]> {
+  const now = edge.snapshot.wallNow();
+  const found = new Map<string, CertificateView[]>();
+  for (const { listener, name, notAfter } of [...certificateReadings(edge)].sort((a, b) => a.notAfter - b.notAfter)) {
+    const own = found.get(listener) ?? [];
+    found.set(listener, own);
+    own.push({ name, not_after: new Date(notAfter).toISOString(), expires_in_ms: notAfter - now });
+  }
+  return found;
 }
 
 export function upstreamViews({ metrics, snapshot, clock }: Edge): Pulled<readonly UpstreamView[]> {

@@ -55,6 +55,20 @@ test('status', () => {
   );
 });
 
+test('status of certificates: the one that ends first', () => {
+  const [listener] = sampleStatus.listeners;
+  if (listener === undefined) throw new Error('a listener');
+  const lineOf = (...ends: number[]) => {
+    const certificates = ends.map((expires_in_ms) => ({ name: 'a.test', not_after: 'then', expires_in_ms }));
+    const status = { ...sampleStatus, listeners: [{ ...listener, certificates }] };
+    return renderStatus(status, [], 120).split('\n')[5];
+  };
+  expect(lineOf()).toBe('');
+  expect(lineOf(3 * 86_400_000)).toBe('  certificate a.test ends in 3d, then');
+  expect(lineOf(0, 5)).toBe('  certificate a.test ends in 0ms, then; 2 certificates, the first to end');
+  expect(lineOf(-1)).toBe('  certificate a.test EXPIRED then');
+});
+
 test('sessions', () => {
   const lines = renderSessions({ sessions: [sampleSession], next: 'cafe-1' }, 160).split('\n');
   const cells = lines.map((line) => line.split(/ {2,}/));

@@ -49,6 +49,26 @@ export const TLS_MUTANTS: readonly Mutant[] = [
     why: 'what is no name gets the first certificate',
   },
   {
+    row: 'E25',
+    at: 'CertificateWatch.look',
+    search: 'edge.wheel.schedule(this.alarm, edge.clock.now() + DAY_MS);',
+    replace: '',
+    why: 'it is told at load only',
+  },
+  {
+    row: 'E25',
+    at: 'ProxyProcess.onApplied',
+    search: 'this.certificates.look();',
+    replace: '',
+  },
+  {
+    row: 'E25',
+    at: 'planSnapshot',
+    search: 'yield* serverTls(config, ticketSecrets, wallNow)',
+    replace: 'previous?.tls ?? (yield* serverTls(config, ticketSecrets, wallNow))',
+    why: 'the certificates of the first config are shown for good',
+  },
+  {
     row: 'D40',
     at: 'certificateOf',
     search: 'if (fault !== null) return fault;',

@@ -1,0 +1,34 @@
+// Tells in the log which certificates of listeners end soon or have ended: when they are taken on, and once a day from
+// then on. It ends nothing: a certificate that has ended is still shown to clients, who are to judge it.
+
+import type { Edge } from '../edge/edge.ts';
+import { Alarm } from '../limits/timer-wheel.ts';
+import { certificateReadings } from './readings.ts';
+
+const DAY_MS = 86_400_000;
+const SOON_MS = 14 * DAY_MS;
+
+export class CertificateWatch {
+  private readonly edge: Edge;
+  private readonly alarm = new Alarm(() => this.look());
+
+  constructor(edge: Edge) {
+    this.edge = edge;
+  }
+
+  /** Look at those of the config in force, now and each day. */
+  look(): void {
+    const { edge } = this;
+    edge.wheel.schedule(this.alarm, edge.clock.now() + DAY_MS);
+    const now = edge.snapshot.wallNow();
+    for (const { listener, name, notAfter } of certificateReadings(edge)) {
+      if (notAfter - now >= SOON_MS) continue;
+      edge.log.event('warn', 'certificate.expiring', {
+        listener,
+        name,
+        not_after: new Date(notAfter).toISOString(),
+        days: Math.floor((notAfter - now) / DAY_MS),
+      });
+    }
+  }
+}
