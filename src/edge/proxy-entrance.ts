@@ -1,5 +1,5 @@
-// One connection on a listener with `proxy_protocol`, until its PROXY header is whole: the only reader and closer of its
-// transport until then. Who may send one was judged before; what it says is judged by whoever it is handed to.
+// One connection on a listener with `proxy_protocol`, until its PROXY header is whole: the only reader and closer of
+// its transport until then. Who may send one was judged before; what it says is judged by whoever it is handed to.
 
 import { TimerEntry } from '../limits/timer-wheel.ts';
 import type { Transport, TransportReader } from '../net/transport.ts';

@@ -133,7 +133,7 @@ describe('counts per address go by the source', () => {
 });
 
 describe('when all of max_sessions are taken', () => {
-  test('a probe behind a header, or without one, is answered; whoever else comes is told so behind a header', async () => {
+  test('a probe is answered, behind a header or without one; whoever else comes is told so', async () => {
     const rig = expecting({}, { health_path: '/healthz' });
     rig.edge.sessionsMax = 1;
     expect(await rig.answer(rig.connect(joined(HEADER, REQUEST), PROXY))).toBe(SWITCHED);
