@@ -37,7 +37,7 @@ const MARKED = [
 const OVER_TLS = ['test/conformance/fuzzing-*.test.ts', 'test/soak/soak.test.ts'];
 /** Whole programs, long runs and mutated copies, on the first layout. */
 const PROGRAMS = [
-  'test/{attacks,clients,corpus,fuzz,oracle,scale,soak}/**/*.test.ts',
+  'test/{attacks,browser,clients,corpus,fuzz,oracle,scale,soak}/**/*.test.ts',
   'test/{cli,package,shares}.test.ts',
   'test/hostile/mutants.test.ts',
 ];
