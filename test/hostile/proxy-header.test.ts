@@ -165,7 +165,7 @@ describe('a listener that expects one', () => {
       await gate.accepts(joined(header, claim), { realIp: '9.9.9.9', forwardedFor: `9.9.9.9, ${TRUSTED}` });
   });
 
-  test('X66: a trusted peer without a header gets its health_path; other requests are told what is missing', async () => {
+  test('X66: a trusted peer without a header gets health_path; other requests are told what is missing', async () => {
     const probe = Buffer.from('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n');
     for (const bytes of [probe, joined(line, probe)]) {
       const client = await gate.connect();
