@@ -68,6 +68,10 @@ export function secureAccept(options: SecureAcceptOptions): () => void {
     if (!isSettled) fail(faultOf(codeOf(error)), codeOf(error));
   });
   socket.once('close', () => fail('other', 'ECONNRESET'));
+  // A socket that may be half open waits for more after the FIN of who has left.
+  socket.once('end', () => {
+    if (!isSettled) fail('other', 'ECONNRESET');
+  });
   socket.once('secure', () => {
     const certificate = requestCert ? certificateOf(socket, terms.wallNow()) : null;
     if (typeof certificate === 'string') fail('bad_certificate', certificate);

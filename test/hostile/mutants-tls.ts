@@ -23,6 +23,13 @@ export const TLS_MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
+    row: 'D2',
+    at: 'secureAccept',
+    search: "if (!isSettled) fail('other', 'ECONNRESET');",
+    replace: '',
+    why: 'who has left keeps its turn until it is too late',
+  },
+  {
     row: 'D3',
     at: 'Entrance.takeFirst',
     search: 'isLetter(bytes[start] ?? 0)',

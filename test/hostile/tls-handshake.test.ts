@@ -188,6 +188,21 @@ describe('D2: what is wrong ends it at once, and the process lives', () => {
     await expectRoom(running);
   });
 
+  test.each([
+    ['in the middle of the ClientHello', 50],
+    ['behind it', Number.MAX_SAFE_INTEGER],
+  ])('D2: FIN %s', async (_what, size) => {
+    const running = await start();
+    const client = await RawClient.connect(running.port);
+    client.send(hello.subarray(0, size));
+    if (size > hello.length) await client.receivedBytes(500);
+    else await client.flushed();
+    client.end();
+    expect(await running.waitForLog('tls.failed')).toMatchObject({ result: 'other', cause: 'ECONNRESET' });
+    await client.closed;
+    await expectRoom(running);
+  });
+
   test('D3: plain HTTP is told so, in words, and counted', async () => {
     const running = await start();
     for (const text of ['GET / HTTP/1.1\r\nHost: a\r\n\r\n', 'get', 'P', 'z']) {
