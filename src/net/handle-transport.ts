@@ -37,6 +37,8 @@ export class HandleTransport implements Transport {
   protected isYielding = false;
   protected isLost = false;
   protected hasEnded = false;
+  /** The peer's FIN was told: the kernel would tell it again to who reads again. */
+  protected isAtEnd = false;
 
   /** Reading begins at once, in a later turn of the event loop. `handle` must not be read by anybody else. */
   constructor(io: HandleIo, handle: StreamHandle, peer: PeerAddress) {
@@ -87,8 +89,8 @@ export class HandleTransport implements Transport {
     if (!this.paused) return;
     this.paused = false;
     if (this.isYielding || this.destroyed || this.isLost) return;
-    if (this.rest === null) this.handle.readStart();
-    else this.yieldTurn(); // a reader is never called from inside its own call
+    if (this.canRead) this.handle.readStart();
+    else if (this.rest !== null) this.yieldTurn(); // a reader is never called from inside its own call
   }
 
   unread(bytes: Buffer, start: number, end: number): void {
@@ -168,10 +170,15 @@ export class HandleTransport implements Transport {
     if (size === 0 || this.destroyed) return;
     if (size === UV_EOF) {
       this.handle.readStop();
-      this.reader.onEnd();
+      this.tellEnd();
       return;
     }
     this.onGone(size);
+  }
+
+  protected tellEnd(): void {
+    this.isAtEnd = true;
+    this.reader.onEnd();
   }
 
   /** Let the other sockets of this turn of the event loop have theirs. */
@@ -193,7 +200,8 @@ export class HandleTransport implements Transport {
   }
 
   protected get canRead(): boolean {
-    return this.rest === null && !this.isYielding && !this.paused && !this.destroyed && !this.isLost;
+    const isFree = this.rest === null && !this.isYielding && !this.paused;
+    return isFree && !this.isAtEnd && !this.destroyed && !this.isLost;
   }
 
   /** What was given back comes again, and may in part be given back once more. */

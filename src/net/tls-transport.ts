@@ -26,7 +26,6 @@ export class TlsTransport extends HandleTransport {
   private turn = 0;
   /** The FIN came behind what the reader has not had yet. */
   private isEndHeld = false;
-  private isAtEnd = false;
 
   constructor(io: HandleIo, handle: SecureHandle, peer: PeerAddress, onSession: ((session: Buffer) => void) | null) {
     super(io, handle, peer);
@@ -126,10 +125,9 @@ export class TlsTransport extends HandleTransport {
     else this.tellEnd();
   }
 
-  private tellEnd(): void {
+  protected override tellEnd(): void {
     this.isEndHeld = false;
-    this.isAtEnd = true;
-    this.reader.onEnd();
+    super.tellEnd();
   }
 
   override resume(): void {
@@ -146,7 +144,7 @@ export class TlsTransport extends HandleTransport {
     if (this.rest !== null) this.takeRest(this.rest);
     if (!this.canRead) return;
     if (this.isEndHeld) this.tellEnd();
-    else if (!this.isAtEnd) this.handle.readStart();
+    else this.handle.readStart();
   }
 
   private beginTurn(): void {

@@ -88,6 +88,18 @@ describe.each(OVER)('%s', (over) => {
       await reader.until(() => reader.bytes === 20 * FULL_CHUNK);
     });
 
+    test('a FIN is told once, whatever is paused and resumed behind it', async () => {
+      const { transport, reader, peer } = await connectPair();
+      peer.end('last');
+      await reader.until(() => reader.count('end') === 1);
+      for (let i = 0; i < 3; i++) {
+        transport.pause();
+        transport.resume();
+        await turns(10);
+      }
+      expect([reader.count('end'), reader.count('lost')]).toEqual([1, 0]);
+    });
+
     test('resume without a pause does nothing', async () => {
       const { transport, reader, peer } = await connectPair();
       transport.resume();
