@@ -174,6 +174,8 @@ export class Entrance extends TimerEntry implements TransportReader, OpenConnect
   /** Its turn has come. */
   private secure(claim: TlsClaim, read: Buffer, terms: TlsTerms): void {
     const { context, transport } = this;
+    // Its turn is given back by what it is, also when what follows throws.
+    this.state = { kind: 'waiting', claim };
     const giveUp = context.carrier.acceptSecure(transport, read, {
       terms,
       onSecure: (secure, facts) => this.guarded(() => this.onSecure(secure, facts)),
