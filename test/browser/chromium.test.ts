@@ -34,6 +34,8 @@ let second: Identity;
 let unknown: Identity;
 let pages: PageServer;
 let browser: Browser;
+/** Of most tests: a page takes longer than what they do in it. */
+let app: Tab;
 
 /** What a page of that name is, as an Origin says it. */
 const originOf = (host: string): string => `https://${host}:${pages.port}`;
@@ -68,6 +70,7 @@ describe.skipIf(executable === null)('a real browser', { timeout: TEST_MS }, () 
     unknown = await authority.issue({ dns });
     pages = await servePages(first);
     browser = await launchChromium(executable ?? '', [first, second]);
+    app = await pageOf();
   }, LAUNCH_MS);
 
   afterAll(async () => {
@@ -79,7 +82,7 @@ describe.skipIf(executable === null)('a real browser', { timeout: TEST_MS }, () 
     test('text and binary both ways', async () => {
       const backend = await WsBackend.listen();
       const running = await start(backend.url);
-      const socket = await (await pageOf()).connect(urlOf(running));
+      const socket = await app.connect(urlOf(running));
       const { inbox, socket: peer } = await backend.next();
       await socket.send('grüße, 你好');
       expect(await inbox.next()).toEqual({ kind: 'text', data: Buffer.from('grüße, 你好') });
@@ -96,7 +99,7 @@ describe.skipIf(executable === null)('a real browser', { timeout: TEST_MS }, () 
     test('a blob of 1 MiB both ways; one byte more than the limit is 1009', async () => {
       const backend = await WsBackend.listen();
       const running = await start(backend.url, { limits: { from_client: { max_message_size: '1MiB' } } });
-      const socket = await (await pageOf()).connect(urlOf(running));
+      const socket = await app.connect(urlOf(running));
       const { inbox, socket: peer } = await backend.next();
       const sent = await socket.sendBlob(MIB);
       const received = await inbox.next();
@@ -113,7 +116,7 @@ describe.skipIf(executable === null)('a real browser', { timeout: TEST_MS }, () 
     test('compression is agreed on, and messages go compressed both ways', async () => {
       const backend = await RawBackend.listen();
       const running = await start(backend.url);
-      const socket = await (await pageOf()).begin(urlOf(running));
+      const socket = await app.begin(urlOf(running));
       const peer = await backend.nextConnection();
       const request = await peer.accept({
         'Sec-WebSocket-Extensions': 'permessage-deflate; server_no_context_takeover; client_no_context_takeover',
@@ -135,7 +138,7 @@ describe.skipIf(executable === null)('a real browser', { timeout: TEST_MS }, () 
     test('compression of libraries, with a context that lives on', async () => {
       const backend = await WsBackend.listen({ perMessageDeflate: { threshold: 0 } });
       const running = await start(backend.url);
-      const socket = await (await pageOf()).connect(urlOf(running));
+      const socket = await app.connect(urlOf(running));
       const { inbox, socket: peer } = await backend.next();
       expect(peer.extensions).toContain('permessage-deflate');
       for (const text of ['one and the same', 'one and the same', 'x'.repeat(100_000)]) {
@@ -149,14 +152,14 @@ describe.skipIf(executable === null)('a real browser', { timeout: TEST_MS }, () 
     test('compression: off: none is agreed on', async () => {
       const backend = await WsBackend.listen({ perMessageDeflate: { threshold: 0 } });
       const running = await start(backend.url, { compression: 'off' });
-      const socket = await (await pageOf()).connect(urlOf(running));
+      const socket = await app.connect(urlOf(running));
       expect(await socket.settled()).toEqual({ protocol: '', extensions: '' });
     });
 
     test('the page has the subprotocol that the backend chose', async () => {
       const backend = await WsBackend.listen({ handleProtocols: () => 'chat.v2' });
       const running = await start(backend.url);
-      const socket = await (await pageOf()).connect(urlOf(running), ['chat.v1', 'chat.v2']);
+      const socket = await app.connect(urlOf(running), ['chat.v1', 'chat.v2']);
       expect(await socket.settled()).toMatchObject({ protocol: 'chat.v2' });
       expect((await backend.next()).request.headers['sec-websocket-protocol']).toMatch(/^chat\.v1, ?chat\.v2$/);
     });
@@ -184,7 +187,7 @@ describe.skipIf(executable === null)('a real browser', { timeout: TEST_MS }, () 
       const protocol = "performance.getEntriesByType('navigation')[0].nextHopProtocol";
       expect(await tab.page.evaluate(protocol)).toBe('http/1.1');
       await echoes(await tab.connect(urlOf(running)), 'same origin');
-      expect(await (await pageOf()).endOf(urlOf(running))).toMatchObject({ code: 1006, opened: false });
+      expect(await app.endOf(urlOf(running))).toMatchObject({ code: 1006, opened: false });
     });
   });
 
@@ -196,7 +199,7 @@ describe.skipIf(executable === null)('a real browser', { timeout: TEST_MS }, () 
     ])('of the backend, %s, is what the page sees', async (_, code, reason) => {
       const backend = await WsBackend.listen();
       const running = await start(backend.url);
-      const socket = await (await pageOf()).connect(urlOf(running));
+      const socket = await app.connect(urlOf(running));
       (await backend.next()).socket.close(code, reason);
       expect(await socket.closed()).toEqual({ code, reason, wasClean: true, opened: true });
     });
@@ -204,7 +207,7 @@ describe.skipIf(executable === null)('a real browser', { timeout: TEST_MS }, () 
     test('of the page is what the backend sees, and clean', async () => {
       const backend = await WsBackend.listen();
       const running = await start(backend.url);
-      const socket = await (await pageOf()).connect(urlOf(running));
+      const socket = await app.connect(urlOf(running));
       await socket.close(4001, 'bye');
       expect(await (await backend.next()).inbox.closed()).toEqual({ code: 4001, reason: 'bye' });
       expect(await socket.closed()).toEqual({ code: 4001, reason: 'bye', wasClean: true, opened: true });
@@ -222,7 +225,7 @@ describe.skipIf(executable === null)('a real browser', { timeout: TEST_MS }, () 
     test('of a lost backend is 1012, clean', async () => {
       const backend = await WsBackend.listen();
       const running = await start(backend.url);
-      const socket = await (await pageOf()).connect(urlOf(running));
+      const socket = await app.connect(urlOf(running));
       (await backend.next()).socket.terminate();
       expect(await socket.closed()).toEqual({ code: 1012, reason: 'backend lost', wasClean: true, opened: true });
     });
@@ -231,7 +234,7 @@ describe.skipIf(executable === null)('a real browser', { timeout: TEST_MS }, () 
       const clock = new FakeClock();
       const timeouts = { idle: '10s', client_ping_interval: 'off' } as const;
       const running = await start('builtin:echo', {}, { timeouts, close_codes: { idle: 4408 } }, { clock });
-      const socket = await (await pageOf()).connect(urlOf(running));
+      const socket = await app.connect(urlOf(running));
       clock.advance(10_050);
       expect(await socket.closed()).toEqual({ code: 4408, reason: 'idle timeout', wasClean: true, opened: true });
     });
@@ -243,19 +246,44 @@ describe.skipIf(executable === null)('a real browser', { timeout: TEST_MS }, () 
     test('over HTTP is 1006 whatever it was: a foreign origin, and no route', async () => {
       const match = { path: '/echo' };
       const running = await start('builtin:echo', { match, origins: [originOf('app.site.test')] });
-      const own = await pageOf();
-      await echoes(await own.connect(urlOf(running, '/echo')), 'let in');
-      expect(await own.endOf(urlOf(running, '/other'))).toEqual(refused);
+      await echoes(await app.connect(urlOf(running, '/echo')), 'let in');
+      expect(await app.endOf(urlOf(running, '/other'))).toEqual(refused);
       expect(await (await pageOf('evil.test')).endOf(urlOf(running, '/echo'))).toEqual(refused);
       const slugs = running.logsOf('handshake.refused').map(({ error }) => error);
       expect(slugs).toEqual(['no_route', 'origin_not_allowed']);
+    });
+
+    test('with refuse_with: close is read by the page, subprotocols offered or not', async () => {
+      const origins = [originOf('app.site.test')];
+      const running = await start('builtin:echo', { origins }, { defaults: { refuse_with: 'close' } });
+      const foreign = await pageOf('evil.test');
+      const end = { code: 3003, reason: 'origin_not_allowed', wasClean: true, opened: true };
+      expect(await foreign.endOf(urlOf(running))).toEqual(end);
+      expect(await foreign.endOf(urlOf(running), ['chat.v1', 'chat.v2'])).toEqual(end);
+      const socket = await app.connect(urlOf(running));
+      await echoes(socket, 'let in');
+      await socket.close(1000, 'done');
+      expect(await running.waitForLog('session.end')).toMatchObject({ reason: 'client_close' });
+      expect(running.logsOf('session.end')).toHaveLength(1);
+    });
+
+    test('with refuse_with: close names what was wrong', async () => {
+      const backend = await WsBackend.listen({
+        verifyClient: (_, done) => done(false, 503, 'x', { 'Retry-After': '7' }),
+      });
+      const config = { defaults: { refuse_with: 'close' } } as const;
+      const running = await start(backend.url, { match: { path: '/busy' } }, config);
+      const clean = { wasClean: true, opened: true };
+      const busy = { code: 1013, reason: 'backend_refused 503 retry=7', ...clean };
+      expect(await app.endOf(urlOf(running, '/busy'))).toEqual(busy);
+      expect(await app.endOf(urlOf(running, '/other'))).toEqual({ code: 4404, reason: 'no_route', ...clean });
     });
 
     test('a page without an origin of its own is "null"', async () => {
       const running = await start('builtin:echo', { origins: ['null'] });
       const tab = await Tab.open(browser, `${originOf('app.site.test')}/sandboxed`);
       await echoes(await tab.connect(urlOf(running)), 'from nowhere');
-      expect(await (await pageOf()).endOf(urlOf(running))).toEqual(refused);
+      expect(await app.endOf(urlOf(running))).toEqual(refused);
     });
   });
 
@@ -263,12 +291,11 @@ describe.skipIf(executable === null)('a real browser', { timeout: TEST_MS }, () 
     test('drains: the page has 1012, clean', async () => {
       const drain = { delay: '0s', grace: '0s', spread: '0s', timeout: '20s' } as const;
       const running = await start('builtin:echo', {}, { drain });
-      const tab = await pageOf();
-      const socket = await tab.connect(urlOf(running));
+      const socket = await app.connect(urlOf(running));
       const drained = running.proxy.drain();
       expect(await socket.closed()).toEqual({ code: 1012, reason: 'server restart', wasClean: true, opened: true });
       expect(await drained).toEqual({ closed: 1, cut: 0 });
-      expect(await tab.endOf(urlOf(running))).toMatchObject({ code: 1006, opened: false });
+      expect(await app.endOf(urlOf(running))).toMatchObject({ code: 1006, opened: false });
     });
 
     test('reloads with another certificate: an open page goes on, and a new one gets the new one', async () => {
