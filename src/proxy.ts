@@ -166,6 +166,7 @@ class ProxyProcess implements Proxy {
     life.startedAt = this.clock.now();
     if (this.cap.isRefused) throw new StartError(this.cap.lowered ?? '');
     await this.carrier.probe();
+    this.carrier.watch(this.wheel, this.clock.now());
     this.pulse.start();
     this.tellStart();
     try {

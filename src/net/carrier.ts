@@ -4,6 +4,7 @@
 import { connect, type Server, Socket, type SocketConstructorOpts } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { getSystemErrorName } from 'node:util';
+import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
 import { familyOf, plainAddress } from '../protocol/addresses/ip-address.ts';
 import { HandleIo } from './handle-io.ts';
 import { HandleTransport } from './handle-transport.ts';
@@ -17,6 +18,8 @@ import type { Transport } from './transport.ts';
 
 /** TCP keep-alive begins after this much silence, on both sides. */
 export const KEEP_ALIVE_AFTER_MS = 60_000;
+/** A look costs a call into Node for each connection over TLS. */
+const UNSENT_LOOK_MS = 1_000;
 
 export interface ConnectTarget {
   /** An IP address. */
@@ -47,6 +50,20 @@ export class Carrier {
   async probe(): Promise<void> {
     if (this.io !== null && !(await carriesBytes(this))) this.io = null;
     if (this.io !== null) this.takesTls = await carriesTls(this);
+  }
+
+  /**
+   * A peer may have TLS answer it without end (RFC 8446 4.6.3) and read nothing of that. Node tells nobody, so it is
+   * looked for, from now on. After the probe.
+   */
+  watch(wheel: TimerWheel, now: number): void {
+    const { io } = this;
+    if (io === null) return;
+    const alarm = new Alarm((at) => {
+      for (const one of io.secured) one.endIfUnsent();
+      wheel.schedule(alarm, at + UNSENT_LOOK_MS);
+    });
+    wheel.schedule(alarm, now + UNSENT_LOOK_MS);
   }
 
   get kind(): 'handle' | 'stream' {

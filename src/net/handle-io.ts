@@ -77,6 +77,8 @@ export class HandleIo implements ChunkSource {
    * other sessions read later.
    */
   readonly readView = this.readBuffer.subarray(HEADROOM);
+  /** The connections over TLS. */
+  readonly secured = new Set<{ endIfUnsent(): void }>();
   /** Called by libuv for every read of every handle. */
   readonly onread: (this: OwnedHandle) => void;
   /** Which turn of the event loop this is: counted only while somebody asks. */

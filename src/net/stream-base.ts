@@ -73,6 +73,8 @@ export interface SecureHandle extends StreamHandle {
   onnewsession: (id: Buffer, session: Buffer) => void;
   onhandshakestart: () => void;
   onhandshakedone: () => void;
+  /** With --tls-keylog also for every change of keys later. */
+  onkeylog: () => void;
   destroySSL(): void;
 }
 
@@ -93,6 +95,7 @@ export function takeSecureHandle(socket: TLSSocket): SecureHandle | null {
   handle.onhandshakestart = nothing;
   handle.onhandshakedone = nothing;
   handle.onnewsession = nothing;
+  handle.onkeylog = nothing;
   handle._parentWrap = null;
   if (typeof below === 'object' && below !== null) Reflect.set(below, '_handle', null);
   Reflect.set(socket, '_handle', null);

@@ -8,6 +8,8 @@ import type { SecureHandle, StreamRequest } from './stream-base.ts';
 import { TURN_BYTES, TURN_STEPS } from './turn.ts';
 
 const UV_EOF = -4095;
+/** Of what OpenSSL says by itself: a ticket or an alert is a hundredth of it. */
+const UNSENT_MAX = 262_144;
 
 interface PeerAddress {
   readonly address: string;
@@ -21,6 +23,8 @@ export class TlsTransport extends HandleTransport {
   private readonly secure: SecureHandle;
   /** OpenSSL has a write that is not done: a second one would end the process. */
   private isWriting = false;
+  /** Bytes of the last write. */
+  private lastSize = 0;
   /** Bytes of this turn, and its number. A read is a record of 16 KiB at most, and one of TCP brings many. */
   private turnBytes = 0;
   private turn = 0;
@@ -30,6 +34,7 @@ export class TlsTransport extends HandleTransport {
   constructor(io: HandleIo, handle: SecureHandle, peer: PeerAddress, onSession: ((session: Buffer) => void) | null) {
     super(io, handle, peer);
     this.secure = handle;
+    io.secured.add(this);
     handle.onerror = onTlsError;
     if (onSession !== null) handle.onnewsession = (_id, session) => onSession(session);
   }
@@ -55,6 +60,7 @@ export class TlsTransport extends HandleTransport {
     const oncomplete: OnWritten = onWritten;
     request.oncomplete = oncomplete as StreamRequest['oncomplete']; // Node passes the handle as well
     this.isWriting = true;
+    this.lastSize = bytes.length;
     const error = this.handle.writeBuffer(request, bytes);
     if (error !== 0) {
       this.onGone(error);
@@ -86,6 +92,12 @@ export class TlsTransport extends HandleTransport {
     if (outbox !== null) this.reader.onTaken();
   }
 
+  /** Lost, when more waits encrypted than what we wrote ourselves. */
+  endIfUnsent(): void {
+    if (this.secure.writeQueueSize <= UNSENT_MAX + 2 * this.lastSize) return;
+    this.onFault(Object.assign(new Error('answers of TLS are not read'), { code: 'ERR_TLS_UNREAD' }));
+  }
+
   override end(): void {
     if (this.destroyed || this.isLost || this.hasEnded) return;
     this.hasEnded = true;
@@ -94,6 +106,7 @@ export class TlsTransport extends HandleTransport {
 
   protected override closeHandle(): void {
     const { secure } = this;
+    this.io.secured.delete(this);
     // Not before: OpenSSL may be at it just now. Without it what waits would keep the handle.
     secure._parent.close(() => secure.destroySSL());
   }

@@ -866,6 +866,20 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     why: 'deadlines are looked at before what has come was read',
   },
   {
+    row: 'L44',
+    at: 'TlsTransport.endIfUnsent',
+    search: 'this.secure.writeQueueSize <=',
+    replace: 'this.secure.writeQueueSize >=',
+    why: 'what waits is no reason, and its absence is one',
+  },
+  {
+    row: 'L44',
+    at: 'Carrier.watch',
+    search: 'for (const one of io.secured) one.endIfUnsent();',
+    replace: '',
+    why: 'nobody looks',
+  },
+  {
     row: 'L43',
     at: 'ownText',
     search: "return Buffer.from(text, 'latin1').toString('latin1');",

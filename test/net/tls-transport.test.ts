@@ -1,9 +1,15 @@
-import { describe, expect, test } from 'vitest';
+import { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import { Carrier } from '../../src/net/carrier.ts';
 import { HandleIo } from '../../src/net/handle-io.ts';
 import { carriesTls } from '../../src/net/probe.ts';
 import { findStreamBase, type SecureHandle, type StreamBase, type StreamHandle } from '../../src/net/stream-base.ts';
+import { StreamTransport } from '../../src/net/stream-transport.ts';
 import { TlsTransport } from '../../src/net/tls-transport.ts';
+import type { Transport } from '../../src/net/transport.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { transportMode } from '../support/transport-mode.ts';
 import { collect, connectOver, OVER, Recorder, turn, turns } from '../support/transport-pair.ts';
 
@@ -17,6 +23,7 @@ class FakeSecureHandle implements SecureHandle {
   onnewsession = () => {};
   onhandshakestart = () => {};
   onhandshakedone = () => {};
+  onkeylog = () => {};
   readonly _parentWrap = null;
   readonly _parent = this;
   writeQueueSize = 0;
@@ -141,6 +148,32 @@ describe('one write at a time', () => {
   });
 });
 
+describe('what TLS says by itself', () => {
+  const KEPT = 262_144;
+
+  test('L44: what nobody reads of it ends the connection, once, above 256 KiB', async () => {
+    const { handle, transport, reader } = fake();
+    handle.writeQueueSize = KEPT;
+    transport.endIfUnsent();
+    await turn();
+    expect(reader.calls).toEqual([]);
+    handle.writeQueueSize = KEPT + 1;
+    transport.endIfUnsent();
+    transport.endIfUnsent();
+    await turn();
+    expect(reader.calls).toEqual(['lost ERR_TLS_UNREAD']);
+  });
+
+  test('L44: what is written here may wait, however much it is', async () => {
+    const { handle, transport, reader } = fake();
+    transport.write(Buffer.alloc(1_000_000), 0, 1_000_000, true);
+    handle.writeQueueSize = 1_100_000;
+    transport.endIfUnsent();
+    await turn();
+    expect(reader.calls).toEqual([]);
+  });
+});
+
 describe.each(overTls)('%s', (over) => {
   test('a record that cannot be decrypted is a loss, once, and nothing else', async () => {
     const { transport, reader, peer, raw } = await connectOver(over);
@@ -196,9 +229,54 @@ describe.each(overTls)('%s', (over) => {
   });
 });
 
+test.skipIf(transportMode === 'stream')(
+  'L44: who is over TLS is looked at once a second, until it is destroyed',
+  async () => {
+    const { transport, carrier } = await connectOver('TLS 1.3, a server');
+    if (!(transport instanceof TlsTransport)) throw new Error('TLS is not carried on handles');
+    const clock = new FakeClock();
+    const wheel = new TimerWheel(clock);
+    let looks = 0;
+    transport.endIfUnsent = () => {
+      looks += 1;
+    };
+    const pass = (ms: number) => {
+      clock.advance(ms);
+      wheel.advance(clock.now());
+    };
+    carrier.watch(wheel, clock.now());
+    pass(900);
+    expect(looks).toBe(0);
+    pass(200);
+    pass(1_100);
+    expect(looks).toBe(2);
+    transport.destroy();
+    pass(1_100);
+    expect(looks).toBe(2);
+  },
+);
+
 test.skipIf(transportMode === 'stream')('the probe finds out whether TLS works so', async () => {
   const carrier = new Carrier('auto');
   expect(await carriesTls(carrier)).toBe(true);
   const silent = { ...carrier, connect: () => () => {}, serve() {}, carrySecure: () => fake().transport };
   expect(await carriesTls(silent)).toBe(false);
+});
+
+test.skipIf(transportMode === 'stream')('where the probe fails, connections go over streams, TLS or all', async () => {
+  const deaf = (): Transport => fake().transport;
+  for (const [method, isTlsOnly] of [
+    ['carrySecure', true],
+    ['connect', false],
+  ] as const) {
+    const carrier = new Carrier('auto');
+    const own = carrier[method].bind(carrier);
+    Object.assign(carrier, { [method]: method === 'connect' ? () => () => {} : deaf });
+    await carrier.probe();
+    Object.assign(carrier, { [method]: own });
+    expect(carrier.kind).toBe(isTlsOnly ? 'handle' : 'stream');
+    const socket = new TLSSocket(new Socket(), {});
+    onTestFinished(() => void socket.destroy());
+    expect(carrier.carrySecure(socket)).toBeInstanceOf(StreamTransport);
+  }
 });

@@ -69,12 +69,15 @@ export class Recorder implements TransportReader {
 }
 
 export interface Pair {
+  readonly carrier: Carrier;
   readonly transport: Transport;
   readonly reader: Recorder;
   /** The other end, as raw as Node has it. */
   readonly peer: net.Socket;
   /** What is below its TLS, if any. */
   readonly raw: net.Socket;
+  /** Of TLS, by the names of the key log. */
+  readonly secrets: ReadonlyMap<string, Buffer>;
   /** The other end sends RST. */
   reset(): void;
 }
@@ -88,6 +91,7 @@ export async function connectOver(over: Over): Promise<Pair> {
   const { port } = server.address() as net.AddressInfo;
   const to = { port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true };
   const ends: net.Socket[] = [];
+  const secrets = new Map<string, Buffer>();
   const keep = <S extends net.Socket>(socket: S): S => {
     socket.on('error', () => {});
     ends.push(socket);
@@ -109,7 +113,7 @@ export async function connectOver(over: Over): Promise<Pair> {
     });
     const peer = keep(net.connect(to));
     transport = await accepted;
-    return { transport, reader, peer, raw: peer, reset: () => peer.resetAndDestroy() };
+    return { carrier, secrets, transport, reader, peer, raw: peer, reset: () => peer.resetAndDestroy() };
   }
   const below = keep(net.connect(to));
   const [accepted] = (await once(server, 'connection')) as [net.Socket]; // what Node says of it
@@ -119,6 +123,10 @@ export async function connectOver(over: Over): Promise<Pair> {
   const context = { secureContext: tls.createSecureContext({ ...certificate, maxVersion }), allowHalfOpen: true };
   const serving = keep(new tls.TLSSocket(accepted, { ...context, isServer: true }));
   const dialing = keep(tls.connect({ ...context, socket: below, rejectUnauthorized: false }));
+  dialing.on('keylog', (line: Buffer) => {
+    const [name = '', , secret = ''] = line.toString().trim().split(' ');
+    secrets.set(name, Buffer.from(secret, 'hex'));
+  });
   const [ours, theirs, raw] = over === 'TLS 1.3, a client' ? [dialing, serving, accepted] : [serving, dialing, below];
   theirs.pause();
   const secured = new Promise<Transport>((resolve) => {
@@ -131,7 +139,7 @@ export async function connectOver(over: Over): Promise<Pair> {
   const secure = once(theirs, theirs === serving ? 'secure' : 'secureConnect');
   transport = await secured;
   await secure;
-  return { transport, reader, peer: theirs, raw, reset: () => raw.resetAndDestroy() };
+  return { carrier, secrets, transport, reader, peer: theirs, raw, reset: () => raw.resetAndDestroy() };
 }
 
 let made: Promise<Identity> | null = null;
