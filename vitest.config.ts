@@ -34,7 +34,7 @@ const MARKED = [
   'test/net/transport.test.ts', // what a transport promises
 ];
 /** What must hold over TLS as over TCP: every rule of frames and ends, and everything at once. */
-const OVER_TLS = ['test/conformance/fuzzing-*.test.ts', 'test/soak/soak.test.ts'];
+const OVER_TLS = ['test/conformance/fuzzing-*.test.ts', 'test/e2e/ends.test.ts', 'test/soak/soak.test.ts'];
 /** Whole programs, long runs and mutated copies, on the first layout. */
 const PROGRAMS = [
   'test/{attacks,browser,clients,corpus,fuzz,oracle,scale,soak}/**/*.test.ts',

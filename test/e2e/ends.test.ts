@@ -436,7 +436,7 @@ async function expectEnd(cause: EndCause, chosenCode: number | null): Promise<vo
     listener: 'test',
     route: 'test',
     upstream: expect.any(String),
-    target: opened.upstream.replace('ws://', ''),
+    target: opened.upstream.replace(/^wss?:\/\//, ''),
     client: '127.0.0.1',
     path: '/',
     request_id: expect.stringMatching(/^[0-9a-f]{32}$/),

@@ -3,11 +3,13 @@
 
 import { expect } from 'vitest';
 import type { ConfigInput, ProxyOptions } from '../../src/proxy.ts';
+import { makeCertificates } from '../support/certs.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { oneRoute, type RunningProxy, startProxy } from '../support/harness.ts';
 import { type BackendConnection, RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import type { RawPeer } from '../support/raw-peer.ts';
+import { isBackendTls, isClientTls, TLS_NAME } from '../support/tls-sides.ts';
 import {
   type CloseStatus,
   closeFrame,
@@ -36,14 +38,24 @@ export interface PairOptions {
   readonly request?: Readonly<Record<string, string>>;
   readonly answer?: Readonly<Record<string, string>>;
   readonly deadlineMs?: number;
+  /** Both sides speak TLS, whatever the layout. */
+  readonly isSecure?: boolean;
   readonly clock?: NonNullable<ProxyOptions['clock']>;
 }
 
 /** A proxy with one route, and one session through it. */
 export async function openPair(options: PairOptions = {}): Promise<Pair> {
   const deadline = options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs };
-  const backend = await RawBackend.listen(deadline);
-  const running = await startProxy(oneRoute(backend.url, options.route, options.config), {
+  const { good } = await makeCertificates();
+  const [overClients, overBackends] = [isClientTls, isBackendTls].map((is) => options.isSecure ?? is);
+  const backend = await RawBackend.listen({ ...deadline, ...(overBackends ? { tls: good } : {}) });
+  const tls = overClients ? { tls: { certificates: [good] } } : {};
+  const config: Partial<ConfigInput> = {
+    listeners: [{ name: 'test', address: '127.0.0.1:0', ...tls }],
+    ...(overBackends ? { upstreams: { secure: { targets: [{ url: backend.url }], tls: { verify: false } } } } : {}),
+    ...options.config,
+  };
+  const running = await startProxy(oneRoute(overBackends ? 'secure' : backend.url, options.route, config), {
     ...deadline,
     ...(options.clock === undefined ? {} : { clock: options.clock }),
   });
@@ -54,10 +66,14 @@ export async function openPair(options: PairOptions = {}): Promise<Pair> {
 export async function openSession(
   running: RunningProxy,
   backend: RawBackend,
-  options: Pick<PairOptions, 'request' | 'answer' | 'deadlineMs'> & { readonly path?: string } = {},
+  options: Pick<PairOptions, 'request' | 'answer' | 'deadlineMs' | 'isSecure'> & { readonly path?: string } = {},
 ): Promise<Pick<Pair, 'client' | 'server'>> {
   const deadline = options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs };
-  const client = await RawClient.connect(running.port, deadline);
+  const tls = { rejectUnauthorized: false, servername: TLS_NAME };
+  const client = await RawClient.connect(running.port, {
+    ...deadline,
+    ...((options.isSecure ?? isClientTls) ? { tls } : {}),
+  });
   const opened = client.upgrade({ path: options.path ?? '/', headers: options.request ?? {} });
   const server = await backend.nextSession(options.answer ?? {});
   expect((await opened).status).toBe(101);

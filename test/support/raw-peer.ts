@@ -1,7 +1,7 @@
 // One raw byte stream seen from a test: sends exactly what it is told, keeps what came, and awaits with a deadline.
 // It knows no more of HTTP and frames than to cut them out of the bytes. RawClient and BackendConnection extend it.
 
-import type * as net from 'node:net';
+import * as net from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { closeOf, describeBytes, type Frame, type Head, Opcode, parseHead, takeFrame } from './wire.ts';
 
@@ -122,9 +122,11 @@ export class RawPeer {
     else this.socket.end(bytes);
   }
 
-  /** RST. What was sent and not yet taken by the kernel is lost. */
+  /** RST, below TLS where there is some. What was sent and not yet taken by the kernel is lost. */
   reset(): void {
-    this.socket.resetAndDestroy();
+    const below: unknown = Reflect.get(this.socket, '_parent');
+    if (below instanceof net.Socket) below.resetAndDestroy();
+    else this.socket.resetAndDestroy();
   }
 
   destroy(): void {

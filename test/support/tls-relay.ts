@@ -1,4 +1,5 @@
-// Between a TLS client and a listener: changes what the client sends, or puts bytes between, below TLS.
+// Between a TLS client and a listener: changes what the client sends, puts bytes between, or holds records back so that
+// they come in one piece; all below TLS.
 
 import * as net from 'node:net';
 import { type ConnectionOptions, connect } from 'node:tls';
@@ -22,23 +23,44 @@ export interface TlsRelay {
   inject(bytes: Buffer): void;
   /** RST to the listener. */
   reset(): void;
+  /** What goes `up` to the listener, or `down` from it, stays here until it is let go. */
+  hold(way: Way): void;
+  /** So does what comes behind the first chunk of the next connection: of a listener that is all of its handshake. */
+  holdLater(way: Way): void;
+  /** Whole records that are held; 0 while one is held in part. */
+  heldRecords(way: Way): number;
+  /** What is held goes on, in one write, and so does all that comes later. */
+  letGo(way: Way): void;
 }
 
+type Way = 'up' | 'down';
+
 export async function relayTls(target: number, rules: RelayRules = {}): Promise<TlsRelay> {
-  let newest: net.Socket | null = null;
-  const server = net.createServer({ allowHalfOpen: true }, (near) => {
+  let newest: Record<Way, net.Socket> | null = null;
+  const held: Record<Way, Buffer[] | null> = { up: null, down: null };
+  const isNextHeld: Record<Way, boolean> = { up: false, down: false };
+  const pass = (way: Way, from: net.Socket, to: net.Socket, bytes: Buffer) => {
+    if (held[way] !== null) held[way].push(bytes);
+    else if (to.writable && !to.write(bytes)) {
+      from.pause();
+      to.once('drain', () => from.resume());
+    }
+    if (isNextHeld[way]) held[way] ??= [];
+    isNextHeld[way] = false;
+  };
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
     const far = net.connect({ host: '127.0.0.1', port: target, allowHalfOpen: true, noDelay: true });
-    newest = far;
+    newest = { up: far, down: near };
     let isFirst = true;
     let down = 0;
     near.on('data', (chunk: Buffer) => {
-      if (far.writable) far.write(rules.up?.(chunk, isFirst) ?? chunk);
+      pass('up', near, far, rules.up?.(chunk, isFirst) ?? chunk);
       isFirst = false;
     });
     far.on('data', (chunk: Buffer) => {
       const rest = chunk.subarray(0, Math.max(0, (rules.downMax ?? Number.POSITIVE_INFINITY) - down));
       down += chunk.length;
-      if (rest.length > 0 && near.writable) near.write(rest);
+      if (rest.length > 0) pass('down', far, near, rest);
     });
     near.on('end', () => rules.swallowsFin === true || far.end());
     far.on('end', () => near.end());
@@ -57,9 +79,27 @@ export async function relayTls(target: number, rules: RelayRules = {}): Promise<
   if (address === null || typeof address === 'string') throw new Error('listens on TCP');
   return {
     port: address.port,
-    inject: (bytes) => void newest?.write(bytes),
-    reset: () => void newest?.resetAndDestroy(),
+    inject: (bytes) => void newest?.up.write(bytes),
+    reset: () => void newest?.up.resetAndDestroy(),
+    hold: (way) => {
+      held[way] = [];
+    },
+    holdLater: (way) => {
+      isNextHeld[way] = true;
+    },
+    heldRecords: (way) => countRecords(Buffer.concat(held[way] ?? [])),
+    letGo: (way) => {
+      newest?.[way].write(Buffer.concat(held[way] ?? []));
+      held[way] = null;
+    },
   };
+}
+
+function countRecords(bytes: Buffer): number {
+  let at = 0;
+  let count = 0;
+  for (; at + RECORD_HEADER_BYTES <= bytes.length; count += 1) at += RECORD_HEADER_BYTES + bytes.readUInt16BE(at + 3);
+  return at === bytes.length ? count : 0;
 }
 
 /** Records of TLS cut into such of one byte each. */
