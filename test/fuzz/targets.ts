@@ -2,6 +2,7 @@
 
 import type { FuzzTarget } from './fuzz-target.ts';
 import { canary } from './targets/canary.ts';
+import { clientHello } from './targets/client-hello.ts';
 import { config } from './targets/config.ts';
 import { forwarded } from './targets/forwarded.ts';
 import { frames } from './targets/frames.ts';
@@ -16,6 +17,7 @@ import { utf8 } from './targets/utf8.ts';
 
 export const TARGETS: readonly FuzzTarget[] = [
   proxyHeader,
+  clientHello,
   requestHead,
   response,
   lists,

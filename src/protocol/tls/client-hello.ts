@@ -60,6 +60,11 @@ export class ClientHelloReader {
     return this.raw.take() ?? NOTHING;
   }
 
+  /** What lies beyond is not looked at, so that nothing depends on the cut. */
+  private get available(): number {
+    return Math.min(this.raw.size, RAW_BYTES_MAX);
+  }
+
   private fail(alert: AlertName): HelloStep {
     this.violation = alert;
     return HelloStep.Violation;
@@ -67,7 +72,7 @@ export class ClientHelloReader {
 
   private readHeader(): AlertName | 'more' | null {
     const { position, raw } = this;
-    const left = raw.size - position;
+    const left = this.available - position;
     // What cannot be a record is refused with its first byte.
     if (left > 0 && raw.buffer[position] !== HANDSHAKE_RECORD) return 'unexpected_message';
     if (left > 1 && raw.buffer[position + 1] !== 3) return 'protocol_version';
@@ -83,7 +88,7 @@ export class ClientHelloReader {
 
   private readFragment(): AlertName | 'more' | null {
     const { raw, message, position } = this;
-    const end = position + Math.min(this.fragmentLeft, raw.size - position);
+    const end = position + Math.min(this.fragmentLeft, this.available - position);
     if (end === position) return 'more';
     message.append(raw.buffer, position, end);
     this.position = end;

@@ -99,7 +99,11 @@ describe('what is no ClientHello', () => {
   test('records that make 16 KiB of bytes without its end', () => {
     const bytes = inRecords(helloMessage(helloBody({ extensions: [[21, Buffer.alloc(4_000)]] })), 1);
     expect(violationOf(bytes.subarray(0, 16_389))).toBeNull();
-    expect(violationOf(bytes.subarray(0, 16_390))).toBe('illegal_parameter');
+    for (const one of [bytes.subarray(0, 16_390), bytes]) {
+      for (const pieces of [[one], [one.subarray(0, 16_389), one.subarray(16_389)]]) {
+        expect(feedAll(pieces).violation).toBe('illegal_parameter');
+      }
+    }
     expect(
       nameOf(inRecords(helloMessage(helloBody({ name: 'a.b', extensions: [[21, Buffer.alloc(2_500)]] })), 1)),
     ).toBe('a.b');
