@@ -214,7 +214,7 @@ function checkProblems(problems: readonly Problem[], text: string): void {
 }
 
 function checkFrozen(value: unknown, name: string): void {
-  if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return;
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return;
   assert(Object.isFrozen(value), `${name} can be changed`);
   for (const [key, item] of Object.entries(value)) checkFrozen(item, `${name}.${key}`);
 }
