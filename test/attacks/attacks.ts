@@ -7,6 +7,7 @@ import { adminSilence } from './admin-silence.ts';
 import { emptyFrames } from './empty-frames.ts';
 import { ends } from './ends.ts';
 import { largeConfig } from './large-config.ts';
+import { reloads } from './reloads.ts';
 import { silentBackend } from './silent-backend.ts';
 import { stalledReaders } from './stalled-readers.ts';
 import { stalls } from './stalls.ts';
@@ -17,6 +18,7 @@ export const ATTACKS: readonly Demand[] = [
   adminSilence,
   ends,
   largeConfig,
+  reloads,
   silentBackend,
   stalledReaders,
   storm,

@@ -1,6 +1,7 @@
 // A raw WebSocket connection for processes that hold thousands of them: whole frames in, bytes out, and how it ended.
 
-import * as net from 'node:net';
+import type * as net from 'node:net';
+import { connectTo } from '../support/tls-sides.ts';
 import { exampleKey, type Frame, type Head, parseHead, splitFrames, upgradeRequest } from '../support/wire.ts';
 
 const HEAD_BYTES_MAX = 16_384;
@@ -29,8 +30,8 @@ export class PeerSocket {
   }
 
   /** Resolves once it is open; rejects with the status when it is refused. */
-  static open(port: number, path: string): Promise<PeerSocket> {
-    const peer = new PeerSocket(net.connect({ port, host: '127.0.0.1', allowHalfOpen: true }));
+  static open(port: number, path: string, isSecure = false): Promise<PeerSocket> {
+    const peer = new PeerSocket(connectTo(port, '127.0.0.1', isSecure));
     peer.socket.write(upgradeRequest({ path, key: exampleKey }));
     return new Promise((resolve, reject) => {
       peer.onEnded = () => reject(new Error(`${path}: ended before its 101: ${peer.ended}`));
