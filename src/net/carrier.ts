@@ -6,6 +6,7 @@ import type { TLSSocket } from 'node:tls';
 import { getSystemErrorName } from 'node:util';
 import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
 import { familyOf, plainAddress } from '../protocol/addresses/ip-address.ts';
+import { handleAccept } from './handle-accept.ts';
 import { HandleIo } from './handle-io.ts';
 import { HandleTransport } from './handle-transport.ts';
 import { carriesBytes, carriesTls } from './probe.ts';
@@ -105,6 +106,9 @@ export class Carrier {
    */
   acceptSecure(transport: Transport, read: Buffer, options: SecureOptions): () => void {
     const { terms, onSecure, onFailed } = options;
+    const { io } = this;
+    if (io !== null && this.takesTls && terms.clientAuth === 'none' && transport instanceof HandleTransport)
+      return acceptOnHandle(io, transport, read, options);
     const socket = socketOf(transport);
     socket.unshift(read);
     const done = (secure: TLSSocket, facts: TlsFacts) => onSecure(this.carrySecure(secure), facts);
@@ -164,6 +168,25 @@ export class Carrier {
       client.setKeepAlive?.(true, KEEP_ALIVE_AFTER_MS / 1000);
       onConnection(new HandleTransport(io, client, peerOf(client)));
     };
+  }
+}
+
+function acceptOnHandle(io: HandleIo, below: HandleTransport, read: Buffer, options: SecureOptions): () => void {
+  const { terms, onSecure, onFailed } = options;
+  const peer = { address: below.remoteAddress, port: below.remotePort };
+  const handle = below.release();
+  try {
+    return handleAccept({
+      base: io.base,
+      handle,
+      read,
+      terms,
+      onSecure: (secure, facts) => onSecure(new TlsTransport(io, secure, peer, null), facts),
+      onFailed,
+    });
+  } catch (error) {
+    handle.close();
+    throw error;
   }
 }
 

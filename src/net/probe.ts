@@ -1,16 +1,23 @@
 // Whether handles carry bytes on this Node as we use them, found out by doing so over loopback. Anything unexpected is
 // a no. It decides nothing.
 
-import { createServer, type Server, type Socket } from 'node:net';
-import { connect as connectTls, createSecureContext, TLSSocket } from 'node:tls';
+import { createServer, type Server } from 'node:net';
+import { connect as connectTls, createSecureContext, type TLSSocket } from 'node:tls';
+import type { TlsFacts, TlsFault } from './secure-accept.ts';
+import type { TlsTerms } from './server-tls.ts';
 import type { Transport } from './transport.ts';
 
 const PROBE_MS = 2_000;
-/** With a key that both know TLS needs no certificate. */
-const TLS = { maxVersion: 'TLSv1.2', ciphers: 'PSK-AES128-GCM-SHA256' } as const;
-const KEY = Buffer.alloc(32, 'probe');
+/** Without a name to prove TLS needs no certificate; nothing of worth is said. */
+const TLS = { maxVersion: 'TLSv1.2', ciphers: 'AECDH-AES128-SHA:@SECLEVEL=0' } as const;
 /** More than a record, in a buffer that is overwritten as soon as it is written. */
 const LONG_BYTES = 20_000;
+
+interface SecureOptions {
+  readonly terms: TlsTerms;
+  onSecure(transport: Transport, facts: TlsFacts): void;
+  onFailed(fault: TlsFault, code: string): void;
+}
 
 interface Carriers {
   connect(
@@ -20,6 +27,7 @@ interface Carriers {
   ): () => void;
   serve(server: Server, onConnection: (transport: Transport) => void): void;
   carrySecure(socket: TLSSocket): Transport;
+  acceptSecure(transport: Transport, read: Buffer, options: SecureOptions): () => void;
 }
 
 /** What one probe has open, and its answer. */
@@ -108,23 +116,33 @@ export function carriesBytes(carrier: Carriers): Promise<boolean> {
   });
 }
 
-/** The same over TLS. */
+/** The same over TLS: a client below TLSSocket, and a server that begins with what was read of a ClientHello. */
 export function carriesTls(carrier: Carriers): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = new Probe(resolve);
-    const secured = (socket: TLSSocket) => probe.keep(socket).on('error', () => probe.finish(false));
-    const secureContext = createSecureContext(TLS);
-    probe.server.on('connection', (below: Socket) => {
-      below.on('error', () => {});
-      // TLSSocket reads pskCallback as a server, too, though its types do not say so.
-      const options = { secureContext, isServer: true, pskCallback: () => KEY };
-      const socket = secured(new TLSSocket(below, options));
-      socket.once('secure', () => probe.answer(carrier.carrySecure(socket)));
-    });
+    const context = createSecureContext({ ...TLS, ca: [] });
+    const terms = { context, clientAuth: 'none', alpn: null, wallNow: Date.now } as const;
+    const secure = (accepted: Transport, read: Buffer) => {
+      accepted.pause();
+      carrier.acceptSecure(accepted, read, {
+        terms,
+        onSecure: (transport) => probe.answer(transport),
+        onFailed: () => probe.finish(false),
+      });
+    };
     probe.listen((port) => {
-      const pskCallback = () => ({ psk: KEY, identity: 'probe' });
+      carrier.serve(probe.server, (accepted) => {
+        probe.keep(accepted).reader = {
+          // Copied: the read buffer is for the next read.
+          onBytes: (bytes, start, end) => secure(accepted, Buffer.from(bytes.subarray(start, end))),
+          onEnd: () => probe.finish(false),
+          onLost: () => probe.finish(false),
+          onTaken() {},
+        };
+      });
       const to = { host: '127.0.0.1', port, allowHalfOpen: true, autoSelectFamily: false };
-      const socket = secured(connectTls({ ...to, secureContext, pskCallback, checkServerIdentity: () => undefined }));
+      const socket = connectTls({ ...to, secureContext: context, rejectUnauthorized: false });
+      probe.keep(socket).on('error', () => probe.finish(false));
       socket.once('secureConnect', () => probe.ask(carrier.carrySecure(socket)));
     });
   });

@@ -46,7 +46,7 @@ export function secureAccept(options: SecureAcceptOptions): () => void {
     requestCert,
     // OpenSSL itself tells a client that has none; what one has is looked at below.
     rejectUnauthorized: terms.clientAuth === 'require',
-    ...(terms.protocols.length === 0 ? {} : { ALPNProtocols: [...terms.protocols] }),
+    ...(terms.alpn === null ? {} : { ALPNProtocols: terms.alpn }),
   });
   let isSettled = false;
   const settle = (): boolean => {
@@ -112,7 +112,7 @@ function verifyError(socket: TLSSocket): string | null {
   return error instanceof Error ? codeOf(error) : 'UNSPECIFIED';
 }
 
-function faultOf(code: string): TlsFault {
+export function faultOf(code: string): TlsFault {
   switch (code) {
     case 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE':
       return 'no_certificate';

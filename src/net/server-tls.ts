@@ -11,6 +11,7 @@ import type { TicketSecrets } from './ticket-secrets.ts';
 
 /** RFC 7301 6. Browsers that are offered h2 try WebSockets over it (RFC 8441), which is not spoken here. */
 const HTTP_1_1 = 'http/1.1';
+const HTTP_1_1_LIST = Buffer.from(`\x08${HTTP_1_1}`, 'latin1');
 const TICKET_KEY_BYTES = 48;
 const SESSION_ID_BYTES = 32;
 /** How long a client may resume: OpenSSL's own default. */
@@ -22,8 +23,8 @@ const JUDGED_FOR_MS = 3_600_000;
 export interface TlsTerms {
   readonly context: SecureContext;
   readonly clientAuth: ListenerTls['client_auth'];
-  /** What ALPN answers; empty without ALPN. */
-  readonly protocols: readonly string[];
+  /** What ALPN answers, in the form of RFC 7301 3.1; null without ALPN. */
+  readonly alpn: Buffer | null;
   /** Milliseconds since 1970: client certificates are judged by it. */
   readonly wallNow: () => number;
 }
@@ -74,7 +75,7 @@ export class ServerTls {
     return {
       context: this.contextOf(index),
       clientAuth: this.config.client_auth,
-      protocols: protocols === null ? [] : [HTTP_1_1],
+      alpn: protocols === null ? null : HTTP_1_1_LIST,
       wallNow: this.wallNow,
     };
   }

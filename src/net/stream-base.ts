@@ -3,7 +3,7 @@
 
 import type { Server, Socket } from 'node:net';
 import process from 'node:process';
-import type { TLSSocket } from 'node:tls';
+import type { SecureContext, TLSSocket } from 'node:tls';
 
 /** A request object of Node's stream layer. */
 export interface StreamRequest {
@@ -40,6 +40,8 @@ export interface StreamBase {
   /** A TCP handle that is not connected yet, and the request that connects it. */
   readonly newTcp: () => StreamHandle;
   readonly TCPConnectWrap: new () => ConnectRequest;
+  /** TLS as a server over a connected handle, which nobody reads; nothing is read or sent yet. */
+  readonly wrapTls: (handle: StreamHandle, context: SecureContext) => SecureHandle;
   /** Results of the last call into a stream, by the indexes below. */
   readonly state: Int32Array;
   readonly readIndex: number;
@@ -76,10 +78,18 @@ export interface SecureHandle extends StreamHandle {
   /** With --tls-keylog also for every change of keys later. */
   onkeylog: () => void;
   destroySSL(): void;
+  /** What came before TLS was begun. */
+  receive(bytes: Buffer): void;
+  /** Names in the form of RFC 7301 3.1. */
+  setALPNProtocols(names: Buffer): void;
+  getProtocol(): string;
+  isSessionReused(): boolean;
 }
 
+const SECURE_METHODS = ['destroySSL', 'receive', 'setALPNProtocols', 'getProtocol', 'isSessionReused'] as const;
+
 function isSecureHandle(value: unknown): value is SecureHandle {
-  return isStreamHandle(value) && hasFunctions(value, ['destroySSL']) && isStreamHandle(Reflect.get(value, '_parent'));
+  return isStreamHandle(value) && hasFunctions(value, SECURE_METHODS) && isStreamHandle(Reflect.get(value, '_parent'));
 }
 
 /**
@@ -126,7 +136,8 @@ export function findStreamBase(): StreamBase | null {
   try {
     const stream = binding('stream_wrap');
     const tcp = binding('tcp_wrap');
-    if (!isStreamWrap(stream) || !isTcpWrap(tcp)) return null;
+    const tls = binding('tls_wrap');
+    if (!isStreamWrap(stream) || !isTcpWrap(tcp) || !isTlsWrap(tls)) return null;
     const newTcp = () => new tcp.TCP(tcp.constants.SOCKET) as StreamHandle; // one is looked at here, the rest are alike
     const first: unknown = newTcp();
     if (!isStreamHandle(first)) return null;
@@ -136,6 +147,7 @@ export function findStreamBase(): StreamBase | null {
       ShutdownWrap: stream.ShutdownWrap,
       newTcp,
       TCPConnectWrap: tcp.TCPConnectWrap,
+      wrapTls: (handle, context) => wrapTls(tls, handle, context),
       state: stream.streamBaseState,
       readIndex: stream.kReadBytesOrError,
       asyncIndex: stream.kLastWriteWasAsync,
@@ -143,6 +155,28 @@ export function findStreamBase(): StreamBase | null {
   } catch {
     return null;
   }
+}
+
+function wrapTls(tls: TlsWrapBinding, handle: StreamHandle, { context }: SecureContext): SecureHandle {
+  const secure = tls.wrap(handle, context, true, false);
+  // As Node's own TLSSocket leaves it; what closes it asks for that.
+  Reflect.set(secure, '_parent', handle);
+  if (!isSecureHandle(secure)) throw new Error('TLS over a handle is not of the form that the probe saw');
+  return secure;
+}
+
+interface SecureCallbacks {
+  readonly onDone: () => void;
+  readonly onError: (error: Error) => void;
+}
+
+/** All that Node may call in a handshake: what it does not find ends the process. */
+export function setSecureCallbacks(secure: SecureHandle, { onDone, onError }: SecureCallbacks): void {
+  secure.onhandshakestart = nothing;
+  secure.onhandshakedone = onDone;
+  secure.onerror = onError;
+  secure.onnewsession = nothing;
+  secure.onkeylog = nothing;
 }
 
 /** Not public, but on the list of what process.binding() may give, on Node 20 and on 24. */
@@ -162,6 +196,14 @@ interface TcpWrapBinding {
   readonly TCP: new (type: number) => unknown;
   readonly TCPConnectWrap: new () => ConnectRequest;
   readonly constants: { readonly SOCKET: number };
+}
+
+interface TlsWrapBinding {
+  readonly wrap: (handle: StreamHandle, context: unknown, isServer: boolean, hasActiveWrite: boolean) => object;
+}
+
+function isTlsWrap(value: unknown): value is TlsWrapBinding {
+  return hasFunctions(value, ['wrap']);
 }
 
 function isStreamWrap(value: unknown): value is StreamWrapBinding {

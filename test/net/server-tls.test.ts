@@ -107,11 +107,11 @@ describe('which certificate answers', () => {
 
 describe('ALPN', () => {
   test.each([
-    [null, []],
-    [['http/1.1'], ['http/1.1']],
-    [['h2', 'http/1.1'], ['http/1.1']],
+    [null, null],
+    [['http/1.1'], Buffer.from('\bhttp/1.1')],
+    [['h2', 'http/1.1'], Buffer.from('\bhttp/1.1')],
   ])('%j is answered with %j', (protocols, expected) => {
-    expect(new Door().answer({ protocols })).toMatchObject({ protocols: expected });
+    expect(new Door().answer({ protocols })).toMatchObject({ alpn: expected });
   });
 
   test.each([[['h2']], [['HTTP/1.1']], [['http/1.0', 'h3']], [['acme-tls/1']]])('%j is refused', (protocols) => {

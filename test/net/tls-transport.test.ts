@@ -57,6 +57,11 @@ class FakeSecureHandle implements SecureHandle {
     return 0;
   }
 
+  receive(): void {}
+  setALPNProtocols(): void {}
+  getProtocol = () => 'TLSv1.3';
+  isSessionReused = () => false;
+
   useUserBuffer(): void {}
   shutdown(): number {
     this.written.push('FIN');
@@ -259,7 +264,8 @@ test.skipIf(transportMode === 'stream')(
 test.skipIf(transportMode === 'stream')('the probe finds out whether TLS works so', async () => {
   const carrier = new Carrier('auto');
   expect(await carriesTls(carrier)).toBe(true);
-  const silent = { ...carrier, connect: () => () => {}, serve() {}, carrySecure: () => fake().transport };
+  const acceptSecure = () => () => {};
+  const silent = { ...carrier, connect: () => () => {}, serve() {}, carrySecure: () => fake().transport, acceptSecure };
   expect(await carriesTls(silent)).toBe(false);
 });
 
