@@ -1,5 +1,5 @@
-// How a refused client is told where `refuse_with` is close: a WebSocket that opens, and a Close at once, whose code and
-// reason its page can read. Whether it is told so depends on its head and its route; it decides no refusal.
+// How a refused client is told where `refuse_with` is close: a WebSocket that opens, and a Close at once, whose code
+// and reason its page can read. Whether it is told so depends on its head and its route; it decides no refusal.
 
 import type { RouteConfig } from '../config/types.ts';
 import { firstValueOf } from '../protocol/lists.ts';

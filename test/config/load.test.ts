@@ -17,6 +17,15 @@ const UNRATED = {
   control_frame_burst: OFF,
   validate_utf8: false,
 };
+const DEFAULT_LOG = {
+  level: 'info',
+  format: 'auto',
+  query: 'off',
+  path: 'full',
+  session_open: 'debug',
+  lines_per_second: OFF,
+};
+
 const DEFAULT_LIMITS = {
   max_head_size: 16_384,
   max_target_size: 8192,
@@ -144,14 +153,7 @@ describe('defaults', () => {
       drain: { delay: 0, grace: 0, spread: 5000, timeout: 25_000 },
       reload: { max_ended: 0.5 },
       admin: null,
-      log: {
-        level: 'info',
-        format: 'auto',
-        query: 'off',
-        path: 'full',
-        session_open: 'debug',
-        lines_per_second: OFF,
-      },
+      log: DEFAULT_LOG,
     });
   });
 

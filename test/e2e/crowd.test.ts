@@ -113,6 +113,11 @@ const elsewhere = {
   no_descriptor: 'needs all descriptors of the process: test/net/dial.test.ts',
   internal_error: 'needs a fault of our own: test/hostile/faults.test.ts',
   draining: 'needs an end of the proxy: below',
+  plain_http: 'needs a listener with TLS: test/e2e/tls-listener.test.ts',
+  proxy_header: 'needs a listener behind a proxy: test/hostile/proxy-header.test.ts',
+  misdirected: 'needs two listeners with TLS: test/hostile/misdirected.test.ts',
+  address_not_allowed: 'needs lists of addresses: test/hostile/access.test.ts',
+  origin_not_allowed: 'needs lists of origins: test/hostile/access.test.ts',
   too_many_handshakes: 'would refuse the others too: test/hostile/policies.test.ts',
   overload: 'would refuse the others too: test/hostile/policies.test.ts',
 };

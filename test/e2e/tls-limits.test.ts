@@ -121,7 +121,7 @@ describe('a full house', () => {
     expect((await probe.readResponse()).status).toBe(200);
   });
 
-  test('one address with too many is told so behind TLS, four at a time; the others are cut off before it', async () => {
+  test('one address with too many is told so behind TLS, four at a time; others are cut off before it', async () => {
     const running = await start({ limits: { max_sessions_per_ip: 1 } });
     const first = await RawClient.connect(running.port, anyone);
     expect((await first.upgrade()).status).toBe(101);

@@ -1,7 +1,7 @@
 import type { DetailedPeerCertificate } from 'node:tls';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { TlsConfig } from '../../src/config/types.ts';
-import { GOOD_NAME, makeCertificates, type TestCertificates } from '../support/certs.ts';
+import { GOOD_NAME, makeCertificates, otherCertificates, type TestCertificates } from '../support/certs.ts';
 import { Bench, readAll, tcp } from '../support/dial-bench.ts';
 import { handshake, keptSessions, listenTls, resumed } from '../support/tls-sessions.ts';
 
@@ -27,7 +27,7 @@ describe('B43: a session never stands for a proof that its settings do not ask f
       false,
       true,
     ]);
-    const other = tlsConfig({ ca: Buffer.from((await makeCertificates()).ca) });
+    const other = tlsConfig({ ca: Buffer.from((await otherCertificates()).ca) });
     for (const tls of [other, null]) {
       expect((await bench.failure(tcp(port, GOOD_NAME, true), { tls })).code).toBe('backend_tls');
     }

@@ -4,7 +4,13 @@ import * as path from 'node:path';
 import type { TLSSocket, TlsOptions } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/proxy.ts';
-import { GOOD_NAME, type Identity, makeCertificates, type TestCertificates } from '../support/certs.ts';
+import {
+  GOOD_NAME,
+  type Identity,
+  makeCertificates,
+  otherCertificates,
+  type TestCertificates,
+} from '../support/certs.ts';
 import { anyPort, type RunningProxy, startProxy } from '../support/harness.ts';
 import { type BackendConnection, RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -135,7 +141,7 @@ describe('certificates of backends', () => {
   });
 
   test('B18: an authority that is not configured is not trusted', async () => {
-    const backend = await tlsBackend((await makeCertificates()).good);
+    const backend = await tlsBackend((await otherCertificates()).good);
     await expectRefusedTls(backend, await proxyTo([backend.url]), 'CERT_SIGNATURE_FAILURE');
   });
 
@@ -194,7 +200,7 @@ describe('TLS sessions of backends', () => {
     const resumed = watchResumed(backend);
     const running = await proxyTo([backend.url]);
     await openAndClose(backend, running);
-    writeFileSync(path.join(folder, 'other-ca.pem'), (await makeCertificates()).ca);
+    writeFileSync(path.join(folder, 'other-ca.pem'), (await otherCertificates()).ca);
     for (const tls of [{ ca: 'other-ca.pem' }, { server_name: 'no.test' }]) {
       expect(await running.proxy.reload(configTo([backend.url], { tls }))).toMatchObject({ ok: true });
       await takeRefusal(await ask(running), 502, 'backend_tls');

@@ -348,8 +348,9 @@ const handshake: readonly Mutant[] = [
   edit(
     'Http1Connection.answer',
     'U17',
-    'linger.answer(bytes);',
-    "linger.answer(bytes);\n    this.transport.reader = this;\n    this.state = { kind: 'reading', parser: null };",
+    'this.linger().answer(bytes);',
+    'this.linger().answer(bytes);\n    this.transport.reader = this;\n' +
+      "    this.state = { kind: 'reading', parser: null };",
   ),
 ];
 

@@ -468,7 +468,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'L40',
-    at: 'HandleTransport.yieldTurn',
+    at: 'HandleTransport.goOn',
     search: 'if (this.rest !== null) this.takeRest(this.rest);',
     replace: '',
     why: 'the rest waits for more to be read',

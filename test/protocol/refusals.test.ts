@@ -8,15 +8,16 @@ test.each(slugs)('%s is a complete response of our own', (slug) => {
   const text = buildRefusal(slug, 'id-1').toString('latin1');
   const [head = '', body = ''] = text.split('\r\n\r\n');
   const { status } = REFUSALS[slug];
+  const plain = 'plain' in REFUSALS[slug] ? REFUSALS[slug].plain : null;
   const [line, ...fields] = head.split('\r\n');
   expect(line).toBe(`HTTP/1.1 ${status} ${statusPhrase(status)}`);
   expect(statusPhrase(status)).not.toBe('Unassigned');
-  expect(fields).toContain('Content-Type: application/json');
+  expect(fields).toContain(`Content-Type: ${plain === null ? 'application/json' : 'text/plain'}`);
   expect(fields).toContain(`Content-Length: ${body.length}`);
   expect(fields).toContain('Cache-Control: no-store');
   expect(fields).toContain(slug === 'upgrade_required' ? 'Connection: Upgrade, close' : 'Connection: close');
   expect(fields.filter((field) => field.startsWith('Connection:'))).toHaveLength(1);
-  expect(body).toBe(`{"status":${status},"error":"${slug}","request_id":"id-1"}`);
+  expect(body).toBe(plain ?? `{"status":${status},"error":"${slug}","request_id":"id-1"}`);
   expect(text.toLowerCase()).not.toContain('framegate');
 });
 

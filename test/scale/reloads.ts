@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import * as net from 'node:net';
-import { makeCertificates } from '../support/certs.ts';
+import { makeCertificates, otherCertificates } from '../support/certs.ts';
 import type { Demand, Task } from './demand.ts';
 import { checkLevels } from './levels.ts';
 import { PeerSocket } from './peer-socket.ts';
@@ -86,7 +86,7 @@ interface Rig {
 }
 
 async function startRig(task: Task): Promise<Rig> {
-  const [certificates, others] = await Promise.all([makeCertificates(), makeCertificates()]);
+  const [certificates, others] = await Promise.all([makeCertificates(), otherCertificates()]);
   const backends = new Backends(task);
   const ports = { plain: await backends.listen(), tls: await backends.listen(others.good) };
   const taken = net.createServer().listen(0, '127.0.0.1');

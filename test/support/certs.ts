@@ -92,6 +92,11 @@ export function makeCertificates(): Promise<TestCertificates> {
   return made;
 }
 
+/** Of another CA, which has the same name. */
+export function otherCertificates(): Promise<TestCertificates> {
+  return certificatesOf();
+}
+
 async function certificatesOf(): Promise<TestCertificates> {
   const authority = await makeAuthority();
   const { issue } = authority;

@@ -7,8 +7,8 @@ import { drainingCheck, overloadCheck, quotasCheck } from './quotas.ts';
 import { loopCheck, routeCheck, subprotocolCheck, upgradeCheck } from './request.ts';
 
 /**
- * Rates and caps come behind what only looks at the request: what is refused there takes nothing of them. What costs more
- * than a look, such as to ask others about a credential, belongs behind them.
+ * Rates and caps come behind what only looks at the request: what is refused there takes nothing of them. What costs
+ * more than a look, such as to ask others about a credential, belongs behind them.
  */
 export const CHECKS: readonly Check[] = [
   upgradeCheck,
