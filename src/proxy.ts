@@ -24,7 +24,9 @@ import { addressText, type BoundAddress } from './net/listen.ts';
 import { openFileLimit } from './net/open-files.ts';
 import { Resolver } from './net/resolve.ts';
 import { Log, type LogDestination } from './observe/log.ts';
+import { MetricsRegistry } from './observe/metrics.ts';
 import { type ProcessView, RuntimeMetrics } from './observe/runtime-metrics.ts';
+import { UpstreamRegistry } from './upstream/registry.ts';
 
 export { ConfigError, type Problem } from './config/problems.ts';
 export type { Config, ConfigInput } from './config/types.ts';
@@ -131,13 +133,17 @@ class ProxyProcess implements Proxy {
     this.carrier = new Carrier(options.transport ?? 'auto');
     const { wheel, log, carrier } = this;
     this.pulse = new Pulse({ clock, wheel, log });
+    const metrics = new MetricsRegistry();
+    const dialer = new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier });
+    const upstreams = new UpstreamRegistry({ clock, wheel, log, metrics, dialer, random: Math.random });
     this.edge = new Edge({
       clock,
       wheel,
       log,
-      dialer: new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier }),
+      dialer,
       carrier,
-      snapshot: buildSnapshot(config, null, options.wallNow),
+      metrics,
+      snapshot: buildSnapshot(config, { upstreams, wallNow: options.wallNow ?? Date.now }),
       sessionsMax: this.cap.sessionsMax,
     });
     this.life = new Life(this.edge);
@@ -168,6 +174,7 @@ class ProxyProcess implements Proxy {
     await this.carrier.probe();
     this.carrier.watch(this.wheel, this.clock.now());
     this.pulse.start();
+    this.edge.snapshot.upstreams.start();
     this.tellStart();
     try {
       await this.startAdmin();

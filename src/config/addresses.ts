@@ -13,7 +13,7 @@ const HOST_LENGTH_MAX = 253;
 const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i;
 /** sun_path of Linux holds 108 bytes with its NUL (unix(7)). */
 const UNIX_PATH_BYTES_MAX = 107;
-const PORTS: Readonly<Record<string, number>> = { ws: 80, http: 80, wss: 443, https: 443 };
+const PORTS = { ws: 80, http: 80, wss: 443, https: 443 } as const;
 const SCHEMES = 'ws://, wss://, http://, https://, ws+unix: or builtin:echo';
 /** RFC 3986 3.3: what a path may hold unescaped, without the percent sign. */
 const BASE = /^(\/([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)*\/?$/;
@@ -48,8 +48,7 @@ export function parseTargetUrl(text: string): Parsed<Endpoint> {
   const match = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#]*)(.*)$/s.exec(text);
   if (match === null) return { problem: `expected a URL that begins with ${SCHEMES}` };
   const [, scheme = '', authority = '', rest = ''] = match;
-  const defaultPort = Object.hasOwn(PORTS, scheme) ? PORTS[scheme] : undefined;
-  if (defaultPort === undefined) return { problem: `unknown scheme, expected ${SCHEMES}` };
+  if (!isScheme(scheme)) return { problem: `unknown scheme, expected ${SCHEMES}` };
   if (authority.includes('@')) return { problem: 'a target URL holds no user name or password' };
   const parts = parseHostPort(authority);
   if ('problem' in parts) return parts;
@@ -59,7 +58,15 @@ export function parseTargetUrl(text: string): Parsed<Endpoint> {
   const base = parseBase(rest);
   if ('problem' in base) return base;
   const secure = scheme === 'wss' || scheme === 'https';
-  return { value: { kind: 'tcp', host, port: port ?? defaultPort, secure, base: base.value } };
+  return { value: { kind: 'tcp', host, port: port ?? defaultPort(scheme), secure, base: base.value } };
+}
+
+function isScheme(text: string): text is keyof typeof PORTS {
+  return Object.hasOwn(PORTS, text);
+}
+
+export function defaultPort(scheme: keyof typeof PORTS): number {
+  return PORTS[scheme];
 }
 
 function parseUnixTarget(rest: string): Parsed<Endpoint> {
@@ -95,7 +102,7 @@ function unixPathProblem(path: string): string | null {
 }
 
 /** `host:port`, `[v6]:port`, `host`, `:port`. The host comes back lower-case, without brackets. */
-function parseHostPort(text: string): Parsed<{ host: string; port: number | null }> {
+export function parseHostPort(text: string): Parsed<{ host: string; port: number | null }> {
   const parts = splitHostPort(text);
   if (parts === null) return { problem: 'an IPv6 address stands in brackets: "[::1]:8080"' };
   const { host, isBracketed } = parts;

@@ -1,9 +1,10 @@
 // Turns what the schema parsed into the complete, frozen Config: names made, route blocks merged, paths resolved.
 // It must not judge: `check.ts` has.
 
+import assert from 'node:assert/strict';
 import type { BindAddress } from '../protocol/addresses/bind-address.ts';
 import type { AddressLists } from './address-lists.ts';
-import { parseTargetUrl } from './addresses.ts';
+import { defaultPort, parseTargetUrl } from './addresses.ts';
 import type { LoadedTls } from './load-tls.ts';
 import {
   completeLimits,
@@ -23,7 +24,9 @@ import { SECRET } from './secret-file.ts';
 import { resolvePath } from './substitute.ts';
 import type {
   AdminConfig,
+  BalanceConfig,
   Config,
+  DiscoverConfig,
   Endpoint,
   Limits,
   ListenAddress,
@@ -45,6 +48,10 @@ interface BuildContext {
 
 type ParsedRoute = ParsedConfig['routes'][number];
 type ParsedUpstream = ParsedConfig['upstreams'][string];
+type ParsedDiscovery = NonNullable<ParsedUpstream['discover']>;
+
+/** Of targets that were looked up: an answer may leave some out. */
+const HOLD_MS = 60_000;
 
 /** What routes are laid over: as it was parsed, and as it is in force. */
 interface Whole {
@@ -142,7 +149,7 @@ function clientLists({ allow, deny }: ParsedShared, lists: AddressLists): Pick<S
 }
 
 function buildUpstream(name: string, upstream: ParsedUpstream, context: BuildContext): UpstreamConfig {
-  const { targets, host, tls: _, ...rest } = upstream;
+  const { targets, host, tls: _, discover, ...rest } = upstream;
   const { secrets } = context.origin;
   const shown = (text: string, index: number): string =>
     secrets.has(pathText(['upstreams', name, 'targets', index, 'url'])) ? SECRET : text;
@@ -157,7 +164,25 @@ function buildUpstream(name: string, upstream: ParsedUpstream, context: BuildCon
     })),
     host: host === 'client' || host === 'target' ? host : { literal: host },
     tls: context.tls.upstreams.get(name) ?? null,
+    balance: buildBalance(name, upstream.balance),
+    discover: discover === undefined ? null : buildDiscovery(discover, context.baseDir),
+    on_gone: upstream.on_gone ?? (discover?.dns === undefined ? 'drain' : 'keep'),
+    hold: upstream.hold ?? (discover?.file === undefined ? HOLD_MS : 0),
   };
+}
+
+function buildBalance(name: string, balance: ParsedUpstream['balance']): BalanceConfig {
+  if (typeof balance === 'string') return { kind: balance };
+  const { hash, sticky } = balance;
+  if (hash !== undefined) return { kind: 'hash', key: hash };
+  assert(sticky !== undefined, 'the schema asks for one of the two');
+  return { ...sticky, kind: 'sticky', cookie: sticky.cookie ?? `fg-${name}` };
+}
+
+function buildDiscovery({ dns, file }: ParsedDiscovery, baseDir: string): DiscoverConfig {
+  if (dns !== undefined) return { ...dns, kind: 'dns', port: dns.port ?? defaultPort(dns.scheme) };
+  assert(file !== undefined, 'the schema asks for one of the two');
+  return { kind: 'file', path: resolvePath(baseDir, file.path), path_text: file.path };
 }
 
 /** What `upstreams.NAME: { targets: [{ url }] }` would be. `url` has passed the checks. */

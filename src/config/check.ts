@@ -6,18 +6,19 @@ import { patternKey, rewriteProblem } from '../protocol/path.ts';
 import { addressListsOf, UNIX } from './address-lists.ts';
 import { parseTargetUrl, printable } from './addresses.ts';
 import { checkHeaders } from './check-headers.ts';
+import { checkTwice, checkUnique } from './check-names.ts';
 import { checkPaths } from './check-paths.ts';
 import { checkPolicies } from './check-policies.ts';
+import { checkUpstreams } from './check-upstreams.ts';
 import type { CrossReport, Written } from './cross-report.ts';
 import type { Keys } from './keys/row.ts';
 import { timeouts } from './keys/timeouts.ts';
-import { listenerName, routeName, targetName } from './names.ts';
+import { listenerName, routeName } from './names.ts';
 import type { PathSegments } from './problems.ts';
 import { didYouMean } from './suggest.ts';
 import type { ParsedConfig, ParsedShared } from './types.ts';
 
 type ParsedRoute = ParsedConfig['routes'][number];
-type ParsedUpstream = ParsedConfig['upstreams'][string];
 
 export function checkConfig(config: ParsedConfig, written: Written, report: CrossReport): void {
   checkListeners(config, written, report);
@@ -36,7 +37,7 @@ export function checkConfig(config: ParsedConfig, written: Written, report: Cros
       : routeName(route),
   );
   checkUnique(named, 'routes', report);
-  for (const [name, upstream] of Object.entries(config.upstreams)) checkUpstream(upstream, ['upstreams', name], report);
+  checkUpstreams(config, written, report);
   checkUse(config, written, report);
   checkWaits(config, report);
 }
@@ -118,34 +119,6 @@ function checkShared(own: Said, path: PathSegments, report: CrossReport): void {
 
 const SMUGGLING = 'requests can be smuggled through any proxy in front that trusted_proxies does not name';
 
-function checkTwice(values: readonly string[], path: PathSegments, report: CrossReport): void {
-  const seen = new Set<string>();
-  for (const [index, value] of values.entries()) {
-    if (seen.has(value)) report('error', [...path, index], 'stands in this list twice');
-    seen.add(value);
-  }
-}
-
-function checkUnique(
-  names: readonly (string | null)[],
-  list: string,
-  report: CrossReport,
-  path: PathSegments = [],
-): void {
-  const first = new Map<string, number>();
-  for (const [index, name] of names.entries()) {
-    if (name === null) continue;
-    const other = first.get(name);
-    if (other === undefined) first.set(name, index);
-    else
-      report(
-        'error',
-        [...path, list, index, 'name'],
-        `"${printable(name)}" is the name of ${list}[${other}] too: names are unique`,
-      );
-  }
-}
-
 /** Two routes with a host, a path shape and a listener in common: for some request neither goes before the other. */
 function checkOverlaps(config: ParsedConfig, written: Written, report: CrossReport): ReadonlySet<number> {
   const overlapping = new Set<number>();
@@ -169,16 +142,6 @@ function checkOverlaps(config: ParsedConfig, written: Written, report: CrossRepo
     report('error', ['routes', index, 'match'], `routes[${other}] matches the same requests`);
   }
   return overlapping;
-}
-
-function checkUpstream(upstream: ParsedUpstream, path: PathSegments, report: CrossReport): void {
-  checkUnique(upstream.targets.map(targetName), 'targets', report, path);
-  checkTwice(upstream.relax, [...path, 'relax'], report);
-  const secure = upstream.targets.some(({ url }) => url.endpoint.kind === 'tcp' && url.endpoint.secure);
-  if (upstream.tls !== undefined && !secure)
-    report('warning', [...path, 'tls'], 'has no effect: no target is wss:// or https://');
-  if (upstream.tls?.verify === false)
-    report('warning', [...path, 'tls', 'verify'], 'anyone on the way to this backend can be it');
 }
 
 /** `max_frame_size` above `max_message_size` would never be reached: one of the two is a mistake. */

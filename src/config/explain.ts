@@ -53,7 +53,8 @@ function takesText(issue: Issue): boolean {
 
 /** The option whose parts were judged is the one that was meant. */
 function inUnion(issue: Issue & { readonly code: 'invalid_union' }, path: PathSegments): readonly Finding[] {
-  const meant = issue.errors.find((issues) => issues.some((inner) => inner.path.length > 0)) ?? [];
+  const isJudged = ({ path: at, code }: Issue) => at.length > 0 || code === 'unrecognized_keys' || code === 'custom';
+  const meant = issue.errors.find((issues) => issues.some(isJudged)) ?? [];
   return meant.flatMap((inner) => explain(inner, path));
 }
 

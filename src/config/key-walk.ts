@@ -56,7 +56,7 @@ export function withoutEmptyBlocks(value: unknown, place: Place = ROOT): unknown
   const kept: Record<string, unknown> = Object.create(null);
   for (const [key, item] of Object.entries(value)) {
     const child = isList(place) ? null : inside(place, key);
-    if (child !== null && item === null && isBlock(child)) continue;
+    if (child !== null && item === null && isBlock(child) && !hasWords(child)) continue;
     kept[key] = child === null ? item : withoutEmptyBlocks(item, child);
   }
   return kept;
@@ -93,6 +93,10 @@ export function inside(place: Place, key: string): Place | null {
 /** A list, not one that a word may stand for. */
 function isList(place: Place): place is Extract<Row, { kind: 'list' }> {
   return place.kind === 'list' && place.or === undefined;
+}
+
+function hasWords(place: Place): boolean {
+  return place.kind === 'block' && place.words !== undefined;
 }
 
 function isBlock(place: Place): boolean {

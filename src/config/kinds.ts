@@ -3,10 +3,10 @@
 
 import type * as zod from 'zod';
 import type { Item, Row, Scalar } from './keys/row.ts';
+import type { InputOf, ValueOf } from './row-types.ts';
 import { choice, count, countOrShare, decimal, duration, onOff, share, size } from './scalars.ts';
 import { countOrShareText } from './shares.ts';
 import { closeCode, printText, TEXTS } from './texts.ts';
-import type { InputOf, ValueOf } from './types.ts';
 import { durationRange, formatDuration, formatSize, sizeRange } from './units.ts';
 import { z } from './zod.ts';
 

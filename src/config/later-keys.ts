@@ -8,6 +8,8 @@ import { timeouts } from './keys/timeouts.ts';
 /** What comes before the advice: a later version may have it. */
 export const NOT_YET = 'this version of framegate does not have it';
 
+const USE_FILE = 'let something write a file for discover.file';
+
 /** By the block that holds them (list positions and names as `[]` and `*`): keys to come, and what to do until then. */
 const LATER_KEYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   '': { workers: 'one process uses one core; run several, on ports of their own, behind a balancer' },
@@ -17,10 +19,7 @@ const LATER_KEYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   defaults: {
     auth: 'the backend gets Cookie and Authorization as they came, and can judge them',
   },
-  'upstreams.*': {
-    health: 'a target whose dial fails is tried again by every session; retries hides that from clients',
-    discovery: 'list the targets, or name a host with several addresses',
-  },
+  'upstreams.*.discover': { http: USE_FILE, eureka: USE_FILE, kubernetes: 'dns finds the pods of a headless service' },
   close_codes: { credential_expired: 'it looks at no credentials' },
 };
 

@@ -16,7 +16,9 @@ import { type PathSegments, pathText } from './problems.ts';
 import { SECRET } from './secret-file.ts';
 import type {
   AdminConfig,
+  BalanceConfig,
   Config,
+  DiscoverConfig,
   ListenerConfig,
   ListenerTls,
   RouteConfig,
@@ -154,7 +156,22 @@ function upstreamText({ upstream: name }: RouteConfig, config: Config): string {
 function plainUpstream(one: UpstreamConfig, config: Config): Plain {
   const host = typeof one.host === 'string' ? one.host : one.host.literal;
   const tls = one.tls === null ? undefined : plainTls(one.name, one.tls, config);
-  return printed(upstream, { ...one, host, tls });
+  return printed(upstream, {
+    ...one,
+    host,
+    tls,
+    balance: balanceBlock(one.balance),
+    discover: one.discover === null ? undefined : discoverBlock(one.discover),
+  });
+}
+
+function balanceBlock(balance: BalanceConfig): unknown {
+  if (balance.kind === 'sticky') return { sticky: balance };
+  return balance.kind === 'hash' ? { hash: balance.key } : balance.kind;
+}
+
+function discoverBlock(discover: DiscoverConfig): Plain {
+  return discover.kind === 'dns' ? { dns: discover } : { file: { path: discover.path_text } };
 }
 
 function plainTls(name: string, tls: NonNullable<UpstreamConfig['tls']>, config: Config): Plain {

@@ -16,6 +16,7 @@ type Container = Record<string | number, unknown>;
 /** `value` is plain data of our own and is changed in place. */
 export function parseRepairing(value: unknown, tree: Tree, report: (finding: Finding) => void): ParsedConfig | null {
   const told = new Set<string>();
+  const around = new Set<string>();
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
     const result = configSchema.safeParse(value, { reportInput: true, error: () => NO_MESSAGE });
     if (result.success) return result.data;
@@ -24,15 +25,21 @@ export function parseRepairing(value: unknown, tree: Tree, report: (finding: Fin
     // A replaced ${NAME} that looks like a number is text where the key wants text: nothing was wrong.
     if (retyped.length > 0) continue;
     for (const finding of findings) {
-      // What stands in for a part that was taken out can lack keys of its own.
-      const isEcho = round > 0 && finding.path.some((_, index) => told.has(pathText(finding.path.slice(0, index + 1))));
+      // What stands in for a part that was taken out can lack keys of its own, and the block around it has too few.
+      const isEcho = round > 0 && (around.has(pathText(finding.path)) || prefixesOf(finding.path).some(told.has, told));
       if (!isEcho) report(finding);
       told.add(pathText(finding.path));
+      for (const prefix of prefixesOf(finding.path)) around.add(prefix);
       if (finding.path.length === 0) return null;
       takeOut(value, finding.path);
     }
   }
   return null;
+}
+
+/** The path itself, too. */
+function prefixesOf(path: PathSegments): string[] {
+  return path.map((_, index) => pathText(path.slice(0, index + 1)));
 }
 
 function asText(value: unknown, tree: Tree, path: PathSegments): boolean {

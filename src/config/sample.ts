@@ -8,7 +8,8 @@ import { meaningOf } from './kinds.ts';
 const HEAD = `\
 ## framegate's own config, and the form of yours: npm start runs it, framegate check tells what is wrong with it.
 ## Every key of this version is here. Behind one "#" stands a key that could be written, with its default; where the
-## default is no value, it follows a "=". Durations and sizes need a unit; off switches a limit or timeout off.
+## default is no value, it follows a "=". Behind two stands what could be written in place of what is above it.
+## Durations and sizes need a unit; off switches a limit or timeout off.
 ## \${NAME} and \${NAME:-default} come from the environment, {file: path} is the text of a file.
 `;
 
@@ -26,6 +27,9 @@ const LIVE: Readonly<Record<string, string>> = {
 const OF_UNIX_SOCKET = 'listeners[].mode';
 const UNIX_SOCKET = 'address: unix:framegate.sock';
 
+/** In front of what could stand in place of something above it. */
+const INSTEAD = '## ';
+
 /** What the one upstream is called. */
 const UPSTREAM = 'chat';
 
@@ -38,7 +42,7 @@ const BREAK = / (?![^{}]*\})/;
 interface Place {
   readonly path: string;
   readonly before: string;
-  readonly mark: '' | '# ';
+  readonly mark: '' | '# ' | typeof INSTEAD;
   readonly indent: string;
   readonly dash: '' | '- ';
 }
@@ -64,11 +68,18 @@ function* keyLines(row: Row, place: Place): Generator<string> {
   }
   if (row.kind === 'list' && row.of.kind === 'block')
     yield* blockLines(row.of.keys, { ...place, path: `${path}[]`, indent: deeper, dash: '- ' });
-  if (isOpen(row, path)) yield* blockLines(row.keys, { ...place, indent: deeper, dash: '' });
+  if (!isOpen(row, path)) return;
+  // Its keys could stand there in place of the word.
+  const inner = hasWord(row) ? INSTEAD : mark;
+  yield* blockLines(row.keys, { ...place, mark: inner, indent: deeper, dash: '' }, row.one !== undefined);
 }
 
-/** The keys of a block: first those that are live or required. */
-function* blockLines(keys: Keys, place: Place): Generator<string> {
+function hasWord(row: Row): boolean {
+  return row.kind === 'block' && typeof row.default === 'string';
+}
+
+/** The keys of a block: first those that are live or required. `takesOne`: each could stand in place of the first. */
+function* blockLines(keys: Keys, place: Place, takesOne = false): Generator<string> {
   const rows = Object.entries(keys).map(([key, row]) => ({ path: `${place.path}.${key}`, row }));
   const isFirst = ({ path, row }: (typeof rows)[number]) => (place.mark === '' ? path in LIVE : isRequired(row));
   const ordered = [...rows.filter(isFirst), ...rows.filter((one) => !isFirst(one))];
@@ -78,6 +89,7 @@ function* blockLines(keys: Keys, place: Place): Generator<string> {
     if (place.mark === '' && !(path in LIVE))
       yield* keyLines(row, { path, before: inner, mark: '# ', indent: '', dash: '' });
     else if (index === 0) yield* keyLines(row, { ...place, path });
+    else if (takesOne) yield* keyLines(row, { ...place, path, mark: INSTEAD, indent: inner, dash: '' });
     else yield* keyLines(row, { ...place, path, indent: inner, dash: '' });
   }
   const socket = rows.find(({ path }) => path === OF_UNIX_SOCKET);
@@ -99,7 +111,7 @@ function valueText(row: Row, path: string): string {
   const live = LIVE[path] ?? '';
   const isBlocks = (row.kind === 'named' || row.kind === 'list') && row.of.kind === 'block';
   if (live !== '') return live;
-  if (isBlocks || isOpen(row, path)) return '';
+  if (isBlocks || (isOpen(row, path) && !hasWord(row))) return '';
   if (row.default === undefined) return row.example ?? '';
   return typeof row.default === 'string' ? row.default : JSON.stringify(row.default);
 }

@@ -3,7 +3,7 @@
 import assert from 'node:assert';
 import type * as zod from 'zod';
 import { config } from './keys/config.ts';
-import type { Item, Keys, List, Row } from './keys/row.ts';
+import type { Item, Keyed, Keys, List, Row } from './keys/row.ts';
 import { descriptionOf, isScalar, scalarSchema } from './kinds.ts';
 import { MAP_KEY } from './names.ts';
 import { TEXTS } from './texts.ts';
@@ -34,12 +34,34 @@ function kindSchema(row: Row): zod.ZodType {
   if (isScalar(row)) return scalarSchema(row);
   switch (row.kind) {
     case 'block':
-      return blockSchema(row.keys);
+      return keyedSchema(row);
     case 'named':
       return z.record(row.by === undefined ? MAP_KEY_SCHEMA : TEXTS[row.by](), itemSchema(row.of));
     default:
       return listSchema(row);
   }
+}
+
+/** A block, or a word in its place. */
+function keyedSchema({ keys, words, one }: Keyed): zod.ZodType {
+  const block =
+    one === undefined
+      ? blockSchema(keys)
+      : blockSchema(keys).refine(hasOneKey, { error: one, when: ({ issues }) => issues.length === 0 });
+  if (words === undefined) return block;
+  const off = words.includes('off') ? [z.literal(false).transform(() => 'off')] : [];
+  const problem = `expected ${words.join(', ')} or a map of keys and values`;
+  return z.union([z.enum(words), ...off, block], {
+    error: (issue) => (isMap(issue.input) ? undefined : problem),
+  });
+}
+
+function hasOneKey(value: unknown): boolean {
+  return isMap(value) && Object.values(value).filter((one) => one !== undefined).length === 1;
+}
+
+function isMap(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function listSchema({ of, least, or, file }: List): zod.ZodType {
@@ -52,7 +74,7 @@ function listSchema({ of, least, or, file }: List): zod.ZodType {
 }
 
 function itemSchema(item: Item): zod.ZodType {
-  const schema = isScalar(item) ? scalarSchema(item) : blockSchema(item.keys);
+  const schema = isScalar(item) ? scalarSchema(item) : keyedSchema(item);
   return item.says === undefined ? schema : schema.meta({ description: item.says });
 }
 

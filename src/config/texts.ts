@@ -20,10 +20,26 @@ import { parseFieldName, readTemplate, TEMPLATE_PROBLEM } from './header-texts.t
 import type { TextForm } from './keys/row.ts';
 import { NAME } from './names.ts';
 import { parseOriginEntry } from './origins.ts';
+import type { TextInput, TextValues } from './row-types.ts';
 import { parsedText, take, textOff } from './scalars.ts';
 import { SECRET } from './secret-file.ts';
-import type { TextInput, TextValues } from './types.ts';
 import type { Parsed } from './units.ts';
+import {
+  parseBasePath,
+  parseCheckPath,
+  parseCookieAge,
+  parseCookieName,
+  parseCookiePath,
+  parseDnsName,
+  parseDnsServer,
+  parseFieldText,
+  parseHashKey,
+  parseMessage,
+  parseStatuses,
+  printCookieAge,
+  printHashKey,
+  printStatuses,
+} from './upstream-texts.ts';
 import { z } from './zod.ts';
 
 type Readers = { readonly [F in TextForm]: () => zod.ZodType<TextValues[F], TextInput<F>> };
@@ -103,15 +119,48 @@ export const TEXTS: Readers = {
       .union([z.string(), z.strictObject({ file: z.string() })], { error: TEMPLATE_PROBLEM })
       // A file has been read before the schema sees the value.
       .transform((input, ctx) => take(readTemplate(typeof input === 'string' ? input : ''), input, ctx)),
+  hash_key: () => parsedText(parseHashKey),
+  cookie_name: () => parsedText(parseCookieName),
+  cookie_path: () => parsedText(parseCookiePath),
+  cookie_age: () => parsedText(parseCookieAge),
+  secret: () => TEXTS.token(),
+  check_path: () => parsedText(parseCheckPath),
+  check_host: () => parsedText(parseHostLiteral),
+  field_text: () => parsedText(parseFieldText),
+  statuses: () => parsedText(parseStatuses),
+  message: () => parsedText(parseMessage),
+  dns_name: () => parsedText(parseDnsName),
+  dns_server: () => parsedText(parseDnsServer),
+  base_path: () => parsedText(parseBasePath),
+};
+
+type Printers = { readonly [F in TextForm]?: (value: TextValues[F]) => string };
+
+/** Of the forms whose value is no text, or is shown otherwise. */
+const PRINTERS: Printers = {
+  mode: (value) => `0${value.toString(8).padStart(3, '0')}`,
+  token: secretText,
+  passphrase: secretText,
+  secret: secretText,
+  tickets: (value) => (typeof value === 'string' ? value : SECRET),
+  ciphers: (value) => (value.startsWith(TLS13_CIPHERS) ? value.slice(TLS13_CIPHERS.length) : value),
+  hash_key: printHashKey,
+  cookie_age: printCookieAge,
+  statuses: printStatuses,
+  base_path: (base) => (base === '' ? '/' : base),
 };
 
 /** As it would be written; `***` for a secret. */
 export function printText<F extends TextForm>(form: F, value: TextValues[F]): string {
+  const printer: ((value: TextValues[F]) => string) | undefined = PRINTERS[form];
+  if (printer !== undefined) return printer(value);
   if (value === null) return 'off';
-  if (form === 'token' || form === 'passphrase') return SECRET;
-  if (typeof value === 'number') return `0${value.toString(8).padStart(3, '0')}`;
-  if (typeof value !== 'string') return 'key' in value ? SECRET : value.text;
-  return form === 'ciphers' && value.startsWith(TLS13_CIPHERS) ? value.slice(TLS13_CIPHERS.length) : value;
+  // Of what was read from a text, that text.
+  return typeof value === 'object' && 'text' in value ? String(value.text) : String(value);
+}
+
+function secretText(value: string | null): string {
+  return value === null ? 'off' : SECRET;
 }
 
 const CLOSE_CODE_PROBLEM = 'a close code to choose is 1001, 1008, 1011 to 1014, or 3000 to 4999';

@@ -1,8 +1,6 @@
 // Owns the types of a config: as it is written, as the schema reads it, and as it is loaded. They grow from the rows in
 // `keys/`; it holds types only, and none of the schema's, so that every layer may name them.
 
-import type { BindAddress } from '../protocol/addresses/bind-address.ts';
-import type { PathPattern } from '../protocol/path.ts';
 import type { RouteCheck, UpstreamCheck } from '../protocol/relax.ts';
 import type { config } from './keys/config.ts';
 import type { directions } from './keys/directions.ts';
@@ -11,160 +9,11 @@ import type { listenerTls } from './keys/listener-tls.ts';
 import type { listener } from './keys/listeners.ts';
 import type { admin, drain, log } from './keys/process.ts';
 import type { route, shared } from './keys/routes.ts';
-import type { TextForm } from './keys/row.ts';
 import type { timeouts } from './keys/timeouts.ts';
 import type { upstream } from './keys/upstreams.ts';
-import type { CountOrShare } from './shares.ts';
+import type { Block, Endpoint, HashKey, InputBlock, ListenAddress, Merged, TextValues } from './row-types.ts';
 
-/** What a session's backend is reached by. `base` goes before the request's path and never ends in a slash. */
-export type Endpoint =
-  | {
-      readonly kind: 'tcp';
-      readonly host: string;
-      readonly port: number;
-      readonly secure: boolean;
-      readonly base: string;
-    }
-  | { readonly kind: 'unix'; readonly path: string; readonly base: string }
-  | { readonly kind: 'echo' };
-
-/** Where a listener binds. `mode`, a key of its own, is of a unix socket alone; null is the umask's. */
-export type ListenAddress =
-  | Extract<BindAddress, { readonly kind: 'tcp' }>
-  | (Extract<BindAddress, { readonly kind: 'unix' }> & { readonly mode: number | null });
-
-/** What each form of text is read as. Null is `off`. */
-export interface TextValues extends Record<TextForm, unknown> {
-  readonly plain: string;
-  readonly name: string;
-  readonly address: { readonly text: string; readonly bind: BindAddress };
-  readonly mode: number;
-  readonly cidr: string;
-  readonly proxy: string;
-  readonly client_field: string;
-  readonly ip: string;
-  readonly path: PathPattern;
-  readonly health_path: string | null;
-  readonly host: string;
-  readonly admin_host: string;
-  readonly upstream_host: string;
-  readonly server_name: string;
-  readonly url: { readonly text: string; readonly endpoint: Endpoint };
-  readonly file: string;
-  readonly file_off: string | null;
-  /** As OpenSSL is told, the ciphers of TLSv1.3 among them. */
-  readonly ciphers: string;
-  readonly passphrase: string | null;
-  readonly tickets: 'on' | 'off' | { readonly key: Buffer };
-  readonly token: string | null;
-  readonly subprotocol: string;
-  readonly origin: string;
-  readonly request_field: string;
-  readonly answer_field: string;
-  /** With the braces doubled of what was not written in the config. */
-  readonly template: string;
-}
-
-export type TextInput<F extends TextForm> = F extends 'token' | 'passphrase'
-  ? string | false | { file: string }
-  : F extends 'tickets'
-    ? string | boolean | { file: string }
-    : F extends 'health_path' | 'file_off'
-      ? string | false
-      : F extends 'template'
-        ? string | { file: string }
-        : string;
-
-type Off<K> = 'off' extends keyof K ? 'off' | false : never;
-
-/** The words of a row that has some. */
-type Words<K> = 'words' extends keyof K ? (K extends { readonly words?: readonly (infer W)[] } ? W : never) : never;
-
-/** `false` is what YAML 1.1 makes of `off`. */
-type OrFalse<W> = [W] extends [never] ? never : W | false;
-
-/** What people write for a row: numbers with a unit are text. */
-export type InputOf<K> = K extends { readonly kind: 'size' | 'duration' | 'share' }
-  ? string | false
-  : K extends { readonly kind: 'count' }
-    ? number | OrFalse<Words<K>>
-    : K extends { readonly kind: 'number' }
-      ? number | Off<K>
-      : K extends { readonly kind: 'count_or_share' }
-        ? number | string
-        : K extends { readonly kind: 'close_code' }
-          ? number
-          : K extends { readonly kind: 'switch' }
-            ? 'on' | 'off' | boolean
-            : K extends { readonly kind: 'truth' }
-              ? boolean
-              : K extends { readonly kind: 'choice' }
-                ? Words<K> | Off<K>
-                : K extends { readonly kind: 'text'; readonly form: infer F extends TextForm }
-                  ? TextInput<F>
-                  : InputOfMany<K>;
-
-type InputOfMany<K> = K extends { readonly kind: 'list'; readonly of: infer I }
-  ? InputOf<I>[] | (K extends { readonly or: { readonly word: infer W } } ? W : never) | FileOf<K>
-  : K extends { readonly kind: 'block'; readonly keys: infer T }
-    ? InputBlock<T>
-    : K extends { readonly kind: 'named'; readonly of: infer I }
-      ? Record<string, InputOf<I>>
-      : never;
-
-type FileOf<K> = K extends { readonly file: true } ? { readonly file: string } : never;
-
-/** Keys that may be left out. */
-type Optional = { readonly default: unknown } | { readonly unset: string };
-
-type InputBlock<T> = Flat<
-  { -readonly [K in keyof T as T[K] extends Optional ? never : K]: InputOf<T[K]> } & {
-    -readonly [K in keyof T as T[K] extends Optional ? K : never]?: InputOf<T[K]> | undefined;
-  }
->;
-
-/** What the schema makes of a row: sizes in bytes, durations in milliseconds, Infinity for `off`. */
-export type ValueOf<K> = K extends { readonly kind: 'size' | 'duration' | 'share' | 'number' | 'close_code' }
-  ? number
-  : K extends { readonly kind: 'count' }
-    ? number | Exclude<Words<K>, 'off'>
-    : K extends { readonly kind: 'count_or_share' }
-      ? CountOrShare
-      : K extends { readonly kind: 'switch' | 'truth' }
-        ? boolean
-        : K extends { readonly kind: 'choice' }
-          ? Words<K> | Exclude<Off<K>, false>
-          : K extends { readonly kind: 'text'; readonly form: infer F extends TextForm }
-            ? TextValues[F]
-            : ValueOfMany<K>;
-
-type ValueOfMany<K> = K extends { readonly kind: 'list'; readonly of: infer I }
-  ? readonly ValueOf<I>[] | (K extends { readonly or: { readonly word: infer W } } ? W : never) | FileOf<K>
-  : K extends { readonly kind: 'block'; readonly keys: infer T }
-    ? Block<T>
-    : K extends { readonly kind: 'named'; readonly of: infer I }
-      ? Readonly<Record<string, ValueOf<I>>>
-      : never;
-
-/** A block with its defaults in place. What stays out has none that could be written. */
-type Block<T> = Flat<
-  { readonly [K in keyof T as T[K] extends Absent ? never : K]: ValueOf<T[K]> } & {
-    readonly [K in keyof T as T[K] extends Absent ? K : never]?: ValueOf<T[K]> | undefined;
-  }
->;
-
-type Absent = { readonly unset: string; readonly default?: never };
-
-/** A block in force: merged with a route's, and nothing left open. */
-type Merged<T> = {
-  readonly [K in keyof T]: T[K] extends { readonly kind: 'block'; readonly keys: infer B }
-    ? Merged<B>
-    : T[K] extends { readonly follows: unknown }
-      ? number
-      : ValueOf<T[K]>;
-};
-
-type Flat<T> = { [K in keyof T]: T[K] };
+export type { Endpoint, ListenAddress } from './row-types.ts';
 
 /** A config in the form of the file, for `createProxy`. */
 export type ConfigInput = InputBlock<typeof config>;
@@ -282,7 +131,39 @@ export interface RouteConfig
 
 type ParsedUpstream = Block<typeof upstream>;
 
-export type BalancePolicy = ParsedUpstream['balance'];
+type ParsedBalance = ParsedUpstream['balance'];
+/** Policies without settings. */
+export type PlainBalance = Extract<ParsedBalance, string>;
+type ParsedSticky = NonNullable<Exclude<ParsedBalance, string>['sticky']>;
+
+/** How a target is chosen. */
+export type BalanceConfig =
+  | { readonly kind: PlainBalance }
+  | { readonly kind: 'hash'; readonly key: HashKey }
+  | StickyConfig;
+
+interface StickyConfig extends Omit<ParsedSticky, 'cookie'> {
+  readonly kind: 'sticky';
+  readonly cookie: string;
+}
+
+/** Where targets are found besides those in the config. */
+export type DiscoverConfig = DnsDiscovery | FileDiscovery;
+
+type ParsedDiscover = NonNullable<ParsedUpstream['discover']>;
+
+interface DnsDiscovery extends Omit<NonNullable<ParsedDiscover['dns']>, 'port'> {
+  readonly kind: 'dns';
+  /** Of the targets of type a. */
+  readonly port: number;
+}
+
+interface FileDiscovery {
+  readonly kind: 'file';
+  /** Where it is read. */
+  readonly path: string;
+  readonly path_text: string;
+}
 
 export interface TargetConfig extends Omit<ParsedUpstream['targets'][number], 'name' | 'url'> {
   readonly name: string;
@@ -299,12 +180,19 @@ export interface TlsConfig extends Omit<NonNullable<ParsedUpstream['tls']>, 'ca'
 }
 
 /** `max_handshakes` is of `limits.max_handshakes`; a share is all of them while there is one upstream only. */
-export interface UpstreamConfig extends Omit<ParsedUpstream, 'targets' | 'host' | 'tls'> {
+export interface UpstreamConfig
+  extends Omit<ParsedUpstream, 'targets' | 'host' | 'tls' | 'balance' | 'discover' | 'on_gone' | 'hold'> {
   readonly name: string;
   readonly targets: readonly TargetConfig[];
   readonly host: 'client' | 'target' | { readonly literal: string };
   readonly relax: readonly UpstreamCheck[];
   readonly tls: TlsConfig | null;
+  readonly balance: BalanceConfig;
+  /** Null: none. */
+  readonly discover: DiscoverConfig | null;
+  readonly on_gone: 'drain' | 'keep';
+  /** Milliseconds. */
+  readonly hold: number;
 }
 
 /** Milliseconds. delay + grace + spread < timeout. */

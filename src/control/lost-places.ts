@@ -13,7 +13,7 @@ export class LostPlaces {
   constructor(edge: Edge) {
     this.edge = edge;
     // What a source takes away meanwhile is lost as what a reload takes away.
-    edge.snapshot.upstreams.onTargets = () => this.letGo();
+    edge.snapshot.upstreams.listener = { onTargets: () => this.letGo(), onDown() {} };
   }
 
   /** By the state now. Handshakes that are on their way there are refused when they would become sessions. */

@@ -50,7 +50,8 @@ export class Operations {
     const target = edge.snapshot.upstreams.get(upstream)?.target(name);
     if (target === undefined) return false;
     const isNew = draining && !target.draining;
-    target.draining = draining;
+    if (draining) target.bar('draining', 'admin', edge.clock.now());
+    else target.lift('draining', edge.clock.now());
     if (!isNew) return true;
     const records = [...edge.sessions].filter((record) => record.target === target);
     this.spread(records, ({ session }) => {

@@ -13,7 +13,6 @@ import { atOnce } from '../limits/slices.ts';
 import { ServerTls } from '../net/server-tls.ts';
 import { TicketSecrets } from '../net/ticket-secrets.ts';
 import { OriginSet } from '../protocol/origin.ts';
-import { UpstreamRegistry } from '../upstream/registry.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { AddressSets } from './address-sets.ts';
@@ -27,27 +26,24 @@ export interface SnapshotPlan {
   commit(): Snapshot;
 }
 
-/** What a snapshot takes over of the one before. */
-type Previous = Pick<Snapshot, 'routes' | 'upstreams' | 'addressSets' | 'ticketSecrets' | 'wallNow'>;
+/** What a snapshot takes over of the one before; of the first one it is given the upstreams. */
+type Previous = Pick<Snapshot, 'upstreams'> &
+  Partial<Pick<Snapshot, 'routes' | 'addressSets' | 'ticketSecrets' | 'wallNow'>>;
 
-/** `previous`: what this one replaces at once. Nothing of it has changed when this throws. `wallNow`: of the first. */
-export function buildSnapshot(config: Config, previous: Previous | null = null, wallNow = Date.now): Snapshot {
-  return atOnce(planSnapshot(config, previous, wallNow)).commit();
+/** `previous`: what this one replaces at once. Nothing of it has changed when this throws. */
+export function buildSnapshot(config: Config, previous: Previous): Snapshot {
+  return atOnce(planSnapshot(config, previous)).commit();
 }
 
 /** The same in small steps. `previous` has to be in force still when the plan is committed. */
-export function* planSnapshot(
-  config: Config,
-  previous: Previous | null,
-  firstWallNow = Date.now,
-): Generator<void, SnapshotPlan> {
-  const registry = previous?.upstreams ?? new UpstreamRegistry();
+export function* planSnapshot(config: Config, previous: Previous): Generator<void, SnapshotPlan> {
+  const registry = previous.upstreams;
   const listenerNames = config.listeners.map((listener) => listener.name);
   const router = yield* Router.inSteps(config.routes, listenerNames);
-  const sets = new AddressSets(previous?.addressSets ?? new Map());
+  const sets = new AddressSets(previous.addressSets ?? new Map());
   const clientRules = yield* rulesOf(config, sets);
-  const ticketSecrets = previous?.ticketSecrets ?? new TicketSecrets();
-  const wallNow = previous?.wallNow ?? firstWallNow;
+  const ticketSecrets = previous.ticketSecrets ?? new TicketSecrets();
+  const wallNow = previous.wallNow ?? Date.now;
   const tls = yield* serverTls(config, ticketSecrets, wallNow);
   const missing = config.routes.find((route) => config.upstreams[route.upstream] === undefined);
   if (missing !== undefined) throw new Error(`route ${missing.name} names no upstream`);
@@ -68,7 +64,7 @@ export function* planSnapshot(
       origins: origins.of(route.origins),
       edits: fieldEditsOf(route, setByAny),
     };
-    const known = previous?.routes.get(route.name);
+    const known = previous.routes?.get(route.name);
     if (known !== undefined) {
       keptRoutes.add(known);
       changes.push(() => Object.assign(known, settings));

@@ -8,6 +8,8 @@ import type {
   TrafficView,
   UpstreamView,
 } from '../admin/subject.ts';
+import type { BalanceConfig } from '../config/types.ts';
+import { printHashKey } from '../config/upstream-texts.ts';
 import type { Edge } from '../edge/edge.ts';
 import type { Route } from '../edge/snapshot.ts';
 import { mapped, type Pulled } from '../limits/pulled.ts';
@@ -66,7 +68,7 @@ function certificateViews(edge: Edge): ReadonlyMap<string, readonly CertificateV
 export function upstreamViews({ metrics, snapshot, clock }: Edge): Pulled<readonly UpstreamView[]> {
   return mapped([...snapshot.upstreams.values()], (upstream) => ({
     name: upstream.name,
-    balance: upstream.balance,
+    balance: balanceText(upstream.balance),
     targets: mapped(upstream.targets, (target) =>
       targetView(target, metrics.target(upstream.name, target.name), clock.now()),
     ),
@@ -109,6 +111,10 @@ function targetView(target: Target, metrics: TargetMetrics, now: number): Target
     sessions_total: target.sessionsTotal,
     dials_failed: failed,
   };
+}
+
+function balanceText(balance: BalanceConfig): string {
+  return balance.kind === 'hash' ? `hash ${printHashKey(balance.key)}` : balance.kind;
 }
 
 function finiteOrNull(value: number): number | null {

@@ -7,7 +7,7 @@ import type { TimerWheel } from '../limits/timer-wheel.ts';
 import type { Dialer } from '../net/dial.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Log } from '../observe/log.ts';
-import { MetricsRegistry } from '../observe/metrics.ts';
+import type { MetricsRegistry } from '../observe/metrics.ts';
 import type { ProxyHeader } from '../protocol/proxy-header/proxy-header.ts';
 import type { Refusal } from '../protocol/refusals.ts';
 import type { Check } from './admission.ts';
@@ -39,6 +39,7 @@ interface EdgeOptions {
   readonly log: Log;
   readonly dialer: Dialer;
   readonly carrier: TlsMeans;
+  readonly metrics: MetricsRegistry;
   readonly snapshot: Snapshot;
   readonly sessionsMax: number;
   /** Of each handshake, in their order; a test brings others. */
@@ -54,7 +55,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
   readonly checks: readonly Check[];
   /** Replaced whole by a reload. */
   snapshot: Snapshot;
-  readonly metrics = new MetricsRegistry();
+  readonly metrics: MetricsRegistry;
   /** Names this instance in Via, to see a request that comes round again. */
   readonly instanceId = randomBytes(8).toString('hex');
   /** A drain of the process has begun: not ready any more, though handshakes may still be accepted. */
@@ -84,6 +85,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
     this.log = options.log;
     this.dialer = options.dialer;
     this.carrier = options.carrier;
+    this.metrics = options.metrics;
     this.checks = options.checks ?? CHECKS;
     this.snapshot = options.snapshot;
     this.sessionsMax = options.sessionsMax;

@@ -24,6 +24,8 @@ export class Holdings {
   private claim: SlotClaim | null = null;
   private peerClaim: PeerClaim | null = null;
   private slot: Target | null = null;
+  /** That slot is a session's. */
+  private isSession = false;
   private backend: Transport | null = null;
   private isReleased = false;
 
@@ -60,6 +62,13 @@ export class Holdings {
     const { claim } = this;
     this.claim = null;
     if (claim !== null) this.slots.leave(claim);
+  }
+
+  /** It has become a session. */
+  becomeSession(): void {
+    this.leaveTurn();
+    this.isSession = true;
+    this.slot?.promote();
   }
 
   /** The session goes on counting as its connection did. */
@@ -106,7 +115,7 @@ export class Holdings {
     try {
       backend?.destroy();
     } finally {
-      slot?.release();
+      slot?.release(this.isSession);
     }
   }
 }

@@ -84,7 +84,7 @@ export class SessionRecord implements SessionOwner {
       this.metrics.sessionBegan();
       this.metrics.clients.add(facts.client);
       first();
-      this.holdings.leaveTurn();
+      this.holdings.becomeSession();
       const level = host.snapshot.config.log.session_open;
       if (host.log.enabled(level)) host.log.event(level, 'session.open', { ...facts });
       session.start(clientBytes, backendBytes);

@@ -3,9 +3,10 @@
 
 import type { Config, Limits, UpstreamConfig } from '../config/types.ts';
 import { balancerOf } from './balance/policies.ts';
+import type { UpstreamMeans } from './means.ts';
 import { sourcesOf } from './sources/kinds.ts';
 import type { Target } from './target.ts';
-import { Upstream, type UpstreamParts } from './upstream.ts';
+import { Upstream, type UpstreamListener, type UpstreamOptions } from './upstream.ts';
 
 /** The next upstreams, which are not in force yet: nothing of those in force has changed. */
 interface UpstreamsPlan {
@@ -16,19 +17,24 @@ interface UpstreamsPlan {
   commit(): void;
 }
 
-type Kinds = Omit<UpstreamParts, 'onTargets'>;
+type Kinds = Pick<UpstreamOptions, 'balancerOf' | 'sourcesOf'>;
 
 const KINDS: Kinds = { balancerOf, sourcesOf };
+const NOBODY: UpstreamListener = { onTargets() {}, onDown() {} };
 
 export class UpstreamRegistry {
-  /** Told after sources have changed the targets of one. What a plan changes is known to who commits it. */
-  onTargets: () => void = () => {};
-  private readonly parts: UpstreamParts;
+  /** What a plan changes is known to who commits it; this one is told of all else. */
+  listener: UpstreamListener = NOBODY;
+  private readonly options: UpstreamOptions;
   private byName: ReadonlyMap<string, Upstream> = new Map();
-  private isStopped = false;
+  private state: 'idle' | 'started' | 'stopped' = 'idle';
 
-  constructor(kinds: Kinds = KINDS) {
-    this.parts = { ...kinds, onTargets: () => this.onTargets() };
+  constructor(means: UpstreamMeans, kinds: Kinds = KINDS) {
+    const listener: UpstreamListener = {
+      onTargets: (upstream) => this.listener.onTargets(upstream),
+      onDown: (upstream, target) => this.listener.onDown(upstream, target),
+    };
+    this.options = { ...kinds, means, listener };
   }
 
   get(name: string): Upstream | undefined {
@@ -48,7 +54,7 @@ export class UpstreamRegistry {
     for (const one of Object.values(config.upstreams)) {
       const known = this.byName.get(one.name);
       const plan = known?.plan(one);
-      const upstream = known ?? new Upstream(one, this.parts);
+      const upstream = known ?? new Upstream(one, this.options);
       changes.push(() => {
         plan?.commit();
         upstream.handshakesMax = handshakesMaxOf(one, config.limits, isAlone);
@@ -60,9 +66,16 @@ export class UpstreamRegistry {
     return { upstreams, keptTargets, commit: () => this.commit(upstreams, changes) };
   }
 
-  /** No source runs any more, now or later. Targets stay what they are: sessions on them have their own end. */
+  /** What is in force goes to work, and what comes to be in force. */
+  start(): void {
+    if (this.state !== 'idle') return;
+    this.state = 'started';
+    for (const upstream of this.byName.values()) upstream.start();
+  }
+
+  /** Nothing of them runs any more, now or later. Targets stay what they are: sessions on them have their own end. */
   stop(): void {
-    this.isStopped = true;
+    this.state = 'stopped';
     for (const upstream of this.byName.values()) upstream.stop();
   }
 
@@ -71,7 +84,7 @@ export class UpstreamRegistry {
     this.byName = upstreams;
     for (const change of changes) change();
     for (const [name, upstream] of before) if (!upstreams.has(name)) upstream.leave();
-    if (this.isStopped) return;
+    if (this.state !== 'started') return;
     for (const upstream of upstreams.values()) upstream.start();
   }
 }

@@ -2,9 +2,10 @@
 // endpoints, never at the state of a target, and picks none.
 
 import { isDeepStrictEqual } from 'node:util';
-import type { TargetConfig, UpstreamConfig } from '../config/types.ts';
+import type { TargetConfig } from '../config/types.ts';
+import type { Clock } from '../limits/clock.ts';
 import type { TargetListener, TargetSource } from './sources/target-source.ts';
-import { Target } from './target.ts';
+import { Target, type TargetSettings, type TargetTold } from './target.ts';
 
 /** One source and what it has said last. */
 class Feed implements TargetListener {
@@ -45,6 +46,13 @@ export interface TargetSetPlan {
   readonly kept: readonly Target[];
 }
 
+interface TargetSetOptions {
+  readonly clock: Clock;
+  /** Sources have changed `list`. What `take` changes its caller knows. */
+  onChange(): void;
+  readonly told: TargetTold;
+}
+
 export class TargetSet {
   /** Another array when other targets are in it, or in other places. */
   list: readonly Target[] = [];
@@ -52,12 +60,12 @@ export class TargetSet {
   bases: readonly string[] = [];
   private byName: ReadonlyMap<string, Target> = new Map();
   private feeds: readonly Feed[] = [];
-  private host: UpstreamConfig['host'] = 'client';
-  private readonly onChange: () => void;
+  private settings: TargetSettings;
+  private readonly options: TargetSetOptions;
 
-  /** `onChange`: sources have changed `list`. What `take` changes its caller knows. */
-  constructor(onChange: () => void) {
-    this.onChange = onChange;
+  constructor(settings: TargetSettings, options: TargetSetOptions) {
+    this.settings = settings;
+    this.options = options;
   }
 
   get(name: string): Target | undefined {
@@ -71,10 +79,10 @@ export class TargetSet {
     return { feeds, kept };
   }
 
-  take({ feeds }: TargetSetPlan, host: UpstreamConfig['host']): void {
+  take({ feeds }: TargetSetPlan, settings: TargetSettings): void {
     const before = this.feeds;
     this.feeds = feeds;
-    this.host = host;
+    this.settings = settings;
     this.refresh();
     for (const feed of before) if (!feeds.includes(feed)) feed.stop();
   }
@@ -89,7 +97,7 @@ export class TargetSet {
   }
 
   private onNews(): void {
-    if (this.refresh()) this.onChange();
+    if (this.refresh()) this.options.onChange();
   }
 
   private feedLike({ kind, settings }: TargetSource): Feed | undefined {
@@ -117,12 +125,12 @@ export class TargetSet {
   private targetOf(config: TargetConfig): Target {
     const known = this.known(config);
     if (known !== null) {
-      known.reconfigure(config, this.host);
+      known.reconfigure(config, this.settings);
       return known;
     }
-    const made = new Target(config, this.host);
+    const made = new Target(config, this.settings, this.options.told);
     // Whoever drained it meant the name.
-    made.draining = this.byName.get(config.name)?.draining ?? false;
+    if (this.byName.get(config.name)?.draining === true) made.bar('draining', 'admin', this.options.clock.now());
     return made;
   }
 }

@@ -8,23 +8,35 @@ import { type Reach, reachOf } from './reach.ts';
 
 /**
  * What keeps new sessions from a target, the gravest first. Each has one who sets and lifts it; whoever finds that
- * a target is down has a word of its own here. What picks a target knows none of them. To be gone is none: it is in no
- * list to be picked from then, but for those handshakes that its upstream has left behind.
+ * a target is down has a word of its own here. What picks a target knows none of them.
  */
-const BARS = ['draining'] as const;
+const BARS = ['draining', 'down', 'ejected'] as const;
 type Bar = (typeof BARS)[number];
 
+/** Who says so. */
+export type BarWhy = 'admin' | 'check' | 'passive' | 'discovery';
+
 /** `failing` keeps nobody away: the last dial failed. */
-export type TargetState = 'up' | 'failing' | Bar;
+export type TargetState = 'up' | 'failing' | Bar | 'gone';
 
 /** A target as it is seen from outside. */
 interface TargetStatus {
   readonly state: TargetState;
   /** As far as is known new sessions may go to it. */
   readonly isUp: boolean;
+  /** Why it is not up; null while it is, or while only its dials fail. */
+  readonly why: BarWhy | null;
+  /** Since it is up, or is not; null when it has been as it is from the beginning. */
+  readonly stateMs: number | null;
   /** Since the first failed dial after the last that succeeded; null while none has failed. */
   readonly failingMs: number | null;
 }
+
+/** Told when a target has come up or is up no longer. */
+export type TargetTold = (target: Target, isUp: boolean, why: BarWhy) => void;
+
+/** What of its upstream's config a target goes by. */
+export type TargetSettings = Pick<UpstreamConfig, 'host' | 'max_handshakes_per_target'>;
 
 export class Target {
   readonly name: string;
@@ -33,30 +45,63 @@ export class Target {
   /** As the config has it, for people: `***` when it came from a file. */
   url: string;
   weight: number;
+  /** Gets sessions while no other can take one. */
+  isBackup: boolean;
+  /** Of its weight so much counts now: from above 0 to 1, which it is but while it starts slowly. */
+  ramp = 1;
   /** Infinity for no limit. */
   sessionsMax: number;
   /** Slots taken: open sessions and handshakes that dial this target now. None is taken at `sessionsMax`. */
   sessions = 0;
+  /** Those of them that are no sessions yet. */
+  handshakes = 0;
   /** Slots ever taken. */
   sessionsTotal = 0;
   readonly dials = new DialRecord();
-  private readonly bars = new Set<Bar>();
+  /** It is ejected, and its time is over: one session may try. */
+  isTrialDue = false;
+  private readonly told: TargetTold;
+  private readonly bars = new Map<Bar, BarWhy>();
   private hasLeft = false;
+  private changedAt: number | null = null;
+  private handshakesMax: number;
   private host: UpstreamConfig['host'];
 
-  constructor(config: TargetConfig, host: UpstreamConfig['host']) {
+  constructor(config: TargetConfig, settings: TargetSettings, told: TargetTold) {
     this.name = config.name;
     this.endpoint = config.endpoint;
     this.reach = reachOf(config.endpoint);
     this.url = config.url;
     this.weight = config.weight;
+    this.isBackup = config.backup;
     this.sessionsMax = config.max_sessions;
-    this.host = host;
+    this.host = settings.host;
+    this.handshakesMax = settings.max_handshakes_per_target;
+    this.told = told;
   }
 
-  /** A new session may go to it. */
-  get available(): boolean {
-    return this.bars.size === 0 && this.sessions < this.sessionsMax;
+  /** The weight that counts now. */
+  get weightNow(): number {
+    return this.weight * this.ramp;
+  }
+
+  get hasRoom(): boolean {
+    return this.sessions < this.sessionsMax && this.handshakes < this.handshakesMax;
+  }
+
+  /** Somebody keeps new sessions from it. */
+  get isBarred(): boolean {
+    return this.bars.size > 0;
+  }
+
+  /** A new session may go to it. `inPanic`: as if nobody had found it down. */
+  isOpen(inPanic: boolean): boolean {
+    return this.hasRoom && (this.bars.size === 0 || this.passesBars(inPanic));
+  }
+
+  private passesBars(inPanic: boolean): boolean {
+    if (this.bars.has('draining')) return false;
+    return inPanic || (this.isTrialDue && this.bars.size === 1 && this.bars.has('ejected'));
   }
 
   /** It takes no new sessions until it is undrained. */
@@ -64,9 +109,30 @@ export class Target {
     return this.bars.has('draining');
   }
 
-  set draining(isDraining: boolean) {
-    if (isDraining) this.bars.add('draining');
-    else this.bars.delete('draining');
+  has(bar: Bar): boolean {
+    return this.bars.has(bar);
+  }
+
+  /** Idempotent. */
+  bar(bar: Bar, why: BarWhy, now: number): void {
+    if (this.bars.has(bar)) return;
+    const wasUp = this.bars.size === 0;
+    this.bars.set(bar, why);
+    if (wasUp) this.tell(false, why, now);
+  }
+
+  /** Idempotent. */
+  lift(bar: Bar, now: number): void {
+    const why = this.bars.get(bar);
+    if (why === undefined) return;
+    this.bars.delete(bar);
+    if (bar === 'ejected') this.isTrialDue = false;
+    if (this.bars.size === 0) this.tell(true, why, now);
+  }
+
+  private tell(isUp: boolean, why: BarWhy, now: number): void {
+    this.changedAt = now;
+    this.told(this, isUp, why);
   }
 
   /** Its upstream has it no longer, and never has it again. */
@@ -81,30 +147,46 @@ export class Target {
   status(now: number): TargetStatus {
     const { failingSince } = this.dials;
     const bar = BARS.find((one) => this.bars.has(one));
+    const state = this.hasLeft ? 'gone' : bar;
     return {
-      state: bar ?? (failingSince === null ? 'up' : 'failing'),
-      isUp: bar === undefined && !this.dials.isDown(now),
+      state: state ?? (failingSince === null ? 'up' : 'failing'),
+      isUp: state === undefined && !this.dials.isDown(now),
+      why: bar === undefined ? null : (this.bars.get(bar) ?? null),
+      stateMs: this.changedAt === null ? null : Math.round(now - this.changedAt),
       failingMs: failingSince === null ? null : Math.round(now - failingSince),
     };
   }
 
   /** A new config of the same name and endpoint: what is counted stays. */
-  reconfigure(config: TargetConfig, host: UpstreamConfig['host']): void {
+  reconfigure(config: TargetConfig, settings: TargetSettings): void {
     this.url = config.url;
     this.weight = config.weight;
+    this.isBackup = config.backup;
     this.sessionsMax = config.max_sessions;
-    this.host = host;
+    this.host = settings.host;
+    this.handshakesMax = settings.max_handshakes_per_target;
   }
 
+  /** For a handshake. */
   acquire(): void {
-    assert(this.available, 'a full target is not picked');
+    assert(this.hasRoom, 'a full target is not picked');
     this.sessions += 1;
+    this.handshakes += 1;
     this.sessionsTotal += 1;
+    this.isTrialDue = false;
   }
 
-  release(): void {
+  /** What was taken for a handshake is a session's. */
+  promote(): void {
+    assert(this.handshakes > 0, 'a handshake becomes a session once');
+    this.handshakes -= 1;
+  }
+
+  /** `isSession`: it was promoted. */
+  release(isSession: boolean): void {
     assert(this.sessions > 0, 'a slot is given back once');
     this.sessions -= 1;
+    if (!isSession) this.handshakes -= 1;
   }
 
   /** The Host field of requests to this target; `clientHost` is the client's, as sent. */

@@ -2,18 +2,28 @@
 // counts its handshakes; dialing and retrying are the caller's.
 
 import { isDeepStrictEqual } from 'node:util';
-import type { BalancePolicy, TlsConfig, UpstreamConfig } from '../config/types.ts';
-import type { BalanceKey, Balancer, SessionRequest } from './balance/balancer.ts';
+import type { BalanceConfig, TlsConfig, UpstreamConfig } from '../config/types.ts';
+import type { BalanceKey, SessionRequest } from './balance/balancer.ts';
+import type { UpstreamMeans } from './means.ts';
+import { type BalancerOf, Picker } from './picker.ts';
 import type { TargetSource } from './sources/target-source.ts';
-import type { Target } from './target.ts';
+import type { BarWhy, Target } from './target.ts';
 import { TargetSet, type TargetSetPlan } from './target-set.ts';
 
-/** What upstreams are made with. */
-export interface UpstreamParts {
-  balancerOf(config: UpstreamConfig): Balancer<Target>;
-  sourcesOf(config: UpstreamConfig): readonly TargetSource[];
+/** Who knows the sessions. */
+export interface UpstreamListener {
   /** Targets have come or gone by themselves, without a reload. */
-  onTargets(): void;
+  onTargets(upstream: Upstream): void;
+  /** Checks took `target` down. */
+  onDown(upstream: Upstream, target: Target): void;
+}
+
+/** What upstreams are made with. */
+export interface UpstreamOptions {
+  readonly means: UpstreamMeans;
+  readonly balancerOf: BalancerOf;
+  readonly sourcesOf: (config: UpstreamConfig, means: UpstreamMeans) => readonly TargetSource[];
+  readonly listener: UpstreamListener;
 }
 
 interface UpstreamPlan {
@@ -28,18 +38,25 @@ export class Upstream {
   /** Above it its handshakes wait for their turn. */
   handshakesMax = Number.POSITIVE_INFINITY;
   private config: UpstreamConfig;
-  private readonly parts: UpstreamParts;
-  private readonly set = new TargetSet(() => this.onTargets());
-  private balancer: Balancer<Target>;
+  private readonly options: UpstreamOptions;
+  private readonly set: TargetSet;
+  private readonly picker: Picker;
   private localTurn = 0;
 
   /** Nothing of it runs before `start`. */
-  constructor(config: UpstreamConfig, parts: UpstreamParts) {
+  constructor(config: UpstreamConfig, options: UpstreamOptions) {
+    const { means, balancerOf } = options;
     this.name = config.name;
     this.config = config;
-    this.parts = parts;
-    this.set.take(this.set.plan(parts.sourcesOf(config)), config.host);
-    this.balancer = parts.balancerOf(config);
+    this.options = options;
+    this.set = new TargetSet(config, {
+      clock: means.clock,
+      onChange: () => this.onTargets(),
+      told: (target, isUp, why) => this.onTarget(target, isUp, why),
+    });
+    this.set.take(this.set.plan(options.sourcesOf(config, means)), config);
+    this.picker = new Picker(balancerOf);
+    this.picker.rebuild(config, this.targets);
   }
 
   get targets(): readonly Target[] {
@@ -79,7 +96,7 @@ export class Upstream {
     return this.config.tls;
   }
 
-  get balance(): BalancePolicy {
+  get balance(): BalanceConfig {
     return this.config.balance;
   }
 
@@ -89,22 +106,31 @@ export class Upstream {
    * if it was.
    */
   plan(config: UpstreamConfig): UpstreamPlan {
-    const plan = this.set.plan(this.parts.sourcesOf(config));
+    const plan = this.set.plan(this.options.sourcesOf(config, this.options.means));
     return { kept: plan.kept, commit: () => this.takeOn(config, plan) };
   }
 
   private takeOn(config: UpstreamConfig, plan: TargetSetPlan): void {
-    const before = this.set.list;
-    this.set.take(plan, config.host);
-    const isSame = this.set.list === before && isDeepStrictEqual(config.balance, this.config.balance);
+    const before = this.config;
+    const places = placesOf(this.targets);
+    this.set.take(plan, config);
     this.config = config;
     // A balancer knows its targets by their places.
-    if (!isSame) this.balancer = this.parts.balancerOf(config);
+    const isSame =
+      isDeepStrictEqual(placesOf(this.targets), places) && isDeepStrictEqual(balanceOf(config), balanceOf(before));
+    if (isSame) this.picker.retune(config);
+    else this.picker.rebuild(config, this.targets);
   }
 
   private onTargets(): void {
-    this.balancer = this.parts.balancerOf(this.config);
-    this.parts.onTargets();
+    this.picker.rebuild(this.config, this.targets);
+    this.options.listener.onTargets(this);
+  }
+
+  private onTarget(target: Target, isUp: boolean, why: BarWhy): void {
+    const fields = { upstream: this.name, target: target.name, why };
+    this.options.means.log.event(isUp ? 'info' : 'warn', isUp ? 'target.up' : 'target.down', fields);
+    if (!isUp && why === 'check') this.options.listener.onDown(this, target);
   }
 
   /** It is in force: its sources go to work. */
@@ -124,17 +150,17 @@ export class Upstream {
 
   /** By what `pick` chooses for a request, for all tries alike. */
   keyOf(asked: SessionRequest): BalanceKey {
-    return this.balancer.keyOf?.(asked) ?? null;
+    return this.picker.keyOf(asked);
   }
 
-  /** The target for the next session among those available and not in `tried`; null when there is none. */
+  /** The target for the next session among those that may have it and are not in `tried`; null when there is none. */
   pick(tried: ReadonlySet<Target>, key: BalanceKey): Target | null {
-    return this.balancer.pick(this.targets, (target) => target.available && !tried.has(target), key);
+    return this.picker.pick(tried, key);
   }
 
   /** Whether `pick` would find a target, without taking a turn. */
   canPick(tried: ReadonlySet<Target>): boolean {
-    return this.targets.some((target) => target.available && !tried.has(target));
+    return this.picker.canPick(tried);
   }
 
   /** The source address of the next dial, each in turn; null leaves the choice to the system. */
@@ -145,4 +171,13 @@ export class Upstream {
     this.localTurn = (this.localTurn + 1) % addresses.length;
     return address;
   }
+}
+
+/** What a balancer is made of: the targets in their places, and their ranks. */
+function placesOf(targets: readonly Target[]): readonly (Target | boolean)[] {
+  return targets.flatMap((target) => [target, target.isBackup]);
+}
+
+function balanceOf({ balance, fallback }: UpstreamConfig): unknown {
+  return { balance, fallback };
 }

@@ -88,6 +88,54 @@ const USUAL = {
 };
 const UNCHANGED = { set: {}, remove: [] };
 
+const DEFAULT_UPSTREAM = {
+  name: 'builtin:echo',
+  targets: [
+    {
+      name: 'builtin:echo',
+      url: 'builtin:echo',
+      endpoint: { kind: 'echo' },
+      weight: 1,
+      max_sessions: OFF,
+      backup: false,
+    },
+  ],
+  host: 'client',
+  balance: { kind: 'least_sessions' },
+  fallback: 'least_sessions',
+  max_handshakes: { percent: 75 },
+  retries: 2,
+  retry_budget: 0.2,
+  max_handshakes_per_target: OFF,
+  queue: { size: 0, timeout: 5000 },
+  slow_start: OFF,
+  proxy_protocol: 'off',
+  health: {
+    active: 'off',
+    passive: {
+      failures: 5,
+      window: 30_000,
+      early_death: 2000,
+      eject: 30_000,
+      eject_max: 300_000,
+      max_ejected: 0.5,
+    },
+    on_down: 'keep',
+    panic: OFF,
+  },
+  rebalance: 'off',
+  discover: null,
+  on_gone: 'drain',
+  hold: 60_000,
+  drain: { mode: 'close' },
+  allow_addresses: 'any',
+  empty: 'keep',
+  local_addresses: [],
+  max_head_size: 16_384,
+  relax: [],
+  tls: null,
+};
+
 describe('defaults', () => {
   test('a config with one route has every other key', () => {
     expect(loaded(MINIMAL)).toEqual({
@@ -128,20 +176,7 @@ describe('defaults', () => {
         },
       ],
       upstreams: {
-        'builtin:echo': {
-          name: 'builtin:echo',
-          targets: [
-            { name: 'builtin:echo', url: 'builtin:echo', endpoint: { kind: 'echo' }, weight: 1, max_sessions: OFF },
-          ],
-          host: 'client',
-          balance: 'least_sessions',
-          max_handshakes: { percent: 75 },
-          retries: 2,
-          local_addresses: [],
-          max_head_size: 16_384,
-          relax: [],
-          tls: null,
-        },
+        'builtin:echo': DEFAULT_UPSTREAM,
       },
       limits: DEFAULT_LIMITS,
       timeouts: DEFAULT_TIMEOUTS,
@@ -357,8 +392,8 @@ describe('one problem each', () => {
   const chat = 'upstreams: { chat: { targets: [{ url: "ws://a:1" }] } }\n';
   test.each([
     ['routes: [{ name: a }]', '1:10 routes[0].upstream: is required'],
-    ['upstreams: { u: {} }', '1:17 upstreams.u.targets: is required'],
-    ['upstreams: { u: { targets: [] } }', '1:28 upstreams.u.targets: needs at least one target'],
+    ['upstreams: { u: {} }', '1:17 upstreams.u.targets: needs at least one target, or discover'],
+    ['upstreams: { u: { targets: [] } }', '1:28 upstreams.u.targets: needs at least one target, or discover'],
     ['upstreams: { u: { targets: [{ weight: 2 }] } }', '1:29 upstreams.u.targets[0].url: is required'],
     ['listeners: []', '1:12 listeners: needs at least one listener'],
     ['log: []', '1:6 log: expected a map of keys and values, found a list'],
@@ -469,14 +504,6 @@ describe('one problem each', () => {
       'upstreams: { u: { targets: [{ url: "wss://a" }], tls: { verify: "yes" } } }',
       /verify: expected true or false, found text$/,
     ],
-    [
-      'upstreams: { u: { targets: [{ url: "ws://a" }], balance: random_two } }',
-      /balance: this version of framegate does not have it: expected one of least_sessions, round_robin$/,
-    ],
-    [
-      'upstreams: { u: { targets: [{ url: "ws://a" }], balance: { hash: path } } }',
-      /balance: this version of framegate does not have it: expected one of least_sessions, round_robin$/,
-    ],
   ])('%s', (text, error) => {
     const errors = errorsOf(text);
     expect(errors).toHaveLength(1);
@@ -487,7 +514,7 @@ describe('one problem each', () => {
   test.each([
     ['workers: 1', 'one process uses one core'],
     ['close_codes: { credential_expired: 4401 }', 'no credentials'],
-    ['upstreams: { u: { targets: [{ url: "ws://a" }], health: {} } }', 'retries'],
+    ['upstreams: { u: { discover: { eureka: {} } } }', 'discover.file'],
   ])('%s: this version does not have it, and what does it instead is told', (text, instead) => {
     const [error, ...more] = errorsOf(text);
     expect(more).toEqual([]);

@@ -190,13 +190,13 @@ describe('what is drained takes no new sessions', () => {
     const rig = new Rig({ routes, upstreams: { two: { targets } } });
     const [x, y] = rig.edge.snapshot.upstreams.get('two')?.targets ?? [];
     if (x === undefined || y === undefined) throw new Error('no targets');
-    x.draining = true;
+    x.bar('draining', 'admin', 0);
     for (let i = 0; i < 3; i += 1) await rig.open();
     expect([x.sessions, y.sessions]).toEqual([0, 3]);
-    y.draining = true;
+    y.bar('draining', 'admin', 0);
     expect(await rig.answer(rig.connect())).toBe('HTTP/1.1 503 Service Unavailable');
     expect(rig.handshakes).toEqual([{ ok: 3, no_target: 1 }, {}]);
-    x.draining = false;
+    x.lift('draining', 0);
     await rig.open();
     expect(x.sessions).toBe(1);
   });

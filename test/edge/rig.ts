@@ -17,11 +17,13 @@ import { Resolver } from '../../src/net/resolve.ts';
 import { Log } from '../../src/observe/log.ts';
 import type { Tally } from '../../src/observe/metrics.ts';
 import type { ConfigInput } from '../../src/proxy.ts';
+import { UpstreamRegistry } from '../../src/upstream/registry.ts';
 import type { Target } from '../../src/upstream/target.ts';
 import { arrivalOf } from '../support/arrival.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { LogTap } from '../support/log-tap.ts';
 import { MemoryTransport } from '../support/memory-transport.ts';
+import { upstreamMeans } from '../support/upstreams.ts';
 import { acceptFor, exampleKey, upgradeRequest } from '../support/wire.ts';
 
 export const SWITCHED = 'HTTP/1.1 101 Switching Protocols';
@@ -56,8 +58,10 @@ export class Rig {
     const carrier = new Carrier('stream');
     this.dialer = new MemoryDialer({ resolver: new Resolver(clock), wheel, clock, carrier });
     this.sessionsMax = sessionsMax;
-    const snapshot = buildSnapshot(configOf(config));
-    this.edge = new Edge({ clock, wheel, log, dialer: this.dialer, carrier, snapshot, sessionsMax, checks });
+    const means = upstreamMeans({ clock, wheel, log, dialer: this.dialer });
+    const snapshot = buildSnapshot(configOf(config), { upstreams: new UpstreamRegistry(means) });
+    snapshot.upstreams.start();
+    this.edge = new Edge({ ...means, carrier, snapshot, sessionsMax, checks });
   }
 
   /** Backends that were dialed, those of `ws://` targets, in order. */

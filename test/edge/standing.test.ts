@@ -40,7 +40,7 @@ const OTHER = { name: 'other', match: { path: '/other' }, upstream: 'one' };
 describe('a handshake whose 101 is on its way is looked at again when it would become a session', () => {
   test.each<[what: string, change: (rig: Rig) => void, cause: string]>([
     ['its route is drained', (rig) => Object.assign(rig.route(), { draining: true }), 'route_drain'],
-    ['its target is drained', (rig) => Object.assign(rig.target(0), { draining: true }), 'target_drain'],
+    ['its target is drained', (rig) => rig.target(0).bar('draining', 'admin', 0), 'target_drain'],
     ['its route is gone', (rig) => rig.reload(configOf({ routes: [OTHER] })), 'route_removed'],
     [
       'its route is gone, and another one has its name',
@@ -72,7 +72,7 @@ describe('a handshake whose 101 is on its way is looked at again when it would b
   });
 
   test.each<[what: string, change: (rig: Rig) => void]>([
-    ['another target is drained', (rig) => Object.assign(rig.target(1), { draining: true })],
+    ['another target is drained', (rig) => rig.target(1).bar('draining', 'admin', 0)],
     [
       'its route was drained, and is no longer',
       (rig) => {

@@ -634,9 +634,9 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'L5',
-    at: 'printText',
-    search: "if (form === 'token' || form === 'passphrase') return SECRET;",
-    replace: '',
+    at: 'secretText',
+    search: "return value === null ? 'off' : SECRET;",
+    replace: "return value ?? 'off';",
   },
   {
     row: 'L6',

@@ -12,11 +12,13 @@ import { Resolver } from '../../src/net/resolve.ts';
 import { StreamTransport } from '../../src/net/stream-transport.ts';
 import { Log } from '../../src/observe/log.ts';
 import type { ConfigInput } from '../../src/proxy.ts';
+import { UpstreamRegistry } from '../../src/upstream/registry.ts';
 import { arrivalOf } from '../support/arrival.ts';
 import { atTestEnd } from '../support/cleanup.ts';
 import { oneRoute } from '../support/harness.ts';
 import { type LogLine, LogTap } from '../support/log-tap.ts';
 import { transportMode } from '../support/transport-mode.ts';
+import { upstreamMeans } from '../support/upstreams.ts';
 
 const DRIVE_MS = 20;
 
@@ -48,13 +50,16 @@ export async function startPoisoned(backendUrl: string, config: Partial<ConfigIn
   const clock = { now: () => performance.now() };
   const wheel = new TimerWheel(clock, DRIVE_MS);
   const carrier = new Carrier(transportMode);
-  const edge = new Edge({
+  const means = upstreamMeans({
     clock,
     wheel,
     log: new Log({ ...loaded.log, clock, destination: { write: (line) => tap.write(line) } }),
     dialer: new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier }),
+  });
+  const edge = new Edge({
+    ...means,
     carrier,
-    snapshot: buildSnapshot(loaded),
+    snapshot: buildSnapshot(loaded, { upstreams: new UpstreamRegistry(means) }),
     sessionsMax: 100,
   });
   const clients: PoisonedTransport[] = [];

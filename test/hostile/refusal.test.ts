@@ -7,11 +7,13 @@ import { Carrier } from '../../src/net/carrier.ts';
 import { Dialer } from '../../src/net/dial.ts';
 import { Resolver } from '../../src/net/resolve.ts';
 import { Log } from '../../src/observe/log.ts';
+import { UpstreamRegistry } from '../../src/upstream/registry.ts';
 import { arrivalOf } from '../support/arrival.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import type { LogLine } from '../support/log-tap.ts';
 import { MemoryTransport } from '../support/memory-transport.ts';
 import type { RawClient } from '../support/raw-client.ts';
+import { upstreamMeans } from '../support/upstreams.ts';
 import {
   expectEnd,
   expectRefusal,
@@ -162,7 +164,9 @@ function makeEdge(clock: FakeClock): Edge {
   const log = new Log({ ...config.log, clock, destination: { write() {} } });
   const carrier = new Carrier('stream');
   const dialer = new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier });
-  return new Edge({ clock, wheel, log, dialer, carrier, snapshot: buildSnapshot(config), sessionsMax: 1 });
+  const means = upstreamMeans({ clock, wheel, log, dialer });
+  const snapshot = buildSnapshot(config, { upstreams: new UpstreamRegistry(means) });
+  return new Edge({ ...means, carrier, snapshot, sessionsMax: 1 });
 }
 
 /** The proxy has destroyed the connection: what is sent to it now is answered with a reset. */

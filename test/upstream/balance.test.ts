@@ -1,23 +1,24 @@
 import { describe, expect, test } from 'vitest';
 import { upstream as keys } from '../../src/config/keys/upstreams.ts';
-import type { BalancePolicy } from '../../src/config/types.ts';
+import type { PlainBalance } from '../../src/config/types.ts';
 import type { Balancer } from '../../src/upstream/balance/balancer.ts';
 import { balancerOf } from '../../src/upstream/balance/policies.ts';
 
 interface Box {
   readonly name: string;
   readonly weight: number;
+  readonly weightNow: number;
   sessions: number;
 }
 
 const everybody = (): boolean => true;
 
 function boxes(...weights: readonly number[]): Box[] {
-  return weights.map((weight, i) => ({ name: 'abcdef'[i] ?? '?', weight, sessions: 0 }));
+  return weights.map((weight, i) => ({ name: 'abcdef'[i] ?? '?', weight, weightNow: weight, sessions: 0 }));
 }
 
-function balancer(policy: BalancePolicy): Balancer<Box> {
-  return balancerOf<Box>({ balance: policy });
+function balancer(policy: PlainBalance): Balancer<Box> {
+  return balancerOf<Box>({ balance: { kind: policy } });
 }
 
 /** The names picked in `count` turns; with `keep` each pick is one more session. */

@@ -13,6 +13,7 @@ import { sourcesOf } from '../../src/upstream/sources/kinds.ts';
 import type { TargetListener, TargetSource } from '../../src/upstream/sources/target-source.ts';
 import type { Target } from '../../src/upstream/target.ts';
 import { Rig } from '../edge/rig.ts';
+import { targetConfig, upstreamMeans } from '../support/upstreams.ts';
 
 /** Finds targets while framegate runs, as a look-up of a name would. */
 class FakeSource implements TargetSource {
@@ -37,13 +38,8 @@ class FakeSource implements TargetSource {
   }
 
   finds(...names: readonly string[]): void {
-    this.listener?.onTargets(names.map((name) => found(name)));
+    this.listener?.onTargets(names.map((name) => targetConfig(name)));
   }
-}
-
-function found(name: string, change: Partial<TargetConfig> = {}): TargetConfig {
-  const endpoint = { kind: 'tcp', host: `${name}.test`, port: 1, secure: false, base: '' } as const;
-  return { name, url: `ws://${name}.test:1`, endpoint, weight: 1, max_sessions: Number.POSITIVE_INFINITY, ...change };
 }
 
 const A = { name: 'a', url: 'ws://a.test:1' };
@@ -59,7 +55,7 @@ function configOf(over: Partial<ConfigInput> = {}): Config {
 class Discovery {
   readonly log: string[] = [];
   readonly sources: FakeSource[] = [];
-  readonly registry = new UpstreamRegistry({
+  readonly registry = new UpstreamRegistry(upstreamMeans(), {
     balancerOf,
     sourcesOf: (config) => {
       const source = new FakeSource(config.host, this.log);
@@ -71,6 +67,7 @@ class Discovery {
   apply(config: Config): ReadonlySet<Target> {
     const plan = atOnce(this.registry.plan(config));
     plan.commit();
+    this.registry.start();
     return plan.keptTargets;
   }
 
@@ -112,7 +109,7 @@ describe('targets that a source finds while framegate runs', () => {
   test('are told of only when others are in the list', () => {
     const discovery = new Discovery();
     let told = 0;
-    discovery.registry.onTargets = () => (told += 1);
+    discovery.registry.listener = { onTargets: () => (told += 1), onDown() {} };
     discovery.apply(configOf());
     expect(told).toBe(0);
     discovery.source.finds('x');
@@ -142,11 +139,11 @@ describe('targets that a source finds while framegate runs', () => {
   test('a target that is drained stays so under its name, whatever its address', () => {
     const discovery = new Discovery();
     discovery.apply(configOf());
-    discovery.target('a').draining = true;
+    discovery.target('a').bar('draining', 'admin', 0);
     discovery.apply(configOf({ upstreams: { one: { targets: [{ ...A, url: 'ws://b.test:1' }] } } }));
     expect(discovery.target('a').status(0).state).toBe('draining');
-    discovery.target('a').draining = false;
-    expect(discovery.target('a').available).toBe(true);
+    discovery.target('a').lift('draining', 0);
+    expect(discovery.target('a').isOpen(false)).toBe(true);
   });
 });
 
@@ -220,7 +217,7 @@ describe('a reload', () => {
 
 test('policies that go by the request are given its key with each try', () => {
   const keys: unknown[] = [];
-  const registry = new UpstreamRegistry({
+  const registry = new UpstreamRegistry(upstreamMeans(), {
     sourcesOf,
     balancerOf: () => ({
       keyOf: ({ clientAddress }) => `from ${clientAddress}`,
@@ -243,6 +240,7 @@ test('sessions on a target that its source has no longer end; those on one that 
   const rig = new Rig();
   const { edge, clock } = rig;
   edge.apply(buildSnapshot(config, { ...edge.snapshot, upstreams: discovery.registry }), 100);
+  discovery.registry.start();
   new Reloads({
     edge,
     slices: new Slices({ now: () => clock.now(), nextTurn: (run) => setImmediate(run) }),

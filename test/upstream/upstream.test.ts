@@ -2,44 +2,34 @@ import { describe, expect, test } from 'vitest';
 import type { Endpoint, TargetConfig, UpstreamConfig } from '../../src/config/types.ts';
 import { balancerOf } from '../../src/upstream/balance/policies.ts';
 import { sourcesOf } from '../../src/upstream/sources/kinds.ts';
-import { Target } from '../../src/upstream/target.ts';
+import type { Target } from '../../src/upstream/target.ts';
 import { Upstream } from '../../src/upstream/upstream.ts';
+import { newTarget, targetConfig, upstreamConfig, upstreamMeans } from '../support/upstreams.ts';
 
 const ENDPOINT: Endpoint = { kind: 'tcp', host: 'a.test', port: 9001, secure: false, base: '' };
 const NONE: ReadonlySet<Target> = new Set();
 
-function target(name: string, change: Partial<TargetConfig> = {}): TargetConfig {
-  return { name, url: '', endpoint: ENDPOINT, weight: 1, max_sessions: Number.POSITIVE_INFINITY, ...change };
-}
-
 function upstream(targets: readonly TargetConfig[], change: Partial<UpstreamConfig> = {}): Upstream {
-  const config: UpstreamConfig = {
-    name: 'chat',
-    targets,
-    host: 'client',
-    balance: 'round_robin',
-    max_handshakes: { percent: 75 },
-    retries: 2,
-    local_addresses: [],
-    max_head_size: 16_384,
-    relax: [],
-    tls: null,
-    ...change,
-  };
-  return new Upstream(config, { balancerOf, sourcesOf, onTargets() {} });
+  const config = upstreamConfig({ targets, balance: { kind: 'round_robin' }, ...change });
+  return new Upstream(config, {
+    means: upstreamMeans(),
+    balancerOf,
+    sourcesOf,
+    listener: { onTargets() {}, onDown() {} },
+  });
 }
 
 describe('picking a target', () => {
   test('follows the policy of the upstream', () => {
-    const targets = [target('a'), target('b')];
-    const robin = upstream(targets, { balance: 'round_robin' });
-    const least = upstream(targets, { balance: 'least_sessions' });
+    const targets = [targetConfig('a'), targetConfig('b')];
+    const robin = upstream(targets, { balance: { kind: 'round_robin' } });
+    const least = upstream(targets, { balance: { kind: 'least_sessions' } });
     for (const one of [robin, least]) one.targets[0]?.acquire();
     expect([robin.pick(NONE, null)?.name, least.pick(NONE, null)?.name]).toEqual(['a', 'b']);
   });
 
   test('targets already tried are left out, and none is left in the end', () => {
-    const one = upstream([target('a'), target('b'), target('c')]);
+    const one = upstream([targetConfig('a'), targetConfig('b'), targetConfig('c')]);
     const tried = new Set<Target>();
     for (let i = 0; i < 3; i++) {
       expect(one.canPick(tried)).toBe(true);
@@ -52,19 +42,19 @@ describe('picking a target', () => {
   });
 
   test('max_sessions: the last slot is given, a full target is not picked, a freed slot is', () => {
-    const one = upstream([target('a', { max_sessions: 2 })]);
+    const one = upstream([targetConfig('a', { max_sessions: 2 })]);
     const [only] = one.targets;
     only?.acquire();
     expect(one.pick(NONE, null)).toBe(only);
     only?.acquire();
     expect(one.pick(NONE, null)).toBeNull();
     expect(one.canPick(NONE)).toBe(false);
-    only?.release();
+    only?.release(false);
     expect(one.pick(NONE, null)).toBe(only);
   });
 
   test('asking whether there is one takes no turn', () => {
-    const one = upstream([target('a'), target('b')]);
+    const one = upstream([targetConfig('a'), targetConfig('b')]);
     one.canPick(NONE);
     expect([one.pick(NONE, null)?.name, one.pick(NONE, null)?.name]).toEqual(['a', 'b']);
   });
@@ -72,16 +62,16 @@ describe('picking a target', () => {
 
 describe('session slots', () => {
   test('are counted, now and in all', () => {
-    const one = new Target(target('a'), 'client');
+    const one = newTarget('a');
     one.acquire();
     one.acquire();
-    one.release();
+    one.release(false);
     expect([one.sessions, one.sessionsTotal]).toEqual([1, 2]);
   });
 
   test('are never given back twice nor taken beyond max_sessions', () => {
-    const one = new Target(target('a', { max_sessions: 1 }), 'client');
-    expect(() => one.release()).toThrow('a slot is given back once');
+    const one = newTarget('a', { max_sessions: 1 });
+    expect(() => one.release(false)).toThrow('a slot is given back once');
     one.acquire();
     expect(() => one.acquire()).toThrow('a full target is not picked');
     expect(one.sessions).toBe(1);
@@ -90,15 +80,15 @@ describe('session slots', () => {
 
 describe('source addresses', () => {
   test('are used in turn, the choice of the system without any', () => {
-    const one = upstream([target('a')], { local_addresses: ['127.0.0.2', '127.0.0.3'] });
+    const one = upstream([targetConfig('a')], { local_addresses: ['127.0.0.2', '127.0.0.3'] });
     expect([1, 2, 3].map(() => one.nextLocalAddress())).toEqual(['127.0.0.2', '127.0.0.3', '127.0.0.2']);
-    expect(upstream([target('a')]).nextLocalAddress()).toBeNull();
+    expect(upstream([targetConfig('a')]).nextLocalAddress()).toBeNull();
   });
 });
 
 describe('the Host a backend is sent', () => {
   function hostField(host: UpstreamConfig['host'], endpoint: Endpoint): string {
-    return new Target(target('a', { endpoint }), host).hostField('Client.Example:8080');
+    return newTarget('a', { endpoint }, { host }).hostField('Client.Example:8080');
   }
 
   test('client: as the client sent it; a literal: as configured', () => {

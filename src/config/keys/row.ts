@@ -28,7 +28,20 @@ export type TextForm =
   | 'origin'
   | 'request_field'
   | 'answer_field'
-  | 'template';
+  | 'template'
+  | 'hash_key'
+  | 'cookie_name'
+  | 'cookie_path'
+  | 'cookie_age'
+  | 'secret'
+  | 'check_path'
+  | 'check_host'
+  | 'field_text'
+  | 'statuses'
+  | 'message'
+  | 'dns_name'
+  | 'dns_server'
+  | 'base_path';
 
 /** Both ends of a range are allowed. `off` stands for no limit. */
 export type Scalar =
@@ -80,9 +93,13 @@ export interface List {
 }
 
 /** A block of keys. */
-interface Keyed {
+export interface Keyed {
   readonly kind: 'block';
   readonly keys: Keys;
+  /** Words that may stand in its place; `off` may also come as false. */
+  readonly words?: readonly string[];
+  /** Exactly one of its keys is to be there, and what to say when it is not so. */
+  readonly one?: string;
 }
 
 /** Blocks, or texts, by names that the config chooses. */

@@ -1,7 +1,10 @@
 // Owns the keys of an upstream and of its targets.
 
 import { ROUTE_CHECKS, UPSTREAM_CHECKS } from '../../protocol/relax.ts';
+import { balance, PLAIN_BALANCES } from './balance.ts';
 import { MIB, SESSIONS_MAX } from './bounds.ts';
+import { discover } from './discover.ts';
+import { health, rebalance } from './health.ts';
 import type { Keys } from './row.ts';
 
 const target = {
@@ -38,6 +41,45 @@ const target = {
     says: 'Sessions on this target at a time; when all are full, 503.',
     without: 'one surge takes a backend down',
   },
+  backup: {
+    kind: 'truth',
+    default: false,
+    says: 'It gets sessions only while no other target can take one.',
+  },
+} as const satisfies Keys;
+
+const queue = {
+  size: {
+    kind: 'count',
+    min: 0,
+    max: SESSIONS_MAX,
+    default: 0,
+    says: 'Handshakes that wait, first come first served, while every target is full; the next one is refused.',
+  },
+  timeout: {
+    kind: 'duration',
+    min: 1,
+    max: 10 * 60_000,
+    default: '5s',
+    says: 'For how long; then 503. timeouts.open runs on meanwhile.',
+  },
+} as const satisfies Keys;
+
+const drain = {
+  mode: {
+    kind: 'choice',
+    words: ['close', 'keep'],
+    default: 'close',
+    says: 'What happens to sessions of a target that drains, or is gone under on_gone: drain.',
+  },
+  spread: {
+    kind: 'duration',
+    min: 0,
+    max: 24 * 3_600_000,
+    unset: 'drain.spread',
+    example: '5s',
+    says: 'Over which time they get their Close.',
+  },
 } as const satisfies Keys;
 
 const FILE = { kind: 'text', form: 'file', values: 'file', unset: 'none' } as const;
@@ -62,16 +104,13 @@ const tls = {
   },
 } as const satisfies Keys;
 
-/** The names of the policies: `upstream/balance` has a file and a row for each. */
-const BALANCES = ['least_sessions', 'round_robin'] as const;
-const INSTEAD = `expected one of ${BALANCES.join(', ')}`;
-
 export const upstream = {
   targets: {
     kind: 'list',
     of: { kind: 'block', keys: target },
-    least: 'needs at least one target',
     values: 'list',
+    default: [],
+    unset: 'none; then discover is required',
     says: 'Backends of this upstream.',
   },
   host: {
@@ -82,11 +121,22 @@ export const upstream = {
     says: "Host sent to the backend: the client's, the target's host:port, or a literal.",
   },
   balance: {
-    kind: 'choice',
-    words: BALANCES,
-    later: { random_two: INSTEAD, source_ip: INSTEAD, hash: INSTEAD },
+    kind: 'block',
+    keys: balance,
+    words: PLAIN_BALANCES,
+    one: 'expected hash or sticky, one of the two',
     default: 'least_sessions',
+    values: 'least_sessions, round_robin, random_two, source_ip, {hash}, {sticky}',
     says: 'How a target is chosen, by weight.',
+    more:
+      'random_two takes the one with fewer sessions of two that are drawn. source_ip and hash send equal keys to the ' +
+      'same target, whichever framegate is asked, and a target that comes or goes moves its own share only.',
+  },
+  fallback: {
+    kind: 'choice',
+    words: ['least_sessions', 'round_robin', 'random_two'],
+    default: 'least_sessions',
+    says: 'How source_ip, hash and sticky choose when there is no key, or its target takes no session.',
   },
   max_handshakes: {
     kind: 'count_or_share',
@@ -105,6 +155,88 @@ export const upstream = {
     default: 2,
     says: 'More targets tried after a failed dial, each once, never after a byte of the request was sent.',
     without: 'one dead target fails its share of clients',
+  },
+  retry_budget: {
+    kind: 'share',
+    default: '20%',
+    says: "Of the upstream's handshakes of the last 10 s so many may be retries, and at least 3.",
+    without: 'a pool that is down is dialed once more for each retry',
+  },
+  max_handshakes_per_target: {
+    kind: 'count',
+    min: 1,
+    max: SESSIONS_MAX,
+    words: ['off'],
+    default: 'off',
+    says: 'Under way on one target at a time; above it the target counts as full.',
+    without: 'a backend that has just come up gets a storm of handshakes',
+  },
+  queue: { kind: 'block', default: {}, says: 'What handshakes do when every target is full.', keys: queue },
+  slow_start: {
+    kind: 'duration',
+    min: 1_000,
+    max: 24 * 3_600_000,
+    off: true,
+    default: 'off',
+    says: 'The share of a target that came up grows from a tenth over this time; not for source_ip, hash and sticky.',
+    without: 'a cold backend gets every new session',
+  },
+  proxy_protocol: {
+    kind: 'choice',
+    words: ['v1', 'v2'],
+    off: true,
+    default: 'off',
+    says: 'PROXY header that targets get first, before TLS.',
+  },
+  health: { kind: 'block', default: {}, says: 'Which targets are fit for new sessions.', keys: health },
+  rebalance: {
+    kind: 'block',
+    words: ['off'],
+    keys: rebalance,
+    default: 'off',
+    values: 'map, off',
+    says: 'Whether sessions are moved, by closing some, from targets that hold more than their share.',
+    more: 'Not while a target is down, draining or in slow start, nor for every after that.',
+  },
+  discover: {
+    kind: 'block',
+    one: 'expected dns or file, one of the two',
+    unset: 'no discovery',
+    says: 'Where targets are found besides targets.',
+    keys: discover,
+  },
+  on_gone: {
+    kind: 'choice',
+    words: ['drain', 'keep'],
+    unset: 'drain; keep for dns',
+    example: 'drain',
+    says: 'What sessions of a target do that discovery has no longer: drain as drain says, or stay.',
+  },
+  hold: {
+    kind: 'duration',
+    min: 0,
+    max: 24 * 3_600_000,
+    unset: '60s; 0s for file',
+    example: '60s',
+    says: 'So long, and in two answers at least, a target has to be missing before it is gone.',
+    without: 'one incomplete answer sends sessions away',
+  },
+  drain: { kind: 'block', default: {}, says: 'How targets drain.', keys: drain },
+  allow_addresses: {
+    kind: 'list',
+    of: { kind: 'text', form: 'cidr' },
+    or: { word: 'any', problem: 'expected a list of CIDR blocks, or any' },
+    values: 'list of CIDR blocks, any',
+    default: 'any',
+    unset: 'any but loopback, link-local, multicast and those of metadata services',
+    says: 'Addresses that dns may name; others are left out.',
+    without: 'whoever answers the look-up has framegate connect to anything',
+  },
+  empty: {
+    kind: 'choice',
+    words: ['keep', 'allow'],
+    default: 'keep',
+    says: 'Whether a well-formed answer without any target empties the pool; a broken one never does.',
   },
   local_addresses: {
     kind: 'list',

@@ -9,6 +9,8 @@ export interface Candidate {
   readonly name: string;
   /** At least 1; shares are relative to the other targets. */
   readonly weight: number;
+  /** Of that what counts now: less while it starts slowly. Above 0. */
+  readonly weightNow: number;
   readonly sessions: number;
 }
 

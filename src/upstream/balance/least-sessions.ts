@@ -20,5 +20,5 @@ export class LeastSessions<T extends Candidate> implements Balancer<T> {
 
 /** Sessions per weight, compared without division, so that equal shares are equal. */
 function compareLoad(a: Candidate, b: Candidate): number {
-  return a.sessions * b.weight - b.sessions * a.weight;
+  return a.sessions * b.weightNow - b.sessions * a.weightNow;
 }

@@ -13,9 +13,9 @@ export class RoundRobin<T extends Candidate> implements Balancer<T> {
     let total = 0;
     for (const [at, target] of targets.entries()) {
       if (!eligible(target)) continue;
-      const credit = (this.credits[at] ?? 0) + target.weight;
+      const credit = (this.credits[at] ?? 0) + target.weightNow;
       this.credits[at] = credit;
-      total += target.weight;
+      total += target.weightNow;
       if (best === null || credit > (this.credits[bestAt] ?? 0)) {
         best = target;
         bestAt = at;

@@ -1,0 +1,17 @@
+// What upstreams work with besides their config. Types only.
+
+import type { Clock } from '../limits/clock.ts';
+import type { TimerWheel } from '../limits/timer-wheel.ts';
+import type { Dialer } from '../net/dial.ts';
+import type { Log } from '../observe/log.ts';
+import type { MetricsRegistry } from '../observe/metrics.ts';
+
+export interface UpstreamMeans {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly log: Log;
+  readonly metrics: MetricsRegistry;
+  readonly dialer: Dialer;
+  /** From 0 to below 1. */
+  random(): number;
+}

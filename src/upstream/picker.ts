@@ -1,0 +1,67 @@
+// Which targets of an upstream may get the next session, and in which order they are asked for: those that are up and
+// have room, then backups. Which one of them it is, the policy says.
+
+import type { UpstreamConfig } from '../config/types.ts';
+import type { BalanceKey, Balancer, SessionRequest } from './balance/balancer.ts';
+import type { Target } from './target.ts';
+
+export type BalancerOf = (config: UpstreamConfig) => Balancer<Target>;
+
+/** Targets of one rank with the balancer that knows them by their places. */
+interface Rank {
+  readonly targets: readonly Target[];
+  readonly balancer: Balancer<Target>;
+}
+
+export class Picker {
+  private readonly balancerOf: BalancerOf;
+  private ranks: readonly Rank[] = [];
+  private panicBelow = 0;
+  private targets: readonly Target[] = [];
+
+  constructor(balancerOf: BalancerOf) {
+    this.balancerOf = balancerOf;
+  }
+
+  /** Other targets, other ranks among them, or another policy. */
+  rebuild(config: UpstreamConfig, targets: readonly Target[]): void {
+    this.targets = targets;
+    const ranks = [targets.filter(({ isBackup }) => !isBackup), targets.filter(({ isBackup }) => isBackup)];
+    this.ranks = ranks
+      .filter((rank) => rank.length > 0)
+      .map((rank) => ({ targets: rank, balancer: this.balancerOf(config) }));
+    this.retune(config);
+  }
+
+  retune({ health: { panic } }: UpstreamConfig): void {
+    this.panicBelow = panic === Number.POSITIVE_INFINITY ? 0 : panic;
+  }
+
+  keyOf(asked: SessionRequest): BalanceKey {
+    return this.ranks[0]?.balancer.keyOf?.(asked) ?? null;
+  }
+
+  /** Null when none may have it. */
+  pick(tried: ReadonlySet<Target>, key: BalanceKey): Target | null {
+    const inPanic = this.isInPanic();
+    for (const { targets, balancer } of this.ranks) {
+      const picked = balancer.pick(targets, (target) => target.isOpen(inPanic) && !tried.has(target), key);
+      if (picked !== null) return picked;
+    }
+    return null;
+  }
+
+  /** Whether `pick` would find a target, without taking a turn. */
+  canPick(tried: ReadonlySet<Target>): boolean {
+    const inPanic = this.isInPanic();
+    return this.targets.some((target) => target.isOpen(inPanic) && !tried.has(target));
+  }
+
+  /** Fewer are up than `health.panic` asks for: all count as up. */
+  private isInPanic(): boolean {
+    if (this.panicBelow === 0) return false;
+    let up = 0;
+    for (const target of this.targets) if (!target.isBarred) up += 1;
+    return up < this.targets.length * this.panicBelow;
+  }
+}

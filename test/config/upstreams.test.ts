@@ -1,0 +1,127 @@
+// The keys of how an upstream chooses, checks and finds its targets: what they become, and what is said of wrong ones.
+
+import { describe, expect, test } from 'vitest';
+import type { UpstreamConfig } from '../../src/config/types.ts';
+import { errorsOf, loaded, problemsOf } from './loading.ts';
+
+function upstreamOf(keys: string): UpstreamConfig {
+  const { u } = loaded(`routes: [{ upstream: u }]\nupstreams:\n  u: { ${keys} }\n`).upstreams;
+  if (u === undefined) throw new Error('no upstream u');
+  return u;
+}
+
+const A = 'targets: [{ url: "ws://a" }]';
+
+describe('balance', () => {
+  test.each([
+    ['random_two', { kind: 'random_two' }],
+    ['{ hash: "header:X-Room" }', { kind: 'hash', key: { kind: 'header', name: 'x-room' } }],
+    ['{ hash: "cookie:Id" }', { kind: 'hash', key: { kind: 'cookie', name: 'Id' } }],
+    ['{ hash: "query:room" }', { kind: 'hash', key: { kind: 'query', name: 'room' } }],
+    ['{ hash: path }', { kind: 'hash', key: { kind: 'path' } }],
+    ['{ hash: "segment:64" }', { kind: 'hash', key: { kind: 'segment', index: 64 } }],
+    [
+      '{ sticky: {} }',
+      {
+        kind: 'sticky',
+        cookie: 'fg-u',
+        path: '/',
+        max_age: null,
+        secure: 'auto',
+        same_site: 'lax',
+        secret: null,
+      },
+    ],
+    ['{ sticky: { cookie: id, max_age: 1500ms } }', { kind: 'sticky', cookie: 'id', max_age: 2 }],
+  ])('%s', (balance, value) => {
+    expect(upstreamOf(`${A}, balance: ${balance}`).balance).toMatchObject(value);
+  });
+
+  test.each([
+    ['fewest', /u\.balance: expected least_sessions, round_robin, random_two, source_ip or a map/],
+    ['{}', /u\.balance: expected hash or sticky, one of the two/],
+    ['{ hash: path, sticky: {} }', /u\.balance: expected hash or sticky, one of the two/],
+    ['{ hsh: path }', /u\.balance\.hsh: unknown key \(did you mean "hash"\?\)/],
+    ['{ hash: "claim:sub" }', /u\.balance\.hash: this version of framegate does not have it/],
+    ['{ hash: "segment:0" }', /segments of a path count from 1 to 64/],
+    ['{ hash: "segment:65" }', /segments of a path count from 1 to 64/],
+    ['{ hash: "header:a b" }', /"a b" is no field name/],
+    ['{ sticky: { cookie: "a b" } }', /"a b" is no cookie name/],
+    ['{ sticky: { path: "/a;b" } }', /expected a path without ";"/],
+    ['{ sticky: { max_age: 5 } }', /max_age: /],
+    ['{ sticky: { same_site: none, secure: off } }', /same_site: browsers take a cookie with SameSite=None only/],
+    ['', /u\.balance: needs a value/],
+  ])('%s is no policy', (balance, error) => {
+    const errors = errorsOf(`upstreams: { u: { ${A}, balance: ${balance} } }`);
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toMatch(error);
+  });
+});
+
+describe('health', () => {
+  test('passive ejection is on, checks are off', () => {
+    expect(upstreamOf(A).health).toMatchObject({
+      active: 'off',
+      passive: { failures: 5 },
+      panic: Number.POSITIVE_INFINITY,
+    });
+    expect(upstreamOf(`${A}, health: { active: {}, passive: off }`).health).toMatchObject({
+      active: { type: 'websocket', interval: 10_000, rise: 2, fall: 3, expect_status: [{ from: 200, to: 299 }] },
+      passive: 'off',
+    });
+  });
+
+  test.each([
+    ['{ active: on }', /health\.active: expected off or a map of keys and values/],
+    ['{ active: { expect_status: ["99"] } }', /expected a status code from 100 to 599/],
+    ['{ active: { expect_status: ["300-299"] } }', /expected a status code from 100 to 599/],
+    ['{ active: { path: "/a#b" } }', /expected a path/],
+    ['{ active: { send: "" } }', /expected text of 1 to 4096 bytes/],
+    ['{ passive: { eject: 2s, eject_max: 1s } }', /eject_max: is below eject, which is 2s/],
+  ])('%s', (health, error) => {
+    const errors = errorsOf(`upstreams: { u: { ${A}, health: ${health} } }`);
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toMatch(error);
+  });
+
+  test('what a check of its type does not look at is warned of', () => {
+    const health = 'health: { active: { type: tcp, path: /x, send: hi } }';
+    const warnings = problemsOf(`routes: [{ upstream: u }]\nupstreams: { u: { ${A}, ${health} } }`);
+    expect(warnings.map(({ severity, path }) => [severity, path])).toEqual([
+      ['warning', 'upstreams.u.health.active.path'],
+      ['warning', 'upstreams.u.health.active.send'],
+    ]);
+  });
+});
+
+describe('discover', () => {
+  test('stands in place of targets; what follows has the defaults of its kind', () => {
+    expect(upstreamOf('discover: { dns: { name: Chat.Internal., scheme: wss } }')).toMatchObject({
+      targets: [],
+      discover: { kind: 'dns', name: 'chat.internal', port: 443, path: '', every: 30_000 },
+      on_gone: 'keep',
+      hold: 60_000,
+    });
+    expect(upstreamOf('discover: { file: { path: t.yaml } }')).toMatchObject({
+      discover: { kind: 'file', path_text: 't.yaml' },
+      on_gone: 'drain',
+      hold: 0,
+    });
+  });
+
+  test.each([
+    ['discover: {}', /u\.discover: expected dns or file, one of the two/],
+    ['discover: { dns: { name: a }, file: { path: x } }', /u\.discover: expected dns or file, one of the two/],
+    ['discover: { dns: {} }', /u\.discover\.dns\.name: is required/],
+    ['discover: { dns: { name: "1.2.3.4" } }', /is no name that can be looked up/],
+    ['discover: { dns: { name: a, servers: [b] } }', /expected an IP address, with a port or without/],
+    ['discover: { dns: { name: a, path: "/a/../b" } }', /the path of a target URL holds no dot/],
+    ['discover: { kubernetes: {} }', /u\.discover\.kubernetes: this version of framegate does not have it/],
+    ['host: client', /u\.targets: needs at least one target, or discover/],
+    [`${A}, allow_addresses: all`, /allow_addresses: expected a list of CIDR blocks, or any/],
+  ])('%s', (keys, error) => {
+    const errors = errorsOf(`upstreams: { u: { ${keys} } }`);
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toMatch(error);
+  });
+});
