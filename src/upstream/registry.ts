@@ -4,6 +4,7 @@
 import type { Config, Limits, UpstreamConfig } from '../config/types.ts';
 import { balancerOf } from './balance/policies.ts';
 import type { UpstreamMeans } from './means.ts';
+import { partsOf } from './parts.ts';
 import { sourcesOf } from './sources/kinds.ts';
 import type { Target } from './target.ts';
 import { Upstream, type UpstreamListener, type UpstreamOptions } from './upstream.ts';
@@ -17,9 +18,9 @@ interface UpstreamsPlan {
   commit(): void;
 }
 
-type Kinds = Pick<UpstreamOptions, 'balancerOf' | 'sourcesOf'>;
+type Kinds = Pick<UpstreamOptions, 'balancerOf' | 'sourcesOf' | 'partsOf'>;
 
-const KINDS: Kinds = { balancerOf, sourcesOf };
+const KINDS: Kinds = { balancerOf, sourcesOf, partsOf };
 const NOBODY: UpstreamListener = { onTargets() {}, onDown() {} };
 
 export class UpstreamRegistry {
@@ -29,12 +30,13 @@ export class UpstreamRegistry {
   private byName: ReadonlyMap<string, Upstream> = new Map();
   private state: 'idle' | 'started' | 'stopped' = 'idle';
 
-  constructor(means: UpstreamMeans, kinds: Kinds = KINDS) {
+  /** `kinds`: others than the usual ones, in tests. */
+  constructor(means: UpstreamMeans, kinds: Partial<Kinds> = {}) {
     const listener: UpstreamListener = {
       onTargets: (upstream) => this.listener.onTargets(upstream),
       onDown: (upstream, target) => this.listener.onDown(upstream, target),
     };
-    this.options = { ...kinds, means, listener };
+    this.options = { ...KINDS, ...kinds, means, listener };
   }
 
   get(name: string): Upstream | undefined {

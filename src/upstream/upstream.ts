@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { BalanceConfig, TlsConfig, UpstreamConfig } from '../config/types.ts';
 import type { BalanceKey, SessionRequest } from './balance/balancer.ts';
 import type { UpstreamMeans } from './means.ts';
+import type { PartHost, UpstreamPart } from './part.ts';
 import { type BalancerOf, Picker } from './picker.ts';
 import type { TargetSource } from './sources/target-source.ts';
 import type { BarWhy, Target } from './target.ts';
@@ -23,6 +24,7 @@ export interface UpstreamOptions {
   readonly means: UpstreamMeans;
   readonly balancerOf: BalancerOf;
   readonly sourcesOf: (config: UpstreamConfig, means: UpstreamMeans) => readonly TargetSource[];
+  readonly partsOf: (host: PartHost) => readonly UpstreamPart[];
   readonly listener: UpstreamListener;
 }
 
@@ -31,14 +33,18 @@ interface UpstreamPlan {
   commit(): void;
 }
 
-export class Upstream {
+export class Upstream implements PartHost {
   readonly name: string;
   /** Handshakes under way on it. */
   handshakes = 0;
   /** Above it its handshakes wait for their turn. */
   handshakesMax = Number.POSITIVE_INFINITY;
-  private config: UpstreamConfig;
+  /** In force. */
+  config: UpstreamConfig;
+  readonly means: UpstreamMeans;
   private readonly options: UpstreamOptions;
+  private readonly parts: readonly UpstreamPart[];
+  private isRunning = false;
   private readonly set: TargetSet;
   private readonly picker: Picker;
   private localTurn = 0;
@@ -49,6 +55,7 @@ export class Upstream {
     this.name = config.name;
     this.config = config;
     this.options = options;
+    this.means = means;
     this.set = new TargetSet(config, {
       clock: means.clock,
       onChange: () => this.onTargets(),
@@ -57,6 +64,7 @@ export class Upstream {
     this.set.take(this.set.plan(options.sourcesOf(config, means)), config);
     this.picker = new Picker(balancerOf);
     this.picker.rebuild(config, this.targets);
+    this.parts = options.partsOf(this);
   }
 
   get targets(): readonly Target[] {
@@ -120,10 +128,12 @@ export class Upstream {
       isDeepStrictEqual(placesOf(this.targets), places) && isDeepStrictEqual(balanceOf(config), balanceOf(before));
     if (isSame) this.picker.retune(config);
     else this.picker.rebuild(config, this.targets);
+    this.updateParts();
   }
 
   private onTargets(): void {
     this.picker.rebuild(this.config, this.targets);
+    this.updateParts();
     this.options.listener.onTargets(this);
   }
 
@@ -133,13 +143,22 @@ export class Upstream {
     if (!isUp && why === 'check') this.options.listener.onDown(this, target);
   }
 
-  /** It is in force: its sources go to work. */
+  /** It is in force: its sources and parts go to work. Idempotent. */
   start(): void {
     this.set.start();
+    if (this.isRunning) return;
+    this.isRunning = true;
+    this.updateParts();
   }
 
   stop(): void {
     this.set.stop();
+    this.isRunning = false;
+    for (const part of this.parts) part.stop();
+  }
+
+  private updateParts(): void {
+    if (this.isRunning) for (const part of this.parts) part.update();
   }
 
   /** It is in no config any more. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Endpoint, TargetConfig, UpstreamConfig } from '../../src/config/types.ts';
 import { balancerOf } from '../../src/upstream/balance/policies.ts';
+import { partsOf } from '../../src/upstream/parts.ts';
 import { sourcesOf } from '../../src/upstream/sources/kinds.ts';
 import type { Target } from '../../src/upstream/target.ts';
 import { Upstream } from '../../src/upstream/upstream.ts';
@@ -15,6 +16,7 @@ function upstream(targets: readonly TargetConfig[], change: Partial<UpstreamConf
     means: upstreamMeans(),
     balancerOf,
     sourcesOf,
+    partsOf,
     listener: { onTargets() {}, onDown() {} },
   });
 }
