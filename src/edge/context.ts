@@ -9,6 +9,7 @@ import type { Transport } from '../net/transport.ts';
 import type { Log } from '../observe/log.ts';
 import type { MetricsRegistry } from '../observe/metrics.ts';
 import type { HandshakeSlots } from './handshake-slots.ts';
+import type { HandshakeTurns } from './handshake-turns.ts';
 import type { PeerNotices } from './peer-notices.ts';
 import type { HandshakeQuotas } from './quotas.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -34,6 +35,8 @@ export interface EdgeContext {
   /** No handshake goes on any more. */
   readonly refusing: boolean;
   readonly quotas: HandshakeQuotas;
+  /** When a complete head is checked. */
+  readonly headTurns: HandshakeTurns;
   readonly slots: HandshakeSlots;
   readonly carrier: TlsMeans;
   readonly tlsTurns: TlsTurns;

@@ -18,6 +18,7 @@ import type { TlsMeans } from './context.ts';
 import { Entrance, type EntranceTable } from './entrance.ts';
 import type { HandshakeContext } from './handshake.ts';
 import { HandshakeSlots } from './handshake-slots.ts';
+import { HandshakeTurns } from './handshake-turns.ts';
 import { type ConnectionTable, Http1Connection } from './http1-connection.ts';
 import type { OpenConnection } from './open-connection.ts';
 import { Overflow } from './overflow.ts';
@@ -67,6 +68,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
   /** At most one per connection. */
   readonly sessions = new Set<SessionRecord>();
   sessionsMax: number;
+  readonly headTurns: HandshakeTurns;
   readonly slots: HandshakeSlots;
   readonly tlsTurns: TlsTurns;
   readonly quotas: Quotas;
@@ -90,6 +92,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
     this.snapshot = options.snapshot;
     this.sessionsMax = options.sessionsMax;
     this.notices = new PeerNotices(this.log);
+    this.headTurns = new HandshakeTurns(this.clock);
     this.slots = new HandshakeSlots(this.snapshot.config.limits, this.metrics.process, this.clock);
     this.tlsTurns = new TlsTurns({
       limits: this.snapshot.config.limits,

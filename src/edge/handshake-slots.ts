@@ -10,7 +10,7 @@ import type { ProcessMetrics } from '../observe/metrics.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 
 /** Handshakes that go on in one turn of the event loop: each costs a dial. */
-const TURN_MAX = 64;
+const TURN_MAX = 16;
 /** A queue is late when its oldest has waited for this share of its `timeouts.open`; `off` counts as this long. */
 const LATE_SHARE = 1 / 3;
 const OPEN_MS_MAX = 15_000;

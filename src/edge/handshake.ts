@@ -3,6 +3,7 @@
 
 import { Alarm } from '../limits/timer-wheel.ts';
 import { Abort } from '../net/abort.ts';
+import { clientKeyOf } from '../protocol/addresses/client-key.ts';
 import type { Refusal } from '../protocol/refusals.ts';
 import type { RelayedRefusal } from '../upstream/backend-handshake.ts';
 import type { Opened, OpeningOutcome, OpeningProgress } from '../upstream/open-backend.ts';
@@ -13,6 +14,7 @@ import type { Asker } from './asker.ts';
 import type { EdgeContext } from './context.ts';
 import type { HandshakeRecord } from './handshake-record.ts';
 import type { SlotOwner } from './handshake-slots.ts';
+import type { StepOwner, StepWaiter } from './handshake-turns.ts';
 import { BARRED, type Barred, type PeerClaim, type Seat } from './quotas.ts';
 import { noticeOf, noticeOfBackend } from './refusal-notice.ts';
 import type { SessionHost } from './session-record.ts';
@@ -22,6 +24,8 @@ import { closedToNew } from './snapshot.ts';
 const WAITING_BYTES_MAX = 4_096;
 
 type State =
+  /** For its turn to be checked. */
+  | { readonly kind: 'queued'; readonly waiter: StepWaiter }
   /** A check has not answered yet. */
   | { readonly kind: 'checking' }
   /** For its turn to be one of the handshakes under way. */
@@ -45,7 +49,7 @@ export interface HandshakeOptions {
   readonly record: HandshakeRecord;
 }
 
-export class Handshake implements SlotOwner {
+export class Handshake implements SlotOwner, StepOwner {
   private readonly context: HandshakeContext;
   private readonly asker: Asker;
   private readonly record: HandshakeRecord;
@@ -74,7 +78,26 @@ export class Handshake implements SlotOwner {
     arrival.takeHead(head, rules);
     record.noteHead(head);
     arrival.takeClient(head, rules);
-    const verdict = admit(asked, context.checks);
+    if (context.headTurns.takeOne()) {
+      this.check();
+      return;
+    }
+    const waiter = context.headTurns.wait(this, clientKeyOf(arrival.client) ?? '', this.deadline);
+    this.state = { kind: 'queued', waiter };
+    this.awaitDeadline();
+    this.holdEarly();
+  }
+
+  /** Its turn to be checked has come. */
+  onStep(): void {
+    this.guarded(() => {
+      this.state = CHECKING;
+      this.check();
+    });
+  }
+
+  private check(): void {
+    const verdict = admit(this.asked, this.context.checks);
     if (verdict instanceof Promise) this.awaitVerdict(verdict);
     else this.decide(verdict);
   }
@@ -130,8 +153,10 @@ export class Handshake implements SlotOwner {
 
   /** It becomes nothing: stop what is under way and give everything back. */
   leave(): void {
-    if (this.state.kind === 'over') return;
+    const { state } = this;
+    if (state.kind === 'over') return;
     this.state = OVER;
+    if (state.kind === 'queued') this.context.headTurns.leave(state.waiter);
     this.cancelDeadline();
     try {
       this.abort.abort();
@@ -145,7 +170,7 @@ export class Handshake implements SlotOwner {
     const { state } = this;
     const refusal = state.kind === 'opening' ? state.progress.refusal : null;
     if (refusal !== null) this.relay(refusal);
-    else if (state.kind === 'waiting') this.bar(BARRED.turnTooLate);
+    else if (state.kind === 'queued' || state.kind === 'waiting') this.bar(BARRED.turnTooLate);
     else this.refuse({ slug: 'backend_timeout', cause: 'open' });
   }
 

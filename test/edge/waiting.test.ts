@@ -216,6 +216,7 @@ test('an upstream that says nothing keeps nobody from another one', async () => 
     limits: { max_handshakes: 8 },
   });
   for (let i = 0; i < 50; i += 1) rig.connect(upgradeRequest({ path: '/silent' }));
-  expect(figuresOf(rig)).toEqual([6, 44]);
+  await rig.until(() => figuresOf(rig)[1] === 44);
+  expect(figuresOf(rig)[0]).toBe(6);
   for (let i = 0; i < 40; i += 1) await rig.open();
 });

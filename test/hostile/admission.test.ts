@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { askAdmin } from '../e2e/operating.ts';
 import { oneRoute, startProxy } from '../support/harness.ts';
@@ -253,5 +254,43 @@ describe('E57: request ids', () => {
       expect(new Set(half).size).toBe(ids.length);
       expect(new Set(half.map((text) => text.slice(0, 8))).size).toBe(ids.length);
     }
+  });
+});
+
+describe('E58: more complete heads at once than fit in a turn of the event loop', () => {
+  const COUNT = 90;
+
+  async function connectAll() {
+    const backend = await RawBackend.listen();
+    const edge = await startPoisoned(backend.url);
+    const clients = await Promise.all(Array.from({ length: COUNT }, () => RawClient.connect(edge.port)));
+    await expect.poll(() => edge.edge.open).toBe(COUNT);
+    return { edge: edge.edge, clients, faults: () => edge.logsOf('handshake.fault') };
+  }
+
+  test('E58: sixteen are checked in a turn, and all are in the end', async () => {
+    const { edge, clients } = await connectAll();
+    for (const client of clients) client.send(requestOf());
+    let [before, most] = [0, 0];
+    while (before < COUNT) {
+      await nextTurn();
+      const now = edge.metrics.process.handshakesOpen;
+      most = Math.max(most, now - before);
+      before = now;
+    }
+    // The end of our turn may be before theirs in one, and behind it in the next.
+    expect(most).toBeLessThanOrEqual(32);
+  });
+
+  test('E58: who has left before its turn is not checked, and holds nothing', async () => {
+    const { edge, clients, faults } = await connectAll();
+    for (const client of clients) {
+      client.send(requestOf());
+      client.destroy();
+    }
+    await expect.poll(() => edge.open).toBe(0);
+    const [route] = edge.snapshot.routes.values();
+    for (let turn = 0; turn < COUNT; turn += 1) await nextTurn();
+    expect([route?.sessions, edge.metrics.process.handshakesOpen, faults()]).toEqual([0, 0, []]);
   });
 });

@@ -73,4 +73,17 @@ export const ADMISSION_MUTANTS: readonly Mutant[] = [
     replace: "return this.instanceId + this.ids.next().replace(/./g, '0').slice(0, 16);",
     why: 'an id tells who made it',
   },
+  {
+    row: 'E58',
+    at: 'HandshakeTurns.takeOne',
+    search: 'this.taken >= TURN_MAX',
+    replace: 'false',
+  },
+  {
+    row: 'E58',
+    at: 'Handshake.leave',
+    search: "if (state.kind === 'queued') this.context.headTurns.leave(state.waiter);",
+    replace: '',
+    why: 'who has left is checked, and keeps its seat',
+  },
 ];
