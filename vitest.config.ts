@@ -41,6 +41,8 @@ const PROGRAMS = [
   'test/{cli,package,shares}.test.ts',
   'test/hostile/mutants.test.ts',
 ];
+/** Of those, and of the socket tests, what takes half a minute: it waits for the rest of the matrix. */
+const LONG = ['test/attacks/attacks.test.ts', 'test/conformance/fuzzing-*.test.ts', 'test/scale/scale.test.ts'];
 /** With a process of their own in each share: for its heap, or for what they mock. */
 const APART = ['test/bench/reports.test.ts', 'test/edge/faults.test.ts', 'test/hostile/resources.test.ts'];
 
@@ -62,12 +64,13 @@ function projectsOf(share: string): Project[] {
       return shared(first, EVERYTHING, [...SOCKETS, ...PROGRAMS]);
     case 'main':
       return [
-        ...shared(first, EVERYTHING, PROGRAMS),
-        project({ ...first, name: 'programs' }, PROGRAMS),
+        ...shared(first, EVERYTHING, [...PROGRAMS, ...LONG]),
+        project({ ...first, name: 'programs' }, PROGRAMS, LONG),
         ...others.map((layout) => project(layout, MARKED)),
       ];
     case 'rest':
       return [
+        project({ ...first, name: 'programs' }, LONG),
         ...others.map((layout) => project(layout, SOCKETS, MARKED)),
         ...TLS_LAYOUTS.map((layout) => project(layout, OVER_TLS)),
       ];

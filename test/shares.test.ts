@@ -19,8 +19,13 @@ test('npm test and the rest of the matrix are all tests on all layouts, each onc
   const [all, main, rest] = await Promise.all([filesOf('all'), filesOf('main'), filesOf('rest')]);
   expect(new Set(all).size).toBe(all.length);
   expect([...main, ...rest].sort()).toEqual(all);
-  const onHandles = (files: readonly string[]) => files.filter((file) => file.startsWith('[handle]'));
-  expect(onHandles(main)).toEqual(onHandles(all));
+  const long = rest.filter((file) => file.startsWith('[handle]'));
+  expect(long.map((file) => file.replace(/^.*test\/(\w+)\/.*$/, '$1'))).toEqual([
+    'attacks',
+    'conformance',
+    'conformance',
+    'scale',
+  ]);
   expect(rest.length).toBeGreaterThan(20);
 });
 
