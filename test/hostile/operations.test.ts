@@ -278,7 +278,8 @@ describe('E15: a signal to end with sessions open', () => {
   test(
     'E15: delay, grace, spread and timeout: not ready but accepting, then refusing, then Closes, then the cut; exit 0',
     async () => {
-      const times = 'drain: { delay: 1s, grace: 1s, spread: 500ms, timeout: 4s }';
+      // Each phase is long enough for what it has to show, whatever else keeps the machine busy.
+      const times = 'drain: { delay: 3s, grace: 3s, spread: 500ms, timeout: 8s }';
       const running = await start(configText('1h', `${times}\nadmin: { address: "127.0.0.1:0" }`));
       const adminPort = await portOf(running.cli, 'admin');
       const client = await connectWs(running.port);
