@@ -4,26 +4,36 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { TargetConfig } from '../config/types.ts';
 import type { Clock } from '../limits/clock.ts';
-import type { TargetListener, TargetSource } from './sources/target-source.ts';
+import type { DiscoveryStatus, TargetListener, TargetSource } from './sources/target-source.ts';
 import { Target, type TargetSettings, type TargetTold } from './target.ts';
 
 /** One source and what it has said last. */
 class Feed implements TargetListener {
   readonly source: TargetSource;
-  targets: readonly TargetConfig[];
   private readonly onNews: () => void;
+  /** What it takes the place of, and goes on with until it knows better. */
+  private before: Feed | null;
+  private said: readonly TargetConfig[];
   private state: 'idle' | 'started' | 'stopped' = 'idle';
 
-  constructor(source: TargetSource, onNews: () => void) {
+  constructor(source: TargetSource, before: Feed | null, onNews: () => void) {
     this.source = source;
-    this.targets = source.initial;
+    this.before = before;
+    this.said = source.initial ?? [];
     this.onNews = onNews;
+  }
+
+  get targets(): readonly TargetConfig[] {
+    return this.before?.targets ?? this.said;
   }
 
   start(): void {
     if (this.state !== 'idle') return;
     this.state = 'started';
-    this.source.start(this);
+    this.said = this.targets;
+    const answeredAt = this.before?.source.status?.answeredAt ?? null;
+    this.before = null;
+    this.source.start(this, { targets: this.said, answeredAt });
   }
 
   stop(): void {
@@ -34,7 +44,7 @@ class Feed implements TargetListener {
 
   onTargets(targets: readonly TargetConfig[]): void {
     if (this.state !== 'started') return;
-    this.targets = targets;
+    this.said = targets;
     this.onNews();
   }
 }
@@ -68,14 +78,19 @@ export class TargetSet {
     this.options = options;
   }
 
+  get discovery(): DiscoveryStatus | null {
+    for (const { source } of this.feeds) if (source.status !== null) return source.status;
+    return null;
+  }
+
   get(name: string): Target | undefined {
     return this.byName.get(name);
   }
 
   /** With `sources`, of which those that are here already, with the same settings, go on as they are. */
   plan(sources: readonly TargetSource[]): TargetSetPlan {
-    const feeds = sources.map((source) => this.feedLike(source) ?? new Feed(source, () => this.onNews()));
-    const kept = listedBy(feeds).flatMap((config) => this.known(config) ?? []);
+    const feeds = sources.map((source) => this.feedLike(source) ?? this.newFeed(source));
+    const kept = listedBy(feeds).flatMap(({ config }) => this.known(config) ?? []);
     return { feeds, kept };
   }
 
@@ -100,6 +115,11 @@ export class TargetSet {
     if (this.refresh()) this.options.onChange();
   }
 
+  private newFeed(source: TargetSource): Feed {
+    const before = source.initial === null ? this.feeds.find((feed) => feed.source.initial === null) : undefined;
+    return new Feed(source, before ?? null, () => this.onNews());
+  }
+
   private feedLike({ kind, settings }: TargetSource): Feed | undefined {
     return this.feeds.find(({ source }) => source.kind === kind && isDeepStrictEqual(source.settings, settings));
   }
@@ -110,10 +130,12 @@ export class TargetSet {
     return target !== undefined && isSame(target.endpoint, endpoint) ? target : null;
   }
 
-  /** True when the list is another one. */
+  /** True when the list is another one, or what counts for picking from it. */
   private refresh(): boolean {
-    const list = listedBy(this.feeds).map((config) => this.targetOf(config));
-    if (list.length === this.list.length && list.every((target, at) => target === this.list[at])) return false;
+    const before = this.list.flatMap(weighed);
+    const list = listedBy(this.feeds).map((listed) => this.targetOf(listed));
+    const isSameList = list.length === this.list.length && list.every((target, at) => target === this.list[at]);
+    if (isSameList) return list.flatMap(weighed).some((value, at) => value !== before[at]);
     const stay = new Set(list);
     for (const target of this.list) if (!stay.has(target)) target.leave();
     this.list = list;
@@ -122,12 +144,14 @@ export class TargetSet {
     return true;
   }
 
-  private targetOf(config: TargetConfig): Target {
-    const known = this.known(config);
-    if (known !== null) {
-      known.reconfigure(config, this.settings);
-      return known;
-    }
+  private targetOf({ config, source }: Listed): Target {
+    const target = this.known(config) ?? this.newTarget(config);
+    target.reconfigure(config, this.settings);
+    target.source = source;
+    return target;
+  }
+
+  private newTarget(config: TargetConfig): Target {
     const made = new Target(config, this.settings, this.options.told);
     // Whoever drained it meant the name.
     if (this.byName.get(config.name)?.draining === true) made.bar('draining', 'admin', this.options.clock.now());
@@ -135,13 +159,24 @@ export class TargetSet {
   }
 }
 
+interface Listed {
+  readonly config: TargetConfig;
+  /** The kind of the source. */
+  readonly source: string;
+}
+
 /** A name stands for one target: who lists it first counts. */
-function listedBy(feeds: readonly Feed[]): TargetConfig[] {
-  const byName = new Map<string, TargetConfig>();
-  for (const { targets } of feeds) {
-    for (const target of targets) if (!byName.has(target.name)) byName.set(target.name, target);
+function listedBy(feeds: readonly Feed[]): Listed[] {
+  const byName = new Map<string, Listed>();
+  for (const { targets, source } of feeds) {
+    for (const config of targets)
+      if (!byName.has(config.name)) byName.set(config.name, { config, source: source.kind });
   }
   return [...byName.values()];
+}
+
+function weighed({ weight, isBackup }: Target): readonly unknown[] {
+  return [weight, isBackup];
 }
 
 type PlainValues = Readonly<Record<string, unknown>>;

@@ -47,6 +47,8 @@ export class Target {
   weight: number;
   /** Gets sessions while no other can take one. */
   isBackup: boolean;
+  /** The kind of source that lists it. */
+  source = 'config';
   /** Of its weight so much counts now: from above 0 to 1, which it is but while it starts slowly. */
   ramp = 1;
   /** Infinity for no limit. */

@@ -7,7 +7,7 @@ import type { BalanceKey, SessionRequest } from './balance/balancer.ts';
 import type { UpstreamMeans } from './means.ts';
 import type { PartHost, UpstreamPart } from './part.ts';
 import { type BalancerOf, Picker } from './picker.ts';
-import type { TargetSource } from './sources/target-source.ts';
+import type { DiscoveryStatus, TargetSource } from './sources/target-source.ts';
 import type { BarWhy, Target } from './target.ts';
 import { TargetSet, type TargetSetPlan } from './target-set.ts';
 
@@ -79,6 +79,11 @@ export class Upstream implements PartHost {
   /** What the urls of its targets put before a request's path, each once; '' where they put nothing. */
   get bases(): readonly string[] {
     return this.set.bases;
+  }
+
+  /** How it goes with finding targets; null when its config lists all of them. */
+  get discovery(): DiscoveryStatus | null {
+    return this.set.discovery;
   }
 
   get hasHandshakeRoom(): boolean {

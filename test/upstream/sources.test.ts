@@ -10,7 +10,12 @@ import type { ConfigInput } from '../../src/proxy.ts';
 import { balancerOf } from '../../src/upstream/balance/policies.ts';
 import { UpstreamRegistry } from '../../src/upstream/registry.ts';
 import { sourcesOf } from '../../src/upstream/sources/kinds.ts';
-import type { TargetListener, TargetSource } from '../../src/upstream/sources/target-source.ts';
+import type {
+  Before,
+  DiscoveryStatus,
+  TargetListener,
+  TargetSource,
+} from '../../src/upstream/sources/target-source.ts';
 import type { Target } from '../../src/upstream/target.ts';
 import { Rig } from '../edge/rig.ts';
 import { targetConfig, upstreamMeans } from '../support/upstreams.ts';
@@ -18,18 +23,26 @@ import { targetConfig, upstreamMeans } from '../support/upstreams.ts';
 /** Finds targets while framegate runs, as a look-up of a name would. */
 class FakeSource implements TargetSource {
   readonly kind = 'fake';
-  readonly initial: readonly TargetConfig[] = [];
+  readonly initial: readonly TargetConfig[] | null;
+  readonly before: Before[] = [];
+  answeredAt: number | null = null;
   readonly settings: unknown;
   readonly log: string[];
   private listener: TargetListener | null = null;
 
-  constructor(settings: unknown, log: string[]) {
+  constructor(settings: unknown, log: string[], initial: readonly TargetConfig[] | null) {
     this.settings = settings;
     this.log = log;
+    this.initial = initial;
   }
 
-  start(listener: TargetListener): void {
+  get status(): DiscoveryStatus {
+    return { kind: this.kind, targets: 0, answeredAt: this.answeredAt, failing: null };
+  }
+
+  start(listener: TargetListener, before: Before): void {
     this.log.push('start');
+    this.before.push(before);
     this.listener = listener;
   }
 
@@ -38,7 +51,11 @@ class FakeSource implements TargetSource {
   }
 
   finds(...names: readonly string[]): void {
-    this.listener?.onTargets(names.map((name) => targetConfig(name)));
+    this.says(names.map((name) => targetConfig(name)));
+  }
+
+  says(targets: readonly TargetConfig[]): void {
+    this.listener?.onTargets(targets);
   }
 }
 
@@ -55,10 +72,12 @@ function configOf(over: Partial<ConfigInput> = {}): Config {
 class Discovery {
   readonly log: string[] = [];
   readonly sources: FakeSource[] = [];
+  /** What they have before they are started. */
+  initial: readonly TargetConfig[] | null = [];
   readonly registry = new UpstreamRegistry(upstreamMeans(), {
     balancerOf,
     sourcesOf: (config) => {
-      const source = new FakeSource(config.host, this.log);
+      const source = new FakeSource(config.host, this.log, this.initial);
       this.sources.push(source);
       return [...sourcesOf(config), source];
     },
@@ -119,6 +138,29 @@ describe('targets that a source finds while framegate runs', () => {
     expect(told).toBe(2);
   });
 
+  test('are told of when what counts for picking is another: their weight, or that they are backups', () => {
+    const discovery = new Discovery();
+    let told = 0;
+    discovery.registry.listener = { onTargets: () => (told += 1), onDown() {} };
+    discovery.apply(configOf());
+    discovery.source.says([targetConfig('x'), targetConfig('y')]);
+    const x = discovery.target('x');
+    discovery.source.says([targetConfig('x', { weight: 3 }), targetConfig('y')]);
+    expect([told, x.weight, discovery.target('x') === x]).toEqual([2, 3, true]);
+    discovery.source.says([targetConfig('x', { weight: 3, backup: true }), targetConfig('y')]);
+    const picks = [1, 2, 3, 4].map(() => discovery.registry.get('one')?.pick(new Set(), null)?.name);
+    expect([told, picks.includes('x')]).toEqual([3, false]);
+  });
+
+  test('each says where it was found; the upstream, how that goes', () => {
+    const discovery = new Discovery();
+    discovery.apply(configOf());
+    discovery.source.finds('x', 'a');
+    discovery.source.answeredAt = 5;
+    expect(['a', 'x'].map((name) => discovery.target(name).source)).toEqual(['config', 'fake']);
+    expect(discovery.registry.get('one')?.discovery).toMatchObject({ kind: 'fake', answeredAt: 5, failing: null });
+  });
+
   test('a name stands for one target: that of the config comes first', () => {
     const discovery = new Discovery();
     discovery.apply(configOf());
@@ -169,6 +211,30 @@ describe('a reload', () => {
     expect(discovery.names).toBe('a'); // of one that was stopped nothing is taken
     discovery.sources[1]?.finds('z');
     expect(discovery.names).toBe('a z');
+  });
+
+  test('a source that does not know yet goes on with what was found in its place, also meanwhile', () => {
+    const discovery = new Discovery();
+    discovery.initial = null;
+    discovery.apply(configOf());
+    expect(discovery.source.before).toEqual([{ targets: [], answeredAt: null }]);
+    discovery.source.finds('x');
+    discovery.source.answeredAt = 7;
+    const x = discovery.target('x');
+    const next = configOf({ upstreams: { one: { targets: [A], host: 'target' } } });
+    const plan = atOnce(discovery.registry.plan(next));
+    discovery.source.finds('x', 'y');
+    const y = discovery.target('y');
+    plan.commit();
+    expect([plan.keptTargets.has(x), discovery.names, discovery.target('y'), x.gone]).toEqual([
+      true,
+      'a x y',
+      y,
+      false,
+    ]);
+    expect(discovery.sources[1]?.before).toEqual([{ targets: [targetConfig('x'), targetConfig('y')], answeredAt: 7 }]);
+    discovery.sources[1]?.finds('z');
+    expect([discovery.names, x.gone]).toEqual(['a z', true]);
   });
 
   test('that is not put in force starts nothing, stops nothing and changes no target', () => {

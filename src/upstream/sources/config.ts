@@ -5,6 +5,7 @@ import type { TargetSource } from './target-source.ts';
 
 export class ConfigSource implements TargetSource {
   readonly kind = 'config';
+  readonly status = null;
   readonly settings: readonly TargetConfig[];
   readonly initial: readonly TargetConfig[];
 
