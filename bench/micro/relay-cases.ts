@@ -95,7 +95,7 @@ function openSession(client: Transport, backend: Transport): void {
     clock,
     wheel: new TimerWheel(clock, 50),
     policy: policyOf(route),
-    owner: { onSessionEnd() {}, onSessionFault() {}, onLimitHit() {} },
+    owner: { onSessionEnding() {}, onSessionEnd() {}, onSessionFault() {}, onLimitHit() {} },
     client,
     backend,
     deflate: false,

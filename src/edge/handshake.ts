@@ -171,7 +171,17 @@ export class Handshake implements SlotOwner, StepOwner {
     const refusal = state.kind === 'opening' ? state.progress.refusal : null;
     if (refusal !== null) this.relay(refusal);
     else if (state.kind === 'queued' || state.kind === 'waiting') this.bar(BARRED.turnTooLate);
-    else this.refuse({ slug: 'backend_timeout', cause: 'open' });
+    else {
+      if (state.kind === 'opening') this.blameTarget(state.admitted, state.progress);
+      this.refuse({ slug: 'backend_timeout', cause: 'open' });
+    }
+  }
+
+  /** The target that had the larger part of `timeouts.open` to itself has not answered in time. */
+  private blameTarget({ arrival, holdings }: Admitted, { askedAt }: OpeningProgress): void {
+    const now = this.context.clock.now();
+    if (2 * (now - askedAt) < now - this.headAt) return;
+    holdings.target?.watch?.answeredBadly(arrival.client, holdings.trial);
   }
 
   /** It has waited until it may be one of the handshakes under way. */
@@ -242,7 +252,7 @@ export class Handshake implements SlotOwner, StepOwner {
   }
 
   private open(admitted: Admitted): void {
-    const progress: OpeningProgress = { target: null, tries: 0, refusal: null };
+    const progress: OpeningProgress = { target: null, tries: 0, askedAt: 0, refusal: null };
     this.state = { kind: 'opening', admitted, progress };
     this.record.noteOpening(progress);
     this.holdEarly();

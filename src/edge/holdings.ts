@@ -24,6 +24,7 @@ export class Holdings {
   private claim: SlotClaim | null = null;
   private peerClaim: PeerClaim | null = null;
   private slot: Target | null = null;
+  private trialOfSlot = 0;
   /** That slot is a session's. */
   private isSession = false;
   private backend: Transport | null = null;
@@ -39,6 +40,11 @@ export class Holdings {
   /** The target whose slot is held. */
   get target(): Target | null {
     return this.slot;
+  }
+
+  /** That slot is a trial of its target: its number, 0 for none. */
+  get trial(): number {
+    return this.trialOfSlot;
   }
 
   /** Be one of the handshakes under way, now or when its turn comes. True when it is now. */
@@ -69,6 +75,7 @@ export class Holdings {
     this.leaveTurn();
     this.isSession = true;
     this.slot?.promote();
+    if (this.trialOfSlot !== 0) this.slot?.watch?.sessionBegan(this.trialOfSlot);
   }
 
   /** The session goes on counting as its connection did. */
@@ -80,7 +87,7 @@ export class Holdings {
   takeSlot(target: Target): void {
     assert(!this.isReleased, 'nothing is taken by one who has left');
     this.leaveTarget();
-    target.acquire();
+    this.trialOfSlot = target.acquire();
     this.slot = target;
   }
 
@@ -109,13 +116,15 @@ export class Holdings {
   }
 
   private leaveTarget(): void {
-    const { slot, backend } = this;
+    const { slot, trialOfSlot: trial, backend } = this;
     this.slot = null;
+    this.trialOfSlot = 0;
     this.backend = null;
     try {
       backend?.destroy();
     } finally {
       slot?.release(this.isSession);
+      if (trial !== 0) slot?.watch?.left(trial);
     }
   }
 }

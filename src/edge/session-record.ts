@@ -5,13 +5,16 @@ import type { Clock } from '../limits/clock.ts';
 import type { TimerWheel } from '../limits/timer-wheel.ts';
 import type { Log } from '../observe/log.ts';
 import type { DirectionMetrics, EndedBy, MetricsRegistry, RouteMetrics } from '../observe/metrics.ts';
-import { END_CAUSES, type Side } from '../protocol/end-causes.ts';
+import { END_CAUSES, type EndCause, type Side } from '../protocol/end-causes.ts';
 import type { End } from '../session/end.ts';
 import type { Session, SessionOwner } from '../session/session.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Holdings } from './holdings.ts';
 import type { Seat } from './quotas.ts';
 import type { Route, Snapshot } from './snapshot.ts';
+
+/** Ends that say of the target that it does not work: what breaks the protocol has not been a session for long. */
+const LOST: ReadonlySet<EndCause> = new Set(['backend_lost', 'backend_protocol_error', 'backend_pong_timeout']);
 
 /** The fields of `session.open`, in the order they are logged. */
 export interface SessionFacts {
@@ -93,13 +96,28 @@ export class SessionRecord implements SessionOwner {
     }
   }
 
+  onSessionEnding({ cause }: Session): void {
+    const livedMs = this.host.clock.now() - this.startedAt;
+    const isLost = cause !== null && LOST.has(cause);
+    this.target.watch?.sessionEnding(this.facts.client, livedMs, isLost, this.holdings.trial);
+  }
+
   onSessionEnd(session: Session): void {
     try {
-      this.holdings.release();
+      try {
+        this.tellTarget(session);
+      } finally {
+        this.holdings.release();
+      }
       this.tellEnd(session);
     } finally {
       this.host.removeSession(this);
     }
+  }
+
+  private tellTarget({ cause, isClean }: Session): void {
+    const { trial } = this.holdings;
+    if (trial !== 0) this.target.watch?.sessionEnded(isClean || cause === 'backend_close', trial);
   }
 
   private tellEnd(session: Session): void {

@@ -298,7 +298,7 @@ function* writeTargets(out: Exposition, targets: readonly TargetReading[]): Gene
   const up: Family = [
     'target_up',
     'gauge',
-    '0 while it drains, or all dials of the last 10 s failed, of which there was one.',
+    '0 while it drains, is down or ejected, or all dials of the last 10 s failed, of which there was one.',
   ];
   yield* out.each(up, targets, labels, (target) => Number(target.up));
   const sessions: Family = ['target_sessions', 'gauge', 'Sessions on this target, dials in flight included.'];
@@ -310,6 +310,8 @@ function* writeTargets(out: Exposition, targets: readonly TargetReading[]): Gene
     for (const [result, count] of target.metrics.dials.entries()) out.sample({ ...labels(target), result }, count);
     yield;
   }
+  const ejections: Family = ['target_ejections_total', 'counter', 'Times that failures took this target out.'];
+  yield* out.each(ejections, targets, labels, ({ metrics }) => metrics.ejections);
   out.family('target_connect_duration_seconds', 'histogram', 'Dials that connected: look-up, TCP and TLS.');
   for (const target of targets) {
     out.histogram(labels(target), target.metrics.connectDuration);

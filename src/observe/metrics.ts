@@ -168,6 +168,8 @@ export class TargetMetrics {
   readonly name: string;
   /** By result: `ok` or what failed. */
   readonly dials = new Tally();
+  /** Times that what its sessions met has taken it out. */
+  ejections = 0;
   readonly connectDuration = new Histogram(connectSeconds);
 
   constructor(upstream: string, name: string) {

@@ -25,6 +25,8 @@ const INVALID_TEXT_RULE = { close: CloseCode.InvalidPayload, text: 'text not UTF
 
 /** Who is told of a session's end and of our own bugs, each at most once, and of every limit that was hit. */
 export interface SessionOwner {
+  /** It has a cause to end, its first. */
+  onSessionEnding(session: Session): void;
   onSessionEnd(session: Session): void;
   onSessionFault(session: Session, error: unknown): void;
   /** `side` went over a limit: its config key, and what it came to, or the rate it went over. At every hit. */
@@ -302,8 +304,10 @@ export class Session extends TimerEntry implements EndSession, TimedSession {
 
   private begin(cause: EndCause, limit: string | null, now: number): void {
     assert(this.cause === null || cause === 'forced', 'a session ends for its first cause');
+    const isFirst = this.cause === null;
     this.cause = cause;
     this.limit = limit;
+    if (isFirst) this.owner.onSessionEnding(this);
     this.client.release(now);
     this.backend.release(now);
   }

@@ -38,7 +38,7 @@ interface FailedExchange {
   readonly cause: string;
 }
 
-type ExchangeOutcome = Switched | RelayedRefusal | FailedExchange;
+export type ExchangeOutcome = Switched | RelayedRefusal | FailedExchange;
 
 interface ExchangeOptions {
   readonly transport: Transport;

@@ -17,6 +17,8 @@ export interface DialTargetOptions {
   readonly connectMs: number;
   readonly signal: AbortLike;
   readonly holdings: {
+    /** The trial of its target that this is, 0 for none. */
+    readonly trial: number;
     /** False when nobody waits for it any more: then it is closed. */
     keepBackend(transport: Transport): boolean;
   };
@@ -49,7 +51,10 @@ export async function dialTarget(options: DialTargetOptions, upstream: Upstream,
     const ms = clock.now() - startedAt;
     // A dial that we gave up says nothing of the target.
     if (error.code !== 'aborted') metrics.dial(error.code, ms / 1000);
-    if (error.code.startsWith('backend_')) target.dials.failed(clock.now());
+    if (error.code.startsWith('backend_')) {
+      target.dials.failed(clock.now());
+      target.watch?.dialFailed(options.holdings.trial);
+    }
     return { kind: 'failed', error: error.code, cause: error.cause_code, ms };
   }
 }

@@ -6,7 +6,13 @@ import type { Transport } from '../net/transport.ts';
 import type { Log } from '../observe/log.ts';
 import { buildBackendRequest, type ForwardOptions } from '../protocol/backend-request.ts';
 import type { RefusalSlug } from '../protocol/refusals.ts';
-import { type ExchangeProgress, exchange, type RelayedRefusal, type Switched } from './backend-handshake.ts';
+import {
+  type ExchangeOutcome,
+  type ExchangeProgress,
+  exchange,
+  type RelayedRefusal,
+  type Switched,
+} from './backend-handshake.ts';
 import { type DialOutcome, type DialTargetOptions, dialTarget } from './dial-target.ts';
 import type { Target } from './target.ts';
 import type { Upstream } from './upstream.ts';
@@ -35,6 +41,8 @@ export interface OpeningProgress extends ExchangeProgress {
   target: Target | null;
   /** Targets tried. */
   tries: number;
+  /** Since when `target` has been. */
+  askedAt: number;
 }
 
 export interface Opened {
@@ -68,6 +76,7 @@ export async function openBackend(options: OpeningOptions): Promise<OpeningOutco
     holdings.takeSlot(target);
     progress.target = target;
     progress.tries += 1;
+    progress.askedAt = options.clock.now();
     const dialed = await dialTarget(options, upstream, target);
     if (dialed.kind === 'dialed') return askTarget(options, upstream, target, dialed);
     failure = { kind: 'failed', error: dialed.error, cause: dialed.cause };
@@ -105,8 +114,28 @@ async function askTarget(
     relax: upstream.relax,
     progress: options.progress,
   });
-  if (answer.kind !== 'switched') return answer;
+  if (answer.kind !== 'switched') {
+    tellRefusal(target, answer, options);
+    return answer;
+  }
   return { kind: 'opened', transport, target, answer, connectMs: ms, upgradeMs: clock.now() - sentAt };
+}
+
+/** Statuses by which a proxy or a server in front of the backend says that it does not work. */
+function isBadStatus(status: number): boolean {
+  return status >= 502 && status <= 504;
+}
+
+/** 500 and other statuses say that something went wrong, but neither that it works nor that it does not. */
+function tellRefusal(
+  { watch }: Target,
+  answer: Exclude<ExchangeOutcome, Switched>,
+  { forward, holdings }: OpeningOptions,
+): void {
+  if (answer.kind === 'failed') {
+    if (answer.error !== 'aborted') watch?.answeredBadly(forward.clientAddress, holdings.trial);
+  } else if (isBadStatus(answer.status)) watch?.answeredBadly(forward.clientAddress, holdings.trial);
+  else if (answer.status < 500) watch?.refused(holdings.trial);
 }
 
 function logRetried(

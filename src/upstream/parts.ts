@@ -1,8 +1,9 @@
 // Which parts an upstream has beside its targets and its policy. A further one is its file and its line.
 
+import { OutlierPart } from './outlier.ts';
 import type { PartHost, UpstreamPart } from './part.ts';
 
 /** None of them runs before its first `update`. */
-export function partsOf(_host: PartHost): readonly UpstreamPart[] {
-  return [];
+export function partsOf(host: PartHost): readonly UpstreamPart[] {
+  return [new OutlierPart(host)];
 }

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import type { Endpoint, TargetConfig, UpstreamConfig } from '../config/types.ts';
 import { DialRecord } from './dial-record.ts';
 import { type Reach, reachOf } from './reach.ts';
+import type { TargetWatch } from './target-watch.ts';
 
 /**
  * What keeps new sessions from a target, the gravest first. Each has one who sets and lifts it; whoever finds that
@@ -62,6 +63,12 @@ export class Target {
   readonly dials = new DialRecord();
   /** It is ejected, and its time is over: one session may try. */
   isTrialDue = false;
+  /** Sessions that tried so far, the present one among them: the number of the last. */
+  trials = 0;
+  /** Told what comes of its sessions; null while nobody judges by them. */
+  watch: TargetWatch | null = null;
+  /** Called when it may take a session that it could not take before. */
+  onRoom: (() => void) | null = null;
   private readonly told: TargetTold;
   private readonly bars = new Map<Bar, BarWhy>();
   private hasLeft = false;
@@ -130,6 +137,13 @@ export class Target {
     this.bars.delete(bar);
     if (bar === 'ejected') this.isTrialDue = false;
     if (this.bars.size === 0) this.tell(true, why, now);
+    this.onRoom?.();
+  }
+
+  /** It stays ejected, and the next session is a trial. */
+  offerTrial(): void {
+    this.isTrialDue = true;
+    this.onRoom?.();
   }
 
   private tell(isUp: boolean, why: BarWhy, now: number): void {
@@ -169,19 +183,23 @@ export class Target {
     this.handshakesMax = settings.max_handshakes_per_target;
   }
 
-  /** For a handshake. */
-  acquire(): void {
+  /** For a handshake. The number of the trial that it is, 0 for none. */
+  acquire(): number {
     assert(this.hasRoom, 'a full target is not picked');
     this.sessions += 1;
     this.handshakes += 1;
     this.sessionsTotal += 1;
+    if (!this.isTrialDue) return 0;
     this.isTrialDue = false;
+    this.trials += 1;
+    return this.trials;
   }
 
   /** What was taken for a handshake is a session's. */
   promote(): void {
     assert(this.handshakes > 0, 'a handshake becomes a session once');
     this.handshakes -= 1;
+    if (this.handshakes + 1 === this.handshakesMax) this.onRoom?.();
   }
 
   /** `isSession`: it was promoted. */
@@ -189,6 +207,7 @@ export class Target {
     assert(this.sessions > 0, 'a slot is given back once');
     this.sessions -= 1;
     if (!isSession) this.handshakes -= 1;
+    this.onRoom?.();
   }
 
   /** The Host field of requests to this target; `clientHost` is the client's, as sent. */

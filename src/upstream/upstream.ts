@@ -144,7 +144,9 @@ export class Upstream implements PartHost {
 
   private onTarget(target: Target, isUp: boolean, why: BarWhy): void {
     const fields = { upstream: this.name, target: target.name, why };
-    this.options.means.log.event(isUp ? 'info' : 'warn', isUp ? 'target.up' : 'target.down', fields);
+    const { log } = this.options.means;
+    if (isUp) log.event('info', 'target.up', fields);
+    else log.event('warn', 'target.down', fields);
     if (!isUp && why === 'check') this.options.listener.onDown(this, target);
   }
 

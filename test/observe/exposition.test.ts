@@ -44,6 +44,7 @@ const expected: Readonly<Record<string, readonly [type: string, labels: string]>
   target_sessions: ['gauge', 'upstream target'],
   target_sessions_limit: ['gauge', 'upstream target'],
   target_dials_total: ['counter', 'upstream target result'],
+  target_ejections_total: ['counter', 'upstream target'],
   target_connect_duration_seconds: ['histogram', 'upstream target'],
   config_last_reload_successful: ['gauge', ''],
   config_last_reload_success_timestamp_seconds: ['gauge', ''],

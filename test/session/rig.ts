@@ -109,6 +109,7 @@ export class Rig {
         onSessionEnd: () => {
           this.ends += 1;
         },
+        onSessionEnding() {},
         onSessionFault: (_, error) => this.faults.push(error),
         onLimitHit: (side, limit, value) => this.limitHits.push({ isClient: side === 'client', limit, value }),
       },

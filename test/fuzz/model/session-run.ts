@@ -151,6 +151,7 @@ export class SessionRun {
       onSessionEnd: () => {
         this.endCount += 1;
       },
+      onSessionEnding() {},
       onSessionFault: (_, error) => this.faults.push(error),
       onLimitHit() {},
     };
