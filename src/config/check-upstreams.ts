@@ -20,6 +20,7 @@ export function checkUpstreams({ upstreams }: ParsedConfig, { isFaulty }: Writte
     checkTwice(upstream.relax, [...path, 'relax'], report);
     checkTls(upstream, path, report);
     checkBalance(upstream, path, report);
+    checkRebalance(upstream, path, report);
     checkHealth(upstream, [...path, 'health'], isFaulty, report);
   }
 }
@@ -49,6 +50,13 @@ function checkBalance({ balance }: ParsedUpstream, path: PathSegments, report: C
   const { same_site, secure } = balance.sticky;
   if (same_site === 'none' && secure !== 'on')
     report(secure === 'off' ? 'error' : 'warning', [...path, 'balance', 'sticky', 'same_site'], INSECURE_NONE);
+}
+
+function checkRebalance({ balance, rebalance }: ParsedUpstream, path: PathSegments, report: CrossReport): void {
+  if (rebalance === 'off' || rebalance === undefined) return;
+  const kind = typeof balance === 'string' ? balance : balance.hash === undefined ? 'sticky' : 'hash';
+  if (kind !== 'source_ip' && kind !== 'hash' && kind !== 'sticky') return;
+  report('warning', [...path, 'rebalance'], `balance: ${kind} sends most of those that it closes to the same target`);
 }
 
 function checkHealth(

@@ -6,7 +6,7 @@ import { mapped, type Pulled } from '../limits/pulled.ts';
 import { type Advice, type AdviceInput, adviseRoute, type Direction } from '../observe/advice.ts';
 import { adviseCap } from '../observe/cap-advice.ts';
 import type { CertificateReading, RouteReading, TargetReading } from '../observe/exposition.ts';
-import type { RouteMetrics } from '../observe/metrics.ts';
+import type { RouteMetrics, UpstreamMetrics } from '../observe/metrics.ts';
 import { relaxedUses } from '../observe/relax-advice.ts';
 import { capInputs } from './refusal-counts.ts';
 
@@ -18,6 +18,10 @@ export function* routeReadings({ metrics, snapshot }: Edge): Generator<RouteRead
   for (const route of [...metrics.routes()]) {
     if (!snapshot.routes.has(route.name)) yield { metrics: route, sessionsLimit: Number.POSITIVE_INFINITY };
   }
+}
+
+export function* upstreamReadings({ metrics, snapshot }: Edge): Generator<UpstreamMetrics> {
+  for (const { name } of snapshot.upstreams.values()) yield metrics.upstream(name);
 }
 
 export function* targetReadings({ metrics, snapshot, clock }: Edge): Generator<TargetReading> {

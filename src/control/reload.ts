@@ -67,7 +67,7 @@ export class Reloads {
     const { edge, slices } = options;
     this.options = options;
     this.endedCheck = new EndedCheck({ edge, slices, tryAgain: () => this.reload(undefined, { again: true }) });
-    this.lostPlaces = new LostPlaces(edge);
+    this.lostPlaces = new LostPlaces(edge, slices);
   }
 
   /** From `input`, or from the source. Never rejects: what is wrong is in the answer and in the log. */

@@ -27,6 +27,7 @@ export class Holdings {
   private trialOfSlot = 0;
   /** That slot is a session's. */
   private isSession = false;
+  private isEnding = false;
   private backend: Transport | null = null;
   private isReleased = false;
 
@@ -78,6 +79,13 @@ export class Holdings {
     if (this.trialOfSlot !== 0) this.slot?.watch?.sessionBegan(this.trialOfSlot);
   }
 
+  /** The session has its cause to end, and goes on holding all of this until it has. */
+  beginEnd(): void {
+    if (!this.isSession || this.isEnding) return;
+    this.isEnding = true;
+    this.slot?.beginEnd();
+  }
+
   /** The session goes on counting as its connection did. */
   keepPeerClaim(claim: PeerClaim): void {
     this.peerClaim = claim;
@@ -123,7 +131,7 @@ export class Holdings {
     try {
       backend?.destroy();
     } finally {
-      slot?.release(this.isSession);
+      slot?.release(this.isSession, this.isEnding);
       if (trial !== 0) slot?.watch?.left(trial);
     }
   }

@@ -97,6 +97,7 @@ export class SessionRecord implements SessionOwner {
   }
 
   onSessionEnding({ cause }: Session): void {
+    this.holdings.beginEnd();
     const livedMs = this.host.clock.now() - this.startedAt;
     const isLost = cause !== null && LOST.has(cause);
     this.target.watch?.sessionEnding(this.facts.client, livedMs, isLost, this.holdings.trial);

@@ -9,6 +9,7 @@ import {
   type ProcessMetrics,
   type RouteMetrics,
   type TargetMetrics,
+  type UpstreamMetrics,
 } from './metrics.ts';
 import type { RuntimeReading } from './runtime-metrics.ts';
 import { type Labels, type MetricType, TextFormat } from './text-format.ts';
@@ -53,6 +54,7 @@ export interface MetricsSource {
   /** Handshakes without a route. */
   readonly unrouted: RouteMetrics;
   readonly routes: Iterable<RouteReading>;
+  readonly upstreams: Iterable<UpstreamMetrics>;
   readonly targets: Iterable<TargetReading>;
   readonly listeners: Iterable<ListenerMetrics>;
   readonly certificates: Iterable<CertificateReading>;
@@ -88,6 +90,7 @@ function* writeAll(out: Exposition, source: MetricsSource): Generator<void> {
   yield* writeRelaxed(out, routes);
   yield* writeSessions(out, source, routes);
   yield* writeDirections(out, source, routes);
+  yield* writeUpstreams(out, [...source.upstreams]);
   const targets: TargetReading[] = [];
   for (const target of source.targets) {
     targets.push(target);
@@ -291,6 +294,12 @@ function* writeDirections(out: Exposition, source: MetricsSource, routes: readon
   yield* out.each(buffered, directions, own, ({ metrics }) => metrics.buffered);
   const limit = 'limits.max_buffered_total: memory that all sessions together may hold so.';
   out.single('buffered_bytes_limit', 'gauge', limit, source.bufferedBytesLimit);
+}
+
+function* writeUpstreams(out: Exposition, upstreams: readonly UpstreamMetrics[]): Generator<void> {
+  const labels = ({ name }: UpstreamMetrics) => ({ upstream: name });
+  const moved: Family = ['rebalance_closes_total', 'counter', 'Sessions closed so that they move to another target.'];
+  yield* out.each(moved, upstreams, labels, ({ rebalanceCloses }) => rebalanceCloses);
 }
 
 function* writeTargets(out: Exposition, targets: readonly TargetReading[]): Generator<void> {

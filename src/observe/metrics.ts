@@ -163,6 +163,17 @@ export function codeLabel(code: number | null): string {
   return code >= 4000 && code <= 4999 ? '4xxx' : 'none';
 }
 
+/** What an upstream has one of, besides its targets. */
+export class UpstreamMetrics {
+  readonly name: string;
+  /** Sessions closed so that they move to another target. */
+  rebalanceCloses = 0;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
 export class TargetMetrics {
   readonly upstream: string;
   readonly name: string;
@@ -261,6 +272,7 @@ export class MetricsRegistry {
   readonly unrouted = new RouteMetrics(NO_ROUTE);
   private readonly routesByName = new Map<string, RouteMetrics>();
   private readonly listenersByName = new Map<string, ListenerMetrics>();
+  private readonly upstreamsByName = new Map<string, UpstreamMetrics>();
   private readonly targetsByName = new Map<string, TargetMetrics>();
 
   route(name: string): RouteMetrics {
@@ -269,6 +281,10 @@ export class MetricsRegistry {
 
   listener(name: string): ListenerMetrics {
     return obtain(this.listenersByName, name, () => new ListenerMetrics(name));
+  }
+
+  upstream(name: string): UpstreamMetrics {
+    return obtain(this.upstreamsByName, name, () => new UpstreamMetrics(name));
   }
 
   target(upstream: string, name: string): TargetMetrics {
@@ -291,6 +307,7 @@ export class MetricsRegistry {
   keepOnly(kept: {
     readonly routes: ReadonlySet<string>;
     readonly listeners: ReadonlySet<string>;
+    readonly hasUpstream: (name: string) => boolean;
     readonly hasTarget: (upstream: string, name: string) => boolean;
   }): void {
     for (const [name, route] of this.routesByName) {
@@ -299,6 +316,7 @@ export class MetricsRegistry {
     for (const [name, listener] of this.listenersByName) {
       if (!kept.listeners.has(name) && listener.connectionsOpen === 0) this.listenersByName.delete(name);
     }
+    for (const name of this.upstreamsByName.keys()) if (!kept.hasUpstream(name)) this.upstreamsByName.delete(name);
     for (const [key, target] of this.targetsByName) {
       if (!kept.hasTarget(target.upstream, target.name)) this.targetsByName.delete(key);
     }

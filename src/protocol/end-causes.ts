@@ -89,6 +89,7 @@ export const END_CAUSES = {
   route_removed: byNobody(CloseCode.ServiceRestart, 'route removed'),
   target_removed: byNobody(CloseCode.ServiceRestart, 'target removed'),
   target_drain: byNobody(CloseCode.ServiceRestart, 'target drain'),
+  rebalance: byNobody(CloseCode.ServiceRestart, 'rebalance'),
   // Code and text are what the operator asks for, where they are given.
   admin: byNobody(CloseCode.PolicyViolation, 'closed by the operator'),
   internal_error: {

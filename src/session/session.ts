@@ -25,7 +25,7 @@ const INVALID_TEXT_RULE = { close: CloseCode.InvalidPayload, text: 'text not UTF
 
 /** Who is told of a session's end and of our own bugs, each at most once, and of every limit that was hit. */
 export interface SessionOwner {
-  /** It has a cause to end, its first. */
+  /** It has a cause to end, its first. Once, before `onSessionEnd`. */
   onSessionEnding(session: Session): void;
   onSessionEnd(session: Session): void;
   onSessionFault(session: Session, error: unknown): void;

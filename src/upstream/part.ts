@@ -5,6 +5,20 @@ import type { UpstreamConfig } from '../config/types.ts';
 import type { UpstreamMeans } from './means.ts';
 import type { Target } from './target.ts';
 
+/** Which sessions of a target are asked for. */
+export interface YoungestAsk {
+  /** At least 1. */
+  readonly count: number;
+  /** They began before. */
+  readonly startedBefore: number;
+}
+
+/** A session that may be ended so that its client comes back and gets another target. */
+export interface MovableSession {
+  /** False: it is ending already, or has to stay. */
+  move(): boolean;
+}
+
 /** The upstream, as its parts know it. */
 export interface PartHost {
   readonly name: string;
@@ -12,6 +26,8 @@ export interface PartHost {
   /** In force. */
   readonly config: UpstreamConfig;
   readonly targets: readonly Target[];
+  /** The youngest that fit and are not ending, the very youngest first; found in small steps. */
+  youngestOn(target: Target, asked: YoungestAsk): Promise<readonly MovableSession[]>;
 }
 
 export interface UpstreamPart {

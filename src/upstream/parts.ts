@@ -2,8 +2,9 @@
 
 import { OutlierPart } from './outlier.ts';
 import type { PartHost, UpstreamPart } from './part.ts';
+import { Rebalance } from './rebalance.ts';
 
 /** None of them runs before its first `update`. */
 export function partsOf(host: PartHost): readonly UpstreamPart[] {
-  return [new OutlierPart(host)];
+  return [new OutlierPart(host), new Rebalance(host)];
 }

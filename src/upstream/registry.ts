@@ -21,7 +21,7 @@ interface UpstreamsPlan {
 type Kinds = Pick<UpstreamOptions, 'balancerOf' | 'sourcesOf' | 'partsOf'>;
 
 const KINDS: Kinds = { balancerOf, sourcesOf, partsOf };
-const NOBODY: UpstreamListener = { onTargets() {}, onDown() {} };
+const NOBODY: UpstreamListener = { onTargets() {}, onDown() {}, youngestOn: async () => [] };
 
 export class UpstreamRegistry {
   /** What a plan changes is known to who commits it; this one is told of all else. */
@@ -35,6 +35,7 @@ export class UpstreamRegistry {
     const listener: UpstreamListener = {
       onTargets: (upstream) => this.listener.onTargets(upstream),
       onDown: (upstream, target) => this.listener.onDown(upstream, target),
+      youngestOn: (target, asked) => this.listener.youngestOn(target, asked),
     };
     this.options = { ...KINDS, ...kinds, means, listener };
   }

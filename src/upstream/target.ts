@@ -58,6 +58,8 @@ export class Target {
   sessions = 0;
   /** Those of them that are no sessions yet. */
   handshakes = 0;
+  /** Those of them that are sessions with a cause to end. */
+  ending = 0;
   /** Slots ever taken. */
   sessionsTotal = 0;
   readonly dials = new DialRecord();
@@ -92,6 +94,11 @@ export class Target {
   /** The weight that counts now. */
   get weightNow(): number {
     return this.weight * this.ramp;
+  }
+
+  /** Sessions that are not ending. */
+  get sessionsOpen(): number {
+    return this.sessions - this.handshakes - this.ending;
   }
 
   get hasRoom(): boolean {
@@ -202,11 +209,17 @@ export class Target {
     if (this.handshakes + 1 === this.handshakesMax) this.onRoom?.();
   }
 
-  /** `isSession`: it was promoted. */
-  release(isSession: boolean): void {
+  /** A session on it has a cause to end. */
+  beginEnd(): void {
+    this.ending += 1;
+  }
+
+  /** `isSession`: it was promoted. `isEnding`: and its end has begun. */
+  release(isSession: boolean, isEnding = false): void {
     assert(this.sessions > 0, 'a slot is given back once');
     this.sessions -= 1;
     if (!isSession) this.handshakes -= 1;
+    if (isEnding) this.ending -= 1;
     this.onRoom?.();
   }
 

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { BalanceConfig, TlsConfig, UpstreamConfig } from '../config/types.ts';
 import type { BalanceKey, SessionRequest } from './balance/balancer.ts';
 import type { UpstreamMeans } from './means.ts';
-import type { PartHost, UpstreamPart } from './part.ts';
+import type { MovableSession, PartHost, UpstreamPart, YoungestAsk } from './part.ts';
 import { type BalancerOf, Picker } from './picker.ts';
 import type { DiscoveryStatus, TargetSource } from './sources/target-source.ts';
 import type { BarWhy, Target } from './target.ts';
@@ -17,6 +17,8 @@ export interface UpstreamListener {
   onTargets(upstream: Upstream): void;
   /** Checks took `target` down. */
   onDown(upstream: Upstream, target: Target): void;
+  /** See `PartHost.youngestOn`. */
+  youngestOn(target: Target, asked: YoungestAsk): Promise<readonly MovableSession[]>;
 }
 
 /** What upstreams are made with. */
@@ -166,6 +168,10 @@ export class Upstream implements PartHost {
 
   private updateParts(): void {
     if (this.isRunning) for (const part of this.parts) part.update();
+  }
+
+  youngestOn(target: Target, asked: YoungestAsk): Promise<readonly MovableSession[]> {
+    return this.options.listener.youngestOn(target, asked);
   }
 
   /** It is in no config any more. */

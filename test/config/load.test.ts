@@ -548,6 +548,7 @@ describe('close_codes', () => {
     'route_removed',
     'target_removed',
     'target_drain',
+    'rebalance',
     'admin',
   ])('%s has a code to choose', (cause) => {
     expect(loaded(`close_codes: { ${cause}: 4429 }`).close_codes[cause]).toBe(4429);

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { UpstreamConfig } from '../../src/config/types.ts';
-import { errorsOf, loaded, problemsOf } from './loading.ts';
+import { errorsOf, loaded, problemsOf, warningsOf } from './loading.ts';
 
 function upstreamOf(keys: string): UpstreamConfig {
   const { u } = loaded(`routes: [{ upstream: u }]\nupstreams:\n  u: { ${keys} }\n`).upstreams;
@@ -124,4 +124,11 @@ describe('discover', () => {
     expect(errors).toHaveLength(1);
     expect(errors[0]).toMatch(error);
   });
+});
+
+test.each(['source_ip', '{ hash: path }', '{ sticky: {} }'])('rebalance beside %s closes to no end', (balance) => {
+  const warnings = (kind: string) =>
+    warningsOf(`routes: [{ upstream: u }]\nupstreams: { u: { ${A}, balance: ${kind}, rebalance: {} } }`);
+  expect(warnings(balance)).toEqual([expect.stringMatching(/u\.rebalance: balance: \w+ sends most of those that it/)]);
+  expect(warnings('random_two')).toEqual([]);
 });

@@ -311,6 +311,7 @@ const scenarios: Record<EndCause, Scenario> = {
   route_removed: byControlPlane('route_removed', 1012, 'route removed'),
   target_removed: byControlPlane('target_removed', 1012, 'target removed'),
   target_drain: byControlPlane('target_drain', 1012, 'target drain'),
+  rebalance: byControlPlane('rebalance', 1012, 'rebalance'),
   admin: byControlPlane('admin', 1008, 'closed by the operator'),
   idle: {
     by: 'proxy',

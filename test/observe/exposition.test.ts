@@ -40,6 +40,7 @@ const expected: Readonly<Record<string, readonly [type: string, labels: string]>
   buffered_bytes: ['gauge', 'route direction'],
   buffered_bytes_limit: ['gauge', ''],
   ping_rtt_seconds: ['histogram', 'route'],
+  rebalance_closes_total: ['counter', 'upstream'],
   target_up: ['gauge', 'upstream target'],
   target_sessions: ['gauge', 'upstream target'],
   target_sessions_limit: ['gauge', 'upstream target'],

@@ -101,11 +101,14 @@ test('after a reload only what is configured or in use is kept', () => {
   registry.listener('gone');
   registry.target('u', 'a');
   registry.target('u', 'b');
-  const kept = { routes: new Set(['kept']), listeners: new Set<string>() };
+  registry.upstream('u').rebalanceCloses = 1;
+  registry.upstream('v').rebalanceCloses = 1;
+  const kept = { routes: new Set(['kept']), listeners: new Set<string>(), hasUpstream: (name: string) => name === 'u' };
   registry.keepOnly({ ...kept, hasTarget: (upstream, name) => upstream === 'u' && name === 'b' });
   expect(Array.from(registry.routes(), ({ name }) => name)).toEqual(['kept', 'in use']);
   expect([...registry.listeners()]).toEqual([]);
   expect(Array.from(registry.targets(), ({ name }) => name)).toEqual(['b']);
+  expect(['u', 'v'].map((name) => registry.upstream(name).rebalanceCloses)).toEqual([1, 0]);
   expect(registry.route('kept')).toBe(registry.route('kept'));
 });
 

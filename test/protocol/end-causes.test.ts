@@ -39,6 +39,7 @@ describe('why a session can end', () => {
         'route_removed proxy 1012 1001',
         'target_removed proxy 1012 1001',
         'target_drain proxy 1012 1001',
+        'rebalance proxy 1012 1001',
         'admin proxy 1008 1001',
         'internal_error proxy 1011 1011',
         'forced proxy - -',

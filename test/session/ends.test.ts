@@ -670,6 +670,7 @@ describe('the table of causes', () => {
     route_removed: (rig) => rig.session.end('route_removed'),
     target_removed: (rig) => rig.session.end('target_removed'),
     target_drain: (rig) => rig.session.end('target_drain'),
+    rebalance: (rig) => rig.session.end('rebalance'),
     admin: (rig) => rig.session.end('admin'),
     internal_error: (rig) => {
       rig.session.fail(new Error('a bug'));
@@ -726,6 +727,7 @@ describe('the table of causes', () => {
     route_removed: [1012, 1001],
     target_removed: [1012, 1001],
     target_drain: [1012, 1001],
+    rebalance: [1012, 1001],
     admin: [1008, 1001],
     internal_error: [1011, 1011],
     forced: [null, null],

@@ -89,6 +89,8 @@ export class Rig {
   readonly limitHits: { isClient: boolean; limit: string; value: number }[] = [];
   /** How often the owner was told of the end. */
   ends = 0;
+  /** How often its end began. */
+  endings = 0;
   /** What was written and done, in order: `client: text fin "a"`, `backend: FIN`, `client: destroyed`. */
   private readonly story: string[] = [];
   private readonly unwritten = new Map<string, Buffer>();
@@ -106,10 +108,12 @@ export class Rig {
       wheel: this.wheel,
       policy: { ...POLICY, ...options.policy },
       owner: {
+        onSessionEnding: () => {
+          this.endings += 1;
+        },
         onSessionEnd: () => {
           this.ends += 1;
         },
-        onSessionEnding() {},
         onSessionFault: (_, error) => this.faults.push(error),
         onLimitHit: (side, limit, value) => this.limitHits.push({ isClient: side === 'client', limit, value }),
       },
@@ -198,7 +202,7 @@ export class Rig {
     const { session } = this;
     const { cause, limit, isClean: clean, midFrame } = session;
     expect({ cause, limit, clean, midFrame }).toEqual({ limit: null, midFrame: false, ...expected });
-    expect(this.ends).toBe(1);
+    expect([this.endings, this.ends]).toEqual([1, 1]);
     expect([this.client.destroyed, this.backend.destroyed]).toEqual([true, true]);
     expect(this.wheel.size).toBe(0);
     const gauges = [this.metrics.fromClient, this.metrics.fromBackend].map(({ buffered, paused }) => [

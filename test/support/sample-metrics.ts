@@ -52,6 +52,7 @@ export function sampleSource(registry: MetricsRegistry, runtime: RuntimeReading 
     process: registry.process,
     unrouted: registry.unrouted,
     routes: Array.from(registry.routes(), (metrics) => ({ metrics, sessionsLimit: Number.POSITIVE_INFINITY })),
+    upstreams: [registry.upstream('chat')],
     targets: Array.from(registry.targets(), (metrics) => ({ metrics, up: true, sessions: 1, sessionsLimit: 50 })),
     listeners: registry.listeners(),
     certificates: [{ listener: 'public', name: 'a.test', notAfter: 1_800_000_000_000 }],

@@ -42,7 +42,7 @@ class Pool {
     this.passive = { ...PASSIVE, ...passive };
     const log = new Log({ level: 'debug', format: 'json', lines_per_second: 1e6, clock, destination: tap });
     this.means = upstreamMeans({ clock, wheel, log });
-    const listener = { onTargets() {}, onDown() {} };
+    const listener = { onTargets() {}, onDown() {}, youngestOn: async () => [] };
     this.upstream = new Upstream(this.config, { means: this.means, balancerOf, sourcesOf, partsOf, listener });
     this.upstream.start();
   }

@@ -128,7 +128,7 @@ describe('targets that a source finds while framegate runs', () => {
   test('are told of only when others are in the list', () => {
     const discovery = new Discovery();
     let told = 0;
-    discovery.registry.listener = { onTargets: () => (told += 1), onDown() {} };
+    discovery.registry.listener = { onTargets: () => (told += 1), onDown() {}, youngestOn: async () => [] };
     discovery.apply(configOf());
     expect(told).toBe(0);
     discovery.source.finds('x');
@@ -141,7 +141,7 @@ describe('targets that a source finds while framegate runs', () => {
   test('are told of when what counts for picking is another: their weight, or that they are backups', () => {
     const discovery = new Discovery();
     let told = 0;
-    discovery.registry.listener = { onTargets: () => (told += 1), onDown() {} };
+    discovery.registry.listener = { onTargets: () => (told += 1), onDown() {}, youngestOn: async () => [] };
     discovery.apply(configOf());
     discovery.source.says([targetConfig('x'), targetConfig('y')]);
     const x = discovery.target('x');

@@ -17,7 +17,7 @@ function upstream(targets: readonly TargetConfig[], change: Partial<UpstreamConf
     balancerOf,
     sourcesOf,
     partsOf,
-    listener: { onTargets() {}, onDown() {} },
+    listener: { onTargets() {}, onDown() {}, youngestOn: async () => [] },
   });
 }
 

@@ -48,7 +48,7 @@ rows.set('client_slow', { kind: 'slow', by: 'client', client: 1013, backend: 100
 rows.set('backend_slow', { kind: 'slow', by: 'backend', client: 1012, backend: 1001 });
 rows.set('overload', { kind: 'shed', by: null, client: 1013, backend: 1001 });
 rows.set('idle', { kind: 'orderly', by: null, client: 1001, backend: 1001 });
-for (const cause of ['drain', 'lifetime', 'route_removed', 'target_removed', 'target_drain']) {
+for (const cause of ['drain', 'lifetime', 'route_removed', 'target_removed', 'target_drain', 'rebalance']) {
   rows.set(cause, { kind: 'orderly', by: null, client: 1012, backend: 1001 });
 }
 rows.set('admin', { kind: 'orderly', by: null, client: 1008, backend: 1001 });

@@ -43,7 +43,7 @@ export interface RunOptions {
 }
 
 const noPayload = Buffer.alloc(0);
-const ends: readonly EndCause[] = ['drain', 'admin', 'route_removed', 'target_removed', 'target_drain'];
+const ends: readonly EndCause[] = ['drain', 'admin', 'route_removed', 'target_removed', 'target_drain', 'rebalance'];
 /** More wake-ups than any session needs to end once its peers are silent. */
 const WAKE_UPS_MAX = 2000;
 const ANSWERED_WAKE_UPS = 50;
@@ -122,6 +122,7 @@ export class SessionRun {
   private readonly tell: ((what: string) => void) | null;
   private readonly faults: unknown[] = [];
   private endCount = 0;
+  private endingCount = 0;
   /** When a peer last did anything. */
   private actedAt = 0;
 
@@ -148,10 +149,10 @@ export class SessionRun {
     const backend = transport('backend');
     const lifetimeShare = 0.9 + 0.1 * random.fraction();
     const owner: SessionOwner = {
+      onSessionEnding: () => this.noteEnding(),
       onSessionEnd: () => {
         this.endCount += 1;
       },
-      onSessionEnding() {},
       onSessionFault: (_, error) => this.faults.push(error),
       onLimitHit() {},
     };
@@ -420,11 +421,16 @@ export class SessionRun {
     }
   }
 
+  private noteEnding(): void {
+    this.endingCount += 1;
+  }
+
   private judgeEnd(): void {
     const { world, model, session } = this;
     const { metrics, wheel } = world;
     const facts: readonly (readonly [what: string, actual: unknown, expected: unknown])[] = [
       ['times it ended', this.endCount, 1],
+      ['times its end began', this.endingCount, 1],
       ['client destroyed', this.client.transport.destroyed, true],
       ['backend destroyed', this.backend.transport.destroyed, true],
       ['timers left', wheel.size, 0],

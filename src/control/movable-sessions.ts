@@ -1,0 +1,43 @@
+// Which open sessions of a target are the youngest, for a rebalance. Of all that there are it walks once, in small
+// steps; it ends one only when it is asked to, and decides nothing.
+
+import type { SessionRecord } from '../edge/session-record.ts';
+import type { MovableSession, YoungestAsk } from '../upstream/part.ts';
+import type { Target } from '../upstream/target.ts';
+
+/** Where they are found: a set in the order in which they began. */
+interface SessionsPlace {
+  readonly sessions: ReadonlySet<SessionRecord>;
+  /** All of them end anyway. */
+  readonly draining: boolean;
+}
+
+/** In small steps. The youngest first. */
+export function* movableOn(
+  place: SessionsPlace,
+  target: Target,
+  { count, startedBefore }: YoungestAsk,
+): Generator<void, MovableSession[]> {
+  // The last `count` of those that fit are the youngest; what comes later takes the place of what came first.
+  const ring: SessionRecord[] = [];
+  let fitting = 0;
+  for (const record of place.sessions) {
+    if (record.startedAt >= startedBefore) break;
+    if (record.target === target && record.session.cause === null) {
+      ring[fitting % count] = record;
+      fitting += 1;
+    }
+    yield;
+  }
+  return ring.map((_, at) => movable(place, ring[(fitting - 1 - at + count) % count]));
+}
+
+function movable(place: SessionsPlace, record: SessionRecord | undefined): MovableSession {
+  return {
+    move() {
+      if (record === undefined || place.draining || record.session.cause !== null) return false;
+      record.session.end('rebalance');
+      return true;
+    },
+  };
+}
