@@ -5,8 +5,8 @@ import type { Route } from '../edge/snapshot.ts';
 import { mapped, type Pulled } from '../limits/pulled.ts';
 import { type Advice, type AdviceInput, adviseRoute, type Direction } from '../observe/advice.ts';
 import { adviseCap } from '../observe/cap-advice.ts';
-import type { CertificateReading, RouteReading, TargetReading } from '../observe/exposition.ts';
-import type { RouteMetrics, UpstreamMetrics } from '../observe/metrics.ts';
+import type { CertificateReading, RouteReading, TargetReading, UpstreamReading } from '../observe/exposition.ts';
+import type { RouteMetrics } from '../observe/metrics.ts';
 import { relaxedUses } from '../observe/relax-advice.ts';
 import { capInputs } from './refusal-counts.ts';
 
@@ -20,8 +20,8 @@ export function* routeReadings({ metrics, snapshot }: Edge): Generator<RouteRead
   }
 }
 
-export function* upstreamReadings({ metrics, snapshot }: Edge): Generator<UpstreamMetrics> {
-  for (const { name } of snapshot.upstreams.values()) yield metrics.upstream(name);
+export function* upstreamReadings({ metrics, snapshot }: Edge): Generator<UpstreamReading> {
+  for (const { name } of snapshot.upstreams.values()) yield { metrics: metrics.upstream(name), queued: 0 };
 }
 
 export function* targetReadings({ metrics, snapshot, clock }: Edge): Generator<TargetReading> {

@@ -20,6 +20,12 @@ export interface RouteReading {
   readonly sessionsLimit: number;
 }
 
+export interface UpstreamReading {
+  readonly metrics: UpstreamMetrics;
+  /** Handshakes that wait until a target has room. */
+  readonly queued: number;
+}
+
 export interface TargetReading {
   readonly metrics: TargetMetrics;
   readonly up: boolean;
@@ -54,7 +60,7 @@ export interface MetricsSource {
   /** Handshakes without a route. */
   readonly unrouted: RouteMetrics;
   readonly routes: Iterable<RouteReading>;
-  readonly upstreams: Iterable<UpstreamMetrics>;
+  readonly upstreams: Iterable<UpstreamReading>;
   readonly targets: Iterable<TargetReading>;
   readonly listeners: Iterable<ListenerMetrics>;
   readonly certificates: Iterable<CertificateReading>;
@@ -90,7 +96,12 @@ function* writeAll(out: Exposition, source: MetricsSource): Generator<void> {
   yield* writeRelaxed(out, routes);
   yield* writeSessions(out, source, routes);
   yield* writeDirections(out, source, routes);
-  yield* writeUpstreams(out, [...source.upstreams]);
+  const upstreams: UpstreamReading[] = [];
+  for (const upstream of source.upstreams) {
+    upstreams.push(upstream);
+    yield;
+  }
+  yield* writeUpstreams(out, upstreams);
   const targets: TargetReading[] = [];
   for (const target of source.targets) {
     targets.push(target);
@@ -296,10 +307,23 @@ function* writeDirections(out: Exposition, source: MetricsSource, routes: readon
   out.single('buffered_bytes_limit', 'gauge', limit, source.bufferedBytesLimit);
 }
 
-function* writeUpstreams(out: Exposition, upstreams: readonly UpstreamMetrics[]): Generator<void> {
-  const labels = ({ name }: UpstreamMetrics) => ({ upstream: name });
+function* writeUpstreams(out: Exposition, upstreams: readonly UpstreamReading[]): Generator<void> {
+  const labels = ({ metrics }: UpstreamReading) => ({ upstream: metrics.name });
   const moved: Family = ['rebalance_closes_total', 'counter', 'Sessions closed so that they move to another target.'];
-  yield* out.each(moved, upstreams, labels, ({ rebalanceCloses }) => rebalanceCloses);
+  yield* out.each(moved, upstreams, labels, ({ metrics }) => metrics.rebalanceCloses);
+  out.family('upstream_retries_total', 'counter', 'Retries by their result: ok, failed or over_budget.');
+  for (const upstream of upstreams) {
+    for (const [result, count] of upstream.metrics.retries.entries())
+      out.sample({ ...labels(upstream), result }, count);
+    yield;
+  }
+  const queued: Family = ['upstream_queue', 'gauge', 'Handshakes that wait until a target has room.'];
+  yield* out.each(queued, upstreams, labels, (upstream) => upstream.queued);
+  out.family('upstream_queue_seconds', 'histogram', 'For how long they waited, or in vain.');
+  for (const upstream of upstreams) {
+    if (upstream.metrics.queueDuration.count > 0) out.histogram(labels(upstream), upstream.metrics.queueDuration);
+    yield;
+  }
 }
 
 function* writeTargets(out: Exposition, targets: readonly TargetReading[]): Generator<void> {

@@ -168,6 +168,10 @@ export class UpstreamMetrics {
   readonly name: string;
   /** Sessions closed so that they move to another target. */
   rebalanceCloses = 0;
+  /** By result: `ok`, `failed`, or `over_budget` for one that was not made. */
+  readonly retries = new Tally();
+  /** For how long handshakes waited until a target had room, or in vain. */
+  readonly queueDuration = new Histogram(handshakeSeconds);
 
   constructor(name: string) {
     this.name = name;

@@ -70,6 +70,7 @@ export async function openBackend(options: OpeningOptions): Promise<OpeningOutco
   let failure: NotOpened = { kind: 'failed', error: 'no_target', cause: 'none has room' };
   for (;;) {
     const { upstream } = route;
+    if (progress.tries === 0) upstream.noteHandshake();
     const target = progress.tries > upstream.retries ? null : upstream.pick(tried, upstream.keyOf(options.forward));
     if (target === null) return failure;
     tried.add(target);
@@ -78,14 +79,26 @@ export async function openBackend(options: OpeningOptions): Promise<OpeningOutco
     progress.tries += 1;
     progress.askedAt = options.clock.now();
     const dialed = await dialTarget(options, upstream, target);
+    countRetry(options, upstream, dialed);
     if (dialed.kind === 'dialed') return askTarget(options, upstream, target, dialed);
     failure = { kind: 'failed', error: dialed.error, cause: dialed.cause };
     // Without a descriptor no other target can be dialed either.
     if (signal.aborted || dialed.error === 'aborted' || dialed.error === 'no_descriptor') return failure;
     // No byte of the request was sent, so another target may have it.
-    const isLast = progress.tries > upstream.retries || !upstream.canPick(tried);
-    if (!isLast) logRetried(options, upstream, target, dialed);
+    if (progress.tries > upstream.retries || !upstream.canPick(tried)) return failure;
+    if (!upstream.takeRetry()) {
+      options.metrics.upstream(upstream.name).retries.add('over_budget');
+      return failure;
+    }
+    logRetried(options, upstream, target, dialed);
   }
+}
+
+/** A dial that was given up says nothing. */
+function countRetry({ progress, metrics }: OpeningOptions, upstream: Upstream, dialed: DialOutcome): void {
+  if (progress.tries < 2) return;
+  if (dialed.kind === 'dialed') metrics.upstream(upstream.name).retries.add('ok');
+  else if (dialed.error !== 'aborted') metrics.upstream(upstream.name).retries.add('failed');
 }
 
 async function askTarget(

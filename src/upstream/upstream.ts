@@ -7,6 +7,7 @@ import type { BalanceKey, SessionRequest } from './balance/balancer.ts';
 import type { UpstreamMeans } from './means.ts';
 import type { MovableSession, PartHost, UpstreamPart, YoungestAsk } from './part.ts';
 import { type BalancerOf, Picker } from './picker.ts';
+import { RetryBudget } from './retry-budget.ts';
 import type { DiscoveryStatus, TargetSource } from './sources/target-source.ts';
 import type { BarWhy, Target } from './target.ts';
 import { TargetSet, type TargetSetPlan } from './target-set.ts';
@@ -44,6 +45,7 @@ export class Upstream implements PartHost {
   /** In force. */
   config: UpstreamConfig;
   readonly means: UpstreamMeans;
+  private readonly retryBudget = new RetryBudget();
   private readonly options: UpstreamOptions;
   private readonly parts: readonly UpstreamPart[];
   private isRunning = false;
@@ -95,6 +97,16 @@ export class Upstream implements PartHost {
   /** More targets tried after a failed dial. */
   get retries(): number {
     return this.config.retries;
+  }
+
+  /** A handshake asks for its first target. */
+  noteHandshake(): void {
+    this.retryBudget.began(this.means.clock.now());
+  }
+
+  /** Whether its budget has one more retry, which then is taken. */
+  takeRetry(): boolean {
+    return this.retryBudget.take(this.means.clock.now(), this.config.retry_budget);
   }
 
   /** Bytes of the head of a backend's answer. */

@@ -99,12 +99,19 @@ test('after a reload only what is configured or in use is kept', () => {
   registry.route('gone');
   registry.route('in use').sessionBegan();
   registry.listener('gone');
-  registry.target('u', 'a');
-  registry.target('u', 'b');
+  registry.upstream('u').retries.add('ok');
+  registry.upstream('gone').retries.add('ok');
   registry.upstream('u').rebalanceCloses = 1;
   registry.upstream('v').rebalanceCloses = 1;
-  const kept = { routes: new Set(['kept']), listeners: new Set<string>(), hasUpstream: (name: string) => name === 'u' };
-  registry.keepOnly({ ...kept, hasTarget: (upstream, name) => upstream === 'u' && name === 'b' });
+  registry.target('u', 'a');
+  registry.target('u', 'b');
+  const kept = { routes: new Set(['kept']), listeners: new Set<string>() };
+  registry.keepOnly({
+    ...kept,
+    hasUpstream: (name) => name === 'u',
+    hasTarget: (upstream, name) => upstream === 'u' && name === 'b',
+  });
+  expect(['u', 'gone'].map((name) => registry.upstream(name).retries.of('ok'))).toEqual([1, 0]);
   expect(Array.from(registry.routes(), ({ name }) => name)).toEqual(['kept', 'in use']);
   expect([...registry.listeners()]).toEqual([]);
   expect(Array.from(registry.targets(), ({ name }) => name)).toEqual(['b']);

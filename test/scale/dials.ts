@@ -24,7 +24,11 @@ routes:
   - { name: dead, match: { path: /dead }, upstream: dead }
   - { name: good, match: { path: /good }, upstream: "builtin:echo" }
 upstreams:
-  dead: { retries: ${DEAD.length - 1}, targets: [${DEAD.map((address) => `{ url: "ws://${address}" }`).join(', ')}] }
+  dead:
+    retries: ${DEAD.length - 1}
+    retry_budget: off
+    health: { passive: off }
+    targets: [${DEAD.map((address) => `{ url: "ws://${address}" }`).join(', ')}]
 `,
     );
     const handshakes = Math.ceil(task.size(DIALS, 300) / DEAD.length);

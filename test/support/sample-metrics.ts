@@ -35,6 +35,8 @@ export function sampleRegistry(): MetricsRegistry {
   listener.tlsHandshakeDuration.observe(0.01);
   registry.target('chat', 'a').dial('ok', 0.002);
   registry.target('chat', 'a').dial('backend_unreachable', 0.1);
+  registry.upstream('chat').retries.add('ok');
+  registry.upstream('chat').queueDuration.observe(0.02);
   registry.process.configLoaded(1_700_000_000);
   return registry;
 }
@@ -52,7 +54,7 @@ export function sampleSource(registry: MetricsRegistry, runtime: RuntimeReading 
     process: registry.process,
     unrouted: registry.unrouted,
     routes: Array.from(registry.routes(), (metrics) => ({ metrics, sessionsLimit: Number.POSITIVE_INFINITY })),
-    upstreams: [registry.upstream('chat')],
+    upstreams: [{ metrics: registry.upstream('chat'), queued: 2 }],
     targets: Array.from(registry.targets(), (metrics) => ({ metrics, up: true, sessions: 1, sessionsLimit: 50 })),
     listeners: registry.listeners(),
     certificates: [{ listener: 'public', name: 'a.test', notAfter: 1_800_000_000_000 }],
