@@ -30,6 +30,10 @@ class Sink implements Transport {
   destroyed = false;
   written = 0;
 
+  localEndpoint(): null {
+    return null;
+  }
+
   write(_bytes: Buffer, start: number, end: number): void {
     this.written += end - start;
   }

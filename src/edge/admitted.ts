@@ -7,6 +7,7 @@ import type { Transport } from '../net/transport.ts';
 import { changedFields, type FieldChanges } from '../protocol/field-changes.ts';
 import type { TemplateFacts } from '../protocol/header-template.ts';
 import type { HeadField } from '../protocol/http-head.ts';
+import type { ProxiedConnection } from '../protocol/proxy-header/writer.ts';
 import { entryFor } from '../protocol/subprotocols.ts';
 import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
 import { Session } from '../session/session.ts';
@@ -30,12 +31,17 @@ export interface Admitted {
   readonly holdings: Holdings;
 }
 
+interface OpeningFor {
+  readonly client: Transport;
+  readonly signal: AbortLike;
+  readonly progress: OpeningProgress;
+}
+
 /** The backend of one of its targets. Rejects with faults of our own only; whoever gives up aborts `signal`. */
 export function openFor(
   admitted: Admitted,
   context: EdgeContext,
-  signal: AbortLike,
-  progress: OpeningProgress,
+  { client, signal, progress }: OpeningFor,
 ): Promise<OpeningOutcome> {
   const { arrival, request, route, path, protocols, holdings } = admitted;
   const { timeouts, compression } = route.config;
@@ -67,8 +73,16 @@ export function openFor(
     connectMs: timeouts.connect,
     upgradeMs: timeouts.upgrade,
     signal,
+    proxied: () => proxiedOf(arrival, client),
     progress,
   });
+}
+
+/** Who it is about, for backends that are told by a PROXY header. */
+function proxiedOf({ client, peer, peerPort, destination }: Arrival, transport: Transport): ProxiedConnection {
+  // Whoever is named in a field has a port that nobody has heard of.
+  const source = client === '' ? null : { address: client, port: client === peer ? peerPort : 0 };
+  return { source, destination: destination ?? transport.localEndpoint() };
 }
 
 /** The fields of the backend's 101 as the client gets them. */

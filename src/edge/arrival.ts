@@ -6,7 +6,7 @@ import type { TlsFacts } from '../net/secure-accept.ts';
 import type { RequestHead } from '../protocol/http-head.ts';
 import { firstValueOf } from '../protocol/lists.ts';
 import { mergeLeadingSlashes } from '../protocol/path.ts';
-import type { ProxyHeader } from '../protocol/proxy-header/proxy-header.ts';
+import type { Endpoint, ProxyHeader } from '../protocol/proxy-header/proxy-header.ts';
 import { type ClientRules, NOBODY_BELIEVED } from './client-rules.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -48,6 +48,8 @@ interface ArrivalOptions {
   readonly listener: LiveListener;
   /** The socket's address; '' for one on a unix socket. */
   readonly peer: string;
+  /** 0 for one on a unix socket. */
+  readonly peerPort: number;
   readonly at: number;
   readonly requestId: string;
 }
@@ -58,6 +60,9 @@ export class Arrival {
   readonly listenerName: string;
   /** The socket's address, or the source that a PROXY header names. */
   peer: string;
+  peerPort: number;
+  /** Where a PROXY header says that it came in; null: where the socket did. */
+  destination: Endpoint | null = null;
   /** When it was accepted. */
   readonly at: number;
   /** The name that the client asked for by TLS; null without one. */
@@ -80,6 +85,7 @@ export class Arrival {
     this.listener = options.listener;
     this.listenerName = options.listener.config.name;
     this.peer = options.peer;
+    this.peerPort = options.peerPort;
     this.client = options.peer;
     this.at = options.at;
     this.requestId = options.requestId;
@@ -91,10 +97,12 @@ export class Arrival {
   }
 
   /** A PROXY header came, of a trusted peer. */
-  takeSource({ source, secure }: ProxyHeader): void {
+  takeSource({ source, destination, secure }: ProxyHeader): void {
     this.proxySecure = secure;
     if (source === null) return;
     this.peer = source.address;
+    this.peerPort = source.port;
+    this.destination = destination;
     this.client = source.address;
   }
 

@@ -175,7 +175,8 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
 
   private add(transport: Transport, listener: LiveListener, claim: PeerClaim, barred: Barred | null): Connection {
     const at = this.clock.now();
-    const arrival = new Arrival({ listener, peer: transport.remoteAddress, at, requestId: this.nextRequestId() });
+    const { remoteAddress: peer, remotePort: peerPort } = transport;
+    const arrival = new Arrival({ listener, peer, peerPort, at, requestId: this.nextRequestId() });
     const parts = { context: this, table: this, arrival, transport, claim, barred };
     const versions = listener.config.proxy_protocol;
     const connection = versions === 'off' ? behindProxy(parts) : new ProxyEntrance({ ...parts, versions });

@@ -256,7 +256,7 @@ export class Handshake implements SlotOwner, StepOwner {
     this.state = { kind: 'opening', admitted, progress };
     this.record.noteOpening(progress);
     this.holdEarly();
-    openFor(admitted, this.context, this.abort, progress).then(
+    openFor(admitted, this.context, { client: this.asker.transport, signal: this.abort, progress }).then(
       (outcome) => this.guarded(() => this.settle(outcome)),
       (error: unknown) => this.asker.fail(error),
     );

@@ -16,7 +16,7 @@ import { type Carrier, type ConnectTarget, KEEP_ALIVE_AFTER_MS } from './carrier
 import { certificateFault } from './certificate-name.ts';
 import { codeOf, DialError, failureOf, timedOut } from './dial-error.ts';
 import type { Resolver } from './resolve.ts';
-import type { Transport } from './transport.ts';
+import { silentReader, type Transport } from './transport.ts';
 
 export interface DialOptions {
   /** Anything but the built-in echo backend, which has no socket. */
@@ -25,6 +25,8 @@ export interface DialOptions {
   readonly tls: TlsConfig | null;
   /** The source address; addresses of the other family are then not tried. */
   readonly localAddress: string | null;
+  /** The first bytes on the connection, before TLS; null for none. */
+  readonly preamble: Buffer | null;
   /** For everything together; Infinity is no deadline. */
   readonly timeoutMs: number;
   readonly signal: AbortLike;
@@ -51,12 +53,14 @@ interface Attempt {
   readonly socket: Socket;
   /** TLS begins when TCP is done; then it is the TLS handshake that fails. Null for plain TCP and unix sockets. */
   readonly secure: SecureAttempt | null;
+  /** TLS over `socket`, which gets its preamble first; null where TLS begins by itself, or there is none. */
+  readonly beginTls: (() => SecureAttempt) | null;
   /** For messages: the address and the port, or the path. */
   readonly peer: string;
 }
 
 interface SecureAttempt {
-  /** The same socket. */
+  /** The same socket, or the one over it. */
   readonly socket: TLSSocket;
   readonly resumption: Resumption;
 }
@@ -92,9 +96,10 @@ export class Dialer {
       const open = () => ({
         socket: (this.sockets?.tcp ?? connectNet)({ path: endpoint.path, allowHalfOpen: true }),
         secure: null,
+        beginTls: null,
         peer: endpoint.path,
       });
-      return this.attempt(open, deadline, options.signal);
+      return this.attempt(open, deadline, options);
     }
     const host = unbracketed(endpoint.host);
     // An address needs no look-up, nor the promises around one.
@@ -152,10 +157,10 @@ export class Dialer {
           return await this.connect(
             { address, port: endpoint.port, localAddress: options.localAddress },
             now + share,
-            options.signal,
+            options,
           );
         }
-        return await this.attempt(() => this.open(address, host, endpoint, options), now + share, options.signal);
+        return await this.attempt(() => this.open(address, host, endpoint, options), now + share, options);
       } catch (error) {
         assert(error instanceof DialError, 'an attempt fails with a DialError');
         // Without a descriptor the next address fails alike.
@@ -179,31 +184,42 @@ export class Dialer {
       ...(options.localAddress === null ? {} : { localAddress: options.localAddress }),
     };
     const peer = `${address} port ${endpoint.port}`;
-    if (!endpoint.secure) return { socket: (this.sockets?.tcp ?? connectNet)(target), secure: null, peer };
-    const { tls } = options;
+    const openPlain = () => (this.sockets?.tcp ?? connectNet)(target);
+    if (!endpoint.secure) return { socket: openPlain(), secure: null, beginTls: null, peer };
+    const { tls, preamble } = options;
     // RFC 9525 6.1: the name checked is the one configured, never one that a look-up or the backend gave.
     const name = unbracketed(tls?.server_name ?? host).replace(/\.$/, '');
     const { context, sessions } = this.contexts.of(tls);
     const resumption = sessions.resume(`${name} ${peer}`);
-    const socket = (this.sockets?.tls ?? connectTls)({
-      ...target,
-      secureContext: context,
-      ...(resumption.session === null ? {} : { session: resumption.session }),
-      // RFC 6066 3: literal addresses are not permitted in SNI.
-      servername: familyOf(name) === 0 ? name : '',
-      rejectUnauthorized: tls?.verify ?? true,
-      checkServerIdentity: (_host, certificate) => certificateFault(name, certificate),
-    });
-    // Before the handshake, or Node does not ask OpenSSL for them.
-    socket.on('session', (session) => resumption.onSession(session));
-    return { socket, secure: { socket, resumption }, peer };
+    const openTls = (over: ConnectionOptions): SecureAttempt => {
+      const socket = (this.sockets?.tls ?? connectTls)({
+        ...over,
+        secureContext: context,
+        ...(resumption.session === null ? {} : { session: resumption.session }),
+        // RFC 6066 3: literal addresses are not permitted in SNI.
+        servername: familyOf(name) === 0 ? name : '',
+        rejectUnauthorized: tls?.verify ?? true,
+        checkServerIdentity: (_host, certificate) => certificateFault(name, certificate),
+      });
+      // Before the handshake, or Node does not ask OpenSSL for them.
+      socket.on('session', (session) => resumption.onSession(session));
+      return { socket, resumption };
+    };
+    if (preamble === null) {
+      const secure = openTls(target);
+      return { socket: secure.socket, secure, beginTls: null, peer };
+    }
+    const socket = openPlain();
+    return { socket, secure: null, beginTls: () => openTls({ socket }), peer };
   }
 
   /** Plain TCP: no socket object, and nothing that a listener could miss. */
-  private connect(to: ConnectTarget, deadline: number, signal: AbortLike): Promise<Transport> {
+  private connect(to: ConnectTarget, deadline: number, options: DialOptions): Promise<Transport> {
+    const { signal, preamble } = options;
     return this.guard<Transport>(deadline, signal, 'connection', (done, fail) => {
-      const peer = `${to.address} port ${to.port}`;
-      return this.carrier.connect(to, done, (error) => fail(failureOf(error, false, peer)));
+      const onError = (error: Error) => fail(failureOf(error, false, `${to.address} port ${to.port}`));
+      const onConnected = (transport: Transport) => introduce(transport, preamble, done, onError);
+      return this.carrier.connect(to, onConnected, onError);
     });
   }
 
@@ -222,7 +238,8 @@ export class Dialer {
     });
   }
 
-  private attempt(open: () => Attempt, deadline: number, signal: AbortLike): Promise<Transport> {
+  private attempt(open: () => Attempt, deadline: number, options: DialOptions): Promise<Transport> {
+    const { signal, preamble } = options;
     return this.guard<Transport>(deadline, signal, 'connection', (done, fail) => {
       let attempt: Attempt;
       try {
@@ -232,37 +249,49 @@ export class Dialer {
         fail(failureOf(error as Error, false, 'backend'));
         return () => {};
       }
-      const { socket, secure, peer } = attempt;
+      const { socket, beginTls, peer } = attempt;
+      let { secure } = attempt;
       let connected = false;
       const onConnect = () => {
         connected = true;
         socket.setNoDelay(true);
         socket.setKeepAlive(true, KEEP_ALIVE_AFTER_MS);
-        if (secure === null) onReady();
+        if (beginTls !== null && preamble !== null) {
+          socket.write(preamble);
+          secure = beginTls();
+          watch(secure.socket);
+          secure.socket.on('secureConnect', onReady);
+        } else if (secure === null) onReady();
       };
       const onReady = () => {
         forget();
-        socket.removeListener('error', onError);
-        done(secure === null ? this.carrier.carry(socket) : this.secured(secure));
+        for (const one of watched) one.removeListener('error', onError);
+        if (secure !== null) done(this.secured(secure));
+        else introduce(this.carrier.carry(socket), preamble, done, onError);
       };
       const onError = (error: Error) => fail(failureOf(error, connected && secure !== null, peer));
       const onClose = () => onError(Object.assign(new Error('closed before it was connected'), { code: 'ECONNRESET' }));
+      const watched: Socket[] = [];
+      const watch = (one: Socket) => {
+        watched.push(one);
+        one.on('error', onError);
+        one.on('close', onClose);
+      };
       const forget = () => {
         socket.removeListener('connect', onConnect);
-        socket.removeListener('secureConnect', onReady);
-        socket.removeListener('close', onClose);
+        secure?.socket.removeListener('secureConnect', onReady);
+        for (const one of watched) one.removeListener('close', onClose);
       };
       // Read by nobody until it is handed over: its handle may be taken from it.
       if (secure === null) socket.pause();
-      socket.on('error', onError);
-      socket.on('close', onClose);
+      watch(socket);
       socket.on('connect', onConnect);
       if (secure !== null) socket.on('secureConnect', onReady);
       return () => {
         if (connected) secure?.resumption.onFailure();
-        // The error listener stays: what fails on the way down must not end the process.
+        // The error listeners stay: what fails on the way down must not end the process.
         forget();
-        socket.destroy();
+        for (const one of watched) one.destroy();
       };
     });
   }
@@ -307,6 +336,29 @@ export class Dialer {
         if (settle()) resolve(value);
       }, fail);
     });
+  }
+}
+
+/** The first bytes of a connection, for whoever reads it later: of what fails at once nobody else would hear. */
+function introduce(
+  transport: Transport,
+  preamble: Buffer | null,
+  done: (transport: Transport) => void,
+  fail: (error: Error) => void,
+): void {
+  let lost: Error | null = null;
+  if (preamble !== null) {
+    const onLost = (error: Error) => {
+      lost = error;
+    };
+    transport.reader = { ...silentReader, onLost };
+    transport.write(preamble, 0, preamble.length, true);
+    transport.reader = silentReader;
+  }
+  if (lost === null) done(transport);
+  else {
+    transport.destroy();
+    fail(lost);
   }
 }
 

@@ -2,10 +2,11 @@
 // scratch, so a session holds no buffers. It owns its handle; the socket it was taken from is empty and forgotten.
 
 import { getSystemErrorName } from 'node:util';
+import { plainAddress } from '../protocol/addresses/ip-address.ts';
 import { type HandleIo, HEADROOM, type OwnedHandle, type QueuedWrite, READ_BYTES, type Rest } from './handle-io.ts';
 import { Outbox } from './outbox.ts';
 import type { StreamHandle } from './stream-base.ts';
-import { silentReader, type Transport, type TransportReader } from './transport.ts';
+import { type LocalEndpoint, silentReader, type Transport, type TransportReader } from './transport.ts';
 import { TURN_BYTES, TURN_STEPS } from './turn.ts';
 
 /** Full reads in a row before other sockets get their turn. One that is not full is the last of its turn in libuv. */
@@ -58,6 +59,12 @@ export class HandleTransport implements Transport {
 
   get kept(): number {
     return this.rest === null ? 0 : this.rest.bytes.length;
+  }
+
+  localEndpoint(): LocalEndpoint | null {
+    const out: { address?: string; port?: number } = {};
+    if (!this.destroyed) this.handle.getsockname?.(out);
+    return out.address === undefined ? null : { address: plainAddress(out.address), port: out.port ?? 0 };
   }
 
   write(bytes: Buffer, start: number, end: number, stable: boolean): void {

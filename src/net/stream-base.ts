@@ -32,6 +32,7 @@ export interface StreamHandle {
   connect?(request: ConnectRequest, address: string, port: number): number;
   connect6?(request: ConnectRequest, address: string, port: number): number;
   getpeername?(out: { address?: string; port?: number }): number;
+  getsockname?(out: { address?: string; port?: number }): number;
 }
 
 export interface StreamBase {

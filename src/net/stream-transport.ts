@@ -4,7 +4,7 @@
 import type { Socket } from 'node:net';
 import { plainAddress } from '../protocol/addresses/ip-address.ts';
 import { type ChunkSource, Outbox } from './outbox.ts';
-import { silentReader, type Transport, type TransportReader } from './transport.ts';
+import { type LocalEndpoint, silentReader, type Transport, type TransportReader } from './transport.ts';
 import { TURN_BYTES, TURN_STEPS } from './turn.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -65,6 +65,11 @@ export class StreamTransport implements Transport {
 
   get kept(): number {
     return this.socket.readableLength;
+  }
+
+  localEndpoint(): LocalEndpoint | null {
+    const { localAddress, localPort } = this.socket;
+    return localAddress === undefined ? null : { address: plainAddress(localAddress), port: localPort ?? 0 };
   }
 
   write(bytes: Buffer, start: number, end: number, stable: boolean): void {

@@ -16,6 +16,12 @@ export interface TransportReader {
   onTaken(): void;
 }
 
+export interface LocalEndpoint {
+  /** An IP address, v4-mapped ones as v4. */
+  readonly address: string;
+  readonly port: number;
+}
+
 export interface Transport {
   reader: TransportReader;
   /** True when bytes handed to `onBytes` are never reused, so that they may be written or kept without a copy. */
@@ -35,6 +41,8 @@ export interface Transport {
   /** The peer's IP address, v4-mapped ones as v4; '' for unix sockets and in-process peers. */
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** Where the peer has reached us, asked of the system; null for unix sockets, in-process peers, and what is gone. */
+  localEndpoint(): LocalEndpoint | null;
   /** Write `[start, end)`. With `stable` false the bytes are copied if they cannot be taken at once. */
   write(bytes: Buffer, start: number, end: number, stable: boolean): void;
   /**

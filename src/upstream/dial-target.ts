@@ -7,6 +7,8 @@ import type { Dialer } from '../net/dial.ts';
 import { type DialCode, DialError } from '../net/dial-error.ts';
 import type { Transport } from '../net/transport.ts';
 import type { MetricsRegistry } from '../observe/metrics.ts';
+import type { ProxiedConnection } from '../protocol/proxy-header/writer.ts';
+import { proxyPreamble } from './proxy-preamble.ts';
 import type { Target } from './target.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -16,6 +18,8 @@ export interface DialTargetOptions {
   readonly metrics: MetricsRegistry;
   readonly connectMs: number;
   readonly signal: AbortLike;
+  /** For whom it is dialed. */
+  readonly proxied: () => ProxiedConnection;
   readonly holdings: {
     /** The trial of its target that this is, 0 for none. */
     readonly trial: number;
@@ -38,6 +42,7 @@ export async function dialTarget(options: DialTargetOptions, upstream: Upstream,
       dialer: options.dialer,
       tls: upstream.tls,
       nextLocalAddress: () => upstream.nextLocalAddress(),
+      preamble: proxyPreamble(upstream.config, options.proxied),
       timeoutMs: options.connectMs,
       signal,
     });

@@ -52,6 +52,10 @@ export class EchoTransport implements Transport {
 
   readonly kept = 0;
 
+  localEndpoint(): null {
+    return null;
+  }
+
   write(bytes: Buffer, start: number, end: number): void {
     if (this.destroyed || this.ending) return;
     if (this.upgraded) this.echo(bytes, start, end);

@@ -19,6 +19,8 @@ interface ReachOptions {
   readonly tls: TlsConfig | null;
   /** The source address of a dial: only who has use for one takes it. */
   readonly nextLocalAddress: () => string | null;
+  /** The first bytes that a socket gets, before TLS; null for none. */
+  readonly preamble: Buffer | null;
   /** For everything together; Infinity is no deadline. */
   readonly timeoutMs: number;
   readonly signal: AbortLike;
@@ -50,8 +52,8 @@ function tcpReach(endpoint: Extract<Endpoint, { kind: 'tcp' }>): Reach {
   return {
     authority: authorityOf(endpoint),
     base: endpoint.base,
-    connect: ({ dialer, tls, nextLocalAddress, timeoutMs, signal }) =>
-      dialer.dial({ endpoint, tls, localAddress: nextLocalAddress(), timeoutMs, signal }),
+    connect: ({ dialer, tls, nextLocalAddress, preamble, timeoutMs, signal }) =>
+      dialer.dial({ endpoint, tls, localAddress: nextLocalAddress(), preamble, timeoutMs, signal }),
   };
 }
 
@@ -59,8 +61,8 @@ function unixReach(endpoint: Extract<Endpoint, { kind: 'unix' }>): Reach {
   return {
     authority: NAMELESS,
     base: endpoint.base,
-    connect: ({ dialer, timeoutMs, signal }) =>
-      dialer.dial({ endpoint, tls: null, localAddress: null, timeoutMs, signal }),
+    connect: ({ dialer, preamble, timeoutMs, signal }) =>
+      dialer.dial({ endpoint, tls: null, localAddress: null, preamble, timeoutMs, signal }),
   };
 }
 

@@ -39,6 +39,7 @@ export class Bench {
       endpoint,
       tls: null,
       localAddress: null,
+      preamble: null,
       timeoutMs: 5_000,
       signal: this.abort.signal,
       ...options,

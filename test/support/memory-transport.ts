@@ -72,6 +72,10 @@ export class MemoryTransport implements Transport {
     this.stepsLeft = this.stepsPerTurn;
   }
 
+  localEndpoint(): null {
+    return null;
+  }
+
   get pending(): number {
     return this.queued;
   }

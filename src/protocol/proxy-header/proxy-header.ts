@@ -5,7 +5,7 @@ import { type HeaderReader, type ProxyHeader, ProxyStep, type ProxyViolation } f
 import { PREFIX, V1Reader } from './v1-reader.ts';
 import { SIGNATURE, V2Reader } from './v2-reader.ts';
 
-export { type ProxyHeader, ProxyStep } from './reader.ts';
+export { type Endpoint, type ProxyHeader, ProxyStep } from './reader.ts';
 
 /** Which versions are taken. */
 export type ProxyVersions = 'v1' | 'v2' | 'any';
