@@ -350,6 +350,16 @@ function* writeTargets(out: Exposition, targets: readonly TargetReading[]): Gene
     out.histogram(labels(target), target.metrics.connectDuration);
     yield;
   }
+  out.family('target_checks_total', 'counter', 'Checks of this target by their result: ok or what failed.');
+  for (const target of targets) {
+    for (const [result, count] of target.metrics.checks.entries()) out.sample({ ...labels(target), result }, count);
+    yield;
+  }
+  out.family('target_check_duration_seconds', 'histogram', 'Checks, good and bad, from their dial on.');
+  for (const target of targets) {
+    out.histogram(labels(target), target.metrics.checkDuration);
+    yield;
+  }
 }
 
 function writeConfig(out: Exposition, source: MetricsSource): void {

@@ -186,6 +186,9 @@ export class TargetMetrics {
   /** Times that what its sessions met has taken it out. */
   ejections = 0;
   readonly connectDuration = new Histogram(connectSeconds);
+  /** By result: `ok` or what failed. */
+  readonly checks = new Tally();
+  readonly checkDuration = new Histogram(connectSeconds);
 
   constructor(upstream: string, name: string) {
     this.upstream = upstream;
@@ -196,6 +199,12 @@ export class TargetMetrics {
   dial(result: string, seconds: number): void {
     this.dials.add(result);
     if (result === 'ok') this.connectDuration.observe(seconds);
+  }
+
+  /** One check, good or bad. */
+  check(result: string, seconds: number): void {
+    this.checks.add(result);
+    this.checkDuration.observe(seconds);
   }
 }
 

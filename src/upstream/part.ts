@@ -28,6 +28,8 @@ export interface PartHost {
   readonly targets: readonly Target[];
   /** The youngest that fit and are not ending, the very youngest first; found in small steps. */
   youngestOn(target: Target, asked: YoungestAsk): Promise<readonly MovableSession[]>;
+  /** The source address of the next dial, each in turn; null leaves the choice to the system. */
+  nextLocalAddress(): string | null;
 }
 
 export interface UpstreamPart {

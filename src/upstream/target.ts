@@ -33,6 +33,17 @@ interface TargetStatus {
   readonly failingMs: number | null;
 }
 
+/** What a check of a target came to. */
+export interface LastCheck {
+  /** `ok`, or what failed. */
+  readonly result: string;
+  /** More of it, for people; '' when there is no more. */
+  readonly cause: string;
+  /** When it was decided, in milliseconds of the clock of deadlines, and what it took. */
+  readonly at: number;
+  readonly ms: number;
+}
+
 /** Told when a target has come up or is up no longer. */
 export type TargetTold = (target: Target, isUp: boolean, why: BarWhy) => void;
 
@@ -63,6 +74,8 @@ export class Target {
   /** Slots ever taken. */
   sessionsTotal = 0;
   readonly dials = new DialRecord();
+  /** Null while it was not checked. */
+  lastCheck: LastCheck | null = null;
   /** It is ejected, and its time is over: one session may try. */
   isTrialDue = false;
   /** Sessions that tried so far, the present one among them: the number of the last. */

@@ -157,10 +157,10 @@ export class Upstream implements PartHost {
   }
 
   private onTarget(target: Target, isUp: boolean, why: BarWhy): void {
-    const fields = { upstream: this.name, target: target.name, why };
     const { log } = this.options.means;
+    const fields = { upstream: this.name, target: target.name, why };
     if (isUp) log.event('info', 'target.up', fields);
-    else log.event('warn', 'target.down', fields);
+    else log.event('warn', 'target.down', { ...fields, cause: causeOf(target, why) });
     if (!isUp && why === 'check') this.options.listener.onDown(this, target);
   }
 
@@ -215,6 +215,12 @@ export class Upstream implements PartHost {
     this.localTurn = (this.localTurn + 1) % addresses.length;
     return address;
   }
+}
+
+/** What the check has met that took it down. */
+function causeOf({ lastCheck }: Target, why: BarWhy): string | undefined {
+  if (why !== 'check' || lastCheck === null) return undefined;
+  return lastCheck.cause === '' ? lastCheck.result : `${lastCheck.result}: ${lastCheck.cause}`;
 }
 
 /** What a balancer is made of: the targets in their places, and their ranks. */

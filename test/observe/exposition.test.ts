@@ -50,6 +50,8 @@ const expected: Readonly<Record<string, readonly [type: string, labels: string]>
   target_dials_total: ['counter', 'upstream target result'],
   target_ejections_total: ['counter', 'upstream target'],
   target_connect_duration_seconds: ['histogram', 'upstream target'],
+  target_checks_total: ['counter', 'upstream target result'],
+  target_check_duration_seconds: ['histogram', 'upstream target'],
   config_last_reload_successful: ['gauge', ''],
   config_last_reload_success_timestamp_seconds: ['gauge', ''],
   config_reloads_total: ['counter', 'result'],

@@ -37,6 +37,7 @@ export function sampleRegistry(): MetricsRegistry {
   registry.target('chat', 'a').dial('backend_unreachable', 0.1);
   registry.upstream('chat').retries.add('ok');
   registry.upstream('chat').queueDuration.observe(0.02);
+  registry.target('chat', 'a').check('ok', 0.004);
   registry.process.configLoaded(1_700_000_000);
   return registry;
 }

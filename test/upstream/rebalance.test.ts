@@ -52,6 +52,10 @@ class World implements PartHost {
     this.part = new Rebalance(this);
   }
 
+  nextLocalAddress(): null {
+    return null;
+  }
+
   add(name: string, sessions: number, change: Partial<TargetConfig> = {}): Target {
     const target = newTarget(name, change);
     this.targets = [...this.targets, target];
