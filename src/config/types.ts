@@ -13,7 +13,7 @@ import type { timeouts } from './keys/timeouts.ts';
 import type { upstream } from './keys/upstreams.ts';
 import type { Block, Endpoint, HashKey, InputBlock, ListenAddress, Merged, TextValues } from './row-types.ts';
 
-export type { Endpoint, ListenAddress } from './row-types.ts';
+export type { Endpoint, HashKey, ListenAddress } from './row-types.ts';
 
 /** A config in the form of the file, for `createProxy`. */
 export type ConfigInput = InputBlock<typeof config>;
@@ -133,7 +133,7 @@ type ParsedUpstream = Block<typeof upstream>;
 
 type ParsedBalance = ParsedUpstream['balance'];
 /** Policies without settings. */
-export type PlainBalance = Extract<ParsedBalance, string>;
+type PlainBalance = Extract<ParsedBalance, string>;
 type ParsedSticky = NonNullable<Exclude<ParsedBalance, string>['sticky']>;
 
 /** How a target is chosen. */

@@ -85,10 +85,12 @@ function proxiedOf({ client, peer, peerPort, destination }: Arrival, transport: 
   return { source, destination: destination ?? transport.localEndpoint() };
 }
 
-/** The fields of the backend's 101 as the client gets them. */
-export function answerFields(admitted: Admitted, { answer }: Opened): readonly HeadField[] {
+/** The fields of the backend's 101 as the client gets them, and our own cookie. */
+export function answerFields(admitted: Admitted, { answer, cookie }: Opened): readonly HeadField[] {
   const edits = admitted.route.edits.response;
-  return edits === null ? answer.fields : changedFields(answer.fields, changesFor(edits, templateFacts(admitted)));
+  const fields =
+    edits === null ? answer.fields : changedFields(answer.fields, changesFor(edits, templateFacts(admitted)));
+  return cookie === null ? fields : [...fields, { name: 'Set-Cookie', lower: 'set-cookie', value: cookie }];
 }
 
 function requestChanges(admitted: Admitted): FieldChanges | null {

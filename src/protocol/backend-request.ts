@@ -1,6 +1,7 @@
 // The request that a backend receives: built from parsed parts in a fixed order, never copied from the client's head.
 // It decides which fields pass; it trusts its options and asserts that they cannot break a line.
 
+import { withoutCookie } from './cookies.ts';
 import { type FieldChanges, isRemoved } from './field-changes.ts';
 import { isHopByHop, isProxyClaim, isSafeName } from './field-names.ts';
 import { FieldWriter } from './field-writer.ts';
@@ -34,6 +35,8 @@ export interface ForwardOptions {
   readonly key: string;
   /** Null: none. */
   readonly changes: FieldChanges | null;
+  /** A cookie that is between the client and us; null: none. */
+  readonly hiddenCookie: string | null;
 }
 
 /** Set here, so never taken from the client as they are. Content-Length could only be 0. */
@@ -59,7 +62,7 @@ export function buildBackendRequest(options: ForwardOptions): Buffer {
   writer.own('Host', options.hostField);
   for (const field of request.head.fields) {
     if (changes !== null && isRemoved(changes, field.lower)) continue;
-    if (passes(field, request.nominated, options)) writer.relayed(field);
+    if (passes(field, request.nominated, options)) relay(field, options.hiddenCookie, writer);
   }
   for (const { name, value } of changes?.set ?? []) writer.own(name, value);
   writer.own('Upgrade', 'websocket');
@@ -73,6 +76,22 @@ export function buildBackendRequest(options: ForwardOptions): Buffer {
   // RFC 9110 7.6.3: appended after the Via lines of the client.
   writer.own('Via', `1.1 ${options.instanceId}`);
   return writer.finish();
+}
+
+function relay(field: HeadField, hiddenCookie: string | null, writer: FieldWriter): void {
+  if (hiddenCookie === null || field.lower !== 'cookie') {
+    writer.relayed(field);
+    return;
+  }
+  const value = withoutCookie(field.value, hiddenCookie);
+  // What held nothing else is no Cookie field any more.
+  if (value !== '' || field.value === '') writer.relayed({ ...field, value });
+}
+
+/** Whether the client came by TLS, as far as the backend is told. */
+export function isSaidSecure({ proto, request }: Pick<ForwardOptions, 'proto' | 'request'>): boolean {
+  const [first = ''] = (proto ?? firstValueOf(request.head.fields, 'x-forwarded-proto') ?? '').split(',', 1);
+  return /^[ \t]*(?:https|wss)[ \t]*$/i.test(first);
 }
 
 /** RFC 9110 7.6.3: whether a request passed the instance of this name before. */

@@ -4,7 +4,7 @@
 import type { TimerWheel } from '../limits/timer-wheel.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Log } from '../observe/log.ts';
-import { buildBackendRequest, type ForwardOptions } from '../protocol/backend-request.ts';
+import { buildBackendRequest, type ForwardOptions, isSaidSecure } from '../protocol/backend-request.ts';
 import type { RefusalSlug } from '../protocol/refusals.ts';
 import {
   type ExchangeOutcome,
@@ -13,6 +13,7 @@ import {
   type RelayedRefusal,
   type Switched,
 } from './backend-handshake.ts';
+import type { BalanceKey } from './balance/balancer.ts';
 import { type DialOutcome, type DialTargetOptions, dialTarget } from './dial-target.ts';
 import type { Target } from './target.ts';
 import type { Upstream } from './upstream.ts';
@@ -24,8 +25,8 @@ interface OpeningOptions extends DialTargetOptions {
   readonly route: { readonly upstream: Upstream };
   /** Keeps the slot and the connection of the present try; its owner gives them back, however this ends. */
   readonly holdings: OpeningHoldings;
-  /** All of the forwarded request but what depends on the target. */
-  readonly forward: Omit<ForwardOptions, 'target' | 'hostField'>;
+  /** All of the forwarded request but what depends on the target and its upstream. */
+  readonly forward: Omit<ForwardOptions, 'target' | 'hostField' | 'hiddenCookie'>;
   /** Path after the rewrite, and query. */
   readonly path: string;
   readonly upgradeMs: number;
@@ -50,6 +51,8 @@ export interface Opened {
   readonly transport: Transport;
   readonly target: Target;
   readonly answer: Switched;
+  /** By which the client will name the target, as Set-Cookie says it; null when it need not be told. */
+  readonly cookie: string | null;
   readonly connectMs: number;
   readonly upgradeMs: number;
 }
@@ -71,7 +74,8 @@ export async function openBackend(options: OpeningOptions): Promise<OpeningOutco
   for (;;) {
     const { upstream } = route;
     if (progress.tries === 0) upstream.noteHandshake();
-    const target = progress.tries > upstream.retries ? null : upstream.pick(tried, upstream.keyOf(options.forward));
+    const key = upstream.keyOf(options.forward);
+    const target = progress.tries > upstream.retries ? null : upstream.pick(tried, key);
     if (target === null) return failure;
     tried.add(target);
     holdings.takeSlot(target);
@@ -80,7 +84,7 @@ export async function openBackend(options: OpeningOptions): Promise<OpeningOutco
     progress.askedAt = options.clock.now();
     const dialed = await dialTarget(options, upstream, target);
     countRetry(options, upstream, dialed);
-    if (dialed.kind === 'dialed') return askTarget(options, upstream, target, dialed);
+    if (dialed.kind === 'dialed') return askTarget(options, { upstream, target, key }, dialed);
     failure = { kind: 'failed', error: dialed.error, cause: dialed.cause };
     // Without a descriptor no other target can be dialed either.
     if (signal.aborted || dialed.error === 'aborted' || dialed.error === 'no_descriptor') return failure;
@@ -101,10 +105,16 @@ function countRetry({ progress, metrics }: OpeningOptions, upstream: Upstream, d
   else if (dialed.error !== 'aborted') metrics.upstream(upstream.name).retries.add('failed');
 }
 
+/** What was chosen, and by which key. */
+interface Choice {
+  readonly upstream: Upstream;
+  readonly target: Target;
+  readonly key: BalanceKey;
+}
+
 async function askTarget(
   options: OpeningOptions,
-  upstream: Upstream,
-  target: Target,
+  { upstream, target, key }: Choice,
   { transport, ms }: Extract<DialOutcome, { kind: 'dialed' }>,
 ): Promise<OpeningOutcome> {
   const { forward, clock } = options;
@@ -113,6 +123,7 @@ async function askTarget(
     ...forward,
     target: target.reach.base + options.path,
     hostField: target.hostField(forward.request.host),
+    hiddenCookie: upstream.stickyCookie,
   });
   const answer = await exchange({
     transport,
@@ -131,7 +142,8 @@ async function askTarget(
     tellRefusal(target, answer, options);
     return answer;
   }
-  return { kind: 'opened', transport, target, answer, connectMs: ms, upgradeMs: clock.now() - sentAt };
+  const cookie = upstream.cookieFor(target, key, isSaidSecure(forward));
+  return { kind: 'opened', transport, target, answer, cookie, connectMs: ms, upgradeMs: clock.now() - sentAt };
 }
 
 /** Statuses by which a proxy or a server in front of the backend says that it does not work. */

@@ -2,10 +2,11 @@
 // have room, then backups. Which one of them it is, the policy says.
 
 import type { UpstreamConfig } from '../config/types.ts';
-import type { BalanceKey, Balancer, SessionRequest } from './balance/balancer.ts';
+import type { BalanceKey, Balancer, Eligible, SessionRequest } from './balance/balancer.ts';
 import type { Target } from './target.ts';
 
-export type BalancerOf = (config: UpstreamConfig) => Balancer<Target>;
+/** `random`: from 0 to below 1. */
+export type BalancerOf = (config: UpstreamConfig, random: () => number) => Balancer<Target>;
 
 /** Targets of one rank with the balancer that knows them by their places. */
 interface Rank {
@@ -13,23 +14,36 @@ interface Rank {
   readonly balancer: Balancer<Target>;
 }
 
+/** Who may have the next session; one for all picks, so that a pick allocates nothing. */
+class Open implements Eligible<Target> {
+  tried: ReadonlySet<Target> | null = null;
+  inPanic = false;
+
+  has(target: Target): boolean {
+    return target.isOpen(this.inPanic) && (this.tried === null || !this.tried.has(target));
+  }
+}
+
 export class Picker {
   private readonly balancerOf: BalancerOf;
+  private readonly random: () => number;
+  private readonly open = new Open();
   private ranks: readonly Rank[] = [];
   private panicBelow = 0;
   private targets: readonly Target[] = [];
 
-  constructor(balancerOf: BalancerOf) {
+  constructor(balancerOf: BalancerOf, random: () => number) {
     this.balancerOf = balancerOf;
+    this.random = random;
   }
 
-  /** Other targets, other ranks among them, or another policy. */
+  /** Other targets, other ranks or weights among them, or another policy. */
   rebuild(config: UpstreamConfig, targets: readonly Target[]): void {
     this.targets = targets;
     const ranks = [targets.filter(({ isBackup }) => !isBackup), targets.filter(({ isBackup }) => isBackup)];
     this.ranks = ranks
       .filter((rank) => rank.length > 0)
-      .map((rank) => ({ targets: rank, balancer: this.balancerOf(config) }));
+      .map((rank) => ({ targets: rank, balancer: this.balancerOf(config, this.random) }));
     this.retune(config);
   }
 
@@ -43,12 +57,21 @@ export class Picker {
 
   /** Null when none may have it. */
   pick(tried: ReadonlySet<Target>, key: BalanceKey): Target | null {
-    const inPanic = this.isInPanic();
+    const { open } = this;
+    open.tried = tried.size === 0 ? null : tried;
+    open.inPanic = this.isInPanic();
+    let picked: Target | null = null;
     for (const { targets, balancer } of this.ranks) {
-      const picked = balancer.pick(targets, (target) => target.isOpen(inPanic) && !tried.has(target), key);
-      if (picked !== null) return picked;
+      picked = balancer.pick(targets, open, key);
+      if (picked !== null) break;
     }
-    return null;
+    open.tried = null; // it is the caller's
+    return picked;
+  }
+
+  /** As `Balancer.cookieFor`. */
+  cookieFor(target: Target, key: BalanceKey, isSecure: boolean): string | null {
+    return this.ranks[0]?.balancer.cookieFor?.(target, key, isSecure) ?? null;
   }
 
   /** Whether `pick` would find a target, without taking a turn. */

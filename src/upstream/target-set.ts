@@ -94,12 +94,14 @@ export class TargetSet {
     return { feeds, kept };
   }
 
-  take({ feeds }: TargetSetPlan, settings: TargetSettings): void {
+  /** As `refresh`. */
+  take({ feeds }: TargetSetPlan, settings: TargetSettings): boolean {
     const before = this.feeds;
     this.feeds = feeds;
     this.settings = settings;
-    this.refresh();
+    const isOther = this.refresh();
     for (const feed of before) if (!feeds.includes(feed)) feed.stop();
+    return isOther;
   }
 
   /** Sources that do not run yet. */

@@ -17,6 +17,10 @@ type Bar = (typeof BARS)[number];
 /** Who says so. */
 export type BarWhy = 'admin' | 'check' | 'passive' | 'discovery';
 
+/** When new sessions may go to a target; in panic all count as up. Numbers: a pick compares a thousand of them. */
+const Open = { Never: 0, InPanic: 1, Always: 2 } as const;
+type Open = (typeof Open)[keyof typeof Open];
+
 /** `failing` keeps nobody away: the last dial failed. */
 export type TargetState = 'up' | 'failing' | Bar | 'gone';
 
@@ -61,10 +65,13 @@ export class Target {
   isBackup: boolean;
   /** The kind of source that lists it. */
   source = 'config';
-  /** Of its weight so much counts now: from above 0 to 1, which it is but while it starts slowly. */
-  ramp = 1;
   /** Infinity for no limit. */
   sessionsMax: number;
+  // What a pick reads of each target stands together: of a thousand they are not all in the nearest cache.
+  /** It may have a session: kept up to date by `updateOpen`. */
+  private open: Open = Open.Always;
+  /** The weight that counts now. */
+  weightNow: number;
   /** Slots taken: open sessions and handshakes that dial this target now. None is taken at `sessionsMax`. */
   sessions = 0;
   /** Those of them that are no sessions yet. */
@@ -86,6 +93,7 @@ export class Target {
   onRoom: (() => void) | null = null;
   private readonly told: TargetTold;
   private readonly bars = new Map<Bar, BarWhy>();
+  private share = 1;
   private hasLeft = false;
   private changedAt: number | null = null;
   private handshakesMax: number;
@@ -97,6 +105,7 @@ export class Target {
     this.reach = reachOf(config.endpoint);
     this.url = config.url;
     this.weight = config.weight;
+    this.weightNow = config.weight;
     this.isBackup = config.backup;
     this.sessionsMax = config.max_sessions;
     this.host = settings.host;
@@ -104,9 +113,14 @@ export class Target {
     this.told = told;
   }
 
-  /** The weight that counts now. */
-  get weightNow(): number {
-    return this.weight * this.ramp;
+  /** Of its weight so much counts now: from above 0 to 1, which it is but while it starts slowly. */
+  get ramp(): number {
+    return this.share;
+  }
+
+  set ramp(share: number) {
+    this.share = share;
+    this.weightNow = this.weight * share;
   }
 
   /** Sessions that are not ending. */
@@ -125,12 +139,15 @@ export class Target {
 
   /** A new session may go to it. `inPanic`: as if nobody had found it down. */
   isOpen(inPanic: boolean): boolean {
-    return this.hasRoom && (this.bars.size === 0 || this.passesBars(inPanic));
+    return this.open >= (inPanic ? Open.InPanic : Open.Always);
   }
 
-  private passesBars(inPanic: boolean): boolean {
-    if (this.bars.has('draining')) return false;
-    return inPanic || (this.isTrialDue && this.bars.size === 1 && this.bars.has('ejected'));
+  /** After each change of what it goes by. */
+  private updateOpen(): void {
+    const { bars } = this;
+    const isTrial = this.isTrialDue && bars.size === 1 && bars.has('ejected');
+    if (!this.hasRoom || bars.has('draining')) this.open = Open.Never;
+    else this.open = bars.size === 0 || isTrial ? Open.Always : Open.InPanic;
   }
 
   /** It takes no new sessions until it is undrained. */
@@ -147,6 +164,7 @@ export class Target {
     if (this.bars.has(bar)) return;
     const wasUp = this.bars.size === 0;
     this.bars.set(bar, why);
+    this.updateOpen();
     if (wasUp) this.tell(false, why, now);
   }
 
@@ -156,6 +174,7 @@ export class Target {
     if (why === undefined) return;
     this.bars.delete(bar);
     if (bar === 'ejected') this.isTrialDue = false;
+    this.updateOpen();
     if (this.bars.size === 0) this.tell(true, why, now);
     this.onRoom?.();
   }
@@ -163,6 +182,7 @@ export class Target {
   /** It stays ejected, and the next session is a trial. */
   offerTrial(): void {
     this.isTrialDue = true;
+    this.updateOpen();
     this.onRoom?.();
   }
 
@@ -197,10 +217,12 @@ export class Target {
   reconfigure(config: TargetConfig, settings: TargetSettings): void {
     this.url = config.url;
     this.weight = config.weight;
+    this.weightNow = config.weight * this.share;
     this.isBackup = config.backup;
     this.sessionsMax = config.max_sessions;
     this.host = settings.host;
     this.handshakesMax = settings.max_handshakes_per_target;
+    this.updateOpen();
   }
 
   /** For a handshake. The number of the trial that it is, 0 for none. */
@@ -209,8 +231,10 @@ export class Target {
     this.sessions += 1;
     this.handshakes += 1;
     this.sessionsTotal += 1;
-    if (!this.isTrialDue) return 0;
+    const isTrial = this.isTrialDue;
     this.isTrialDue = false;
+    this.updateOpen();
+    if (!isTrial) return 0;
     this.trials += 1;
     return this.trials;
   }
@@ -219,6 +243,7 @@ export class Target {
   promote(): void {
     assert(this.handshakes > 0, 'a handshake becomes a session once');
     this.handshakes -= 1;
+    this.updateOpen();
     if (this.handshakes + 1 === this.handshakesMax) this.onRoom?.();
   }
 
@@ -233,6 +258,7 @@ export class Target {
     this.sessions -= 1;
     if (!isSession) this.handshakes -= 1;
     if (isEnding) this.ending -= 1;
+    this.updateOpen();
     this.onRoom?.();
   }
 

@@ -66,7 +66,7 @@ export class Upstream implements PartHost {
       told: (target, isUp, why) => this.onTarget(target, isUp, why),
     });
     this.set.take(this.set.plan(options.sourcesOf(config, means)), config);
-    this.picker = new Picker(balancerOf);
+    this.picker = new Picker(balancerOf, means.random);
     this.picker.rebuild(config, this.targets);
     this.parts = options.partsOf(this);
   }
@@ -139,14 +139,11 @@ export class Upstream implements PartHost {
 
   private takeOn(config: UpstreamConfig, plan: TargetSetPlan): void {
     const before = this.config;
-    const places = placesOf(this.targets);
-    this.set.take(plan, config);
+    const isOther = this.set.take(plan, config);
     this.config = config;
     // A balancer knows its targets by their places.
-    const isSame =
-      isDeepStrictEqual(placesOf(this.targets), places) && isDeepStrictEqual(balanceOf(config), balanceOf(before));
-    if (isSame) this.picker.retune(config);
-    else this.picker.rebuild(config, this.targets);
+    if (isOther || !isDeepStrictEqual(balanceOf(config), balanceOf(before))) this.picker.rebuild(config, this.targets);
+    else this.picker.retune(config);
     this.updateParts();
   }
 
@@ -207,6 +204,17 @@ export class Upstream implements PartHost {
     return this.picker.canPick(tried);
   }
 
+  /** The cookie by which clients name their target; null without one. Backends do not see it. */
+  get stickyCookie(): string | null {
+    const { balance } = this.config;
+    return balance.kind === 'sticky' ? balance.cookie : null;
+  }
+
+  /** What Set-Cookie says to a client that came with `key` and got `target`; null when there is nothing to say. */
+  cookieFor(target: Target, key: BalanceKey, isSecure: boolean): string | null {
+    return this.picker.cookieFor(target, key, isSecure);
+  }
+
   /** The source address of the next dial, each in turn; null leaves the choice to the system. */
   nextLocalAddress(): string | null {
     const addresses = this.config.local_addresses;
@@ -221,11 +229,6 @@ export class Upstream implements PartHost {
 function causeOf({ lastCheck }: Target, why: BarWhy): string | undefined {
   if (why !== 'check' || lastCheck === null) return undefined;
   return lastCheck.cause === '' ? lastCheck.result : `${lastCheck.result}: ${lastCheck.cause}`;
-}
-
-/** What a balancer is made of: the targets in their places, and their ranks. */
-function placesOf(targets: readonly Target[]): readonly (Target | boolean)[] {
-  return targets.flatMap((target) => [target, target.isBackup]);
 }
 
 function balanceOf({ balance, fallback }: UpstreamConfig): unknown {

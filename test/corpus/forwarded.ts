@@ -34,6 +34,7 @@ function faultOf(bytes: Buffer, peerTrusted: boolean): string | null {
     instanceId: 'instance',
     key: request.key,
     changes: null,
+    hiddenCookie: null,
   });
   const text = forwarded.toString('latin1');
   if (text.indexOf('\r\n\r\n') !== text.length - 4) return 'not exactly one head';

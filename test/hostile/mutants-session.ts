@@ -717,10 +717,10 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'E4',
     at: 'openBackend',
-    search: "if (dialed.kind === 'dialed') return askTarget(options, upstream, target, dialed);\n",
+    search: "if (dialed.kind === 'dialed') return askTarget(options, { upstream, target, key }, dialed);\n",
     replace: [
       "if (dialed.kind === 'dialed') {",
-      'const answer = await askTarget(options, upstream, target, dialed);',
+      'const answer = await askTarget(options, { upstream, target, key }, dialed);',
       "if (answer.kind !== 'failed') return answer;",
       'failure = answer;',
       'continue;',

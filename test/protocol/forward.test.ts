@@ -21,6 +21,7 @@ function forwarded(fields: readonly string[], options: Partial<ForwardOptions> =
     instanceId: 'i1',
     key: KEY,
     changes: null,
+    hiddenCookie: null,
     ...options,
   });
   const text = bytes.toString('latin1');

@@ -289,7 +289,7 @@ test('policies that go by the request are given its key with each try', () => {
       keyOf: ({ clientAddress }) => `from ${clientAddress}`,
       pick: (targets, eligible, key) => {
         keys.push(key);
-        return targets.find(eligible) ?? null;
+        return targets.find((target) => eligible.has(target)) ?? null;
       },
     }),
   });

@@ -14,6 +14,11 @@ export interface Candidate {
   readonly sessions: number;
 }
 
+/** The targets that may be picked. Asked for as few as a policy needs: it is no set that somebody has made. */
+export interface Eligible<T> {
+  has(target: T): boolean;
+}
+
 /** The request that a session is asked for with. */
 export interface SessionRequest {
   readonly request: UpgradeRequest;
@@ -27,6 +32,8 @@ export type BalanceKey = string | number | null;
 export interface Balancer<T extends Candidate> {
   /** For policies that go by the request; others look at targets alone, and their key is null. */
   keyOf?(asked: SessionRequest): BalanceKey;
-  /** One of `targets` (always the same array) for which `eligible` holds, or null if there is none. */
-  pick(targets: readonly T[], eligible: (target: T) => boolean, key: BalanceKey): T | null;
+  /** One of `targets` (always the same array, of the same weights) that is eligible, or null if there is none. */
+  pick(targets: readonly T[], eligible: Eligible<T>, key: BalanceKey): T | null;
+  /** What Set-Cookie says to a client that came with `key` and got `target`; null when there is nothing to say. */
+  cookieFor?(target: T, key: BalanceKey, isSecure: boolean): string | null;
 }

@@ -124,6 +124,7 @@ function checkBackendRequest(request: UpgradeRequest, peer: string): void {
     instanceId: 'framegate-fuzz',
     key: 'dGhlIHNhbXBsZSBub25jZQ==',
     changes: null,
+    hiddenCookie: null,
   };
   const bytes = inBoundedTime(() => buildBackendRequest(options));
   const told = referenceRequest(bytes, ROOMY);
