@@ -13,6 +13,7 @@ const MODULES = [
   'router-cases',
   'address-cases',
   'log-cases',
+  'balance-cases',
 ];
 
 export interface RunOptions {

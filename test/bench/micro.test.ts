@@ -1,6 +1,7 @@
 // Every micro bench computes what it says, at least once; and one that does not is found out.
 
 import { describe, expect, test } from 'vitest';
+import * as balance from '../../bench/micro/balance-cases.ts';
 import * as handshake from '../../bench/micro/handshake-cases.ts';
 import * as log from '../../bench/micro/log-cases.ts';
 import type { MicroModule } from '../../bench/micro/micro-case.ts';
@@ -10,7 +11,7 @@ import { runCase } from '../../bench/micro/run-cases.ts';
 import * as scanner from '../../bench/micro/scanner-cases.ts';
 import * as wheel from '../../bench/micro/wheel-cases.ts';
 
-const modules: Readonly<Record<string, MicroModule>> = { handshake, log, relay, router, scanner, wheel };
+const modules: Readonly<Record<string, MicroModule>> = { balance, handshake, log, relay, router, scanner, wheel };
 
 describe.each(Object.entries(modules))('%s', (_, module) => {
   test.each(module.cases())('$name', (one) => {
