@@ -4,7 +4,7 @@
 import type { Pull, Pulled } from '../limits/pulled.ts';
 import type { Advice } from '../observe/advice.ts';
 import type { CloseNotice } from '../protocol/end-causes.ts';
-import type { TargetState } from '../upstream/target.ts';
+import type { BarWhy, TargetState } from '../upstream/target.ts';
 
 export type ProxyState = 'starting' | 'ready' | 'draining';
 
@@ -66,23 +66,74 @@ export interface StatusView {
   readonly routes: readonly RouteView[];
 }
 
+/** Since the start. A quantile is at most an eighth too high. */
+export interface LatencyView {
+  readonly count: number;
+  readonly p50_ms: number;
+  readonly p99_ms: number;
+}
+
+export interface CheckView {
+  /** `ok`, or what failed. */
+  readonly result: string;
+  /** More of that; '' when there is no more. */
+  readonly cause: string;
+  /** Since it was over, and how long it took. */
+  readonly age_ms: number;
+  readonly took_ms: number;
+}
+
 export interface TargetView {
   readonly name: string;
   readonly url: string;
+  /** `config`, or how it was found. */
+  readonly source: string;
   /** `failing`: its last dial failed. */
   readonly state: TargetState;
+  /** Who keeps new sessions away; null while nobody does. */
+  readonly why: BarWhy | null;
+  /** Since somebody does, or nobody does any more; null when it has been so from the beginning. */
+  readonly state_ms: number | null;
   /** Since its dials fail; null when the last one succeeded, or there was none. */
   readonly failing_ms: number | null;
   readonly weight: number;
+  /** Of the next sessions, by the weights that count now, from 0 to 1: 0 while it takes none. */
+  readonly share: number;
+  readonly backup: boolean;
+  /** Handshakes that dial it included. */
   readonly sessions: number;
+  readonly handshakes: number;
   readonly sessions_limit: number | null;
   readonly sessions_total: number;
   readonly dials_failed: number;
+  /** Dials that connected: look-up, TCP and TLS; and from the request to its 101. Null before the first. */
+  readonly connect: LatencyView | null;
+  readonly upgrade: LatencyView | null;
+  /** The last one; null while it was not checked. */
+  readonly check: CheckView | null;
+  /** Of sessions, within `health.passive.window`; null while `health.passive` is off. */
+  readonly failures: number | null;
+  readonly ejections: number;
+}
+
+/** Of targets that are found while framegate runs. */
+export interface DiscoveryView {
+  /** How. */
+  readonly kind: string;
+  readonly targets: number;
+  /** Of the last good answer; null before the first. */
+  readonly age_ms: number | null;
+  /** Since when none was good, and why; null while they are. */
+  readonly failing_ms: number | null;
+  readonly error: string | null;
 }
 
 export interface UpstreamView {
   readonly name: string;
   readonly balance: string;
+  /** Under way. */
+  readonly handshakes: number;
+  readonly discovery: DiscoveryView | null;
   readonly targets: readonly TargetView[];
 }
 

@@ -1,6 +1,7 @@
 // What the commands say that ask a running proxy: their options and words, judged. What a proxy would refuse anyway is
 // left to it.
 
+import { DURATION_MAX, parseDuration } from '../config/units.ts';
 import { unreachable } from '../unreachable.ts';
 import type { AdminCommand, AdminPlace, DrainSubject, SessionChoice } from './commands.ts';
 import { fileSource, type Values } from './options.ts';
@@ -20,15 +21,17 @@ export function judgeAdminCommand(name: AdminName, values: Values, rest: readonl
   switch (name) {
     case 'status':
       return { kind: name, at, format, watch };
+    case 'upstreams':
+      return { kind: name, at, name: rest[0] ?? null, format, watch };
     case 'sessions':
       return judgeSessions(at, values, rest[0] ?? null);
     case 'close':
       return judgeClose(at, values, rest[0] ?? null);
     case 'drain':
+      return judgeDrain(at, values, rest);
     case 'undrain': {
       const subject = readSubject(name, rest);
       if (typeof subject === 'string') return subject;
-      if (name === 'drain') return { kind: name, at, subject };
       return subject === null ? `"undrain" needs ${SUBJECTS}` : { kind: name, at, subject };
     }
     case 'reload':
@@ -68,6 +71,20 @@ function judgeClose(at: AdminPlace, values: Values, id: string | null): AdminCom
   if (id === null && !isFiltered) return '"close" needs a session id, or --route, --client or --target';
   if (id !== null && isFiltered) return 'a session id excludes --route, --client and --target';
   return { kind: 'close', at, id, choice, code: values.get('code') ?? null, reason: values.get('reason') ?? null };
+}
+
+function judgeDrain(at: AdminPlace, values: Values, rest: readonly string[]): AdminCommand | string {
+  const subject = readSubject('drain', rest);
+  if (typeof subject === 'string') return subject;
+  const timeout = values.get('timeout');
+  if (!values.has('wait')) {
+    return timeout === undefined ? { kind: 'drain', at, subject, wait: null } : '--timeout goes with --wait';
+  }
+  if (subject === null) return `--wait goes with ${SUBJECTS}`;
+  if (timeout === undefined) return { kind: 'drain', at, subject, wait: { timeoutMs: Number.POSITIVE_INFINITY } };
+  const parsed = parseDuration(timeout, { min: 0, max: DURATION_MAX, off: false });
+  if ('problem' in parsed) return `--timeout: ${parsed.problem}`;
+  return { kind: 'drain', at, subject, wait: { timeoutMs: parsed.value } };
 }
 
 function choiceOf(values: Values): SessionChoice {

@@ -7,11 +7,14 @@ import { formatProblems } from '../config/problems.ts';
 import type { Advice } from '../observe/advice.ts';
 import { renderAdvice } from '../observe/advice-text.ts';
 import { unreachable } from '../unreachable.ts';
-import { type AdminEndpoint, type AdminReply, type AdminRequest, askAdmin, endpointText } from './client.ts';
 import { type AdminCommand, type DrainSubject, ExitCode, type SessionChoice } from './commands.ts';
+import { Conversation, parsed } from './conversation.ts';
+import { waitUntilEmpty } from './empty-wait.ts';
 import { checkDataPort } from './healthcheck.ts';
-import { Failure, placeOf, type Terminal, TOKEN_VARIABLE } from './place.ts';
-import { harmless, renderSession, renderSessions, renderStatus } from './tables.ts';
+import { Failure, placeOf, type Terminal } from './place.ts';
+import { harmless } from './table.ts';
+import { renderSession, renderSessions, renderStatus } from './tables.ts';
+import { renderUpstreams } from './upstream-tables.ts';
 
 /** For pipes and files: nothing is cut there. */
 const WIDTH_UNBOUNDED = 1_000;
@@ -34,13 +37,18 @@ export async function runAdminCommand(command: AdminCommand, terminal: Terminal)
 async function run(command: AdminCommand, admin: Conversation, terminal: Terminal): Promise<ExitCode> {
   switch (command.kind) {
     case 'status':
+    case 'upstreams':
     case 'sessions':
       return show(command, admin, terminal);
     case 'close':
       return close(command, admin, terminal);
     case 'drain':
+      await drain('drain', command.subject, admin, terminal);
+      if (command.wait === null || command.subject === null) return ExitCode.Stopped;
+      return waitUntilEmpty(command.subject, command.wait.timeoutMs, admin, terminal);
     case 'undrain':
-      return drain(command.kind, command.subject, admin, terminal);
+      await drain('undrain', command.subject, admin, terminal);
+      return ExitCode.Stopped;
     case 'reload':
       return reload(command, admin, terminal);
     case 'advise':
@@ -56,7 +64,7 @@ async function run(command: AdminCommand, admin: Conversation, terminal: Termina
   }
 }
 
-type ShowCommand = Extract<AdminCommand, { kind: 'status' | 'sessions' }>;
+type ShowCommand = Extract<AdminCommand, { kind: 'status' | 'upstreams' | 'sessions' }>;
 
 async function show(command: ShowCommand, admin: Conversation, terminal: Terminal): Promise<ExitCode> {
   if (!command.watch) {
@@ -78,6 +86,7 @@ async function picture(command: ShowCommand, admin: Conversation, width: number)
     const { upstreams } = await admin.read<{ readonly upstreams: readonly UpstreamView[] }>(`${API}/upstreams`);
     return renderStatus(parsed<StatusView>(status.body), upstreams, width);
   }
+  if (command.kind === 'upstreams') return upstreamsPicture(command, admin, width);
   if (command.id !== null) {
     const { body } = await admin.get(`${API}/sessions/${encodeURIComponent(command.id)}`);
     return command.format === 'json' ? jsonText(body) : renderSession(parsed<SessionView>(body));
@@ -86,6 +95,17 @@ async function picture(command: ShowCommand, admin: Conversation, width: number)
   const query = queryText({ ...choice, state, limit: limit === null ? null : String(limit), after });
   const { body } = await admin.get(`${API}/sessions${query}`);
   return command.format === 'json' ? jsonText(body) : renderSessions(parsed<SessionPage>(body), width);
+}
+
+async function upstreamsPicture(
+  { name, format }: Extract<AdminCommand, { kind: 'upstreams' }>,
+  admin: Conversation,
+  width: number,
+): Promise<string> {
+  const { upstreams } = await admin.read<{ readonly upstreams: readonly UpstreamView[] }>(`${API}/upstreams`);
+  const chosen = name === null ? upstreams : upstreams.filter((one) => one.name === name);
+  if (name !== null && chosen.length === 0) throw new Failure(ExitCode.Failed, `no upstream "${harmless(name)}"`);
+  return format === 'json' ? `${JSON.stringify({ upstreams: chosen }, null, 2)}\n` : renderUpstreams(chosen, width);
 }
 
 /** Over what is there already, without a flicker: each line is cleared as it is written, the rest at the end. */
@@ -113,7 +133,7 @@ async function drain(
   subject: DrainSubject | null,
   admin: Conversation,
   terminal: Terminal,
-): Promise<ExitCode> {
+): Promise<void> {
   const what = action === 'drain' ? 'draining' : 'open for new sessions again:';
   if (subject === null) {
     await admin.post(`${API}/drain`);
@@ -127,7 +147,6 @@ async function drain(
     await admin.post(`${API}/${path}`);
     terminal.print(`${what} target ${harmless(target)} of ${harmless(upstream)}\n`);
   }
-  return ExitCode.Stopped;
 }
 
 const REJECTED = 422;
@@ -171,64 +190,6 @@ async function printAdvice(
 
 function escapeLines(text: string): string {
   return text.split('\n').map(harmless).join('\n');
-}
-
-type Answered = Extract<AdminReply, { kind: 'answer' }>;
-
-/** Requests to one admin listener; whatever is not an answer to go on with becomes a Failure. */
-class Conversation {
-  private readonly endpoint: AdminEndpoint;
-  private readonly ask: NonNullable<Terminal['ask']>;
-
-  constructor(endpoint: AdminEndpoint, terminal: Terminal) {
-    this.endpoint = endpoint;
-    this.ask = terminal.ask ?? askAdmin;
-  }
-
-  get(path: string, accepted: readonly number[] = []): Promise<Answered> {
-    return this.request({ method: 'GET', path }, accepted);
-  }
-
-  post(path: string, accepted: readonly number[] = []): Promise<Answered> {
-    return this.request({ method: 'POST', path }, accepted);
-  }
-
-  async read<T>(path: string, accepted: readonly number[] = []): Promise<T> {
-    return parsed<T>((await this.get(path, accepted)).body);
-  }
-
-  /** `accepted` are further statuses that are not taken for a refusal. */
-  private async request(request: AdminRequest, accepted: readonly number[]): Promise<Answered> {
-    const reply = await this.ask(this.endpoint, request);
-    if (reply.kind === 'silence') {
-      const where = endpointText(this.endpoint);
-      throw new Failure(ExitCode.NoAnswer, `no answer from the admin listener on ${where} (${harmless(reply.why)})`);
-    }
-    if ((reply.status >= 200 && reply.status < 300) || accepted.includes(reply.status)) return reply;
-    throw new Failure(ExitCode.Failed, refusalText(reply));
-  }
-}
-
-function refusalText({ status, body }: Answered): string {
-  const hint = status === 401 ? ` (in ${TOKEN_VARIABLE}, or the config's admin.token)` : '';
-  try {
-    const { message } = parsed<{ readonly message: unknown }>(body);
-    if (typeof message === 'string') return `refused with ${status}: ${harmless(message)}${hint}`;
-  } catch {
-    // Somebody else answers there: the status is all there is to tell.
-  }
-  return `refused with ${status}; is this an admin listener of framegate?`;
-}
-
-/** The other end is this very program: its answers have the shapes of admin/subject.ts; anybody else's do not parse. */
-function parsed<T>(body: string): T {
-  try {
-    const value: unknown = JSON.parse(body);
-    if (typeof value === 'object' && value !== null) return value as T;
-  } catch {
-    // told below
-  }
-  throw new Failure(ExitCode.Failed, 'the answer is not one of an admin listener of framegate');
 }
 
 function jsonText(body: string): string {

@@ -46,6 +46,13 @@ type OutputFormat = 'text' | 'json';
 export type AdminCommand = { readonly at: AdminPlace } & (
   | { readonly kind: 'status'; readonly format: OutputFormat; readonly watch: boolean }
   | {
+      readonly kind: 'upstreams';
+      /** Null: all. */
+      readonly name: string | null;
+      readonly format: OutputFormat;
+      readonly watch: boolean;
+    }
+  | {
       readonly kind: 'sessions';
       readonly id: string | null;
       readonly choice: SessionChoice;
@@ -62,7 +69,12 @@ export type AdminCommand = { readonly at: AdminPlace } & (
       readonly code: string | null;
       readonly reason: string | null;
     }
-  | { readonly kind: 'drain'; readonly subject: DrainSubject | null }
+  | {
+      readonly kind: 'drain';
+      readonly subject: DrainSubject | null;
+      /** Until it is empty; Infinity waits for ever. Null: not at all. */
+      readonly wait: { readonly timeoutMs: number } | null;
+    }
   | { readonly kind: 'undrain'; readonly subject: DrainSubject }
   | { readonly kind: 'reload'; readonly force: boolean; readonly format: OutputFormat }
   | { readonly kind: 'advise'; readonly route: string | null; readonly format: OutputFormat }

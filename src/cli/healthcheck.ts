@@ -6,7 +6,7 @@ import { takesAnyPort } from '../protocol/addresses/bind-address.ts';
 import { askAdmin, canConnect, endpointText } from './client.ts';
 import { ExitCode } from './commands.ts';
 import { Failure, type Terminal } from './place.ts';
-import { harmless } from './tables.ts';
+import { harmless } from './table.ts';
 
 const READY = 200;
 const DRAINING = 503;

@@ -14,6 +14,7 @@ Usage:
   framegate config [-c FILE]                print the effective config, defaults filled in
   framegate schema                          print the JSON Schema of the config file
   framegate status [--watch]                what a running proxy is doing
+  framegate upstreams [NAME] [--watch]      its upstreams and targets: load, health, latency
   framegate sessions [ID] [--watch]         its sessions, or one of them
   framegate close ID | --route NAME ...     close sessions
   framegate drain [route NAME | target UPSTREAM NAME]
@@ -85,6 +86,15 @@ State, sessions, listeners, routes and upstreams of a running proxy.
 ${adminOptions}  --watch             redraw it every second, until Ctrl-C
   --format FORMAT     text (default), or json as the admin listener gives it
 `,
+  upstreams: `framegate upstreams [NAME] [--watch] [--format text|json]
+
+Upstreams of a running proxy, or one of them, with all that is known of their targets: state, since
+when and why; sessions, handshakes, weight and the share of new sessions that they get now; how long
+connecting and the upgrade take; failures, ejections and where the target comes from.
+
+${adminOptions}  --watch             redraw it every second, until Ctrl-C
+  --format FORMAT     text (default), or json as the admin listener gives it
+`,
   sessions: `framegate sessions [--route NAME] [--client ADDRESS] [--target NAME] [--state STATE]
 framegate sessions ID
 
@@ -105,13 +115,16 @@ ${adminOptions}${filterOptions}  --code CODE         1000, 1001, 1008 (default),
   --reason TEXT       at most 123 bytes, for the client
 `,
   drain: `framegate drain
-framegate drain route NAME
-framegate drain target UPSTREAM NAME
+framegate drain route NAME [--wait [--timeout DURATION]]
+framegate drain target UPSTREAM NAME [--wait [--timeout DURATION]]
 
 Ends the process as TERM does; or closes the sessions of a route or target, which then takes no
 new ones until it is undrained. Reloads keep that.
 
-${adminOptions}`,
+${adminOptions}  --wait              end when it is empty, exit 0; until then tell on stderr what is left. Exit 1
+                      when it is undrained or gone before
+  --timeout DURATION  wait no longer (such as 30s, 5m), then exit 1; what drains goes on draining
+`,
   undrain: `framegate undrain route NAME
 framegate undrain target UPSTREAM NAME
 

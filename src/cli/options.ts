@@ -22,6 +22,8 @@ const options = {
   after: { type: 'string' },
   code: { type: 'string' },
   reason: { type: 'string' },
+  wait: { type: 'boolean' },
+  timeout: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const;

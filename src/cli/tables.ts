@@ -11,47 +11,8 @@ import type {
   UpstreamView,
 } from '../admin/subject.ts';
 import { durationText, groupedText, sizeText } from '../observe/quantities.ts';
-
-interface Column<T> {
-  readonly head: string;
-  readonly align: 'left' | 'right';
-  readonly text: (row: T) => string;
-  /** The column that is shortened when the line does not fit. */
-  readonly gives?: boolean;
-}
-
-const GAP = '  ';
-/** A column that gives is never shorter than this. */
-const GIVING_WIDTH_MIN = 8;
-const NO_LIMIT = '-';
-
-/** Head and rows, as wide as their content, at most `width` where a column gives. */
-export function table<T>(columns: readonly Column<T>[], rows: readonly T[], width: number): string[] {
-  const cells = [columns.map(({ head }) => head), ...rows.map((row) => columns.map(({ text }) => harmless(text(row))))];
-  const widths = columns.map((_, index) => Math.max(...cells.map((line) => line[index]?.length ?? 0)));
-  const giving = columns.findIndex(({ gives }) => gives === true);
-  const excess = widths.reduce((sum, one) => sum + one, GAP.length * (columns.length - 1)) - width;
-  if (giving >= 0 && excess > 0) {
-    widths[giving] = Math.max(GIVING_WIDTH_MIN, (widths[giving] ?? 0) - excess);
-  }
-  return cells.map((line) => {
-    const padded = line.map((cell, index) => cellText(cell, widths[index] ?? 0, columns[index]?.align ?? 'left'));
-    return padded.join(GAP).trimEnd();
-  });
-}
-
-function cellText(text: string, width: number, align: 'left' | 'right'): string {
-  const short = text.length > width ? `${text.slice(0, Math.max(0, width - 3))}...` : text;
-  return align === 'left' ? short.padEnd(width) : short.padStart(width);
-}
-
-/** Everything but printable ASCII, as JSON escapes it. */
-export function harmless(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-
-const left = <T>(head: string, text: Column<T>['text']): Column<T> => ({ head, align: 'left', text });
-const right = <T>(head: string, text: Column<T>['text']): Column<T> => ({ head, align: 'right', text });
+import { type Column, harmless, left, limitText, right, section, table } from './table.ts';
+import { targetSection } from './upstream-tables.ts';
 
 const routeColumns: readonly Column<RouteView>[] = [
   { ...left('ROUTE', ({ name }: RouteView) => name), gives: true },
@@ -63,20 +24,6 @@ const routeColumns: readonly Column<RouteView>[] = [
   right('PAUSED', ({ paused }) => groupedText(paused)),
   right('FROM CLIENT', ({ from_client }) => trafficText(from_client)),
   right('FROM BACKEND', ({ from_backend }) => trafficText(from_backend)),
-];
-
-/** A target, and the upstream that it belongs to. */
-type TargetRow = UpstreamView['targets'][number] & { readonly upstream: string };
-
-const targetColumns: readonly Column<TargetRow>[] = [
-  { ...left('UPSTREAM', ({ upstream }: TargetRow) => upstream), gives: true },
-  left('TARGET', ({ name }) => name),
-  left('STATE', ({ state, failing_ms }) => (state === 'failing' ? `failing ${durationText(failing_ms ?? 0)}` : state)),
-  right('WEIGHT', ({ weight }) => String(weight)),
-  right('SESSIONS', ({ sessions }) => groupedText(sessions)),
-  right('LIMIT', ({ sessions_limit }) => limitText(sessions_limit)),
-  right('TOTAL', ({ sessions_total }) => groupedText(sessions_total)),
-  right('DIALS FAILED', ({ dials_failed }) => groupedText(dials_failed)),
 ];
 
 export function renderStatus(status: StatusView, upstreams: readonly UpstreamView[], width: number): string {
@@ -96,8 +43,7 @@ export function renderStatus(status: StatusView, upstreams: readonly UpstreamVie
       ...certificateLines(certificates),
     ]),
   ];
-  const targets = upstreams.flatMap(({ name, targets: own }) => own.map((target) => ({ ...target, upstream: name })));
-  const tables = [...section(routeColumns, status.routes, width), ...section(targetColumns, targets, width)];
+  const tables = [...section(routeColumns, status.routes, width), ...targetSection(upstreams, width)];
   return `${[...facts.map(harmless), ...tables].join('\n')}\n`;
 }
 
@@ -116,10 +62,6 @@ function certificateLines(certificates: readonly CertificateView[]): string[] {
 function refusalLines({ refusals }: StatusView): string[] {
   const causes = Object.entries(refusals).map(([cause, count]) => `${cause} ${groupedText(count)}`);
   return causes.length === 0 ? [] : [`refused ${causes.join(', ')}`];
-}
-
-function section<T>(columns: readonly Column<T>[], rows: readonly T[], width: number): string[] {
-  return rows.length === 0 ? [] : ['', ...table(columns, rows, width)];
 }
 
 const sessionColumns: readonly Column<SessionView>[] = [
@@ -177,8 +119,4 @@ function sideText(side: SessionSideView): string {
 
 function trafficText({ messages, bytes }: { readonly messages: number; readonly bytes: number }): string {
   return `${groupedText(messages)} / ${sizeText(bytes)}`;
-}
-
-function limitText(limit: number | null): string {
-  return limit === null ? NO_LIMIT : groupedText(limit);
 }

@@ -27,9 +27,11 @@ export function* upstreamReadings({ metrics, snapshot }: Edge): Generator<Upstre
 export function* targetReadings({ metrics, snapshot, clock }: Edge): Generator<TargetReading> {
   for (const { name, targets } of snapshot.upstreams.values()) {
     for (const target of targets) {
+      const { state, isUp } = target.status(clock.now());
       yield {
         metrics: metrics.target(name, target.name),
-        up: target.status(clock.now()).isUp,
+        state,
+        up: isUp,
         sessions: target.sessions,
         sessionsLimit: target.sessionsMax,
       };

@@ -22,7 +22,8 @@ import { adviceOf, certificateReadings, routeReadings, targetReadings, upstreamR
 import type { RunningProxy } from './running-proxy.ts';
 import { applicationWebsockets, findSession, sessionPage } from './session-lists.ts';
 import { sessionView } from './session-view.ts';
-import { statusView, upstreamViews } from './views.ts';
+import { upstreamViews } from './upstream-views.ts';
+import { statusView } from './views.ts';
 
 export class ProxySubject implements AdminSubject {
   private readonly proxy: RunningProxy;

@@ -1,21 +1,11 @@
 // Live objects as the views that the admin listener answers with. Pure readings: nothing here changes what it looks at.
 
-import type {
-  CertificateView,
-  RouteView,
-  StatusView,
-  TargetView,
-  TrafficView,
-  UpstreamView,
-} from '../admin/subject.ts';
-import type { BalanceConfig } from '../config/types.ts';
-import { printHashKey } from '../config/upstream-texts.ts';
+import type { CertificateView, RouteView, StatusView, TrafficView } from '../admin/subject.ts';
 import type { Edge } from '../edge/edge.ts';
 import type { Route } from '../edge/snapshot.ts';
 import { mapped, type Pulled } from '../limits/pulled.ts';
 import { addressText } from '../net/listen.ts';
-import type { DirectionMetrics, RouteMetrics, TargetMetrics } from '../observe/metrics.ts';
-import type { Target } from '../upstream/target.ts';
+import type { DirectionMetrics, RouteMetrics } from '../observe/metrics.ts';
 import { certificateReadings } from './readings.ts';
 import { NOT_REFUSED, refusalsByCause, total } from './refusal-counts.ts';
 import type { RunningProxy } from './running-proxy.ts';
@@ -65,16 +55,6 @@ function certificateViews(edge: Edge): ReadonlyMap<string, readonly CertificateV
   return found;
 }
 
-export function upstreamViews({ metrics, snapshot, clock }: Edge): Pulled<readonly UpstreamView[]> {
-  return mapped([...snapshot.upstreams.values()], (upstream) => ({
-    name: upstream.name,
-    balance: balanceText(upstream.balance),
-    targets: mapped(upstream.targets, (target) =>
-      targetView(target, metrics.target(upstream.name, target.name), clock.now()),
-    ),
-  }));
-}
-
 function routeView({ config, draining }: Route, metrics: RouteMetrics): RouteView {
   let refused = 0;
   for (const [result, count] of metrics.handshakes.entries()) if (!NOT_REFUSED.has(result)) refused += count;
@@ -94,27 +74,6 @@ function routeView({ config, draining }: Route, metrics: RouteMetrics): RouteVie
 
 function trafficView({ textMessages, binaryMessages, bytes }: DirectionMetrics): TrafficView {
   return { messages: textMessages + binaryMessages, bytes };
-}
-
-function targetView(target: Target, metrics: TargetMetrics, now: number): TargetView {
-  let failed = 0;
-  for (const [result, count] of metrics.dials.entries()) if (result !== 'ok') failed += count;
-  const { state, failingMs } = target.status(now);
-  return {
-    name: target.name,
-    url: target.url,
-    state,
-    failing_ms: failingMs,
-    weight: target.weight,
-    sessions: target.sessions,
-    sessions_limit: finiteOrNull(target.sessionsMax),
-    sessions_total: target.sessionsTotal,
-    dials_failed: failed,
-  };
-}
-
-function balanceText(balance: BalanceConfig): string {
-  return balance.kind === 'hash' ? `hash ${printHashKey(balance.key)}` : balance.kind;
 }
 
 function finiteOrNull(value: number): number | null {

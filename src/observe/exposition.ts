@@ -26,8 +26,12 @@ export interface UpstreamReading {
   readonly queued: number;
 }
 
+/** Those that a target which is there can be in. */
+const TARGET_STATES = ['up', 'failing', 'down', 'ejected', 'draining'] as const;
+
 export interface TargetReading {
   readonly metrics: TargetMetrics;
+  readonly state: (typeof TARGET_STATES)[number] | 'gone';
   readonly up: boolean;
   readonly sessions: number;
   /** Infinity for none. */
@@ -334,6 +338,11 @@ function* writeTargets(out: Exposition, targets: readonly TargetReading[]): Gene
     '0 while it drains, is down or ejected, or all dials of the last 10 s failed, of which there was one.',
   ];
   yield* out.each(up, targets, labels, (target) => Number(target.up));
+  out.family('target_state', 'gauge', 'Of its states the one that it is in is 1, the others are 0.');
+  for (const target of targets) {
+    for (const state of TARGET_STATES) out.sample({ ...labels(target), state }, Number(target.state === state));
+    yield;
+  }
   const sessions: Family = ['target_sessions', 'gauge', 'Sessions on this target, dials in flight included.'];
   yield* out.each(sessions, targets, labels, (target) => target.sessions);
   const limit: Family = ['target_sessions_limit', 'gauge', 'Largest number of sessions on this target.'];

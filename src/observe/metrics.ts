@@ -2,7 +2,7 @@
 // listener. It reads no clock and writes no text; exposition.ts does the latter.
 
 import { ClientCount } from './client-count.ts';
-import { Histogram } from './histogram.ts';
+import { Histogram, LogLinearHistogram } from './histogram.ts';
 import { type DirectionProfile, TrafficProfile } from './profile.ts';
 
 /** `route` before a route is known. */
@@ -189,6 +189,10 @@ export class TargetMetrics {
   /** By result: `ok` or what failed. */
   readonly checks = new Tally();
   readonly checkDuration = new Histogram(connectSeconds);
+  /** The same for questions about quantiles. Microseconds. */
+  readonly connectMicros = new LogLinearHistogram();
+  /** From a request to its 101. Microseconds. */
+  readonly upgradeMicros = new LogLinearHistogram();
 
   constructor(upstream: string, name: string) {
     this.upstream = upstream;
@@ -198,7 +202,13 @@ export class TargetMetrics {
   /** One dial. `result`: `ok` or the code of the failure; only dials that connected have a duration. */
   dial(result: string, seconds: number): void {
     this.dials.add(result);
-    if (result === 'ok') this.connectDuration.observe(seconds);
+    if (result !== 'ok') return;
+    this.connectDuration.observe(seconds);
+    this.connectMicros.record(Math.round(seconds * 1e6));
+  }
+
+  upgraded(seconds: number): void {
+    this.upgradeMicros.record(Math.round(seconds * 1e6));
   }
 
   /** One check, good or bad. */

@@ -142,8 +142,10 @@ async function askTarget(
     tellRefusal(target, answer, options);
     return answer;
   }
+  const upgradeMs = clock.now() - sentAt;
+  options.metrics.target(upstream.name, target.name).upgraded(upgradeMs / 1000);
   const cookie = upstream.cookieFor(target, key, isSaidSecure(forward));
-  return { kind: 'opened', transport, target, answer, cookie, connectMs: ms, upgradeMs: clock.now() - sentAt };
+  return { kind: 'opened', transport, target, answer, cookie, connectMs: ms, upgradeMs };
 }
 
 /** Statuses by which a proxy or a server in front of the backend says that it does not work. */

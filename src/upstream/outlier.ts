@@ -93,6 +93,12 @@ class OutlierRecord implements TargetWatch {
     target.watch = this;
   }
 
+  get failures(): number {
+    const { window } = this.part.settings;
+    const { now } = this;
+    return this.times.filter((time) => now - time < window).length;
+  }
+
   get isOut(): boolean {
     return this.state !== 'in';
   }

@@ -80,6 +80,18 @@ export class Picker {
     return this.targets.some((target) => target.isOpen(inPanic) && !tried.has(target));
   }
 
+  /** Of the next sessions, by weight; whoever gets none is not in it. */
+  shares(): ReadonlyMap<Target, number> {
+    const inPanic = this.isInPanic();
+    for (const { targets } of this.ranks) {
+      // One session of an ejected target is a trial, and no share.
+      const open = targets.filter((target) => target.isOpen(inPanic) && (inPanic || !target.isBarred));
+      const weights = open.reduce((sum, { weightNow }) => sum + weightNow, 0);
+      if (open.length > 0) return new Map(open.map((target) => [target, target.weightNow / weights]));
+    }
+    return new Map();
+  }
+
   /** Fewer are up than `health.panic` asks for: all count as up. */
   private isInPanic(): boolean {
     if (this.panicBelow === 0) return false;

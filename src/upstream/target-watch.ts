@@ -2,6 +2,8 @@
 
 /** `trial`: what `Target.acquire` gave whom it is told of. */
 export interface TargetWatch {
+  /** Those that count now. */
+  readonly failures: number;
   /** A dial failed, for a reason that lies with the target or the way to it. */
   dialFailed(trial: number): void;
   /** It has answered the upgrade of `client` with what is no answer, with 502 to 504, or not in time. */

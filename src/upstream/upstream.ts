@@ -215,6 +215,11 @@ export class Upstream implements PartHost {
     return this.picker.cookieFor(target, key, isSecure);
   }
 
+  /** Of the next sessions, by weight; whoever gets none is not in it. */
+  shares(): ReadonlyMap<Target, number> {
+    return this.picker.shares();
+  }
+
   /** The source address of the next dial, each in turn; null leaves the choice to the system. */
   nextLocalAddress(): string | null {
     const addresses = this.config.local_addresses;

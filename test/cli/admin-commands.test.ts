@@ -5,7 +5,13 @@ import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { runAdminCommand } from '../../src/cli/admin-commands.ts';
 import { parseArguments } from '../../src/cli/arguments.ts';
-import { type AdminEndpoint, type AdminReply, endpointText, parseAdminAddress } from '../../src/cli/client.ts';
+import {
+  type AdminEndpoint,
+  type AdminReply,
+  type AdminRequest,
+  endpointText,
+  parseAdminAddress,
+} from '../../src/cli/client.ts';
 import { ExitCode } from '../../src/cli/commands.ts';
 import type { Terminal } from '../../src/cli/place.ts';
 import { startAdmin } from '../support/admin.ts';
@@ -59,6 +65,18 @@ describe('asked of a real admin listener', () => {
     expect((await run(`sessions ${at} --route chat --limit 5`)).out).toContain('cafe-1  paused');
     expect(admin.subject.calls.at(-1)).toEqual(['sessions', { route: 'chat', limit: 5 }]);
     expect((await run(`sessions cafe-1 ${at}`)).out).toMatch(/^session {7}cafe-1\n/);
+  });
+
+  test('upstreams prints all or one of them, as tables or as JSON', async () => {
+    const admin = await startAdmin();
+    const at = `--admin 127.0.0.1:${admin.port}`;
+    expect((await run(`upstreams ${at}`)).out).toMatch(/^chat {2}least_sessions; 0 of 1 targets up; handshakes 3\n/);
+    expect((await run(`upstreams chat ${at}`)).out).toContain('\na       draining   2.5m  admin  ');
+    expect(JSON.parse((await run(`upstreams chat ${at} --format json`)).out)).toMatchObject({
+      upstreams: [{ name: 'chat', targets: [{ name: 'a' }] }],
+    });
+    const none = { exit: ExitCode.Failed, out: '', err: 'framegate: no upstream "news"\n' };
+    expect(await run(`upstreams news ${at}`)).toEqual(none);
   });
 
   test('close, drain, undrain and reload do what they say, with names escaped', async () => {
@@ -302,5 +320,70 @@ test('advise prints the text, or one route of the JSON', async () => {
     watched_ms: 1000,
     caps: [],
     routes: [],
+  });
+});
+
+describe('drain --wait', () => {
+  type Look = readonly [state: string, sessions: number] | null;
+
+  /** Each look sees the next of `looks`, and then the last one again. */
+  async function drained(line: string, looks: readonly Look[]) {
+    let at = 0;
+    const waits: number[] = [];
+    const ask = (_: AdminEndpoint, { method, path: asked }: AdminRequest): Promise<AdminReply> => {
+      if (method === 'POST') return answer(200, {})();
+      const look = looks[Math.min(at, looks.length - 1)] ?? null;
+      at += 1;
+      const seen = look === null ? [] : [{ name: 'a', state: look[0], sessions: look[1] }];
+      const others = [{ name: 'b', state: 'up', sessions: 7 }];
+      if (asked === '/api/v1/status') return answer(200, { routes: [...others, ...seen] })();
+      return answer(200, { upstreams: [{ name: 'chat', targets: [...others, ...seen] }] })();
+    };
+    const wait = async (ms: number) => void waits.push(ms);
+    return { ...(await run(`${line} --admin :1`, { ask, wait })), waits };
+  }
+
+  test.each([
+    ['target chat a', 'target a of chat'],
+    ['route a', 'route a'],
+  ])('%s: ends when it is empty, and tells what is left meanwhile', async (subject, name) => {
+    const looks: Look[] = [
+      ['draining', 1200],
+      ['draining', 1200],
+      ['draining', 1],
+      ['draining', 0],
+    ];
+    expect(await drained(`drain ${subject} --wait`, looks)).toEqual({
+      exit: ExitCode.Stopped,
+      out: `draining ${name}\n${name} is empty\n`,
+      err: '1 200 sessions left\n1 session left\n',
+      waits: [1000, 1000, 1000],
+    });
+  });
+
+  test.each([
+    [1500, [1000, 500], ExitCode.Failed],
+    [2000, [1000, 1000], ExitCode.Stopped],
+    [0, [], ExitCode.Failed],
+  ])('--timeout %i ms', async (timeout, waits, exit) => {
+    const looks: Look[] = [['draining', 3], ['draining', 3], timeout === 2000 ? ['draining', 0] : ['draining', 3]];
+    const ran = await drained(`drain target chat a --wait --timeout ${timeout}ms`, looks);
+    expect([ran.exit, ran.waits]).toEqual([exit, waits]);
+    if (exit === ExitCode.Failed) expect(ran.err).toMatch(/is not empty after \S+: 3 sessions left\n$/);
+  });
+
+  test('one that is undrained or gone meanwhile is exit code 1', async () => {
+    const undrained = await drained('drain target chat a --wait', [
+      ['draining', 3],
+      ['up', 3],
+    ]);
+    expect(undrained).toMatchObject({
+      exit: ExitCode.Failed,
+      err: '3 sessions left\nframegate: target a of chat drains no more, with 3 sessions left\n',
+    });
+    expect(await drained('drain target chat a --wait', [['draining', 3], null])).toMatchObject({
+      exit: ExitCode.Failed,
+      err: '3 sessions left\nframegate: target a of chat is not there any more\n',
+    });
   });
 });

@@ -63,8 +63,23 @@ describe('commands that ask a running proxy', () => {
       'close --client 192.0.2.7 --code 4001 --reason bye',
       { kind: 'close', at, id: null, choice: { ...all, client: '192.0.2.7' }, code: '4001', reason: 'bye' },
     ],
-    ['drain', { kind: 'drain', at, subject: null }],
-    ['drain route chat', { kind: 'drain', at, subject: { kind: 'route', route: 'chat' } }],
+    ['upstreams', { kind: 'upstreams', at, name: null, format: 'text', watch: false }],
+    ['upstreams chat --format json', { kind: 'upstreams', at, name: 'chat', format: 'json', watch: false }],
+    ['drain', { kind: 'drain', at, subject: null, wait: null }],
+    ['drain route chat', { kind: 'drain', at, subject: { kind: 'route', route: 'chat' }, wait: null }],
+    [
+      'drain target u a --wait',
+      {
+        kind: 'drain',
+        at,
+        subject: { kind: 'target', upstream: 'u', target: 'a' },
+        wait: { timeoutMs: Number.POSITIVE_INFINITY },
+      },
+    ],
+    [
+      'drain route chat --wait --timeout 5m',
+      { kind: 'drain', at, subject: { kind: 'route', route: 'chat' }, wait: { timeoutMs: 300_000 } },
+    ],
     ['undrain target u a', { kind: 'undrain', at, subject: { kind: 'target', upstream: 'u', target: 'a' } }],
     ['reload', { kind: 'reload', at, force: false, format: 'text' }],
     ['reload --force', { kind: 'reload', at, force: true, format: 'text' }],
@@ -120,6 +135,11 @@ describe('bad command lines', () => {
     ['status --watch --format json', '--watch and --format json exclude each other'],
     ['status chat', '"status" takes no argument "chat"'],
     ['status --route chat', '"status" takes no option --route'],
+    ['upstreams chat news', '"upstreams" takes no argument "news"'],
+    ['upstreams --watch --format json', '--watch and --format json exclude each other'],
+    ['drain --wait', '--wait goes with "route NAME" or "target UPSTREAM NAME"'],
+    ['drain route chat --timeout 5s', '--timeout goes with --wait'],
+    ['undrain route chat --wait', '"undrain" takes no option --wait'],
     ['sessions --limit 0', '--limit is a number from 1 to 1000, not "0"'],
     ['sessions --limit 1001', '--limit is a number from 1 to 1000, not "1001"'],
     ['sessions --state odd', '--state is open, paused or closing, not "odd"'],
@@ -165,4 +185,8 @@ describe('help', () => {
     }
     for (const line of overview.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
   });
+});
+
+test.each(['5', 'off', '-1s'])('drain --timeout %s is no duration', (timeout) => {
+  expect(command(`drain route chat --wait --timeout=${timeout}`)).toMatch(/^--timeout: /);
 });

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { renderSession, renderSessions, renderStatus, table } from '../../src/cli/tables.ts';
+import { table } from '../../src/cli/table.ts';
+import { renderSession, renderSessions, renderStatus } from '../../src/cli/tables.ts';
+import { renderUpstreams } from '../../src/cli/upstream-tables.ts';
 import { sampleSession, sampleStatus, sampleUpstreams } from '../support/fake-admin-subject.ts';
 
 describe('a table', () => {
@@ -48,8 +50,8 @@ test('status', () => {
       'ROUTE  STATE  SESSIONS  LIMIT   TOTAL  REFUSED  PAUSED        FROM CLIENT        FROM BACKEND',
       'chat   open      1 234      -  56 789        7       1  1 204 311 / 86MiB  2 000 000 / 858MiB',
       '',
-      'UPSTREAM  TARGET  STATE     WEIGHT  SESSIONS  LIMIT   TOTAL  DIALS FAILED',
-      'chat      a       draining       1     1 234  5 000  56 789             2',
+      'UPSTREAM  TARGET  STATE                  WEIGHT  SHARE  SESSIONS  LIMIT   TOTAL  DIALS FAILED',
+      'chat      a       draining 2.5m (admin)       1    0 %     1 234  5 000  56 789             2',
       '',
     ].join('\n'),
   );
@@ -107,4 +109,73 @@ test('one session', () => {
       '',
     ].join('\n'),
   );
+});
+
+describe('upstreams', () => {
+  const [chat] = sampleUpstreams;
+  const [a] = chat?.targets ?? [];
+  if (chat === undefined || a === undefined) throw new Error('a sample');
+  const never = {
+    check: null,
+    why: null,
+    state_ms: null,
+    connect: null,
+    upgrade: null,
+    failures: null,
+    ejections: 0,
+  } as const;
+
+  test('where sessions go, and how targets fare', () => {
+    const b = { ...a, ...never, name: 'b', state: 'up', share: 2 / 3, weight: 2, backup: true, source: 'dns' } as const;
+    const discovery = { kind: 'dns', targets: 1, age_ms: 4_000, failing_ms: null, error: null };
+    expect(renderUpstreams([{ ...chat, discovery, targets: [a, b] }], 120)).toBe(
+      [
+        'chat  least_sessions; 1 of 2 targets up; handshakes 3',
+        'found by dns: 1 targets, last good answer 4s ago',
+        '',
+        'TARGET  STATE     SINCE  WHY    SESSIONS  LIMIT  HANDSHAKES    WEIGHT  SHARE   TOTAL  SOURCE',
+        'a       draining   2.5m  admin     1 234  5 000           2         1    0 %  56 789  config',
+        'b       up            -  -         1 234  5 000           2  2 backup   67 %  56 789  dns',
+        '',
+        'TARGET  CONNECT P50    P99  UPGRADE P50   P99  LAST CHECK  DIALS FAILED  FAILURES  EJECTIONS',
+        'a            0.61ms  4.2ms        1.4ms  31ms  ok 4s ago              2         1          3',
+        'b                 -      -            -     -  -                      2         -          0',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('fit 120 columns with the longest words there are, the name of the target giving way', () => {
+    const long = {
+      ...a,
+      name: 'a-backend-with-a-rather-long-name.eu-central-1.internal.example:9001',
+      weight: 256,
+      backup: true,
+      share: 1,
+      why: 'discovery',
+      source: 'kubernetes',
+      sessions: 10_000_000,
+      sessions_limit: 10_000_000,
+      sessions_total: 1e10,
+      handshakes: 100_000,
+      state_ms: 99.4 * 86_400_000,
+      dials_failed: 1e9,
+      ejections: 1e6,
+      check: { result: 'backend_unreachable', cause: 'ECONNREFUSED', age_ms: 99 * 86_400_000, took_ms: 1 },
+    } as const;
+    const lines = renderUpstreams([{ ...chat, targets: [long] }], 120).split('\n');
+    expect(lines.filter((line) => line.length > 120)).toEqual([]);
+    expect(lines.join('\n')).toContain('\na-back...  draining');
+  });
+
+  test('discovery that fails, or has found nothing yet', () => {
+    const lineOf = (change: object) => {
+      const discovery = { kind: 'file', targets: 0, age_ms: null, failing_ms: null, error: null, ...change };
+      return renderUpstreams([{ ...chat, discovery, targets: [] }], 120).split('\n')[1];
+    };
+    expect(lineOf({})).toBe('found by file: 0 targets, no good answer yet');
+    expect(lineOf({ age_ms: 90_000, targets: 2, failing_ms: 5_000, error: 'ENOENT\n' })).toBe(
+      'found by file: 2 targets, last good answer 1.5m ago; FAILING for 5s: ENOENT\\u000a',
+    );
+  });
 });

@@ -62,6 +62,8 @@ describe('what it shows', () => {
         {
           name: 'app',
           balance: 'least_sessions',
+          handshakes: 0,
+          discovery: null,
           targets: [
             expect.objectContaining({ name: 'one', state: 'up', sessions: 3, sessions_limit: 60, sessions_total: 3 }),
           ],
@@ -185,6 +187,51 @@ describe('what it shows', () => {
     });
     clock.advance(9_500);
     expect(await look()).toMatchObject({ upstreams: shown('failing', 10_000), up: '1', ready: [200, {}] });
+  });
+
+  test('a target: since when and why it is as it is, its share, its latencies, what failed', async () => {
+    const clock = new FakeClock();
+    const targets = ['one', 'two'].map((name) => ({ name, url: 'builtin:echo' }));
+    const running = await startProxy({ ...config, upstreams: { app: { targets } } }, { clock });
+    await opened(running.port, 4);
+    await askAdmin(running, 'POST /api/v1/upstreams/app/targets/two/drain');
+    clock.advance(1_500);
+    const { json } = await askAdmin(running, 'GET /api/v1/upstreams');
+    const calm = {
+      source: 'config',
+      failing_ms: null,
+      weight: 1,
+      backup: false,
+      check: null,
+      failures: 0,
+      ejections: 0,
+    };
+    const latency = { count: 2, p50_ms: expect.any(Number), p99_ms: expect.any(Number) };
+    const counted = { handshakes: 0, sessions_total: 2, dials_failed: 0, connect: latency, upgrade: latency };
+    expect(json).toMatchObject({
+      upstreams: [
+        {
+          name: 'app',
+          balance: 'least_sessions',
+          handshakes: 0,
+          discovery: null,
+          targets: [
+            { ...calm, ...counted, name: 'one', state: 'up', why: null, state_ms: null, share: 1, sessions: 2 },
+            { ...calm, ...counted, name: 'two', state: 'draining', why: 'admin', state_ms: 1_500, share: 0 },
+          ],
+        },
+      ],
+    });
+    const { body } = await askAdmin(running, 'GET /metrics');
+    const states = [...body.matchAll(/^framegate_target_state\{upstream="app",target="(.*)",state="(.*)"\} 1$/gm)];
+    expect(states.map(([, target, state]) => [target, state])).toEqual([
+      ['one', 'up'],
+      ['two', 'draining'],
+    ]);
+    expect(
+      await running.proxy.reload({ ...config, upstreams: { app: { targets: targets.slice(0, 1) } } }),
+    ).toMatchObject({ ok: true });
+    expect((await askAdmin(running, 'GET /metrics')).body).not.toContain('target="two"');
   });
 
   test('what was refused: by cause in status, with the largest in limit.hit and in the advice', async () => {

@@ -45,6 +45,7 @@ const expected: Readonly<Record<string, readonly [type: string, labels: string]>
   upstream_queue: ['gauge', 'upstream'],
   upstream_queue_seconds: ['histogram', 'upstream'],
   target_up: ['gauge', 'upstream target'],
+  target_state: ['gauge', 'upstream target state'],
   target_sessions: ['gauge', 'upstream target'],
   target_sessions_limit: ['gauge', 'upstream target'],
   target_dials_total: ['counter', 'upstream target result'],

@@ -62,6 +62,30 @@ describe('picking a target', () => {
   });
 });
 
+describe('the share of the next sessions that a target gets', () => {
+  const shares = (of: Upstream) => Object.fromEntries([...of.shares()].map(([{ name }, share]) => [name, share]));
+  const [a, b, c] = [targetConfig('a'), targetConfig('b', { weight: 3 }), targetConfig('c', { backup: true })];
+
+  test('is by weight, as it counts now; nothing for backups while another takes sessions', () => {
+    const one = upstream([a, b, c]);
+    expect(shares(one)).toEqual({ a: 0.25, b: 0.75 });
+    const second = one.target('b');
+    if (second !== undefined) second.ramp = 1 / 3;
+    expect(shares(one)).toEqual({ a: 0.5, b: 0.5 });
+  });
+
+  test('is nothing while it is not up or full; a trial is no share', () => {
+    const one = upstream([{ ...a, max_sessions: 1 }, b, c]);
+    one.target('b')?.bar('ejected', 'passive', 0);
+    expect(shares(one)).toEqual({ a: 1 });
+    one.target('b')?.offerTrial();
+    one.target('a')?.acquire();
+    expect(shares(one)).toEqual({ c: 1 });
+    one.target('c')?.bar('draining', 'admin', 0);
+    expect(shares(one)).toEqual({});
+  });
+});
+
 describe('session slots', () => {
   test('are counted, now and in all', () => {
     const one = newTarget('a');
