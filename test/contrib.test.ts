@@ -169,6 +169,12 @@ describe('prometheus/alerts.yaml', () => {
       'ReconnectStorm',
       'Imbalanced',
       'Reload',
+      'TargetDown',
+      'TargetsLost',
+      'Ejected',
+      'Retries',
+      'Queue',
+      'Rebalance',
     ]) {
       expect(
         names.some((name) => name.includes(kind)),
