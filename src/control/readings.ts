@@ -21,7 +21,9 @@ export function* routeReadings({ metrics, snapshot }: Edge): Generator<RouteRead
 }
 
 export function* upstreamReadings({ metrics, snapshot }: Edge): Generator<UpstreamReading> {
-  for (const { name } of snapshot.upstreams.values()) yield { metrics: metrics.upstream(name), queued: 0 };
+  for (const { name, queue } of snapshot.upstreams.values()) {
+    yield { metrics: metrics.upstream(name), queued: queue.size };
+  }
 }
 
 export function* targetReadings({ metrics, snapshot, clock }: Edge): Generator<TargetReading> {

@@ -28,6 +28,7 @@ interface RefusedLine {
   readonly cause: string | undefined;
   readonly discarded: number;
   readonly closeCode: number | undefined;
+  readonly targets?: Refusal['targets'];
 }
 
 export class HandshakeRecord {
@@ -112,10 +113,10 @@ export class HandshakeRecord {
    * It is refused with an answer of our own. `discarded`: bytes the client sent behind its head, thrown away;
    * `closeCode`: of the Close that tells it, where none is told by HTTP.
    */
-  refused({ slug, cause }: Refusal, discarded: number, closeCode?: number): void {
+  refused({ slug, cause, targets }: Refusal, discarded: number, closeCode?: number): void {
     this.count(slug);
     if (slug === 'backend_timeout') this.metrics.limitEnds.add(cause === 'ETIMEDOUT' ? 'connect' : (cause ?? ''));
-    this.write({ error: slug, status: REFUSALS[slug].status, cause, discarded, closeCode });
+    this.write({ error: slug, status: REFUSALS[slug].status, cause, discarded, closeCode, targets });
   }
 
   /** Its backend has refused it, with this status. */
@@ -140,7 +141,7 @@ export class HandshakeRecord {
   }
 
   /** The line of a refused handshake: what is the client's doing is for information, the rest wants a look. */
-  private write({ error, status, cause, discarded, closeCode }: RefusedLine): void {
+  private write({ error, status, cause, discarded, closeCode, targets }: RefusedLine): void {
     const { log, clock } = this.means;
     const level = status >= 500 && !isClientsFault(error) ? 'warn' : 'info';
     if (!log.enabled(level)) return;
@@ -149,6 +150,7 @@ export class HandshakeRecord {
       error,
       ...this.facts(),
       cause,
+      targets,
       close_code: closeCode,
       discarded_early_bytes: discarded > 0 ? discarded : undefined,
       ms: Math.round(clock.now() - this.arrival.at),

@@ -104,6 +104,18 @@ export class HandshakeSlots {
     return claim;
   }
 
+  /** One more waits, for something else than a slot. False when it may not. */
+  park(): boolean {
+    if (this.counts.handshakesWaiting >= this.waitingMax) return false;
+    this.counts.handshakesWaiting += 1;
+    return true;
+  }
+
+  /** Once for each that was parked. */
+  unpark(): void {
+    this.counts.handshakesWaiting -= 1;
+  }
+
   /** It waits no more, or is a session, refused or gone. Idempotent. */
   leave(claim: SlotClaim): void {
     const { state, upstream, waiter } = claim;

@@ -7,6 +7,7 @@ import { clientKeyOf } from '../protocol/addresses/client-key.ts';
 import type { Refusal } from '../protocol/refusals.ts';
 import type { RelayedRefusal } from '../upstream/backend-handshake.ts';
 import type { Opened, OpeningOutcome, OpeningProgress } from '../upstream/open-backend.ts';
+import type { Place, RoomWaiter } from '../upstream/room-queue.ts';
 import { Asked, admit, type Check } from './admission.ts';
 import { type Admitted, answerFields, makeSession, openFor } from './admitted.ts';
 import type { Arrival } from './arrival.ts';
@@ -29,7 +30,9 @@ type State =
   /** A check has not answered yet. */
   | { readonly kind: 'checking' }
   /** For its turn to be one of the handshakes under way. */
-  | { readonly kind: 'waiting'; readonly admitted: Admitted }
+  | { readonly kind: 'waiting'; readonly admitted: Admitted; readonly progress: OpeningProgress }
+  /** For a target that has room; it is none of the handshakes under way meanwhile. */
+  | { readonly kind: 'parked'; readonly admitted: Admitted; readonly progress: OpeningProgress }
   | { readonly kind: 'opening'; readonly admitted: Admitted; readonly progress: OpeningProgress }
   /** Our 101 is on its way, and the session has not taken over yet. */
   | { readonly kind: 'switched' }
@@ -49,7 +52,7 @@ export interface HandshakeOptions {
   readonly record: HandshakeRecord;
 }
 
-export class Handshake implements SlotOwner, StepOwner {
+export class Handshake implements SlotOwner, StepOwner, RoomWaiter {
   private readonly context: HandshakeContext;
   private readonly asker: Asker;
   private readonly record: HandshakeRecord;
@@ -135,11 +138,14 @@ export class Handshake implements SlotOwner, StepOwner {
   lookAgain(): void {
     const { state } = this;
     if (state.kind === 'checking') this.refuseIfClosed();
-    if (state.kind !== 'waiting' || this.refuseIfClosed()) return;
+    if (state.kind !== 'waiting' && state.kind !== 'parked') return;
+    if (this.refuseIfClosed()) return;
     const { route, holdings } = state.admitted;
-    if (holdings.waitsFor(route.upstream)) return;
+    const waitsFor =
+      state.kind === 'parked' ? holdings.parked?.queue === route.upstream.queue : holdings.waitsFor(route.upstream);
+    if (waitsFor) return;
     holdings.leaveTurn();
-    if (this.takeTurn(state.admitted)) this.open(state.admitted);
+    this.goOn(state.admitted, state.progress);
   }
 
   get isOver(): boolean {
@@ -171,6 +177,7 @@ export class Handshake implements SlotOwner, StepOwner {
     const refusal = state.kind === 'opening' ? state.progress.refusal : null;
     if (refusal !== null) this.relay(refusal);
     else if (state.kind === 'queued' || state.kind === 'waiting') this.bar(BARRED.turnTooLate);
+    else if (state.kind === 'parked') this.refuseParked(state.admitted);
     else {
       if (state.kind === 'opening') this.blameTarget(state.admitted, state.progress);
       this.refuse({ slug: 'backend_timeout', cause: 'open' });
@@ -188,7 +195,16 @@ export class Handshake implements SlotOwner, StepOwner {
   onTurn(): void {
     this.guarded(() => {
       // A drain or a reload may have come by meanwhile.
-      if (this.state.kind === 'waiting' && !this.refuseIfClosed()) this.open(this.state.admitted);
+      const { state } = this;
+      if (state.kind === 'waiting' && !this.refuseIfClosed()) this.open(state.admitted, state.progress);
+    });
+  }
+
+  /** It has waited until a target has room, and takes its turn again. */
+  onRoom(): void {
+    this.guarded(() => {
+      const { state } = this;
+      if (state.kind === 'parked' && !this.refuseIfClosed()) this.goOn(state.admitted, state.progress);
     });
   }
 
@@ -216,6 +232,17 @@ export class Handshake implements SlotOwner, StepOwner {
 
   /** By the config in force. */
   private get deadline(): number {
+    const parked = this.asked.holdings?.parked ?? null;
+    return parked === null ? this.openDeadline : Math.min(this.openDeadline, this.roomDeadline(parked));
+  }
+
+  /** By the queue of the upstream that its route has now. */
+  private roomDeadline({ since }: Place): number {
+    const upstream = this.asked.chosen?.route.upstream;
+    return since + (upstream?.config.queue.timeout ?? Number.POSITIVE_INFINITY);
+  }
+
+  private get openDeadline(): number {
     return this.headAt + (this.asked.chosen?.route.config ?? this.context.snapshot.config).timeouts.open;
   }
 
@@ -236,12 +263,20 @@ export class Handshake implements SlotOwner, StepOwner {
 
   private enter(admitted: Admitted): void {
     const { slots } = this.context;
-    this.state = { kind: 'waiting', admitted };
-    this.awaitDeadline();
+    const progress: OpeningProgress = { target: null, tries: 0, askedAt: 0, refusal: null };
+    this.state = { kind: 'waiting', admitted, progress };
     // Asked again: the last check may have taken its time.
     const obstacle = slots.obstacleTo(admitted.route.upstream, admitted.holdings.seat.key);
     if (obstacle !== null) this.bar({ slug: 'too_many_handshakes', cause: obstacle });
-    else if (this.takeTurn(admitted)) this.open(admitted);
+    else this.goOn(admitted, progress);
+  }
+
+  /** To its backend, now or when its turn comes. */
+  private goOn(admitted: Admitted, progress: OpeningProgress): void {
+    this.state = { kind: 'waiting', admitted, progress };
+    const isOpen = this.takeTurn(admitted);
+    this.awaitDeadline();
+    if (isOpen) this.open(admitted, progress);
     else this.holdEarly();
   }
 
@@ -251,8 +286,11 @@ export class Handshake implements SlotOwner, StepOwner {
     return holdings.takeTurn({ owner: this, upstream: route.upstream, key, openMs: route.config.timeouts.open });
   }
 
-  private open(admitted: Admitted): void {
-    const progress: OpeningProgress = { target: null, tries: 0, askedAt: 0, refusal: null };
+  private open(admitted: Admitted, progress: OpeningProgress): void {
+    if (admitted.holdings.mustPark(admitted.route.upstream)) {
+      this.park(admitted, progress);
+      return;
+    }
     this.state = { kind: 'opening', admitted, progress };
     this.record.noteOpening(progress);
     this.holdEarly();
@@ -262,13 +300,35 @@ export class Handshake implements SlotOwner, StepOwner {
     );
   }
 
+  /** No target has room, or others have waited for it for longer. */
+  private park(admitted: Admitted, progress: OpeningProgress): void {
+    const { holdings, route } = admitted;
+    const obstacle = holdings.park(route.upstream, this);
+    if (obstacle === 'max_waiting_handshakes') this.bar({ slug: 'too_many_handshakes', cause: obstacle });
+    else if (obstacle !== null) this.refuse({ slug: 'no_target', cause: obstacle, targets: route.upstream.noRoom });
+    else {
+      this.state = { kind: 'parked', admitted, progress };
+      this.awaitDeadline();
+      this.holdEarly();
+    }
+  }
+
+  private refuseParked({ route: { upstream }, holdings: { parked } }: Admitted): void {
+    const isOverdue = parked !== null && this.roomDeadline(parked) <= this.openDeadline;
+    const cause = isOverdue ? 'queue.timeout' : 'open';
+    this.refuse({ slug: 'no_target', cause, targets: upstream.noRoom });
+  }
+
   private settle(outcome: OpeningOutcome): void {
     const { state } = this;
     // Refused or gone meanwhile: what was opened for it has been given back.
     if (state.kind !== 'opening') return;
     if (outcome.kind === 'opened') this.beginSession(state.admitted, outcome);
     else if (outcome.kind === 'refused') this.relay(outcome);
-    else if (outcome.error !== 'aborted') this.refuse({ slug: outcome.error, cause: outcome.cause });
+    else if (outcome.kind === 'full') this.park(state.admitted, state.progress);
+    else if (outcome.error !== 'aborted') {
+      this.refuse({ slug: outcome.error, cause: outcome.cause, targets: outcome.targets });
+    }
   }
 
   /** The session gets everything in one go; until then a fault gives it back. */

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../limits/clock.ts';
 import type { Transport } from '../net/transport.ts';
+import type { Place, RoomWaiter } from '../upstream/room-queue.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { HandshakeSlots, SlotClaim, SlotRequest } from './handshake-slots.ts';
@@ -23,6 +24,10 @@ export class Holdings {
   private readonly clock: Clock;
   private claim: SlotClaim | null = null;
   private peerClaim: PeerClaim | null = null;
+  /** Among those who wait for room, until it has a slot. */
+  private place: Place | null = null;
+  /** It counts as one that waits, because of that place. */
+  private isParked = false;
   private slot: Target | null = null;
   private trialOfSlot = 0;
   /** That slot is a session's. */
@@ -51,6 +56,8 @@ export class Holdings {
   /** Be one of the handshakes under way, now or when its turn comes. True when it is now. */
   takeTurn(request: SlotRequest): boolean {
     assert(!this.isReleased && this.claim === null, 'a handshake asks once');
+    this.unpark();
+    if (this.place !== null && this.place.queue !== request.upstream.queue) this.leavePlace();
     this.claim = this.slots.ask(request);
     return this.claim.state === 'open';
   }
@@ -62,6 +69,46 @@ export class Holdings {
 
   get isWaiting(): boolean {
     return this.claim?.state === 'waiting';
+  }
+
+  /**
+   * Wait until a target of `upstream` has room: its turn goes back, and what the last try took. The config key of what
+   * stands against it; null when it waits.
+   */
+  park(upstream: Upstream, waiter: RoomWaiter): 'queue.size' | 'max_waiting_handshakes' | null {
+    this.leaveTarget();
+    this.leaveTurn();
+    if (this.place !== null && this.place.queue !== upstream.queue) this.leavePlace();
+    if (this.place === null && upstream.isQueueFull) return 'queue.size';
+    if (!this.slots.park()) return 'max_waiting_handshakes';
+    this.isParked = true;
+    if (this.place === null) this.place = upstream.queue.join(waiter);
+    else this.place.queue.rejoin(this.place);
+    return null;
+  }
+
+  /** Others wait for room there, and this one was not called. */
+  mustPark({ queue }: Upstream): boolean {
+    const isCalled = this.place?.queue === queue && this.place.state === 'called';
+    return queue.isBusy && !isCalled;
+  }
+
+  /** Where it waits for room, and since when; null when it does not, or its turn has come. */
+  get parked(): Place | null {
+    return this.isParked ? this.place : null;
+  }
+
+  private unpark(): void {
+    if (!this.isParked) return;
+    this.isParked = false;
+    this.slots.unpark();
+  }
+
+  private leavePlace(): void {
+    const { place } = this;
+    this.place = null;
+    this.unpark();
+    place?.queue.leave(place);
   }
 
   /** It is no handshake any more. */
@@ -97,6 +144,7 @@ export class Holdings {
     this.leaveTarget();
     this.trialOfSlot = target.acquire();
     this.slot = target;
+    this.leavePlace();
   }
 
   /** Keep the connection to that target. False when nobody waits for it any more: then it is closed. */
@@ -115,6 +163,7 @@ export class Holdings {
     } finally {
       try {
         this.leaveTurn();
+        this.leavePlace();
       } finally {
         const now = this.clock.now();
         if (this.peerClaim !== null) this.quotas.depart(this.peerClaim, now);

@@ -152,6 +152,8 @@ export interface Refusal {
   readonly slug: RefusalSlug;
   /** For the log: what exactly was wrong, or the config key of the limit. Never bytes of a peer as they came. */
   readonly cause?: string | undefined;
+  /** For the log: of the targets of its upstream, how many take no session, and why. */
+  readonly targets?: { readonly down: number; readonly full: number; readonly draining: number } | undefined;
   /** Response fields that only this answer has, with values of our own. */
   readonly fields?: readonly (readonly [name: string, value: string])[];
 }

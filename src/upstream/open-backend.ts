@@ -15,6 +15,7 @@ import {
 } from './backend-handshake.ts';
 import type { BalanceKey } from './balance/balancer.ts';
 import { type DialOutcome, type DialTargetOptions, dialTarget } from './dial-target.ts';
+import type { NoRoom } from './room.ts';
 import type { Target } from './target.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -59,24 +60,31 @@ export interface Opened {
 
 interface NotOpened {
   readonly kind: 'failed';
+  /** Of `no_target`. */
+  readonly targets?: NoRoom;
   /** `aborted`: nobody waits for it any more. */
   readonly error: RefusalSlug | 'aborted';
   readonly cause: string;
 }
 
-export type OpeningOutcome = Opened | NotOpened | RelayedRefusal;
+/** None was tried, since those that are up are full, and there is a queue for that. */
+interface MustWait {
+  readonly kind: 'full';
+}
+
+export type OpeningOutcome = Opened | NotOpened | MustWait | RelayedRefusal;
 
 /** Rejects with faults of our own only. What was taken is in `holdings`, whatever comes of it. */
 export async function openBackend(options: OpeningOptions): Promise<OpeningOutcome> {
   const { route, holdings, progress, signal } = options;
   const tried = new Set<Target>();
-  let failure: NotOpened = { kind: 'failed', error: 'no_target', cause: 'none has room' };
+  let failure: NotOpened | null = null;
   for (;;) {
     const { upstream } = route;
-    if (progress.tries === 0) upstream.noteHandshake();
     const key = upstream.keyOf(options.forward);
     const target = progress.tries > upstream.retries ? null : upstream.pick(tried, key);
-    if (target === null) return failure;
+    if (target === null) return failure ?? (upstream.isWorthWaiting ? FULL : noTarget(upstream));
+    if (progress.tries === 0) upstream.noteHandshake();
     tried.add(target);
     holdings.takeSlot(target);
     progress.target = target;
@@ -89,13 +97,21 @@ export async function openBackend(options: OpeningOptions): Promise<OpeningOutco
     // Without a descriptor no other target can be dialed either.
     if (signal.aborted || dialed.error === 'aborted' || dialed.error === 'no_descriptor') return failure;
     // No byte of the request was sent, so another target may have it.
-    if (progress.tries > upstream.retries || !upstream.canPick(tried)) return failure;
-    if (!upstream.takeRetry()) {
-      options.metrics.upstream(upstream.name).retries.add('over_budget');
+    const { upstream: next } = route;
+    if (progress.tries > next.retries || !next.canPick(tried)) return failure;
+    if (!next.takeRetry()) {
+      options.metrics.upstream(next.name).retries.add('over_budget');
       return failure;
     }
     logRetried(options, upstream, target, dialed);
   }
+}
+
+const FULL: MustWait = { kind: 'full' };
+
+function noTarget({ noRoom }: Upstream): NotOpened {
+  const cause = noRoom.full > 0 ? 'none has room' : 'none is up';
+  return { kind: 'failed', error: 'no_target', cause, targets: noRoom };
 }
 
 /** A dial that was given up says nothing. */

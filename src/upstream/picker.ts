@@ -93,7 +93,7 @@ export class Picker {
   }
 
   /** Fewer are up than `health.panic` asks for: all count as up. */
-  private isInPanic(): boolean {
+  isInPanic(): boolean {
     if (this.panicBelow === 0) return false;
     let up = 0;
     for (const target of this.targets) if (!target.isBarred) up += 1;

@@ -61,6 +61,8 @@ interface TargetSetOptions {
   /** Sources have changed `list`. What `take` changes its caller knows. */
   onChange(): void;
   readonly told: TargetTold;
+  /** One of its targets may take a session that it could not take before. */
+  onRoom(): void;
 }
 
 export class TargetSet {
@@ -155,6 +157,7 @@ export class TargetSet {
 
   private newTarget(config: TargetConfig): Target {
     const made = new Target(config, this.settings, this.options.told);
+    made.onRoom = this.options.onRoom;
     // Whoever drained it meant the name.
     if (this.byName.get(config.name)?.draining === true) made.bar('draining', 'admin', this.options.clock.now());
     return made;

@@ -132,6 +132,14 @@ export class Target {
     return this.sessions < this.sessionsMax && this.handshakes < this.handshakesMax;
   }
 
+  /** How many sessions it would take now. */
+  roomNow(inPanic: boolean): number {
+    if (!this.isOpen(inPanic)) return 0;
+    const room = Math.min(this.sessionsMax - this.sessions, this.handshakesMax - this.handshakes);
+    // Of a trial there is one.
+    return this.bars.size > 0 && !inPanic ? Math.min(room, 1) : room;
+  }
+
   /** Somebody keeps new sessions from it. */
   get isBarred(): boolean {
     return this.bars.size > 0;
@@ -144,10 +152,15 @@ export class Target {
 
   /** After each change of what it goes by. */
   private updateOpen(): void {
-    const { bars } = this;
-    const isTrial = this.isTrialDue && bars.size === 1 && bars.has('ejected');
-    if (!this.hasRoom || bars.has('draining')) this.open = Open.Never;
-    else this.open = bars.size === 0 || isTrial ? Open.Always : Open.InPanic;
+    if (!this.hasRoom || !this.takes(true)) this.open = Open.Never;
+    else this.open = this.takes(false) ? Open.Always : Open.InPanic;
+  }
+
+  /** The same, as if there were room. */
+  takes(inPanic: boolean): boolean {
+    if (this.bars.size === 0) return true;
+    if (this.bars.has('draining')) return false;
+    return inPanic || (this.isTrialDue && this.bars.size === 1 && this.bars.has('ejected'));
   }
 
   /** It takes no new sessions until it is undrained. */

@@ -8,6 +8,8 @@ import type { UpstreamMeans } from './means.ts';
 import type { MovableSession, PartHost, UpstreamPart, YoungestAsk } from './part.ts';
 import { type BalancerOf, Picker } from './picker.ts';
 import { RetryBudget } from './retry-budget.ts';
+import { isAnyFull, type NoRoom, noRoomOf, roomIn } from './room.ts';
+import { RoomQueue } from './room-queue.ts';
 import type { DiscoveryStatus, TargetSource } from './sources/target-source.ts';
 import type { BarWhy, Target } from './target.ts';
 import { TargetSet, type TargetSetPlan } from './target-set.ts';
@@ -45,6 +47,8 @@ export class Upstream implements PartHost {
   /** In force. */
   config: UpstreamConfig;
   readonly means: UpstreamMeans;
+  /** Handshakes that wait until a target has room. */
+  readonly queue: RoomQueue;
   private readonly retryBudget = new RetryBudget();
   private readonly options: UpstreamOptions;
   private readonly parts: readonly UpstreamPart[];
@@ -60,10 +64,16 @@ export class Upstream implements PartHost {
     this.config = config;
     this.options = options;
     this.means = means;
+    this.queue = new RoomQueue({
+      clock: means.clock,
+      room: () => roomIn(this.targets, this.picker.isInPanic()),
+      waited: (ms) => means.metrics.upstream(this.name).queueDuration.observe(ms / 1000),
+    });
     this.set = new TargetSet(config, {
       clock: means.clock,
       onChange: () => this.onTargets(),
       told: (target, isUp, why) => this.onTarget(target, isUp, why),
+      onRoom: () => this.queue.wake(),
     });
     this.set.take(this.set.plan(options.sourcesOf(config, means)), config);
     this.picker = new Picker(balancerOf, means.random);
@@ -145,11 +155,13 @@ export class Upstream implements PartHost {
     if (isOther || !isDeepStrictEqual(balanceOf(config), balanceOf(before))) this.picker.rebuild(config, this.targets);
     else this.picker.retune(config);
     this.updateParts();
+    this.queue.wake();
   }
 
   private onTargets(): void {
     this.picker.rebuild(this.config, this.targets);
     this.updateParts();
+    this.queue.wake();
     this.options.listener.onTargets(this);
   }
 
@@ -158,6 +170,8 @@ export class Upstream implements PartHost {
     const fields = { upstream: this.name, target: target.name, why };
     if (isUp) log.event('info', 'target.up', fields);
     else log.event('warn', 'target.down', { ...fields, cause: causeOf(target, why) });
+    // With one more that is down there may be panic, and room in it.
+    this.queue.wake();
     if (!isUp && why === 'check') this.options.listener.onDown(this, target);
   }
 
@@ -218,6 +232,20 @@ export class Upstream implements PartHost {
   /** Of the next sessions, by weight; whoever gets none is not in it. */
   shares(): ReadonlyMap<Target, number> {
     return this.picker.shares();
+  }
+
+  /** Targets are up and full, and there is a queue for that. */
+  get isWorthWaiting(): boolean {
+    return this.config.queue.size > 0 && isAnyFull(this.targets, this.picker.isInPanic());
+  }
+
+  get isQueueFull(): boolean {
+    return this.queue.size >= this.config.queue.size;
+  }
+
+  /** Why its targets take no session. */
+  get noRoom(): NoRoom {
+    return noRoomOf(this.targets);
   }
 
   /** The source address of the next dial, each in turn; null leaves the choice to the system. */
