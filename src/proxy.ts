@@ -20,6 +20,7 @@ import { Slices } from './limits/slices.ts';
 import { TimerWheel } from './limits/timer-wheel.ts';
 import { Carrier } from './net/carrier.ts';
 import { Dialer } from './net/dial.ts';
+import { DnsRounds } from './net/dns.ts';
 import { addressText, type BoundAddress } from './net/listen.ts';
 import { openFileLimit } from './net/open-files.ts';
 import { Resolver } from './net/resolve.ts';
@@ -135,7 +136,15 @@ class ProxyProcess implements Proxy {
     this.pulse = new Pulse({ clock, wheel, log });
     const metrics = new MetricsRegistry();
     const dialer = new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier });
-    const upstreams = new UpstreamRegistry({ clock, wheel, log, metrics, dialer, random: Math.random });
+    const upstreams = new UpstreamRegistry({
+      clock,
+      wheel,
+      log,
+      metrics,
+      dialer,
+      dns: new DnsRounds({ clock, wheel }),
+      random: Math.random,
+    });
     this.edge = new Edge({
       clock,
       wheel,

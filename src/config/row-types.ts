@@ -11,6 +11,8 @@ export type Endpoint =
   | {
       readonly kind: 'tcp';
       readonly host: string;
+      /** What is dialed: `host`, which still names the backend, was looked up already. */
+      readonly address?: string;
       readonly port: number;
       readonly secure: boolean;
       readonly base: string;

@@ -152,7 +152,7 @@ export type DiscoverConfig = DnsDiscovery | FileDiscovery;
 
 type ParsedDiscover = NonNullable<ParsedUpstream['discover']>;
 
-interface DnsDiscovery extends Omit<NonNullable<ParsedDiscover['dns']>, 'port'> {
+export interface DnsDiscovery extends Omit<NonNullable<ParsedDiscover['dns']>, 'port'> {
   readonly kind: 'dns';
   /** Of the targets of type a. */
   readonly port: number;

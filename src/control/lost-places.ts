@@ -1,5 +1,5 @@
 // What has no place any more under the config in force, or because a source of targets dropped it: it is counted no
-// longer, and the sessions on it end, over `drain.spread`. What takes their places is not its affair.
+// longer, and the sessions on it end, each change over its own time. What takes their places is not its affair.
 
 import type { Edge } from '../edge/edge.ts';
 import type { SessionRecord } from '../edge/session-record.ts';
@@ -8,10 +8,12 @@ import type { Slices } from '../limits/slices.ts';
 import type { UpstreamListener } from '../upstream/upstream.ts';
 import { movableOn } from './movable-sessions.ts';
 import { Spread } from './spread.ts';
+import { targetSpreadMs } from './target-spread.ts';
 
 export class LostPlaces {
   private readonly edge: Edge;
-  private spread: Spread | null = null;
+  /** Those whose turn is to come. */
+  private readonly waiting = new WeakSet<SessionRecord>();
 
   constructor(edge: Edge, slices: Slices) {
     this.edge = edge;
@@ -32,16 +34,28 @@ export class LostPlaces {
     this.endSessions();
   }
 
-  /** Begins anew each time. */
+  /** Who waits for its turn already keeps it, whatever else is lost meanwhile. */
   private endSessions(): void {
-    const { edge } = this;
-    const { snapshot } = edge;
-    const causeOf = (record: SessionRecord) => removedFrom(snapshot, record);
-    const lost = [...edge.sessions].filter((record) => record.session.cause === null && causeOf(record) !== null);
-    this.spread?.cancel();
-    this.spread = new Spread(edge, lost, snapshot.config.drain.spread, (record) => {
-      const cause = causeOf(record);
-      if (cause !== null) record.session.end(cause);
-    });
+    const { edge, waiting } = this;
+    const bySpread = new Map<number, SessionRecord[]>();
+    for (const record of edge.sessions) {
+      if (record.session.cause !== null || waiting.has(record)) continue;
+      const cause = removedFrom(edge.snapshot, record);
+      if (cause === null) continue;
+      waiting.add(record);
+      const isTarget = cause === 'target_removed';
+      const spreadMs = isTarget ? targetSpreadMs(edge, record.facts.upstream) : edge.snapshot.config.drain.spread;
+      const together = bySpread.get(spreadMs);
+      if (together === undefined) bySpread.set(spreadMs, [record]);
+      else together.push(record);
+    }
+    for (const [spreadMs, records] of bySpread) new Spread(edge, records, spreadMs, (record) => this.end(record));
+  }
+
+  /** Unless it has a place again. */
+  private end(record: SessionRecord): void {
+    this.waiting.delete(record);
+    const cause = removedFrom(this.edge.snapshot, record);
+    if (cause !== null) record.session.end(cause);
   }
 }

@@ -5,6 +5,7 @@ import type { Edge } from '../edge/edge.ts';
 import type { SessionRecord } from '../edge/session-record.ts';
 import { chooseSessions, findSession } from './session-lists.ts';
 import { Spread } from './spread.ts';
+import { targetSpreadMs } from './target-spread.ts';
 
 export class Operations {
   private readonly edge: Edge;
@@ -44,17 +45,18 @@ export class Operations {
     return true;
   }
 
-  /** The same for one target. */
-  drainTarget(upstream: string, name: string, draining: boolean): boolean {
+  /** The same for one target, as `drain` of its upstream says. */
+  drainTarget(upstreamName: string, name: string, draining: boolean): boolean {
     const { edge } = this;
-    const target = edge.snapshot.upstreams.get(upstream)?.target(name);
-    if (target === undefined) return false;
+    const upstream = edge.snapshot.upstreams.get(upstreamName);
+    const target = upstream?.target(name);
+    if (upstream === undefined || target === undefined) return false;
     const isNew = draining && !target.draining;
     if (draining) target.bar('draining', 'admin', edge.clock.now());
     else target.lift('draining', edge.clock.now());
-    if (!isNew) return true;
+    if (!isNew || upstream.config.drain.mode === 'keep') return true;
     const records = [...edge.sessions].filter((record) => record.target === target);
-    this.spread(records, ({ session }) => {
+    new Spread(edge, records, targetSpreadMs(edge, upstreamName), ({ session }) => {
       if (target.draining) session.end('target_drain');
     });
     return true;

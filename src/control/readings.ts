@@ -5,7 +5,13 @@ import type { Route } from '../edge/snapshot.ts';
 import { mapped, type Pulled } from '../limits/pulled.ts';
 import { type Advice, type AdviceInput, adviseRoute, type Direction } from '../observe/advice.ts';
 import { adviseCap } from '../observe/cap-advice.ts';
-import type { CertificateReading, RouteReading, TargetReading, UpstreamReading } from '../observe/exposition.ts';
+import type {
+  CertificateReading,
+  DiscoveryReading,
+  RouteReading,
+  TargetReading,
+  UpstreamReading,
+} from '../observe/exposition.ts';
 import type { RouteMetrics } from '../observe/metrics.ts';
 import { relaxedUses } from '../observe/relax-advice.ts';
 import { capInputs } from './refusal-counts.ts';
@@ -38,6 +44,15 @@ export function* targetReadings({ metrics, snapshot, clock }: Edge): Generator<T
         sessionsLimit: target.sessionsMax,
       };
     }
+  }
+}
+
+export function* discoveryReadings({ metrics, snapshot, clock }: Edge): Generator<DiscoveryReading> {
+  for (const { name, discovery } of snapshot.upstreams.values()) {
+    if (discovery === null) continue;
+    const { targets, answeredAt } = discovery;
+    const wallAt = answeredAt === null ? null : snapshot.wallNow() - (clock.now() - answeredAt);
+    yield { metrics: metrics.upstream(name), targets, answeredAt: wallAt };
   }
 }
 

@@ -18,7 +18,14 @@ import { configPieces } from '../config/render.ts';
 import type { Pulled } from '../limits/pulled.ts';
 import type { Advice } from '../observe/advice.ts';
 import { metricsPieces } from '../observe/exposition.ts';
-import { adviceOf, certificateReadings, routeReadings, targetReadings, upstreamReadings } from './readings.ts';
+import {
+  adviceOf,
+  certificateReadings,
+  discoveryReadings,
+  routeReadings,
+  targetReadings,
+  upstreamReadings,
+} from './readings.ts';
 import type { RunningProxy } from './running-proxy.ts';
 import { applicationWebsockets, findSession, sessionPage } from './session-lists.ts';
 import { sessionView } from './session-view.ts';
@@ -77,6 +84,7 @@ export class ProxySubject implements AdminSubject {
       routes: routeReadings(edge),
       upstreams: upstreamReadings(edge),
       targets: targetReadings(edge),
+      discoveries: discoveryReadings(edge),
       listeners: [...metrics.listeners()],
       certificates: certificateReadings(edge),
       runtime: reading,

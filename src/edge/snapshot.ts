@@ -64,13 +64,14 @@ export function removedFrom(snapshot: Snapshot, { route, target }: Footing): End
   // The route object keeps its name when its config is replaced.
   if (snapshot.routes.get(route.config.name) !== route) return 'route_removed';
   // A session keeps its target when its route goes to another upstream.
-  return target?.gone === true ? 'target_removed' : null;
+  return target?.gone === true && !target.keepsSessions ? 'target_removed' : null;
 }
 
 /** Why nothing new may begin there: the cause for the log, or null. */
 export function closedToNew(snapshot: Snapshot, footing: Footing): string | null {
   const removed = removedFrom(snapshot, footing);
   if (removed !== null) return removed;
+  if (footing.target?.gone === true) return 'target_removed';
   if (footing.route.draining) return 'route_drain';
   return footing.target?.draining === true ? 'target_drain' : null;
 }

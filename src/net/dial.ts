@@ -102,9 +102,10 @@ export class Dialer {
       return this.attempt(open, deadline, options);
     }
     const host = unbracketed(endpoint.host);
+    const address = endpoint.address ?? (familyOf(host) === 0 ? null : host);
     // An address needs no look-up, nor the promises around one.
-    if (familyOf(host) !== 0) {
-      return this.tryInTurn(sameFamily([host], options.localAddress, host), host, endpoint, deadline, options);
+    if (address !== null) {
+      return this.tryInTurn(sameFamily([address], options.localAddress, host), host, endpoint, deadline, options);
     }
     const found = await this.lookUp(host, this.resolver.resolve(host), deadline, options.signal);
     try {

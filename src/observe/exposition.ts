@@ -1,7 +1,7 @@
 // The metrics that framegate shows: every name, type and label, read from the counters at scrape time. It counts
 // nothing itself, and no value of a label comes from a peer.
 
-import type { Histogram } from './histogram.ts';
+import { Exposition, type Family } from './exposition-families.ts';
 import {
   type DirectionMetrics,
   type ListenerMetrics,
@@ -12,7 +12,7 @@ import {
   type UpstreamMetrics,
 } from './metrics.ts';
 import type { RuntimeReading } from './runtime-metrics.ts';
-import { type Labels, type MetricType, TextFormat } from './text-format.ts';
+import type { Labels } from './text-format.ts';
 
 export interface RouteReading {
   readonly metrics: RouteMetrics;
@@ -36,6 +36,14 @@ export interface TargetReading {
   readonly sessions: number;
   /** Infinity for none. */
   readonly sessionsLimit: number;
+}
+
+/** An upstream whose targets are found while framegate runs. */
+export interface DiscoveryReading {
+  readonly metrics: UpstreamMetrics;
+  readonly targets: number;
+  /** The last good answer, in milliseconds since 1970; null before the first. */
+  readonly answeredAt: number | null;
 }
 
 /** One certificate of a listener. Several may have the same name. */
@@ -66,6 +74,7 @@ export interface MetricsSource {
   readonly routes: Iterable<RouteReading>;
   readonly upstreams: Iterable<UpstreamReading>;
   readonly targets: Iterable<TargetReading>;
+  readonly discoveries: Iterable<DiscoveryReading>;
   readonly listeners: Iterable<ListenerMetrics>;
   readonly certificates: Iterable<CertificateReading>;
   /** Null leaves `process_*` and `nodejs_*` out. */
@@ -112,48 +121,11 @@ function* writeAll(out: Exposition, source: MetricsSource): Generator<void> {
     yield;
   }
   yield* writeTargets(out, targets);
+  yield* writeDiscoveries(out, [...source.discoveries]);
   writeConfig(out, source);
   yield;
   if (source.runtime !== null) source.runtime.write(out.format);
 }
-
-/** Adds the prefix, and writes nothing for a family without samples but its head. */
-class Exposition {
-  readonly format = new TextFormat();
-
-  family(name: string, type: MetricType, help: string): void {
-    this.format.family(`framegate_${name}`, type, help);
-  }
-
-  sample(labels: Labels, value: number): void {
-    this.format.sample(labels, value);
-  }
-
-  histogram(labels: Labels, histogram: Histogram): void {
-    this.format.histogram(labels, histogram);
-  }
-
-  single(name: string, type: MetricType, help: string, value: number): void {
-    this.family(name, type, help);
-    this.sample({}, value);
-  }
-
-  /** One sample for each item, in steps. */
-  *each<T>(
-    family: Family,
-    items: readonly T[],
-    labels: (item: T) => Labels,
-    value: (item: T) => number,
-  ): Generator<void> {
-    this.family(...family);
-    for (const item of items) {
-      this.sample(labels(item), value(item));
-      yield;
-    }
-  }
-}
-
-type Family = readonly [name: string, type: MetricType, help: string];
 
 function writeProcess(out: Exposition, source: MetricsSource): void {
   out.family('build_info', 'gauge', 'Always 1; the labels tell what runs.');
@@ -369,6 +341,27 @@ function* writeTargets(out: Exposition, targets: readonly TargetReading[]): Gene
     out.histogram(labels(target), target.metrics.checkDuration);
     yield;
   }
+}
+
+function* writeDiscoveries(out: Exposition, discoveries: readonly DiscoveryReading[]): Generator<void> {
+  const labels = ({ metrics }: DiscoveryReading) => ({ upstream: metrics.name });
+  const targets: Family = ['discovery_targets', 'gauge', 'Targets that were found, those on hold among them.'];
+  yield* out.each(targets, discoveries, labels, (discovery) => discovery.targets);
+  out.family(
+    'discovery_last_success_timestamp_seconds',
+    'gauge',
+    'When targets were last found, in seconds since 1970.',
+  );
+  for (const discovery of discoveries) {
+    if (discovery.answeredAt !== null) out.sample(labels(discovery), discovery.answeredAt / 1000);
+    yield;
+  }
+  const errors: Family = [
+    'discovery_errors_total',
+    'counter',
+    'Answers that were bad or did not come, and those of which something was left out.',
+  ];
+  yield* out.each(errors, discoveries, labels, ({ metrics }) => metrics.discoveryErrors);
 }
 
 function writeConfig(out: Exposition, source: MetricsSource): void {

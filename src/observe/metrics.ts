@@ -166,6 +166,8 @@ export function codeLabel(code: number | null): string {
 /** What an upstream has one of, besides its targets. */
 export class UpstreamMetrics {
   readonly name: string;
+  /** Answers of discovery that were bad or did not come, or of which something was left out. */
+  discoveryErrors = 0;
   /** Sessions closed so that they move to another target. */
   rebalanceCloses = 0;
   /** By result: `ok`, `failed`, or `over_budget` for one that was not made. */

@@ -3,6 +3,7 @@
 import type { Clock } from '../limits/clock.ts';
 import type { TimerWheel } from '../limits/timer-wheel.ts';
 import type { Dialer } from '../net/dial.ts';
+import type { DnsRounds } from '../net/dns.ts';
 import type { Log } from '../observe/log.ts';
 import type { MetricsRegistry } from '../observe/metrics.ts';
 
@@ -12,6 +13,8 @@ export interface UpstreamMeans {
   readonly log: Log;
   readonly metrics: MetricsRegistry;
   readonly dialer: Dialer;
+  /** Look-ups of discovery. */
+  readonly dns: Pick<DnsRounds, 'begin'>;
   /** From 0 to below 1. */
   random(): number;
 }

@@ -2,7 +2,7 @@
 // endpoints, never at the state of a target, and picks none.
 
 import { isDeepStrictEqual } from 'node:util';
-import type { TargetConfig } from '../config/types.ts';
+import type { TargetConfig, UpstreamConfig } from '../config/types.ts';
 import type { Clock } from '../limits/clock.ts';
 import type { DiscoveryStatus, TargetListener, TargetSource } from './sources/target-source.ts';
 import { Target, type TargetSettings, type TargetTold } from './target.ts';
@@ -49,10 +49,23 @@ class Feed implements TargetListener {
   }
 }
 
+/** Targets that are gone and may come back to their sessions, at most; of more the first ones are forgotten. */
+const DEPARTED_MAX = 1_024;
+
+/** What of its upstream's config a set goes by. */
+type SetSettings = TargetSettings & Pick<UpstreamConfig, 'on_gone' | 'drain'>;
+
+/** One that is gone, with sessions that are still on it. */
+interface Departed {
+  readonly target: Target;
+  /** Or a config dropped it. */
+  readonly byDiscovery: boolean;
+}
+
 /** What a set would be made of next: nothing has changed yet. */
 export interface TargetSetPlan {
   readonly feeds: readonly Feed[];
-  /** Targets that stay, unless a source says otherwise meanwhile. */
+  /** Targets whose sessions stay, unless a source says otherwise meanwhile. */
   readonly kept: readonly Target[];
 }
 
@@ -72,10 +85,11 @@ export class TargetSet {
   bases: readonly string[] = [];
   private byName: ReadonlyMap<string, Target> = new Map();
   private feeds: readonly Feed[] = [];
-  private settings: TargetSettings;
+  private readonly departed = new Map<string, Departed>();
+  private settings: SetSettings;
   private readonly options: TargetSetOptions;
 
-  constructor(settings: TargetSettings, options: TargetSetOptions) {
+  constructor(settings: SetSettings, options: TargetSetOptions) {
     this.settings = settings;
     this.options = options;
   }
@@ -90,18 +104,21 @@ export class TargetSet {
   }
 
   /** With `sources`, of which those that are here already, with the same settings, go on as they are. */
-  plan(sources: readonly TargetSource[]): TargetSetPlan {
+  plan(sources: readonly TargetSource[], settings: SetSettings): TargetSetPlan {
     const feeds = sources.map((source) => this.feedLike(source) ?? this.newFeed(source));
     const kept = listedBy(feeds).flatMap(({ config }) => this.known(config) ?? []);
+    for (const one of this.departed.values()) if (keepsSessions(settings, one.byDiscovery)) kept.push(one.target);
+    if (keepsSessions(settings, false)) kept.push(...this.list);
     return { feeds, kept };
   }
 
   /** As `refresh`. */
-  take({ feeds }: TargetSetPlan, settings: TargetSettings): boolean {
+  take({ feeds }: TargetSetPlan, settings: SetSettings): boolean {
     const before = this.feeds;
     this.feeds = feeds;
     this.settings = settings;
-    const isOther = this.refresh();
+    for (const { target, byDiscovery } of this.departed.values()) target.leave(keepsSessions(settings, byDiscovery));
+    const isOther = this.refresh(false);
     for (const feed of before) if (!feeds.includes(feed)) feed.stop();
     return isOther;
   }
@@ -115,8 +132,15 @@ export class TargetSet {
     for (const feed of this.feeds) feed.stop();
   }
 
+  /** It is in no config any more. */
+  leave(): void {
+    this.stop();
+    for (const target of this.list) target.leave(false);
+    for (const { target } of this.departed.values()) target.leave(false);
+  }
+
   private onNews(): void {
-    if (this.refresh()) this.options.onChange();
+    if (this.refresh(true)) this.options.onChange();
   }
 
   private newFeed(source: TargetSource): Feed {
@@ -130,18 +154,20 @@ export class TargetSet {
 
   /** The target that is listed as `config`: one with another endpoint is another target. */
   private known({ name, endpoint }: TargetConfig): Target | null {
-    const target = this.byName.get(name);
-    return target !== undefined && isSame(target.endpoint, endpoint) ? target : null;
+    for (const target of [this.byName.get(name), this.departed.get(name)?.target])
+      if (target !== undefined && isSame(target.endpoint, endpoint)) return target;
+    return null;
   }
 
   /** True when the list is another one, or what counts for picking from it. */
-  private refresh(): boolean {
+  private refresh(byDiscovery: boolean): boolean {
     const before = this.list.flatMap(weighed);
     const list = listedBy(this.feeds).map((listed) => this.targetOf(listed));
     const isSameList = list.length === this.list.length && list.every((target, at) => target === this.list[at]);
     if (isSameList) return list.flatMap(weighed).some((value, at) => value !== before[at]);
     const stay = new Set(list);
-    for (const target of this.list) if (!stay.has(target)) target.leave();
+    for (const target of this.list) if (!stay.has(target)) this.depart({ target, byDiscovery });
+    this.forgetEmpty();
     this.list = list;
     this.byName = new Map(list.map((target) => [target.name, target]));
     this.bases = [...new Set(list.map(({ reach }) => reach.base))];
@@ -150,9 +176,29 @@ export class TargetSet {
 
   private targetOf({ config, source }: Listed): Target {
     const target = this.known(config) ?? this.newTarget(config);
+    if (target.gone) {
+      target.comeBack();
+      this.departed.delete(target.name);
+    }
     target.reconfigure(config, this.settings);
     target.source = source;
     return target;
+  }
+
+  private depart(one: Departed): void {
+    const { target, byDiscovery } = one;
+    target.leave(keepsSessions(this.settings, byDiscovery));
+    this.departed.delete(target.name);
+    this.departed.set(target.name, one);
+  }
+
+  private forgetEmpty(): void {
+    let over = this.departed.size - DEPARTED_MAX;
+    for (const [name, { target }] of this.departed) {
+      if (target.sessions > 0 && over <= 0) continue;
+      this.departed.delete(name);
+      over -= 1;
+    }
   }
 
   private newTarget(config: TargetConfig): Target {
@@ -162,6 +208,11 @@ export class TargetSet {
     if (this.byName.get(config.name)?.draining === true) made.bar('draining', 'admin', this.options.clock.now());
     return made;
   }
+}
+
+/** Whether sessions of a target that is gone stay. One that a config dropped drains, as `drain` says. */
+function keepsSessions({ on_gone, drain }: SetSettings, byDiscovery: boolean): boolean {
+  return drain.mode === 'keep' || (byDiscovery && on_gone === 'keep');
 }
 
 interface Listed {

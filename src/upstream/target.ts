@@ -95,6 +95,7 @@ export class Target {
   private readonly bars = new Map<Bar, BarWhy>();
   private share = 1;
   private hasLeft = false;
+  private keepsOn = false;
   private changedAt: number | null = null;
   private handshakesMax: number;
   private host: UpstreamConfig['host'];
@@ -204,13 +205,28 @@ export class Target {
     this.told(this, isUp, why);
   }
 
-  /** Its upstream has it no longer, and never has it again. */
+  /** Its upstream has it no longer. */
   get gone(): boolean {
     return this.hasLeft;
   }
 
-  leave(): void {
+  /** It is gone, and the sessions on it stay. */
+  get keepsSessions(): boolean {
+    return this.hasLeft && this.keepsOn;
+  }
+
+  /** `keeps`: the sessions that it has stay. */
+  leave(keeps: boolean): void {
     this.hasLeft = true;
+    this.keepsOn = keeps;
+  }
+
+  /** It is back, and what was found out about it before is long ago; what an operator said stands. */
+  comeBack(): void {
+    this.hasLeft = false;
+    for (const bar of this.bars.keys()) if (bar !== 'draining') this.bars.delete(bar);
+    this.isTrialDue = false;
+    this.ramp = 1;
   }
 
   status(now: number): TargetStatus {

@@ -75,7 +75,7 @@ export class Upstream implements PartHost {
       told: (target, isUp, why) => this.onTarget(target, isUp, why),
       onRoom: () => this.queue.wake(),
     });
-    this.set.take(this.set.plan(options.sourcesOf(config, means)), config);
+    this.set.take(this.set.plan(options.sourcesOf(config, means), config), config);
     this.picker = new Picker(balancerOf, means.random);
     this.picker.rebuild(config, this.targets);
     this.parts = options.partsOf(this);
@@ -143,7 +143,7 @@ export class Upstream implements PartHost {
    * if it was.
    */
   plan(config: UpstreamConfig): UpstreamPlan {
-    const plan = this.set.plan(this.options.sourcesOf(config, this.options.means));
+    const plan = this.set.plan(this.options.sourcesOf(config, this.options.means), config);
     return { kept: plan.kept, commit: () => this.takeOn(config, plan) };
   }
 
@@ -200,7 +200,7 @@ export class Upstream implements PartHost {
   /** It is in no config any more. */
   leave(): void {
     this.stop();
-    for (const target of this.targets) target.leave();
+    this.set.leave();
   }
 
   /** By what `pick` chooses for a request, for all tries alike. */

@@ -3,6 +3,7 @@
 
 import { ACCESS_MUTANTS } from './mutants-access.ts';
 import { ADMISSION_MUTANTS } from './mutants-admission.ts';
+import { DISCOVERY_MUTANTS } from './mutants-discovery.ts';
 import { OPERATIONS_MUTANTS } from './mutants-operations.ts';
 import { PROCESS_MUTANTS } from './mutants-process.ts';
 import { REQUEST_MUTANTS } from './mutants-request.ts';
@@ -28,4 +29,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...ADMISSION_MUTANTS,
   ...PROCESS_MUTANTS,
   ...TLS_MUTANTS,
+  ...DISCOVERY_MUTANTS,
 ];

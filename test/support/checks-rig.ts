@@ -18,6 +18,7 @@ import { atTestEnd } from './cleanup.ts';
 import { FakeClock } from './fake-clock.ts';
 import { LogTap } from './log-tap.ts';
 import { transportMode } from './transport-mode.ts';
+import { upstreamMeans } from './upstreams.ts';
 
 /** Every key of an upstream as the config file has it. */
 export type UpstreamInput = Readonly<Record<string, unknown>>;
@@ -53,7 +54,7 @@ export class ChecksRig {
     const { log: config } = loadObject({ routes: [{ upstream: 'builtin:echo' }] }, { baseDir: '.' }).config;
     const log = new Log({ ...config, level: 'debug', clock, destination: lines });
     const dialer = new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier: new Carrier(transportMode) });
-    this.registry = new UpstreamRegistry({ clock, wheel, log, metrics, dialer, random: () => chance });
+    this.registry = new UpstreamRegistry(upstreamMeans({ clock, wheel, log, metrics, dialer, random: () => chance }));
     this.registry.listener = { onTargets() {}, onDown: (_upstream, { name }) => this.downs.push(name), youngestOn };
     this.load(input);
     this.registry.start();

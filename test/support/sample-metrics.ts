@@ -63,6 +63,7 @@ export function sampleSource(registry: MetricsRegistry, runtime: RuntimeReading 
       sessions: 1,
       sessionsLimit: 50,
     })),
+    discoveries: [{ metrics: registry.upstream('chat'), targets: 2, answeredAt: 1_700_000_000_000 }],
     listeners: registry.listeners(),
     certificates: [{ listener: 'public', name: 'a.test', notAfter: 1_800_000_000_000 }],
     runtime,

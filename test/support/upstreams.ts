@@ -5,6 +5,7 @@ import type { TargetConfig, UpstreamConfig } from '../../src/config/types.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import { Carrier } from '../../src/net/carrier.ts';
 import { Dialer } from '../../src/net/dial.ts';
+import { DnsRounds } from '../../src/net/dns.ts';
 import { Resolver } from '../../src/net/resolve.ts';
 import { Log } from '../../src/observe/log.ts';
 import { MetricsRegistry } from '../../src/observe/metrics.ts';
@@ -22,6 +23,7 @@ export function upstreamMeans(own: Partial<UpstreamMeans> = {}): UpstreamMeans {
     log: new Log({ ...config, clock, destination: { write() {} } }),
     metrics: new MetricsRegistry(),
     dialer: new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier: new Carrier('stream') }),
+    dns: new DnsRounds({ clock, wheel }),
     random: Math.random,
     ...own,
   };

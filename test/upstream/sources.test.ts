@@ -10,54 +10,10 @@ import type { ConfigInput } from '../../src/proxy.ts';
 import { balancerOf } from '../../src/upstream/balance/policies.ts';
 import { UpstreamRegistry } from '../../src/upstream/registry.ts';
 import { sourcesOf } from '../../src/upstream/sources/kinds.ts';
-import type {
-  Before,
-  DiscoveryStatus,
-  TargetListener,
-  TargetSource,
-} from '../../src/upstream/sources/target-source.ts';
 import type { Target } from '../../src/upstream/target.ts';
 import { Rig } from '../edge/rig.ts';
+import { FakeSource } from '../support/fake-source.ts';
 import { targetConfig, upstreamMeans } from '../support/upstreams.ts';
-
-/** Finds targets while framegate runs, as a look-up of a name would. */
-class FakeSource implements TargetSource {
-  readonly kind = 'fake';
-  readonly initial: readonly TargetConfig[] | null;
-  readonly before: Before[] = [];
-  answeredAt: number | null = null;
-  readonly settings: unknown;
-  readonly log: string[];
-  private listener: TargetListener | null = null;
-
-  constructor(settings: unknown, log: string[], initial: readonly TargetConfig[] | null) {
-    this.settings = settings;
-    this.log = log;
-    this.initial = initial;
-  }
-
-  get status(): DiscoveryStatus {
-    return { kind: this.kind, targets: 0, answeredAt: this.answeredAt, failing: null };
-  }
-
-  start(listener: TargetListener, before: Before): void {
-    this.log.push('start');
-    this.before.push(before);
-    this.listener = listener;
-  }
-
-  stop(): void {
-    this.log.push('stop');
-  }
-
-  finds(...names: readonly string[]): void {
-    this.says(names.map((name) => targetConfig(name)));
-  }
-
-  says(targets: readonly TargetConfig[]): void {
-    this.listener?.onTargets(targets);
-  }
-}
 
 const A = { name: 'a', url: 'ws://a.test:1' };
 
@@ -76,10 +32,10 @@ class Discovery {
   initial: readonly TargetConfig[] | null = [];
   readonly registry = new UpstreamRegistry(upstreamMeans(), {
     balancerOf,
-    sourcesOf: (config) => {
+    sourcesOf: (config, means) => {
       const source = new FakeSource(config.host, this.log, this.initial);
       this.sources.push(source);
-      return [...sourcesOf(config), source];
+      return [...sourcesOf(config, means), source];
     },
   });
 
@@ -120,9 +76,50 @@ describe('targets that a source finds while framegate runs', () => {
     expect(discovery.names).toBe('a y z');
     expect([discovery.target('y'), y.sessions, y.gone]).toEqual([y, 1, false]);
     expect([x.gone, x.sessions]).toEqual([true, 1]);
-    // One that comes back is another one: nothing of the old one ends with it.
+  });
+
+  test('one that comes back to sessions of its own is the same; without any, or at another address, another', () => {
+    const discovery = new Discovery();
+    discovery.apply(configOf());
     discovery.source.finds('x', 'y', 'z');
-    expect([discovery.target('x') === x, discovery.target('x').sessions, x.sessions]).toEqual([false, 0, 1]);
+    const [x, y, z] = [discovery.target('x'), discovery.target('y'), discovery.target('z')];
+    for (const one of [x, z]) one.acquire();
+    for (const bar of ['draining', 'down', 'ejected'] as const) x.bar(bar, 'admin', 0);
+    discovery.source.finds();
+    const other = targetConfig('z', { endpoint: { ...z.endpoint, port: 2 } as TargetConfig['endpoint'] });
+    discovery.source.says([targetConfig('x', { weight: 5 }), targetConfig('y'), other]);
+    expect([discovery.target('x'), x.gone, x.sessions, x.weight]).toEqual([x, false, 1, 5]);
+    // What was found out about it is long ago; what an operator said stands.
+    expect(['draining', 'down', 'ejected'].filter((bar) => x.has(bar as 'down'))).toEqual(['draining']);
+    expect([discovery.target('y') === y, discovery.target('z') === z, z.gone]).toEqual([false, false, true]);
+    discovery.source.finds('x', 'y', 'z');
+    expect([discovery.target('z'), discovery.target('z').sessions]).toEqual([z, 1]);
+  });
+
+  test.each([
+    ['keep', 'close', true],
+    ['drain', 'close', false],
+    ['drain', 'keep', true],
+    ['keep', 'keep', true],
+  ] as const)('on_gone %s and drain.mode %s: whether their sessions stay: %s', (on_gone, mode, stay) => {
+    const discovery = new Discovery();
+    const upstream = (change: object) =>
+      configOf({ upstreams: { one: { targets: [A], on_gone, drain: { mode }, ...change } } });
+    discovery.apply(upstream({}));
+    discovery.source.finds('x');
+    const [a, x] = [discovery.target('a'), discovery.target('x')];
+    for (const one of [a, x]) one.acquire();
+    discovery.source.finds();
+    expect([x.gone, x.keepsSessions]).toEqual([true, stay]);
+    // A reload ends none of those that stay, and is not stopped for them.
+    expect(discovery.apply(upstream({ retries: 0 })).has(x)).toBe(stay);
+    // What the config drops drains, whatever on_gone says.
+    const b = { name: 'b', url: 'ws://b.test:1' };
+    const kept = discovery.apply(upstream({ targets: [b] }));
+    expect([a.gone, a.keepsSessions, kept.has(a)]).toEqual([true, mode === 'keep', mode === 'keep']);
+    // What a later config says holds for those that are gone already.
+    discovery.apply(upstream({ targets: [b], on_gone: 'drain', drain: { mode: 'close' } }));
+    expect([a.keepsSessions, x.keepsSessions]).toEqual([false, false]);
   });
 
   test('are told of only when others are in the list', () => {

@@ -1,0 +1,222 @@
+// Targets that are found while framegate runs, by a real name server and over real sockets.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { ConfigInput } from '../../src/proxy.ts';
+import { type Identity, makeCertificates } from '../support/certs.ts';
+import { atTestEnd } from '../support/cleanup.ts';
+import { DnsServer } from '../support/dns-server.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { anyPort, type RunningProxy, startProxy } from '../support/harness.ts';
+import { RawBackend } from '../support/raw-backend.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { askAdmin, until } from './operating.ts';
+import { connectWs, type Inbox, WsBackend } from './ws-pair.ts';
+
+type UpstreamInput = NonNullable<ConfigInput['upstreams']>[string];
+type DnsInput = NonNullable<NonNullable<UpstreamInput['discover']>['dns']>;
+
+const SERVICE = '_ws._tcp.chat.test';
+
+function config(dns: DnsInput, upstream: UpstreamInput = {}): ConfigInput {
+  const app: UpstreamInput = { discover: { dns }, allow_addresses: ['127.0.0.0/8'], ...upstream };
+  return {
+    listeners: anyPort,
+    admin: { address: '127.0.0.1:0' },
+    routes: [{ name: 'chat', upstream: 'app' }],
+    upstreams: { app },
+    drain: { spread: '0s' },
+  };
+}
+
+/** A service whose servers come and go. */
+class Pool {
+  readonly dns: DnsServer;
+  readonly backends: WsBackend[] = [];
+
+  constructor(dns: DnsServer) {
+    this.dns = dns;
+    dns.addresses('backend.test', '127.0.0.1');
+  }
+
+  static async of(count: number): Promise<Pool> {
+    const pool = new Pool(await DnsServer.listen());
+    await pool.scale(count);
+    return pool;
+  }
+
+  async scale(count: number): Promise<void> {
+    while (this.backends.length < count) this.backends.push(await WsBackend.listen());
+    const ports = this.backends.slice(0, count).map(({ url }) => new URL(url).port);
+    const records = ports.map((port) => ({ type: 'SRV', data: `0 0 ${port} backend.test` }) as const);
+    this.dns.on('SRV', SERVICE, { records });
+  }
+
+  get settings(): DnsInput {
+    return { name: SERVICE, type: 'srv', every: '1s', servers: [this.dns.address] };
+  }
+}
+
+interface TargetShown {
+  readonly name: string;
+  readonly sessions: number;
+  readonly sessions_total: number;
+}
+
+async function targets(running: RunningProxy): Promise<readonly TargetShown[]> {
+  const { json } = await askAdmin(running, 'GET /api/v1/upstreams');
+  return (json as { upstreams: { targets: TargetShown[] }[] }).upstreams[0]?.targets ?? []; // of the admin listener
+}
+
+async function untilTargets(running: RunningProxy, clock: FakeClock, count: number): Promise<void> {
+  await until(`${count} targets`, async () => {
+    clock.advance(1_200);
+    return (await targets(running)).length === count;
+  });
+}
+
+async function echoes(client: Inbox, message: string): Promise<void> {
+  client.socket.send(message);
+  // Time goes on so fast that there are pings.
+  await until(message, () => client.all.some(({ kind }) => kind === 'text' || kind === 'close'));
+  expect(client.all.filter(({ kind }) => kind !== 'ping')).toEqual([{ kind: 'text', data: Buffer.from(message) }]);
+}
+
+function echoAll(backend: WsBackend): void {
+  for (const { socket } of backend.sessions) {
+    socket.removeAllListeners('message');
+    socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
+  }
+}
+
+describe('a name whose servers come and go', () => {
+  test('2 to 4: the next sessions go to the new ones; to 1: those there are stay, the next go to the one', async () => {
+    const clock = new FakeClock();
+    const pool = await Pool.of(2);
+    const running = await startProxy(config(pool.settings, { hold: '10s' }), { clock });
+    await untilTargets(running, clock, 2);
+    const clients = [await connectWs(running.port), await connectWs(running.port)];
+    await pool.scale(4);
+    await untilTargets(running, clock, 4);
+    for (let at = 0; at < 2; at += 1) clients.push(await connectWs(running.port));
+    expect((await targets(running)).map(({ sessions }) => sessions)).toEqual([1, 1, 1, 1]);
+    await pool.scale(1);
+    const before = clock.now();
+    await untilTargets(running, clock, 1);
+    expect(clock.now() - before).toBeGreaterThanOrEqual(10_000);
+    for (const backend of pool.backends) echoAll(backend);
+    for (const [at, client] of clients.entries()) await echoes(client, `still here ${at}`);
+    for (let at = 0; at < 3; at += 1) await connectWs(running.port);
+    expect([pool.backends.map(({ sessions }) => sessions.length), running.logsOf('session.end')]).toEqual([
+      [4, 1, 1, 1],
+      [],
+    ]);
+  });
+
+  test('a name that cannot be told at the start: 503 until it can; once told, once when it is over', async () => {
+    const clock = new FakeClock();
+    const pool = await Pool.of(1);
+    pool.dns.on('SRV', SERVICE, { rcode: 'SERVFAIL' });
+    const running = await startProxy(config(pool.settings), { clock });
+    expect(await running.waitForLog('discovery.failed')).toMatchObject({
+      upstream: 'app',
+      source: 'dns',
+      error: 'ESERVFAIL',
+      name: SERVICE,
+      targets: 0,
+    });
+    await expect(connectWs(running.port)).rejects.toThrow('503');
+    expect(running.logsOf('handshake.refused')).toMatchObject([{ error: 'no_target' }]);
+    await pool.scale(1);
+    await untilTargets(running, clock, 1);
+    await connectWs(running.port);
+    expect(running.logs.filter(({ event }) => String(event).startsWith('discovery'))).toMatchObject([
+      { event: 'discovery.failed' },
+      { event: 'discovery.ok' },
+    ]);
+  });
+
+  test('the last good answer is kept through any failure, and its age is shown', async () => {
+    const clock = new FakeClock();
+    const pool = await Pool.of(1);
+    const running = await startProxy(config(pool.settings, { hold: '0s' }), { clock });
+    await untilTargets(running, clock, 1);
+    const replies = [{ rcode: 'SERVFAIL' }, { rcode: 'NXDOMAIN' }, { raw: Buffer.from('x') }, { records: [] }] as const;
+    for (const reply of replies) {
+      const asked = pool.dns.asked.length;
+      pool.dns.on('SRV', SERVICE, reply);
+      await until('it was asked twice more', () => {
+        clock.advance(1_200);
+        return pool.dns.asked.length > asked + 3;
+      });
+      await connectWs(running.port);
+    }
+    const { body } = await askAdmin(running, 'GET /metrics');
+    expect(body).toContain('framegate_discovery_targets{upstream="app"} 1\n');
+    expect(Number(/discovery_errors_total\{upstream="app"\} (\d+)/.exec(body)?.[1])).toBeGreaterThanOrEqual(4);
+    const last = Number(/discovery_last_success_timestamp_seconds\{upstream="app"\} ([\d.e+]+)/.exec(body)?.[1]);
+    // It is older than the clock went on since.
+    expect(Date.now() / 1_000 - last).toBeGreaterThan(4);
+    expect(running.logsOf('discovery.failed')).toHaveLength(1);
+  });
+});
+
+test('a reload of how they are found keeps targets, sessions and counters, also while nobody answers', async () => {
+  const clock = new FakeClock();
+  const pool = await Pool.of(2);
+  const running = await startProxy(config(pool.settings), { clock });
+  await untilTargets(running, clock, 2);
+  const clients = [await connectWs(running.port), await connectWs(running.port)];
+  pool.dns.on('SRV', SERVICE, { never: true });
+  const before = await targets(running);
+  const next = config({ ...pool.settings, every: '5s' }, { hold: '5s', balance: 'round_robin' });
+  const reloaded = await running.proxy.reload(next);
+  expect(reloaded).toMatchObject({ ok: true });
+  expect((await targets(running)).map(({ name, sessions_total }) => [name, sessions_total])).toEqual(
+    before.map(({ name, sessions_total }) => [name, sessions_total]),
+  );
+  for (const backend of pool.backends) echoAll(backend);
+  for (const client of clients) await echoes(client, 'still here');
+});
+
+describe('TLS and Host', () => {
+  /** A backend with that certificate, found as backend.test. */
+  async function secure(identity: Identity, ca: string, more: UpstreamInput['tls'] = {}) {
+    const backend = await RawBackend.listen({ tls: { cert: identity.cert, key: identity.key } });
+    const dns = await DnsServer.listen();
+    dns.addresses('backend.test', '127.0.0.1');
+    const dir = mkdtempSync(join(tmpdir(), 'fg-'));
+    atTestEnd(() => rmSync(dir, { recursive: true }));
+    writeFileSync(join(dir, 'ca.pem'), ca);
+    const clock = new FakeClock();
+    const settings: DnsInput = { name: 'backend.test', port: backend.port, scheme: 'wss', servers: [dns.address] };
+    const upstream: UpstreamInput = { host: 'target', tls: { ca: join(dir, 'ca.pem'), ...more } };
+    const running = await startProxy(config(settings, upstream), { clock });
+    await untilTargets(running, clock, 1);
+    return { backend, running };
+  }
+
+  test('go by the name that was looked up: its certificate is good, Host is name and port', async () => {
+    const { ca, good } = await makeCertificates();
+    const { backend, running } = await secure(good, ca);
+    const client = await RawClient.connect(running.port);
+    const opened = client.upgrade({ host: 'front.test' });
+    const head = await (await backend.nextSession()).request();
+    expect((await opened).status).toBe(101);
+    expect(head.field('host')).toBe(`backend.test:${backend.port}`);
+    expect(backend.all[0]?.socket).toMatchObject({ servername: 'backend.test' });
+  });
+
+  test('a certificate for another name is refused, unless tls.server_name says that name', async () => {
+    const { ca, wrongName } = await makeCertificates();
+    const { running } = await secure(wrongName, ca);
+    await expect(connectWs(running.port)).rejects.toThrow('502');
+    expect(running.logsOf('handshake.refused')).toMatchObject([{ error: 'backend_tls' }]);
+    const named = await secure(wrongName, ca, { server_name: 'other.test' });
+    const opened = connectWs(named.running.port);
+    await named.backend.nextSession();
+    await opened;
+  });
+});
