@@ -62,7 +62,7 @@ export function buildBackendRequest(options: ForwardOptions): Buffer {
   writer.own('Host', options.hostField);
   for (const field of request.head.fields) {
     if (changes !== null && isRemoved(changes, field.lower)) continue;
-    if (passes(field, request.nominated, options)) relay(field, options.hiddenCookie, writer);
+    if (passes(field, request.nominated, options)) relayField(field, options.hiddenCookie, writer);
   }
   for (const { name, value } of changes?.set ?? []) writer.own(name, value);
   writer.own('Upgrade', 'websocket');
@@ -78,7 +78,7 @@ export function buildBackendRequest(options: ForwardOptions): Buffer {
   return writer.finish();
 }
 
-function relay(field: HeadField, hiddenCookie: string | null, writer: FieldWriter): void {
+function relayField(field: HeadField, hiddenCookie: string | null, writer: FieldWriter): void {
   if (hiddenCookie === null || field.lower !== 'cookie') {
     writer.relayed(field);
     return;

@@ -35,6 +35,8 @@ export interface PartHost {
 export interface UpstreamPart {
   /** At the start, after each reload, and whenever targets have come or gone: go by what the host is now. */
   update(): void;
+  /** One of its targets has come up, or is up no longer. */
+  changed?(target: Target, isUp: boolean): void;
   /** Nothing of it runs on. */
   stop(): void;
 }

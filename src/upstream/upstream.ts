@@ -172,6 +172,7 @@ export class Upstream implements PartHost {
     else log.event('warn', 'target.down', { ...fields, cause: causeOf(target, why) });
     // With one more that is down there may be panic, and room in it.
     this.queue.wake();
+    if (this.isRunning) for (const part of this.parts) part.changed?.(target, isUp);
     if (!isUp && why === 'check') this.options.listener.onDown(this, target);
   }
 

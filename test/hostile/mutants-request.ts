@@ -270,7 +270,7 @@ const handshake: readonly Mutant[] = [
   edit('Linger.answer', 'U11', '    transport.end();\n', ''),
   edit('Handshake.beginSession', 'U12', 'session.begin(early, leftover,', 'session.begin(null, null,'),
   edit('EarlyBytes.readOrHold', 'U13', 'if (this.isFull || this.ledger.isOver)', 'if (this.ledger.isOver)'),
-  edit('Handshake.deadline', 'U13', ').timeouts.open;', ').timeouts.open + 60_000;'),
+  edit('Handshake.openDeadline', 'U13', ').timeouts.open;', ').timeouts.open + 60_000;'),
   edit('openFor', 'U13', 'connectMs: timeouts.connect', 'connectMs: timeouts.open'),
   edit('openFor', 'U13', 'upgradeMs: timeouts.upgrade', 'upgradeMs: timeouts.open + 1'),
   edit('EarlyBytes.isFull', 'U13', 'this.size >= this.bytesMax;', 'this.size >= 2 * this.bytesMax;'),
@@ -557,4 +557,36 @@ const proxyHeaders: readonly Mutant[] = [
   edit('PROBE_BEGINS', 'X66', "'GHO'", "''"),
 ];
 
-export const REQUEST_MUTANTS: readonly Mutant[] = [...syntax, ...handshake, ...paths, ...forwarded, ...proxyHeaders];
+const stickyCookies: readonly Mutant[] = [
+  edit(
+    'Sticky.idIn',
+    'X70',
+    'isSame(value, this.valueOf(id))',
+    'value.length === this.valueOf(id).length',
+    'the signature is not looked at',
+  ),
+  edit(
+    'relayField',
+    'X71',
+    "hiddenCookie === null || field.lower !== 'cookie'",
+    "hiddenCookie === null || field.lower !== ''",
+    'nothing is hidden',
+  ),
+  edit(
+    'equalsOf',
+    'X71',
+    'while (at < end && isBlank(line, at)) at += 1;\n  return',
+    'return',
+    'a blank in front of "=" makes another name',
+  ),
+  edit('LOOKED_AT_MAX', 'X72', '4', '4_000', 'each of them costs an HMAC'),
+];
+
+export const REQUEST_MUTANTS: readonly Mutant[] = [
+  ...syntax,
+  ...handshake,
+  ...paths,
+  ...forwarded,
+  ...proxyHeaders,
+  ...stickyCookies,
+];

@@ -482,8 +482,8 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'F26',
-    at: 'controlFrame',
-    search: 'randomFillSync(frame, 2, 4);',
+    at: 'wholeFrame',
+    search: 'randomFillSync(frame, keyAt, 4);',
     replace: '',
     why: 'every key is the same',
   },
