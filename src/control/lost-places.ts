@@ -6,6 +6,7 @@ import type { SessionRecord } from '../edge/session-record.ts';
 import { removedFrom } from '../edge/snapshot.ts';
 import type { Slices } from '../limits/slices.ts';
 import type { UpstreamListener } from '../upstream/upstream.ts';
+import { DownTargets } from './down-targets.ts';
 import { movableOn } from './movable-sessions.ts';
 import { Spread } from './spread.ts';
 import { targetSpreadMs } from './target-spread.ts';
@@ -19,7 +20,12 @@ export class LostPlaces {
     this.edge = edge;
     const youngestOn: UpstreamListener['youngestOn'] = (target, asked) => slices.run(movableOn(edge, target, asked));
     // What a source takes away meanwhile is lost as what a reload takes away.
-    edge.snapshot.upstreams.listener = { onTargets: () => this.letGo(), onDown() {}, youngestOn };
+    const down = new DownTargets(edge);
+    edge.snapshot.upstreams.listener = {
+      onTargets: () => this.letGo(),
+      onDown: (upstream, target) => down.onDown(upstream, target),
+      youngestOn,
+    };
   }
 
   /** By the state now. Handshakes that are on their way there are refused when they would become sessions. */

@@ -30,6 +30,8 @@ export interface PartHost {
   youngestOn(target: Target, asked: YoungestAsk): Promise<readonly MovableSession[]>;
   /** The source address of the next dial, each in turn; null leaves the choice to the system. */
   nextLocalAddress(): string | null;
+  /** Checks took `target` down, whatever else keeps sessions from it. */
+  onDown(target: Target): void;
 }
 
 export interface UpstreamPart {

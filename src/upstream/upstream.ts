@@ -173,7 +173,10 @@ export class Upstream implements PartHost {
     // With one more that is down there may be panic, and room in it.
     this.queue.wake();
     if (this.isRunning) for (const part of this.parts) part.changed?.(target, isUp);
-    if (!isUp && why === 'check') this.options.listener.onDown(this, target);
+  }
+
+  onDown(target: Target): void {
+    this.options.listener.onDown(this, target);
   }
 
   /** It is in force: its sources and parts go to work. Idempotent. */

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { CloseCode } from '../../src/protocol/close-codes.ts';
 import { END_CAUSES, type EndCauseRow } from '../../src/protocol/end-causes.ts';
-import { closeFrame } from '../../src/protocol/frame-writer.ts';
+import { closeFrame, pongFrame, textFrame } from '../../src/protocol/frame-writer.ts';
 import { VIOLATIONS } from '../../src/protocol/violations.ts';
-import { closeOf, describeFrame, parseFrames } from '../support/wire.ts';
+import { closeOf, describeFrame, exampleMask, Opcode, parseFrames, text } from '../support/wire.ts';
 import { options, scan } from './scan.ts';
 
 function only(bytes: Buffer) {
@@ -11,6 +11,26 @@ function only(bytes: Buffer) {
   if (frame === undefined || more.length > 0) throw new Error('not one frame');
   return frame;
 }
+
+describe('a message and a pong of our own', () => {
+  test.each([0, 1, 125, 126, 65_535, 65_536])(
+    '5.2: %i bytes have the shortest length there is, masked or not',
+    (size) => {
+      const payload = 'x'.repeat(size);
+      for (const mask of [false, exampleMask]) {
+        const written = textFrame(payload, mask !== false);
+        const frame = only(written);
+        expect([frame.masked, frame.payload.toString() === payload]).toEqual([mask !== false, true]);
+        expect(written.length).toBe(text(payload, { mask }).length);
+      }
+    },
+  );
+
+  test('5.5.3: a pong carries what the ping did', () => {
+    const frame = only(pongFrame(Buffer.from('ping'), true));
+    expect([frame.opcode, frame.masked, frame.payload.toString()]).toEqual([Opcode.Pong, true, 'ping']);
+  });
+});
 
 describe('a Close of our own', () => {
   test('F26: 5.1: towards a client it is not masked, byte for byte', () => {

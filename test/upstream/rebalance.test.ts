@@ -52,6 +52,8 @@ class World implements PartHost {
     this.part = new Rebalance(this);
   }
 
+  onDown(): void {}
+
   nextLocalAddress(): null {
     return null;
   }

@@ -122,8 +122,12 @@ export class TargetChecks extends TimerEntry {
     this.wasGood = isGood;
     if (this.isDown !== isGood || this.inRow < (isGood ? settings.rise : settings.fall)) return;
     this.isDown = !isGood;
-    if (isGood) target.lift('down', at);
-    else target.bar('down', 'check', at);
+    if (isGood) {
+      target.lift('down', at);
+      return;
+    }
+    target.bar('down', 'check', at);
+    host.onDown(target);
   }
 
   private schedule(at: number): void {
