@@ -175,7 +175,6 @@ describe('prometheus/alerts.yaml', () => {
       'Retries',
       'Queue',
       'Rebalance',
-      'Discovery',
     ]) {
       expect(
         names.some((name) => name.includes(kind)),

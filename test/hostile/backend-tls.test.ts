@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
-import type { TLSSocket, TlsOptions } from 'node:tls';
+import type { Server, TLSSocket, TlsOptions } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/proxy.ts';
 import {
@@ -164,6 +164,46 @@ describe('certificates of backends', () => {
     const line = await running.waitForLog('target.dial_failed');
     expect(line).toMatchObject({ level: 'warn', upstream: 'pool', target: 't0', cause: 'CERT_HAS_EXPIRED' });
     expect(running.logsOf('handshake.refused')).toHaveLength(0);
+  });
+});
+
+/** Every connection is a session at once. */
+function acceptAll(backend: RawBackend): { stop(): void } {
+  let isOver = false;
+  const next = async (): Promise<void> => {
+    while (!isOver) await backend.nextSession();
+  };
+  next().catch(() => {});
+  return {
+    stop: () => {
+      isOver = true;
+    },
+  };
+}
+
+describe('E26: the certificate of a backend expires', () => {
+  test('E26: its sessions stay, new ones go to the others, and it is ejected', async () => {
+    const old = await tlsBackend(certificates.good);
+    const well = await tlsBackend(certificates.good);
+    const running = await proxyTo([old.url, well.url]);
+    const client = await ask(running);
+    const server = await old.nextSession();
+    expect((await client.readHead()).status).toBe(101);
+    const { cert, key } = certificates.expired;
+    (old.server as Server).setSecureContext({ cert, key });
+    const accepting = acceptAll(well);
+    const seen: number[] = [];
+    for (let at = 0; at < 20; at += 1) seen.push((await (await ask(running)).readHead()).status);
+    accepting.stop();
+    // Three retries are within the budget of so few, and the first five see its certificate.
+    expect([seen.filter((status) => status !== 101), seen.slice(12)]).toEqual([[502, 502], Array(8).fill(101)]);
+    expect(await running.waitForLog('target.down')).toMatchObject({ target: 't0', why: 'passive' });
+    expect(await running.waitForLog('handshake.refused')).toMatchObject({
+      error: 'backend_tls',
+      cause: 'CERT_HAS_EXPIRED',
+    });
+    server.send(text('still here'));
+    expect((await client.nextFrame()).payload.toString()).toBe('still here');
   });
 });
 

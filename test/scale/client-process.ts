@@ -7,14 +7,13 @@ import { binary, closeFrame, closeOf, type Frame, frame, Opcode, text } from '..
 import { PeerSocket } from './peer-socket.ts';
 
 export type ClientRequest =
-  /** Opens `count` sessions, each on `path` and its index. With `returns` whoever is told 1012 opens another. */
+  /** Opens `count` sessions, each on `path` followed by its index. */
   | {
       readonly kind: 'open';
       readonly port: number;
       readonly path: string;
       readonly count: number;
       readonly seed: number;
-      readonly returns?: boolean;
     }
   /** Every session sends in turn, each once in `everyMs`. */
   | { readonly kind: 'load'; readonly load: 'numbers' | 'echo'; readonly everyMs: number }
@@ -49,7 +48,6 @@ const MASK = { mask: true } as const;
 class Client {
   readonly state: { -readonly [Key in keyof ClientSession]: ClientSession[Key] };
   awaited: Buffer | null = null;
-  onClose: (code: number) => void = () => {};
   private readonly peer: PeerSocket;
   private readonly random: Random;
 
@@ -109,7 +107,6 @@ class Client {
     if (this.state.closeCode !== null) return;
     this.state.closeCode = code;
     this.state.closeAt = performance.timeOrigin + performance.now();
-    this.onClose(code);
     const last = this.state.sent === 0 ? 0 : this.random.between(0, 3);
     const words = Array.from({ length: last }, () => this.nextNumber());
     const answer = closeFrame(code === 1005 ? null : code, '', MASK);
@@ -119,9 +116,7 @@ class Client {
   }
 }
 
-const RESTART = 1012;
-
-// At most the sessions that were asked for, and as many as came back.
+// At most the sessions that were asked for.
 const clients: Client[] = [];
 let timer: NodeJS.Timeout | undefined;
 
@@ -146,23 +141,14 @@ answerMessages<ClientRequest, ClientReply>(async (request) => {
   return { sessions: request.kind === 'open' ? [] : clients.map(({ state }) => state) };
 });
 
-async function open(request: ClientRequest & { kind: 'open' }): Promise<void> {
-  const { port, path, count, seed, returns = false } = request;
+async function open({ port, path, count, seed }: ClientRequest & { kind: 'open' }): Promise<void> {
   let next = 0;
-  const openOne = async (index: number): Promise<void> => {
-    const peer = await PeerSocket.open(port, `${path}${index}`);
-    const client = new Client(peer, `${path}${index}`, new Random(Random.caseSeed(seed, index)));
-    clients.push(client);
-    if (!returns) return;
-    client.onClose = (code) => {
-      if (code === RESTART) void openOne(index);
-    };
-  };
   const worker = async () => {
     while (next < count) {
       const index = next;
       next += 1;
-      await openOne(index);
+      const peer = await PeerSocket.open(port, `${path}${index}`);
+      clients.push(new Client(peer, `${path}${index}`, new Random(Random.caseSeed(seed, index))));
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
