@@ -133,6 +133,8 @@ export interface UpstreamView {
   readonly balance: string;
   /** Under way. */
   readonly handshakes: number;
+  /** Handshakes that wait until a target has room. */
+  readonly queued: number;
   readonly discovery: DiscoveryView | null;
   readonly targets: readonly TargetView[];
 }

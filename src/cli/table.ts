@@ -7,7 +7,7 @@ export interface Column<T> {
   readonly head: string;
   readonly align: 'left' | 'right';
   readonly text: (row: T) => string;
-  /** The column that is shortened when the line does not fit. */
+  /** It is shortened when the line does not fit, the first such column before others. */
   readonly gives?: boolean;
 }
 
@@ -20,10 +20,12 @@ const NO_LIMIT = '-';
 export function table<T>(columns: readonly Column<T>[], rows: readonly T[], width: number): string[] {
   const cells = [columns.map(({ head }) => head), ...rows.map((row) => columns.map(({ text }) => harmless(text(row))))];
   const widths = columns.map((_, index) => Math.max(...cells.map((line) => line[index]?.length ?? 0)));
-  const giving = columns.findIndex(({ gives }) => gives === true);
-  const excess = widths.reduce((sum, one) => sum + one, GAP.length * (columns.length - 1)) - width;
-  if (giving >= 0 && excess > 0) {
-    widths[giving] = Math.max(GIVING_WIDTH_MIN, (widths[giving] ?? 0) - excess);
+  let excess = widths.reduce((sum, one) => sum + one, GAP.length * (columns.length - 1)) - width;
+  for (const [index, { gives }] of columns.entries()) {
+    const whole = widths[index] ?? 0;
+    if (gives !== true || excess <= 0 || whole <= GIVING_WIDTH_MIN) continue;
+    widths[index] = Math.max(GIVING_WIDTH_MIN, whole - excess);
+    excess -= whole - widths[index];
   }
   return cells.map((line) => {
     const padded = line.map((cell, index) => cellText(cell, widths[index] ?? 0, columns[index]?.align ?? 'left'));

@@ -12,7 +12,7 @@ import type {
 } from '../admin/subject.ts';
 import { durationText, groupedText, sizeText } from '../observe/quantities.ts';
 import { type Column, harmless, left, limitText, right, section, table } from './table.ts';
-import { targetSection } from './upstream-tables.ts';
+import { targetSections } from './upstream-tables.ts';
 
 const routeColumns: readonly Column<RouteView>[] = [
   { ...left('ROUTE', ({ name }: RouteView) => name), gives: true },
@@ -43,7 +43,7 @@ export function renderStatus(status: StatusView, upstreams: readonly UpstreamVie
       ...certificateLines(certificates),
     ]),
   ];
-  const tables = [...section(routeColumns, status.routes, width), ...targetSection(upstreams, width)];
+  const tables = [...section(routeColumns, status.routes, width), ...targetSections(upstreams, width)];
   return `${[...facts.map(harmless), ...tables].join('\n')}\n`;
 }
 

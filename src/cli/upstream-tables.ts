@@ -1,5 +1,4 @@
-// Owns the pictures of upstreams and their targets: one table beside those of `status`, and all that is known of them.
-// Pure.
+// Owns the pictures of upstreams and their targets, in two tables: where sessions go, and how targets fare. Pure.
 
 import type { DiscoveryView, LatencyView, TargetView, UpstreamView } from '../admin/subject.ts';
 import { durationText, groupedText } from '../observe/quantities.ts';
@@ -10,30 +9,12 @@ const NONE = '-';
 /** A target, and the upstream that it belongs to. */
 type TargetRow = TargetView & { readonly upstream: string };
 
-const shortColumns: readonly Column<TargetRow>[] = [
-  { ...left('UPSTREAM', ({ upstream }: TargetRow) => upstream), gives: true },
-  left('TARGET', ({ name }) => name),
-  left('STATE', (target) => [stateText(target), sinceText(target), whyText(target)].filter(Boolean).join(' ')),
-  right('WEIGHT', ({ weight }) => String(weight)),
-  right('SHARE', shareText),
-  right('SESSIONS', ({ sessions }) => groupedText(sessions)),
-  right('LIMIT', ({ sessions_limit }) => limitText(sessions_limit)),
-  right('TOTAL', ({ sessions_total }) => groupedText(sessions_total)),
-  right('DIALS FAILED', ({ dials_failed }) => groupedText(dials_failed)),
-];
-
-/** Of all upstreams, for `status`. */
-export function targetSection(upstreams: readonly UpstreamView[], width: number): string[] {
-  const rows = upstreams.flatMap(({ name, targets }) => targets.map((target) => ({ ...target, upstream: name })));
-  return section(shortColumns, rows, width);
-}
-
 const nameColumn: Column<TargetView> = { ...left('TARGET', ({ name }: TargetView) => name), gives: true };
 
 const loadColumns: readonly Column<TargetView>[] = [
   nameColumn,
-  left('STATE', stateText),
-  right('SINCE', (target) => sinceText(target) || NONE),
+  left('STATE', ({ state }) => state),
+  right('SINCE', sinceText),
   left('WHY', ({ why }) => why ?? NONE),
   right('SESSIONS', ({ sessions }) => groupedText(sessions)),
   right('LIMIT', ({ sessions_limit }) => limitText(sessions_limit)),
@@ -56,6 +37,15 @@ const healthColumns: readonly Column<TargetView>[] = [
   right('EJECTIONS', ({ ejections }) => groupedText(ejections)),
 ];
 
+const upstreamColumn: Column<TargetRow> = { ...left('UPSTREAM', ({ upstream }: TargetRow) => upstream), gives: true };
+
+/** Of all upstreams, for `status`. */
+export function targetSections(upstreams: readonly UpstreamView[], width: number): string[] {
+  const rows = upstreams.flatMap(({ name, targets }) => targets.map((target) => ({ ...target, upstream: name })));
+  const sections = [loadColumns, healthColumns].map((columns) => section([upstreamColumn, ...columns], rows, width));
+  return sections.flat();
+}
+
 /** All that is known of them. */
 export function renderUpstreams(upstreams: readonly UpstreamView[], width: number): string {
   const blocks = upstreams.map(({ targets, ...upstream }) => {
@@ -63,7 +53,7 @@ export function renderUpstreams(upstreams: readonly UpstreamView[], width: numbe
     const facts = [
       `${upstream.name}  ${upstream.balance}`,
       `${targets.filter(isUp).length} of ${targets.length} targets up`,
-      `handshakes ${groupedText(upstream.handshakes)}`,
+      `handshakes ${groupedText(upstream.handshakes)}, ${groupedText(upstream.queued)} queued`,
     ];
     const tables =
       targets.length === 0 ? [] : [table(loadColumns, targets, width), table(healthColumns, targets, width)];
@@ -81,18 +71,9 @@ function discoveryLines(discovery: DiscoveryView | null): string[] {
   return [harmless(`found by ${kind}: ${groupedText(targets)} targets, ${found}${failing}`)];
 }
 
-function stateText({ state }: TargetView): string {
-  return state;
-}
-
-/** '' when it has been so from the beginning. */
 function sinceText({ state, state_ms, failing_ms }: TargetView): string {
   const ms = state === 'failing' ? failing_ms : state_ms;
-  return ms === null ? '' : durationText(ms);
-}
-
-function whyText({ why }: TargetView): string {
-  return why === null ? '' : `(${why})`;
+  return ms === null ? NONE : durationText(ms);
 }
 
 /** What failed is a slug, such as backend_unreachable; more of it is in the JSON. */

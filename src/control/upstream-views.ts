@@ -18,6 +18,7 @@ export function upstreamViews({ metrics, snapshot, clock }: Edge): Pulled<readon
       name: upstream.name,
       balance: balanceText(upstream.balance),
       handshakes: upstream.handshakes,
+      queued: upstream.queue.size,
       discovery: discoveryView(upstream, clock.now()),
       targets: mapped(upstream.targets, (target) => {
         const counted = metrics.target(upstream.name, target.name);

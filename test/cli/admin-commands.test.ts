@@ -70,7 +70,9 @@ describe('asked of a real admin listener', () => {
   test('upstreams prints all or one of them, as tables or as JSON', async () => {
     const admin = await startAdmin();
     const at = `--admin 127.0.0.1:${admin.port}`;
-    expect((await run(`upstreams ${at}`)).out).toMatch(/^chat {2}least_sessions; 0 of 1 targets up; handshakes 3\n/);
+    expect((await run(`upstreams ${at}`)).out).toMatch(
+      /^chat {2}least_sessions; 0 of 1 targets up; handshakes 3, 0 queued\n/,
+    );
     expect((await run(`upstreams chat ${at}`)).out).toContain('\na       draining   2.5m  admin  ');
     expect(JSON.parse((await run(`upstreams chat ${at} --format json`)).out)).toMatchObject({
       upstreams: [{ name: 'chat', targets: [{ name: 'a' }] }],

@@ -32,6 +32,16 @@ describe('a table', () => {
     expect(table(columns, rows, 1)[2]).toBe('a nam...  12345');
   });
 
+  test('shortens the next column that gives when the first one has given all that it can', () => {
+    const [first, second] = columns;
+    const both = [first, { ...first, head: 'AGAIN' }, second];
+    const text = 'a name of many words';
+    expect(table(both, rows, 49)[2]).toBe(`${text}  ${text}  12345`);
+    expect(table(both, rows, 37)[2]).toBe(`a nam...  ${text}  12345`);
+    expect(table(both, rows, 36)[2]).toBe('a nam...  a name of many w...  12345');
+    expect(table(both, rows, 1)[2]).toBe('a nam...  a nam...  12345');
+  });
+
   test('lets nothing through that a terminal would obey', () => {
     const odd = [{ name: '\x1b[2J\u202e\u009b\n\u{1f600}', n: 1 }];
     expect(table(columns, odd, 80)[1]).toBe('\\u001b[2J\\u202e\\u009b\\u000a\\ud83d\\ude00  1');
@@ -50,8 +60,11 @@ test('status', () => {
       'ROUTE  STATE  SESSIONS  LIMIT   TOTAL  REFUSED  PAUSED        FROM CLIENT        FROM BACKEND',
       'chat   open      1 234      -  56 789        7       1  1 204 311 / 86MiB  2 000 000 / 858MiB',
       '',
-      'UPSTREAM  TARGET  STATE                  WEIGHT  SHARE  SESSIONS  LIMIT   TOTAL  DIALS FAILED',
-      'chat      a       draining 2.5m (admin)       1    0 %     1 234  5 000  56 789             2',
+      'UPSTREAM  TARGET  STATE     SINCE  WHY    SESSIONS  LIMIT  HANDSHAKES  WEIGHT  SHARE   TOTAL  SOURCE',
+      'chat      a       draining   2.5m  admin     1 234  5 000           2       1    0 %  56 789  config',
+      '',
+      'UPSTREAM  TARGET  CONNECT P50    P99  UPGRADE P50   P99  LAST CHECK  DIALS FAILED  FAILURES  EJECTIONS',
+      'chat      a            0.61ms  4.2ms        1.4ms  31ms  ok 4s ago              2         1          3',
       '',
     ].join('\n'),
   );
@@ -130,7 +143,7 @@ describe('upstreams', () => {
     const discovery = { kind: 'dns', targets: 1, age_ms: 4_000, failing_ms: null, error: null };
     expect(renderUpstreams([{ ...chat, discovery, targets: [a, b] }], 120)).toBe(
       [
-        'chat  least_sessions; 1 of 2 targets up; handshakes 3',
+        'chat  least_sessions; 1 of 2 targets up; handshakes 3, 0 queued',
         'found by dns: 1 targets, last good answer 4s ago',
         '',
         'TARGET  STATE     SINCE  WHY    SESSIONS  LIMIT  HANDSHAKES    WEIGHT  SHARE   TOTAL  SOURCE',

@@ -63,6 +63,7 @@ describe('what it shows', () => {
           name: 'app',
           balance: 'least_sessions',
           handshakes: 0,
+          queued: 0,
           discovery: null,
           targets: [
             expect.objectContaining({ name: 'one', state: 'up', sessions: 3, sessions_limit: 60, sessions_total: 3 }),
@@ -214,6 +215,7 @@ describe('what it shows', () => {
           name: 'app',
           balance: 'least_sessions',
           handshakes: 0,
+          queued: 0,
           discovery: null,
           targets: [
             { ...calm, ...counted, name: 'one', state: 'up', why: null, state_ms: null, share: 1, sessions: 2 },

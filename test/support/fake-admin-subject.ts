@@ -82,6 +82,7 @@ export const sampleUpstreams: readonly UpstreamView[] = [
     name: 'chat',
     balance: 'least_sessions',
     handshakes: 3,
+    queued: 0,
     discovery: null,
     targets: [
       {
