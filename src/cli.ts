@@ -163,6 +163,7 @@ async function run(source: RunSource, watch: boolean): Promise<ExitCode> {
     about,
     transport,
     process,
+    env: process.env,
     onDrainAsked: () => stops.askedByAdmin(),
     ...(again === null ? {} : { source: again.read }),
   });

@@ -14,6 +14,7 @@ import { type ConfigSource, type ReloadAsk, type Reloaded, Reloads } from './con
 import { type SessionsCap, sessionsCap } from './control/sessions-cap.ts';
 import { buildSnapshot } from './control/snapshot.ts';
 import { ProxySubject } from './control/subject.ts';
+import { readTargetList } from './control/target-lists.ts';
 import { Edge } from './edge/edge.ts';
 import type { Clock } from './limits/clock.ts';
 import { Slices } from './limits/slices.ts';
@@ -45,6 +46,8 @@ export interface ProxyOptions {
   readonly baseDir?: string;
   /** `stream` keeps to Node's public stream API; `auto` (the default) goes below it where that works: it is faster. */
   readonly transport?: 'auto' | 'stream';
+  /** What `${NAME}` stands for in files of targets (`discover.file`); none when absent. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** Further fields of the `start` event: version, pid, where the config came from. */
   readonly about?: Readonly<Record<string, string | number>>;
   /** Reads the config anew, for a reload that brings none. */
@@ -143,6 +146,7 @@ class ProxyProcess implements Proxy {
       metrics,
       dialer,
       dns: new DnsRounds({ clock, wheel }),
+      readTargets: (bytes, path) => readTargetList({ bytes, path, env: options.env ?? {} }),
       random: Math.random,
     });
     this.edge = new Edge({

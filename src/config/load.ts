@@ -19,7 +19,7 @@ import { parseRepairing } from './repair.ts';
 import { SourceText } from './source-text.ts';
 import { baseDirOf, type Environment, type FileAccess, type FileMode, type ReadFile } from './substitute.ts';
 import { isBroken, nodeAt, offsetOf, plainValue, secretPaths, type Tree } from './tree.ts';
-import type { Config, ConfigInput, ParsedConfig } from './types.ts';
+import type { Config, ConfigInput, ParsedConfig, TargetConfig } from './types.ts';
 import { yamlTree } from './yaml-source.ts';
 
 export interface LoadInput {
@@ -78,6 +78,49 @@ export function loadObject(
   const result = loader.load(tree);
   if ('problems' in result) throw new ConfigError(result.problems);
   return result;
+}
+
+/** Of a file of targets, which programs write. */
+const TARGETS_BYTES_MAX = 8 * 1024 * 1024;
+/** Where they stand in the config that they are judged in. */
+const LIST_NAME = 'list';
+const TARGETS_PATH = ['upstreams', LIST_NAME, 'targets'];
+
+/**
+ * A list of targets that is a file of its own: as `targets` of an upstream, with `${NAME}` and `{file: path}`, every
+ * check and the same words for what is wrong. Relative paths start at its folder.
+ */
+export function loadTargets(
+  input: LoadInput,
+): { readonly targets: readonly TargetConfig[] } | { readonly problems: readonly Problem[] } {
+  const source = new SourceText(input.text, TARGETS_BYTES_MAX);
+  const loader = new Loader(input.file, source, aroundOf(baseDirOf(input.file), input));
+  const report = (start: number, path: PathSegments, message: string) =>
+    loader.problem('error', start, [...TARGETS_PATH, ...path], message);
+  if (source.fault !== null) report(source.fault.offset, [], source.fault.message);
+  const { env } = input;
+  const list =
+    source.fault === null ? yamlTree(source, { ...loader.around, env, isListed: () => false, report }) : null;
+  const result = list === null ? { problems: loader.sorted() } : loader.load(configAround(list));
+  if ('config' in result) return { targets: result.config.upstreams[LIST_NAME]?.targets ?? [] };
+  const places = result.problems.filter(({ severity }) => severity === 'error');
+  const prefix = pathText(TARGETS_PATH);
+  return { problems: places.map(({ path, ...problem }) => ({ ...problem, path: path.replace(prefix, '') })) };
+}
+
+/** The smallest one with these targets. */
+function configAround(targets: Tree): Tree {
+  const at = targets.start;
+  const map = (entries: Readonly<Record<string, Tree>>): Tree => ({
+    kind: 'map',
+    start: at,
+    entries: new Map(Object.entries(entries).map(([key, node]) => [key, { keyStart: at, node }])),
+  });
+  const name: Tree = { kind: 'scalar', start: at, value: LIST_NAME, text: null, secret: false };
+  const routes: Tree = { kind: 'list', start: at, items: [map({ upstream: name })] };
+  // With discover a list may be empty.
+  const path: Tree = { ...name, value: '-' };
+  return map({ routes, upstreams: map({ [LIST_NAME]: map({ targets, discover: map({ file: map({ path }) }) }) }) });
 }
 
 /** What is outside of the config. */

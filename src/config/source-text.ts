@@ -1,6 +1,8 @@
 // Owns config text before YAML: bytes to characters, size, and which offset is which line and column.
 // It must not interpret what the text says.
 
+import { formatSize } from './units.ts';
+
 /** One MiB: a thousand routes take a fifth of it. */
 const BYTES_MAX = 1024 * 1024;
 
@@ -19,8 +21,8 @@ export class SourceText {
   readonly fault: TextFault | null;
   private readonly lineStarts: number[] = [0];
 
-  constructor(input: string | Uint8Array) {
-    const decoded = decode(input);
+  constructor(input: string | Uint8Array, bytesMax = BYTES_MAX) {
+    const decoded = decode(input, bytesMax);
     this.text = decoded.text;
     this.fault = decoded.fault;
     for (let at = this.text.indexOf('\n'); at !== -1; at = this.text.indexOf('\n', at + 1))
@@ -47,9 +49,9 @@ export class SourceText {
   }
 }
 
-function decode(input: string | Uint8Array): { text: string; fault: TextFault | null } {
+function decode(input: string | Uint8Array, bytesMax: number): { text: string; fault: TextFault | null } {
   const size = typeof input === 'string' ? Buffer.byteLength(input) : input.length;
-  if (size > BYTES_MAX) return { text: '', fault: { offset: 0, message: 'the file is over 1MiB' } };
+  if (size > bytesMax) return { text: '', fault: { offset: 0, message: `the file is over ${formatSize(bytesMax)}` } };
   const bytes = typeof input === 'string' ? input : Buffer.from(input).toString('utf8');
   const text = bytes.replace(/^\ufeff/, '');
   return { text, fault: textFault(text, typeof input === 'string' ? null : Buffer.from(input)) };

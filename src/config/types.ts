@@ -158,7 +158,7 @@ export interface DnsDiscovery extends Omit<NonNullable<ParsedDiscover['dns']>, '
   readonly port: number;
 }
 
-interface FileDiscovery {
+export interface FileDiscovery {
   readonly kind: 'file';
   /** Where it is read. */
   readonly path: string;

@@ -1,5 +1,6 @@
 // What upstreams work with besides their config. Types only.
 
+import type { TargetConfig } from '../config/types.ts';
 import type { Clock } from '../limits/clock.ts';
 import type { TimerWheel } from '../limits/timer-wheel.ts';
 import type { Dialer } from '../net/dial.ts';
@@ -15,6 +16,20 @@ export interface UpstreamMeans {
   readonly dialer: Dialer;
   /** Look-ups of discovery. */
   readonly dns: Pick<DnsRounds, 'begin'>;
+  /** A file of targets at `path`. Never rejects. */
+  readTargets(bytes: Uint8Array, path: string): Promise<TargetList>;
   /** From 0 to below 1. */
   random(): number;
+}
+
+export type TargetList =
+  | { readonly targets: readonly TargetConfig[] }
+  | { readonly problems: readonly TargetListProblem[] };
+
+/** Line and column count from 1. */
+interface TargetListProblem {
+  readonly line: number | null;
+  readonly column: number | null;
+  readonly path: string;
+  readonly message: string;
 }

@@ -1,6 +1,6 @@
 // Targets that are found while framegate runs, by a real name server and over real sockets.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -179,6 +179,119 @@ test('a reload of how they are found keeps targets, sessions and counters, also 
   );
   for (const backend of pool.backends) echoAll(backend);
   for (const client of clients) await echoes(client, 'still here');
+});
+
+describe('a file of targets', () => {
+  /** A pool of which the file lists the first ones. */
+  class FilePool {
+    readonly path: string;
+    readonly backends: WsBackend[] = [];
+    readonly dir = mkdtempSync(join(tmpdir(), 'fg-'));
+
+    constructor() {
+      this.path = join(this.dir, 'targets.json');
+      atTestEnd(() => rmSync(this.dir, { recursive: true }));
+    }
+
+    async scale(count: number): Promise<void> {
+      while (this.backends.length < count) this.backends.push(await WsBackend.listen());
+      const listed = this.backends.slice(0, count).map(({ url }, at) => ({ name: `t${at}`, url }));
+      writeFileSync(`${this.path}.new`, JSON.stringify(listed));
+      renameSync(`${this.path}.new`, this.path);
+    }
+
+    config(upstream: UpstreamInput = {}): ConfigInput {
+      const base = config({ name: 'unused.test' }, upstream);
+      return { ...base, upstreams: { app: { discover: { file: { path: this.path } }, ...upstream } } };
+    }
+  }
+
+  async function untilCount(running: RunningProxy, clock: FakeClock, count: number): Promise<void> {
+    await until(`${count} targets`, async () => {
+      clock.advance(50);
+      return (await targets(running)).length === count;
+    });
+  }
+
+  test('1 to 4 to 2: new ones are used at once; sessions of those that are gone end at their pace', async () => {
+    const clock = new FakeClock();
+    const pool = new FilePool();
+    await pool.scale(1);
+    const running = await startProxy(pool.config({ drain: { spread: '8s' } }), { clock });
+    await untilCount(running, clock, 1);
+    const clients = [await connectWs(running.port)];
+    await pool.scale(4);
+    await untilCount(running, clock, 4);
+    for (let at = 1; at < 16; at += 1) clients.push(await connectWs(running.port));
+    expect((await targets(running)).map(({ name, sessions }) => [name, sessions])).toEqual(
+      ['t0', 't1', 't2', 't3'].map((name) => [name, 4]),
+    );
+    await pool.scale(2);
+    await untilCount(running, clock, 2);
+    const ended = () => running.logsOf('session.end').length;
+    clock.advance(3_000);
+    await until('some have ended', () => ended() >= 2);
+    expect(ended()).toBeLessThan(8);
+    await until('all of them have', () => {
+      clock.advance(50);
+      return ended() === 8;
+    });
+    const reasons = running.logsOf('session.end').map(({ reason, target, close_code_client, clean }) => ({
+      ...{ reason, target, close_code_client, clean },
+    }));
+    expect(reasons).toEqual(
+      Array(8).fill({
+        reason: 'target_removed',
+        target: expect.stringMatching(/^t[23]$/),
+        close_code_client: 1012,
+        clean: true,
+      }),
+    );
+    expect(clients.filter(({ all }) => all.some(({ kind }) => kind === 'close'))).toHaveLength(8);
+  });
+
+  test('one that is broken, or gone, keeps the last good list; the place of the fault is told', async () => {
+    const clock = new FakeClock();
+    const pool = new FilePool();
+    await pool.scale(1);
+    const running = await startProxy(pool.config(), { clock });
+    await untilCount(running, clock, 1);
+    writeFileSync(pool.path, '- name: t0\n  url: ftp://nowhere\n');
+    await until('it is told', () => {
+      clock.advance(50);
+      return running.logsOf('discovery.failed').length > 0;
+    });
+    expect(running.logsOf('discovery.failed')).toMatchObject([
+      {
+        level: 'warn',
+        upstream: 'app',
+        source: 'file',
+        error: 'invalid',
+        file: pool.path,
+        problems: [{ line: 2, column: 8, path: '[0].url' }],
+        targets: 1,
+      },
+    ]);
+    await connectWs(running.port);
+    rmSync(pool.path);
+    clock.advance(5_000);
+    await connectWs(running.port);
+    await pool.scale(2);
+    await untilCount(running, clock, 2);
+    expect(running.logsOf('discovery.ok')).toMatchObject([{ upstream: 'app', source: 'file' }]);
+    expect(running.logsOf('discovery.failed')).toHaveLength(1);
+  });
+
+  test('one that is not there at the start: 503 until it is; variables are those of the process', async () => {
+    const clock = new FakeClock();
+    const pool = new FilePool();
+    const running = await startProxy(pool.config(), { clock, env: { BACKEND_PORT: '9' } });
+    expect(await running.waitForLog('discovery.failed')).toMatchObject({ error: 'ENOENT', targets: 0 });
+    await expect(connectWs(running.port)).rejects.toThrow('503');
+    writeFileSync(pool.path, `- url: "ws://127.0.0.1:\${BACKEND_PORT}"\n`);
+    await untilCount(running, clock, 1);
+    expect((await targets(running))[0]?.name).toBe('127.0.0.1:9');
+  });
 });
 
 describe('TLS and Host', () => {

@@ -2,6 +2,7 @@
 
 import { loadObject } from '../../src/config/load.ts';
 import type { TargetConfig, UpstreamConfig } from '../../src/config/types.ts';
+import { readTargetList } from '../../src/control/target-lists.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import { Carrier } from '../../src/net/carrier.ts';
 import { Dialer } from '../../src/net/dial.ts';
@@ -24,6 +25,7 @@ export function upstreamMeans(own: Partial<UpstreamMeans> = {}): UpstreamMeans {
     metrics: new MetricsRegistry(),
     dialer: new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier: new Carrier('stream') }),
     dns: new DnsRounds({ clock, wheel }),
+    readTargets: (bytes, path) => readTargetList({ bytes, path, env: {} }),
     random: Math.random,
     ...own,
   };

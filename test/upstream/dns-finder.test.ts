@@ -93,6 +93,7 @@ class Rig implements Asker {
   async start(): Promise<this> {
     this.finder.start({
       onAnswer: (answer) => this.answers.push(answer),
+      onUnchanged() {},
       onFailure: (failure) => this.failures.push(failure),
     });
     await this.settle();

@@ -27,6 +27,8 @@ export interface Failure {
 
 export interface FinderListener {
   onAnswer(answer: Answer): void;
+  /** The last good answer is what there would be now, too. */
+  onUnchanged(): void;
   onFailure(failure: Failure): void;
 }
 
@@ -47,6 +49,7 @@ export class Discovery implements TargetSource, FinderListener {
   private listener: TargetListener | null = null;
   private held: HeldList;
   private answeredAt: number | null = null;
+  private answer: Answer | null = null;
   private failing: DiscoveryStatus['failing'] = null;
   /** What was told of the last answer. */
   private toldLeftOut = '';
@@ -82,8 +85,9 @@ export class Discovery implements TargetSource, FinderListener {
     this.finder.stop();
   }
 
-  onAnswer({ targets, leftOut, absence }: Answer): void {
+  onAnswer(answer: Answer): void {
     if (this.listener === null) return;
+    const { targets, leftOut, absence } = answer;
     if (targets.length === 0 && this.config.empty === 'keep') {
       this.onFailure({ error: absence ?? 'empty' });
       return;
@@ -92,8 +96,16 @@ export class Discovery implements TargetSource, FinderListener {
     this.answeredAt = now;
     this.tellGood(now);
     this.tellLeftOut(leftOut);
+    this.answer = answer;
     this.held.take(targets, now);
     this.listener.onTargets(this.held.targets);
+  }
+
+  onUnchanged(): void {
+    if (this.listener === null || this.answer === null) return;
+    // It counts as one more only for what it is without.
+    if (this.held.misses) this.onAnswer(this.answer);
+    else this.answeredAt = this.means.clock.now();
   }
 
   onFailure({ error, fields }: Failure): void {

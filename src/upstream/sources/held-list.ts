@@ -27,6 +27,11 @@ export class HeldList {
     return this.entries.size;
   }
 
+  /** The last answer was without some of them. */
+  get misses(): boolean {
+    return [...this.entries.values()].some(({ missed }) => missed !== null);
+  }
+
   get targets(): readonly TargetConfig[] {
     return [...this.entries.values()].map(({ config }) => config);
   }

@@ -1,0 +1,176 @@
+// Targets by a file that something else writes: looked at again whenever its folder says that something has changed,
+// and now and then besides, since not every file system says so. What stands in it is read by who knows configs.
+
+import { constants, type FSWatcher, type Stats, watch } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { FileDiscovery } from '../../config/types.ts';
+import { Alarm } from '../../limits/timer-wheel.ts';
+import type { UpstreamMeans } from '../means.ts';
+import type { Answer, Failure, Finder, FinderListener } from './discovery.ts';
+import { FOUND_MAX } from './held-list.ts';
+
+const BYTES_MAX = 8 * 1024 * 1024;
+const LOOK_EVERY_MS = 5_000;
+/** A file is often written in parts: it is read when it has been left alone for this long ... */
+const QUIET_MS = 250;
+/** ... or, when somebody writes all the time, at the latest this long after the first change. */
+const PATIENCE_MS = 2_000;
+/** Of what is wrong with it so much is told. */
+const PROBLEMS_MAX = 20;
+
+type FileMeans = Pick<UpstreamMeans, 'clock' | 'wheel' | 'readTargets'>;
+
+/** What it came to when it was read last. */
+type Reading = { readonly answer: Answer } | { readonly failure: Failure };
+
+export class FileFinder implements Finder {
+  readonly kind = 'file';
+  private readonly settings: FileDiscovery;
+  private readonly means: FileMeans;
+  private readonly alarm = new Alarm(() => void this.look());
+  private listener: FinderListener | null = null;
+  private watcher: FSWatcher | null = null;
+  /** As the file was when it was read last. */
+  private read: { readonly print: string; readonly reading: Reading } | null = null;
+  /** It has become another, and may still be written. */
+  private changing: { readonly print: string; readonly since: number } | null = null;
+  private hasRead = false;
+  private isLooking = false;
+
+  constructor(settings: FileDiscovery, means: FileMeans) {
+    this.settings = settings;
+    this.means = means;
+  }
+
+  start(listener: FinderListener): void {
+    this.listener = listener;
+    void this.look();
+  }
+
+  stop(): void {
+    this.listener = null;
+    this.means.wheel.cancel(this.alarm);
+    this.watcher?.close();
+    this.watcher = null;
+  }
+
+  /** One at a time: a file system can take its time. */
+  private async look(): Promise<void> {
+    if (this.isLooking) return;
+    this.isLooking = true;
+    this.watchFolder();
+    const pause = await this.lookOnce();
+    this.isLooking = false;
+    if (this.listener !== null) this.lookIn(pause);
+  }
+
+  private lookIn(ms: number): void {
+    const at = this.means.clock.now() + ms;
+    if (at < this.alarm.dueAt) this.means.wheel.schedule(this.alarm, at);
+  }
+
+  /** After how long to look again. */
+  private async lookOnce(): Promise<number> {
+    let stats: Stats;
+    try {
+      stats = await stat(this.settings.path);
+    } catch (error) {
+      this.read = null;
+      this.changing = null;
+      this.listener?.onFailure(this.failure(codeOf(error)));
+      return LOOK_EVERY_MS;
+    }
+    const print = printOf(stats);
+    if (print === this.read?.print) {
+      this.changing = null;
+      this.tellAgain(this.read.reading);
+      return LOOK_EVERY_MS;
+    }
+    if (!this.isSettled(print)) return QUIET_MS;
+    this.changing = null;
+    const reading = await this.readNow();
+    this.read = { print, reading };
+    this.hasRead ||= 'answer' in reading;
+    if ('answer' in reading) this.listener?.onAnswer(reading.answer);
+    else this.listener?.onFailure(reading.failure);
+    // What was written while it was read is another state of it.
+    return QUIET_MS;
+  }
+
+  /** At the start nothing is known that a file half written could take away. */
+  private isSettled(print: string): boolean {
+    const { changing } = this;
+    if (!this.hasRead) return true;
+    const now = this.means.clock.now();
+    this.changing = { print, since: changing?.since ?? now };
+    return changing?.print === print || now - this.changing.since >= PATIENCE_MS;
+  }
+
+  private tellAgain(reading: Reading): void {
+    if ('answer' in reading) this.listener?.onUnchanged();
+    else this.listener?.onFailure(reading.failure);
+  }
+
+  private async readNow(): Promise<Reading> {
+    const { path } = this.settings;
+    let bytes: Buffer | null;
+    try {
+      bytes = await bytesOf(path);
+    } catch (error) {
+      return { failure: this.failure(codeOf(error)) };
+    }
+    if (bytes === null) return { failure: this.failure('too_large') };
+    const list = await this.means.readTargets(bytes, path);
+    if ('problems' in list) return { failure: this.failure('invalid', list.problems.slice(0, PROBLEMS_MAX)) };
+    if (list.targets.length > FOUND_MAX) return { failure: this.failure('too_many') };
+    return { answer: { targets: list.targets, leftOut: [] } };
+  }
+
+  private failure(error: string, problems?: readonly unknown[]): Failure {
+    return { error, fields: { file: this.settings.path_text, problems } };
+  }
+
+  /** The folder, so that a file, or a link, that is put in the place of another is noticed. */
+  private watchFolder(): void {
+    if (this.watcher !== null || this.listener === null) return;
+    try {
+      const watcher = watch(dirname(this.settings.path), { persistent: false }, () => this.lookIn(QUIET_MS));
+      watcher.on('error', () => {
+        watcher.close();
+        if (this.watcher === watcher) this.watcher = null;
+      });
+      this.watcher = watcher;
+    } catch {
+      // There is no such folder yet, or no watch to be had: it is looked at in any case.
+    }
+  }
+}
+
+/** Null: it is too large. */
+async function bytesOf(path: string): Promise<Buffer | null> {
+  // A pipe that nobody writes to would be waited for.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const { size } = await file.stat();
+    if (size > BYTES_MAX) return null;
+    const bytes = Buffer.alloc(size + 1);
+    let filled = 0;
+    for (;;) {
+      const { bytesRead } = await file.read(bytes, filled, bytes.length - filled);
+      filled += bytesRead;
+      if (bytesRead === 0 || filled === bytes.length) return bytes.subarray(0, Math.min(filled, size));
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** What a change of content or a swap changes. */
+function printOf({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string {
+  return `${dev} ${ino} ${size} ${mtimeMs} ${ctimeMs}`;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+}
