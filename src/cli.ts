@@ -59,6 +59,10 @@ async function answer(command: Exclude<Command, { kind: 'run' }>): Promise<ExitC
       return check(command.source, command.format);
     case 'config':
       return printConfig(command.source);
+    case 'probe': {
+      const { runProbe } = await import('./cli/probe.ts');
+      return runProbe(command, { print, complain });
+    }
     case 'schema': {
       const { jsonSchema } = await import('./config/reference.ts');
       print(`${JSON.stringify(jsonSchema(), null, 2)}\n`);

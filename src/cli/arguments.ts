@@ -7,6 +7,7 @@ import { unreachable } from '../unreachable.ts';
 import { judgeAdminCommand } from './admin-arguments.ts';
 import type { AdminCommand, Command, CommandName } from './commands.ts';
 import { fileSource, type OptionName, type Refused, readOptions, refused, type Values } from './options.ts';
+import { judgeProbe } from './probe-arguments.ts';
 
 type ArgumentsVerdict = { readonly ok: true; readonly command: Command } | Refused;
 
@@ -23,6 +24,7 @@ const commandOptions: Readonly<Record<CommandName, readonly OptionName[]>> = {
   reload: ['admin', 'config', 'force', 'format'],
   advise: ['admin', 'config', 'route', 'format'],
   healthcheck: ['admin', 'config', 'route'],
+  probe: ['header', 'subprotocol', 'message', 'count', 'format'],
   schema: [],
   version: [],
   help: [],
@@ -45,6 +47,7 @@ const positionalsMax: Readonly<Record<CommandName, number>> = {
   reload: 0,
   advise: 0,
   healthcheck: 0,
+  probe: 1,
   schema: 0,
   version: 0,
   help: 1,
@@ -71,10 +74,14 @@ export function parseArguments(argv: readonly string[]): ArgumentsVerdict {
   }
   const extra = rest[positionalsMax[name]];
   if (extra !== undefined) return refused(`"${name}" takes no argument "${extra}"`);
+  if (name === 'probe') {
+    const verdict = judgeProbe(given.values, given.headers, rest);
+    return typeof verdict === 'string' ? refused(verdict) : accepted(verdict);
+  }
   return judgeCommand(name, given.values, rest);
 }
 
-function judgeCommand(name: CommandName, values: Values, rest: readonly string[]): ArgumentsVerdict {
+function judgeCommand(name: Exclude<CommandName, 'probe'>, values: Values, rest: readonly string[]): ArgumentsVerdict {
   if (isAdminName(name)) {
     const verdict = judgeAdminCommand(name, values, rest);
     return typeof verdict === 'string' ? refused(verdict) : accepted(verdict);

@@ -81,10 +81,34 @@ export type AdminCommand = { readonly at: AdminPlace } & (
   | { readonly kind: 'healthcheck'; readonly route: string | null }
 );
 
+/** A conversation with a WebSocket server, framegate or not. */
+export interface ProbeCommand {
+  readonly kind: 'probe';
+  readonly url: ProbeUrl;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly subprotocol: string | null;
+  readonly message: string | null;
+  readonly count: number;
+  readonly format: OutputFormat;
+}
+
+export interface ProbeUrl {
+  readonly text: string;
+  readonly secure: boolean;
+  /** Without the brackets of an IPv6 address. */
+  readonly host: string;
+  readonly port: number;
+  /** As Host is sent, unless a header says otherwise. */
+  readonly authority: string;
+  /** Path and query. */
+  readonly path: string;
+}
+
 export type Command =
   | { readonly kind: 'run'; readonly source: RunSource; readonly watch: boolean }
   | { readonly kind: 'check'; readonly source: FileSource; readonly format: OutputFormat }
   | { readonly kind: 'config'; readonly source: FileSource }
+  | ProbeCommand
   | AdminCommand
   | { readonly kind: 'schema' }
   | { readonly kind: 'version' }

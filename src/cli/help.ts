@@ -24,6 +24,7 @@ Usage:
   framegate reload [--force]                read the config again, all of it or nothing
   framegate advise [--route NAME]           what each limit would have refused of the traffic so far
   framegate healthcheck [--route NAME]      exit 0 when ready for clients
+  framegate probe URL                       a conversation with a WebSocket server, step by step
   framegate version | -v                    print the version
   framegate help [COMMAND] | -h             print this, or more on one command
 
@@ -154,6 +155,20 @@ answer. For a container's health check. A config without an admin listener is en
 health_path of a listener is asked then, or whether the first one accepts a connection.
 
 ${adminOptions}  --route NAME        1 also when this route has no target up, or their dials fail
+`,
+  probe: `framegate probe URL [--header NAME:VALUE] [--subprotocol NAME] [--message TEXT] [--count N]
+
+Look-up, connection, TLS, upgrade, ping, a message and what comes back, Close and its answer: how
+long each took, and what was agreed on. Needs no config. Exits 0 when all of it worked, else 1.
+
+  --header NAME:VALUE  a field of the request; may be given more than once; Host, too
+  --subprotocol NAME   offer it; it has to be chosen
+  --message TEXT       send it, and wait for a message
+  --count N            so many times, one after the other, 1 to 1000; default 1
+  --format FORMAT      text (default) or json
+
+URL is ws://, wss://, http:// or https://. All of it has 10 s. Certificates are verified by the
+system's authorities, and those in the file that NODE_EXTRA_CA_CERTS names.
 `,
   schema: `framegate schema
 

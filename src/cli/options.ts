@@ -22,6 +22,10 @@ const options = {
   after: { type: 'string' },
   code: { type: 'string' },
   reason: { type: 'string' },
+  header: { type: 'string' },
+  subprotocol: { type: 'string' },
+  message: { type: 'string' },
+  count: { type: 'string' },
   wait: { type: 'boolean' },
   timeout: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
@@ -34,6 +38,8 @@ export type Values = ReadonlyMap<OptionName, string>;
 interface Given {
   readonly positionals: readonly string[];
   readonly values: Values;
+  /** The one option that may be given more than once; `values` has the last of them. */
+  readonly headers: readonly string[];
 }
 
 export type Refused = { readonly ok: false; readonly message: string };
@@ -43,12 +49,13 @@ export function readOptions(argv: readonly string[]): Given | Refused {
   const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true });
   const positionals: string[] = [];
   const values = new Map<OptionName, string>();
+  const headers: string[] = [];
   for (const token of tokens) {
     if (token.kind === 'positional') positionals.push(token.value);
     if (token.kind !== 'option') continue;
     const name = token.name;
     if (!isOptionName(name)) return refused(unknownOption(token.rawName));
-    if (values.has(name)) return refused(`${token.rawName} is given twice`);
+    if (values.has(name) && name !== 'header') return refused(`${token.rawName} is given twice`);
     if (options[name].type === 'boolean' && token.value !== undefined) {
       return refused(`${token.rawName} takes no value`);
     }
@@ -58,8 +65,9 @@ export function readOptions(argv: readonly string[]): Given | Refused {
       return refused(`${token.rawName} needs a value`);
     }
     values.set(name, token.value ?? '');
+    if (name === 'header') headers.push(token.value ?? '');
   }
-  return { positionals, values };
+  return { positionals, values, headers };
 }
 
 function unknownOption(rawName: string): string {

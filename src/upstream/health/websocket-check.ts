@@ -38,7 +38,7 @@ async function upgrade(task: CheckTask, settings: CheckSettings, transport: Tran
     request: upgradeRequest({
       path: askedPath(task, settings),
       host: askedHost(task, settings),
-      fields: { 'User-Agent': USER_AGENT, ...settings.headers },
+      fields: Object.entries({ 'User-Agent': USER_AGENT, ...settings.headers }),
       key,
       protocols,
       extensions: [],
@@ -60,17 +60,17 @@ async function upgrade(task: CheckTask, settings: CheckSettings, transport: Tran
 interface UpgradeAsk {
   readonly path: string;
   readonly host: string;
-  readonly fields: Readonly<Record<string, string>>;
+  readonly fields: readonly (readonly [name: string, value: string])[];
   readonly key: string;
   readonly protocols: readonly string[];
   readonly extensions: readonly string[];
 }
 
 /** RFC 6455 4.1, of a client that speaks for itself. */
-function upgradeRequest({ path, host, fields, key, protocols, extensions }: UpgradeAsk): Buffer {
+export function upgradeRequest({ path, host, fields, key, protocols, extensions }: UpgradeAsk): Buffer {
   const writer = new FieldWriter(`GET ${FieldWriter.visible(path)} HTTP/1.1`);
   writer.own('Host', host);
-  for (const [name, value] of Object.entries(fields)) writer.own(name, value);
+  for (const [name, value] of fields) writer.own(name, value);
   writer.own('Upgrade', 'websocket');
   writer.own('Connection', 'Upgrade');
   writer.own('Sec-WebSocket-Key', key);
