@@ -85,6 +85,8 @@ class OutlierRecord implements TargetWatch {
   private state: 'in' | 'out' | 'trial' | 'living' = 'in';
   /** Ejections since it worked last. */
   private inARow = 0;
+  /** Trials since the last ejection that opened, and whose clients left early. */
+  private openedTrials = 0;
 
   constructor(part: OutlierPart, host: PartHost, target: Target) {
     this.part = part;
@@ -159,9 +161,11 @@ class OutlierRecord implements TargetWatch {
 
   left(trial: number): void {
     if (!this.isTrial(trial)) return;
-    // Nothing was learned of it.
     this.host.means.wheel.cancel(this.alarm);
-    this.offerTrial();
+    if (this.state === 'living') this.openedTrials += 1;
+    // Of one that leaves nothing is learned; but where all sessions are short none would ever decide.
+    if (this.openedTrials === this.part.settings.failures) this.returnNow();
+    else this.offerTrial();
   }
 
   /** One that was begun before its target was ejected anew is not. */
@@ -203,6 +207,7 @@ class OutlierRecord implements TargetWatch {
     this.until = now + Math.min(eject * 2 ** this.inARow, eject_max);
     this.state = 'out';
     this.inARow += 1;
+    this.openedTrials = 0;
     this.times = [];
     this.clients.clear();
     means.wheel.schedule(this.alarm, this.until);

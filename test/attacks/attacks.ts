@@ -4,6 +4,7 @@
 import type { Demand } from '../scale/demand.ts';
 import { adminAskers } from './admin-askers.ts';
 import { adminSilence } from './admin-silence.ts';
+import { backends } from './backends.ts';
 import { emptyFrames } from './empty-frames.ts';
 import { ends } from './ends.ts';
 import { largeConfig } from './large-config.ts';
@@ -16,6 +17,7 @@ import { storm } from './storm.ts';
 export const ATTACKS: readonly Demand[] = [
   adminAskers,
   adminSilence,
+  backends,
   ends,
   largeConfig,
   reloads,

@@ -2,10 +2,13 @@
 
 import * as net from 'node:net';
 import { atTestEnd } from './cleanup.ts';
-import { acceptFor } from './wire.ts';
+import { acceptFor, closeFrame, Opcode } from './wire.ts';
 
 /** `drops`: it upgrades and breaks off. `lies`: a 101 with the Accept of another key. */
-export type Health = 'works' | 'drops' | 'lies' | 'hangs' | 502 | 404;
+export type Health = 'works' | 'slow' | 'drops' | 'lies' | 'hangs' | 502 | 404;
+
+/** Until an answer of one that is slow. */
+const SLOW_MS = 300;
 
 export class SickBackend {
   health: Health = 'works';
@@ -64,7 +67,7 @@ export class SickBackend {
       head += chunk.toString('latin1');
       if (!head.includes('\r\n\r\n')) return;
       socket.off('data', onData);
-      socket.resume();
+      socket.on('data', (bytes) => ((bytes[0] ?? 0) & 0x0f) === Opcode.Close && socket.end(closeFrame(1000)));
       this.asked += 1;
       this.answer(socket, /sec-websocket-key: (\S+)/i.exec(head)?.[1] ?? '');
     };
@@ -78,6 +81,12 @@ export class SickBackend {
       socket.end(`HTTP/1.1 ${health} No\r\nContent-Length: 0\r\n\r\n`);
       return;
     }
+    if (health === 'slow') setTimeout(() => this.upgrade(socket, key), SLOW_MS);
+    else this.upgrade(socket, key);
+  }
+
+  private upgrade(socket: net.Socket, key: string): void {
+    const { health } = this;
     const accept = acceptFor(health === 'lies' ? `${key}x` : key);
     const fields = `Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}`;
     socket.write(`HTTP/1.1 101 Switching Protocols\r\n${fields}\r\n\r\n`);

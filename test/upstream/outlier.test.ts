@@ -300,6 +300,28 @@ describe('after eject', () => {
     expect([pool.state(), pool.target().acquire()]).toEqual(['due', 2]);
   });
 
+  test('as many sessions as failures that opened, and whose clients left early, are as good as one that lived', () => {
+    const pool = due();
+    const leave = (isOpened: boolean) => {
+      const trial = pool.target().acquire();
+      if (isOpened) pool.watch().sessionBegan(trial);
+      pool.watch().left(trial);
+      return pool.state();
+    };
+    expect([leave(true), leave(false), leave(true), leave(true)]).toEqual(['due', 'due', 'due', 'up']);
+    const again = due();
+    const lost = again.target().acquire();
+    again.watch().sessionBegan(lost);
+    again.watch().left(lost);
+    again.watch().dialFailed(again.target().acquire());
+    again.pass(60_000);
+    // Those from before do not count.
+    const trial = again.target().acquire();
+    again.watch().sessionBegan(trial);
+    again.watch().left(trial);
+    expect(again.state()).toBe('due');
+  });
+
   test('a good trial resets how long it is ejected', () => {
     const pool = due();
     pool.watch().dialFailed(pool.target().acquire());
