@@ -104,6 +104,43 @@ describe('session slots', () => {
   });
 });
 
+describe('a reload', () => {
+  const KEYS = Array.from({ length: 1_000 }, (_, at) => Math.imul(at, 0x9e37_79b9));
+  const targets = ['a', 'b'].map((name) => targetConfig(name));
+  const ofA = (one: Upstream) => KEYS.filter((key) => one.pick(NONE, key)?.name === 'a').length;
+
+  test('of weights moves keys, of ranks targets, and all other state of targets stays', () => {
+    const balance = { kind: 'hash', key: { kind: 'path' } } as const;
+    const one = upstream(targets, { balance });
+    const [a, b] = one.targets;
+    a?.acquire();
+    expect(Math.abs(ofA(one) - 500)).toBeLessThan(4 * 16);
+    const reload = (change: Partial<TargetConfig>) =>
+      one.plan({ ...one.config, targets: [targetConfig('a', change), targetConfig('b')] }).commit();
+    reload({ weight: 4 });
+    expect(Math.abs(ofA(one) - 800)).toBeLessThan(4 * 13);
+    reload({ weight: 4, backup: true });
+    expect(ofA(one)).toBe(0);
+    expect([one.targets[0] === a, one.targets[1] === b, a?.sessions]).toEqual([true, true, 1]);
+  });
+
+  test('of the cookie of a sticky upstream counts for the next session', () => {
+    const sticky = { cookie: 'x', path: '/', max_age: null, secure: 'off', same_site: 'lax', secret: null } as const;
+    const one = upstream(targets, { balance: { kind: 'sticky', ...sticky } });
+    const [a] = one.targets;
+    if (a === undefined) throw new Error('there are two');
+    const before = one.cookieFor(a, null, false);
+    one.plan({ ...one.config, balance: { kind: 'sticky', ...sticky, cookie: 'y', secret: 'z' } }).commit();
+    expect([before?.slice(0, 2), one.stickyCookie, one.cookieFor(a, null, false)?.slice(0, 18)]).toEqual([
+      'x=',
+      'y',
+      `y=${before?.slice(2, 18)}`,
+    ]);
+    one.plan({ ...one.config, balance: { kind: 'round_robin' } }).commit();
+    expect([one.stickyCookie, one.cookieFor(a, null, false)]).toEqual([null, null]);
+  });
+});
+
 describe('source addresses', () => {
   test('are used in turn, the choice of the system without any', () => {
     const one = upstream([targetConfig('a')], { local_addresses: ['127.0.0.2', '127.0.0.3'] });

@@ -7,6 +7,7 @@ import { hashText } from './hash-text.ts';
 const SEED_FIRST = 0x51ed_270b;
 const SEED_SECOND = 0x2545_f491;
 const RANGE = 2 ** 32;
+const LOWEST = -0x8000_0000;
 
 /** Among equal weights the highest draw is the best one: only the best of each weight costs a logarithm. */
 interface WeightClass<T> {
@@ -36,7 +37,7 @@ export class Rendezvous<T extends Candidate> {
     let owner: T | null = null;
     let least = Number.POSITIVE_INFINITY;
     for (const { weight, targets, hashes } of this.classes) {
-      let best = -1;
+      let best = LOWEST;
       let bestAt = 0;
       for (let at = 0; at < targets.length; at += 1) {
         const draw = drawOf(key, hashes[2 * at] ?? 0, hashes[2 * at + 1] ?? 0);
@@ -46,7 +47,7 @@ export class Rendezvous<T extends Candidate> {
       }
       const target = targets[bestAt];
       // Exponential with its weight as the rate: the least of them is that of a target as often as its share says.
-      const wait = -Math.log((best + 0.5) / RANGE) / weight;
+      const wait = -Math.log((best - LOWEST + 0.5) / RANGE) / weight;
       if (target === undefined || wait > least || (wait === least && owner !== null && owner.name < target.name))
         continue;
       owner = target;
@@ -66,10 +67,10 @@ function classOf<T extends Candidate>(weight: number, members: readonly T[]): We
   return { weight, targets, hashes };
 }
 
-/** From 0 to below 2^32. */
+/** 32 bits with a sign, which V8 compares as they are: the last step of splitmix32, with the second hash in its middle. */
 function drawOf(key: number, first: number, second: number): number {
-  let mixed = Math.imul(key ^ first, 0x85eb_ca6b);
-  mixed = Math.imul(mixed ^ (mixed >>> 15) ^ second, 0xc2b2_ae35);
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0x27d4_eb2f);
-  return (mixed ^ (mixed >>> 16)) >>> 0;
+  let mixed = key ^ first;
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x21f0_aaad);
+  mixed = Math.imul(mixed ^ (mixed >>> 15) ^ second, 0x735a_2d97);
+  return mixed ^ (mixed >>> 15);
 }
