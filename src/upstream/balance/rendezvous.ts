@@ -67,7 +67,7 @@ function classOf<T extends Candidate>(weight: number, members: readonly T[]): We
   return { weight, targets, hashes };
 }
 
-/** 32 bits with a sign, which V8 compares as they are: the last step of splitmix32, with the second hash in its middle. */
+/** The last step of splitmix32, with the second hash in its middle. With a sign: V8 compares 32 bits as they are. */
 function drawOf(key: number, first: number, second: number): number {
   let mixed = key ^ first;
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x21f0_aaad);
