@@ -12,6 +12,8 @@ export class CheckedBackend {
   status = 200;
   /** Checks so far. */
   checks = 0;
+  /** Upgrade requests, in their order. */
+  readonly upgrades: http.IncomingHttpHeaders[] = [];
 
   private constructor(server: http.Server | https.Server, scheme: string) {
     const address = server.address();
@@ -22,7 +24,8 @@ export class CheckedBackend {
       response.writeHead(this.status).end();
     });
     const sockets = new WebSocketServer({ server });
-    sockets.on('connection', (socket) => {
+    sockets.on('connection', (socket, { headers }) => {
+      this.upgrades.push(headers);
       socket.on('message', (data, binary) => socket.send(data, { binary }));
       socket.on('error', () => {});
     });
