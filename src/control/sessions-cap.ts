@@ -17,7 +17,8 @@ export interface SessionsCap {
 export function sessionsCap(config: Config, openFiles: number): SessionsCap {
   const wanted = config.limits.max_sessions;
   // Probes get in when every place is taken.
-  const besides = config.listeners.some((listener) => listener.health_path !== null) ? PROBES_MAX : 0;
+  const probes = config.listeners.some((listener) => listener.health_path !== null) ? PROBES_MAX : 0;
+  const besides = probes + checkedTargets(config);
   const sessionsMax = Math.min(wanted, sessionsMaxFor(openFiles, besides));
   if (wanted <= sessionsMax) return { sessionsMax, lowered: null, isRefused: false };
   // `off` asks for no number, so it gets what there is.
@@ -28,4 +29,10 @@ export function sessionsCap(config: Config, openFiles: number): SessionsCap {
   const needed = openFilesNeededFor(wanted, besides);
   const lowered = `limits.max_sessions ${wanted} needs an open-file limit of ${needed}, it is ${openFiles}`;
   return { sessionsMax, lowered, isRefused: wasGiven(config, 'limits.max_sessions') };
+}
+
+/** Each has one connection for its checks at most. */
+function checkedTargets({ upstreams }: Config): number {
+  const checked = Object.values(upstreams).filter(({ health }) => health.active !== 'off');
+  return checked.reduce((sum, { targets }) => sum + targets.length, 0);
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { ChecksRig, type UpstreamInput } from '../support/checks-rig.ts';
 import { atTestEnd } from '../support/cleanup.ts';
 import { type BackendConnection, type BackendOptions, RawBackend } from '../support/raw-backend.ts';
@@ -177,6 +177,19 @@ describe('websocket', () => {
     const server = await backend.nextConnection();
     const request = await server.accept();
     expect([request.line, request.field('host')]).toEqual(['GET /base HTTP/1.1', `127.0.0.1:${backend.port}`]);
+    await converse(server);
+  });
+
+  test('a User-Agent of the config takes the place of ours, however it is written', async () => {
+    const backend = await RawBackend.listen();
+    const rig = new ChecksRig(checkedBy(backend.url, { headers: { 'user-agent': 'mine', 'X-A': 'b' } }));
+    rig.pass(INTERVAL / 2);
+    const server = await backend.nextConnection();
+    const { fields } = await server.accept();
+    expect(fields.filter(([name]) => /^(?:user-agent|x-a)$/i.test(name))).toEqual([
+      ['user-agent', 'mine'],
+      ['X-A', 'b'],
+    ]);
     await converse(server);
   });
 
@@ -360,6 +373,24 @@ describe('what checks say of a target', () => {
     const rig = new ChecksRig({ ...tcp(backend.url, { fall: 1 }), local_addresses: ['192.0.2.1'] });
     expect(await rig.checked(INTERVAL / 2)).toMatchObject({ result: 'no_local_port', cause: 'EADDRNOTAVAIL' });
     expect(rig.target().isBarred).toBe(false);
+  });
+
+  test('a fault of our own is told, says nothing of the target, and is no end of its checks', async () => {
+    const backend = await listenTcp();
+    const rig = new ChecksRig(tcp(backend.url, { fall: 1 }));
+    const { reach } = rig.target();
+    const connect = vi.spyOn(reach, 'connect').mockRejectedValueOnce(new Error('ours'));
+    rig.pass(INTERVAL / 2);
+    const line = await rig.tap.waitFor('check.fault');
+    expect(line).toMatchObject({
+      level: 'error',
+      upstream: 'chat',
+      target: 'a',
+      error: expect.stringContaining('ours'),
+    });
+    expect([rig.target().lastCheck, rig.target().isBarred]).toEqual([null, false]);
+    connect.mockRestore();
+    expect(await rig.checked(INTERVAL)).toMatchObject({ result: 'ok' });
   });
 
   test('a builtin:echo target is not checked: it is up', () => {

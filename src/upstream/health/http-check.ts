@@ -2,7 +2,7 @@
 
 import { askHttp, HttpError } from '../../net/http-client.ts';
 import { type Check, CheckError, type CheckTask } from './check.ts';
-import { askedHost, askedPath, USER_AGENT } from './request.ts';
+import { askedFields, askedHost, askedPath } from './request.ts';
 
 /** Of an answer that is read, so that whoever sends it sees it taken. */
 const BODY_BYTES_MAX = 65_536;
@@ -10,7 +10,7 @@ const BODY_BYTES_MAX = 65_536;
 export const httpCheck: Check = async (task, settings, transport) => {
   const { clock, wheel, deadline, signal, host } = task;
   const path = askedPath(task, settings);
-  const headers = { Host: askedHost(task, settings), 'User-Agent': USER_AGENT, ...settings.headers };
+  const headers = { Host: askedHost(task, settings), ...Object.fromEntries(askedFields(settings)) };
   const headBytesMax = host.config.max_head_size;
   const ask = { transport, clock, wheel, deadline, signal, path, headers, headBytesMax, bodyBytesMax: BODY_BYTES_MAX };
   const { status, left } = await askHttp(ask).catch((error: unknown) => {

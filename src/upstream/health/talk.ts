@@ -37,7 +37,7 @@ type Awaited = Extract<CheckFault, 'ping' | 'message' | 'close'>;
 interface Wait {
   readonly what: Awaited;
   readonly resolve: () => void;
-  readonly reject: (error: CheckError) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 export class Talk implements TransportReader {
@@ -50,6 +50,8 @@ export class Talk implements TransportReader {
   private wait: Wait | null = null;
   /** Why nothing more comes of it. */
   private failure: string | null = null;
+  /** Of our own, while nobody waited. */
+  private fault: unknown = null;
   private left: Promise<void> = Promise.resolve();
   /** A header or a control frame that is not complete. */
   private spill = NOTHING;
@@ -118,6 +120,14 @@ export class Talk implements TransportReader {
       this.fail('too much came');
       return;
     }
+    try {
+      this.take(bytes, start, end);
+    } catch (error) {
+      this.breakOff(error);
+    }
+  }
+
+  private take(bytes: Buffer, start: number, end: number): void {
     const { scanner, spill } = this;
     const chunk = bytes.subarray(start, end);
     const all = spill.length === 0 ? chunk : Buffer.concat([spill, chunk]);
@@ -201,6 +211,7 @@ export class Talk implements TransportReader {
   }
 
   private until(what: Awaited, isReached: boolean): Promise<void> {
+    if (this.fault !== null) return Promise.reject(this.fault);
     if (this.failure !== null) return Promise.reject(this.error(what, this.failure));
     if (isReached) return Promise.resolve();
     return new Promise((resolve, reject) => {
@@ -224,6 +235,16 @@ export class Talk implements TransportReader {
     const { wait } = this;
     this.wait = null;
     wait?.reject(this.error(wait.what, cause));
+  }
+
+  /** A fault of our own goes to who waits for the outcome. */
+  private breakOff(fault: unknown): void {
+    const { wait } = this;
+    this.wait = null;
+    this.options.transport.destroy();
+    this.fail('a fault of our own');
+    if (wait === null) this.fault = fault;
+    else wait.reject(fault);
   }
 
   private error(what: Awaited, cause: string): CheckError {

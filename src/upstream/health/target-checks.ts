@@ -70,9 +70,11 @@ export class TargetChecks extends TimerEntry {
 
   override onTimer(now: number): void {
     this.isRunning = true;
-    void this.run(now).finally(() => {
-      this.isRunning = false;
-    });
+    this.run(now)
+      .catch((error: unknown) => this.onFault(error))
+      .finally(() => {
+        this.isRunning = false;
+      });
   }
 
   private async run(startedAt: number): Promise<void> {
@@ -86,6 +88,15 @@ export class TargetChecks extends TimerEntry {
     const { interval } = this.settings;
     const next = startedAt + interval * (1 + (2 * random() - 1) * JITTER);
     if (!this.abort.aborted) this.schedule(Math.max(next, clock.now()));
+  }
+
+  /** Of our own: it says nothing of the target, which is checked again. */
+  private onFault(error: unknown): void {
+    const { host, target, settings } = this;
+    const { log, clock } = host.means;
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    log.event('error', 'check.fault', { upstream: host.name, target: target.name, error: stack });
+    if (!this.abort.aborted) this.schedule(clock.now() + settings.interval);
   }
 
   private async check(deadline: number): Promise<Verdict> {

@@ -6,7 +6,7 @@ import type { Transport } from '../../net/transport.ts';
 import { FieldWriter } from '../../protocol/field-writer.ts';
 import { exchange, type Switched } from '../backend-handshake.ts';
 import { type Check, CheckError, type CheckSettings, type CheckTask } from './check.ts';
-import { askedHost, askedPath, USER_AGENT } from './request.ts';
+import { askedFields, askedHost, askedPath } from './request.ts';
 import { Talk } from './talk.ts';
 
 /** RFC 6455 4.1: a nonce of 16 bytes. */
@@ -38,7 +38,7 @@ async function upgrade(task: CheckTask, settings: CheckSettings, transport: Tran
     request: upgradeRequest({
       path: askedPath(task, settings),
       host: askedHost(task, settings),
-      fields: Object.entries({ 'User-Agent': USER_AGENT, ...settings.headers }),
+      fields: askedFields(settings),
       key,
       protocols,
       extensions: [],

@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest';
+import { loadObject } from '../../src/config/load.ts';
+import { sessionsCap } from '../../src/control/sessions-cap.ts';
+
+test('each target that is checked has a descriptor of its own, so there is one session less for two of them', () => {
+  const upstream = (active: 'off' | { type: 'tcp' }) => ({
+    targets: [{ url: 'ws://a.test' }, { url: 'ws://b.test' }],
+    health: { active },
+  });
+  const cap = (active: 'off' | { type: 'tcp' }) => {
+    const input = { routes: [{ upstream: 'chat' }], upstreams: { chat: upstream(active) } };
+    return sessionsCap(loadObject(input, { baseDir: '.' }).config, 1_032).sessionsMax;
+  };
+  expect([cap('off'), cap({ type: 'tcp' })]).toEqual([500, 499]);
+});
