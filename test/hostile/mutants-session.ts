@@ -1046,4 +1046,18 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     replace: '',
     why: 'whoever came meanwhile',
   },
+  {
+    row: 'E66',
+    at: 'Rebalance.isSettled',
+    search: 'if (stateMs !== null) this.unsettledAt',
+    replace: 'if (stateMs === 0) this.unsettledAt',
+    why: 'what was between two looks is not seen',
+  },
+  {
+    row: 'E66',
+    at: 'Rebalance.begin',
+    search: 'Math.max(1, Math.floor(allowed + ROUNDING))',
+    replace: 'Number.POSITIVE_INFINITY',
+    why: 'all that are too many are moved at once',
+  },
 ];
