@@ -175,6 +175,7 @@ describe('prometheus/alerts.yaml', () => {
       'Retries',
       'Queue',
       'Rebalance',
+      'Discovery',
     ]) {
       expect(
         names.some((name) => name.includes(kind)),

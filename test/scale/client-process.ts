@@ -7,13 +7,14 @@ import { binary, closeFrame, closeOf, type Frame, frame, Opcode, text } from '..
 import { PeerSocket } from './peer-socket.ts';
 
 export type ClientRequest =
-  /** Opens `count` sessions, each on `path` followed by its index. */
+  /** Opens `count` sessions, each on `path` and its index. With `returns` whoever is told 1012 opens another. */
   | {
       readonly kind: 'open';
       readonly port: number;
       readonly path: string;
       readonly count: number;
       readonly seed: number;
+      readonly returns?: boolean;
     }
   /** Every session sends in turn, each once in `everyMs`. */
   | { readonly kind: 'load'; readonly load: 'numbers' | 'echo'; readonly everyMs: number }
@@ -48,6 +49,7 @@ const MASK = { mask: true } as const;
 class Client {
   readonly state: { -readonly [Key in keyof ClientSession]: ClientSession[Key] };
   awaited: Buffer | null = null;
+  onClose: (code: number) => void = () => {};
   private readonly peer: PeerSocket;
   private readonly random: Random;
 
@@ -107,6 +109,7 @@ class Client {
     if (this.state.closeCode !== null) return;
     this.state.closeCode = code;
     this.state.closeAt = performance.timeOrigin + performance.now();
+    this.onClose(code);
     const last = this.state.sent === 0 ? 0 : this.random.between(0, 3);
     const words = Array.from({ length: last }, () => this.nextNumber());
     const answer = closeFrame(code === 1005 ? null : code, '', MASK);
@@ -116,7 +119,9 @@ class Client {
   }
 }
 
-// At most the sessions that were asked for.
+const RESTART = 1012;
+
+// At most the sessions that were asked for, and as many as came back.
 const clients: Client[] = [];
 let timer: NodeJS.Timeout | undefined;
 
@@ -141,14 +146,23 @@ answerMessages<ClientRequest, ClientReply>(async (request) => {
   return { sessions: request.kind === 'open' ? [] : clients.map(({ state }) => state) };
 });
 
-async function open({ port, path, count, seed }: ClientRequest & { kind: 'open' }): Promise<void> {
+async function open(request: ClientRequest & { kind: 'open' }): Promise<void> {
+  const { port, path, count, seed, returns = false } = request;
   let next = 0;
+  const openOne = async (index: number): Promise<void> => {
+    const peer = await PeerSocket.open(port, `${path}${index}`);
+    const client = new Client(peer, `${path}${index}`, new Random(Random.caseSeed(seed, index)));
+    clients.push(client);
+    if (!returns) return;
+    client.onClose = (code) => {
+      if (code === RESTART) void openOne(index);
+    };
+  };
   const worker = async () => {
     while (next < count) {
       const index = next;
       next += 1;
-      const peer = await PeerSocket.open(port, `${path}${index}`);
-      clients.push(new Client(peer, `${path}${index}`, new Random(Random.caseSeed(seed, index))));
+      await openOne(index);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
