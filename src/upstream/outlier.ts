@@ -10,6 +10,8 @@ import type { TargetWatch } from './target-watch.ts';
 /** Clients whose failures of one target are known as counted; beyond it the longest known counts again. */
 const CLIENTS_MAX = 4_096;
 
+/** Trials of which nothing was learned but that they opened, before they count; as many as `failures` at least. */
+const OPENED_MIN = 3;
 /** 29 % of 100 are 29, and not 28.999... */
 const ROUNDING = 1e-9;
 
@@ -164,7 +166,7 @@ class OutlierRecord implements TargetWatch {
     this.host.means.wheel.cancel(this.alarm);
     if (this.state === 'living') this.openedTrials += 1;
     // Of one that leaves nothing is learned; but where all sessions are short none would ever decide.
-    if (this.openedTrials === this.part.settings.failures) this.returnNow();
+    if (this.openedTrials >= Math.max(OPENED_MIN, this.part.settings.failures)) this.returnNow();
     else this.offerTrial();
   }
 
