@@ -5,7 +5,10 @@ import * as path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { parse as parseYaml } from 'yaml';
+import { GOOD_NAME, makeCertificates } from './support/certs.ts';
+import { CheckedBackend } from './support/checked-backend.ts';
 import { type CliProcess, runCli, startCli } from './support/cli-process.ts';
+import { deadUrl } from './support/dead.ts';
 import { RawBackend } from './support/raw-backend.ts';
 import { RawClient } from './support/raw-client.ts';
 import { projectRoot } from './support/source.ts';
@@ -219,6 +222,41 @@ describe('exit code 78: a bad config', () => {
     const withValue = await runCli(['config', '-c', '-'], { input, env });
     expect(withValue).toMatchObject({ code: 0 });
     expect(parseYaml(withValue.stdout).listeners[0].address).toBe('127.0.0.1:7');
+  });
+});
+
+describe('probe', () => {
+  test('exit code 0 over TLS of a known authority; 1 over that of another, and when nobody is there', async () => {
+    const { ca, good } = await makeCertificates();
+    const folder = emptyFolder();
+    writeFileSync(path.join(folder, 'ca.pem'), ca);
+    const { url } = await CheckedBackend.listen(good);
+    const env = { NODE_EXTRA_CA_CERTS: path.join(folder, 'ca.pem') };
+    const lookup = path.join(folder, 'lookup.cjs');
+    // The name of the certificate is in no DNS.
+    writeFileSync(
+      lookup,
+      `require('node:dns').lookup = (...all) => all.at(-1)(null, [{ address: '127.0.0.1', family: 4 }]);`,
+    );
+    const named = url.replace('127.0.0.1', GOOD_NAME);
+    const args = ['probe', named, '--message', 'hello', '--format', 'json'];
+    const { code, stdout, stderr } = await runCli(args, { env, flags: ['--require', lookup] });
+    expect([code, stderr]).toEqual([0, '']);
+    const { probes } = JSON.parse(stdout);
+    expect(probes[0]).toMatchObject({ ok: true, tls: 'TLSv1.3', failed: null });
+    expect(probes[0].steps.map(({ step }: { step: string }) => step)).toEqual([
+      'look-up',
+      'connect',
+      'TLS',
+      'upgrade',
+      'ping',
+      'message',
+      'close',
+    ]);
+    const unknown = await runCli(args, { flags: ['--require', lookup] });
+    expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringMatching(/^framegate: failed at TLS: /)]);
+    const nobody = await runCli(['probe', deadUrl]);
+    expect([nobody.code, nobody.stderr]).toEqual([1, 'framegate: failed at connect: ECONNREFUSED\n']);
   });
 });
 
