@@ -27,7 +27,7 @@ type Reread = About &
   ({ readonly config: Config; readonly warnings: readonly Problem[] } | { readonly problems: readonly Problem[] });
 
 /** About 4 microseconds a byte: this much is judged in one turn of the event loop, and takes 16 ms of it. */
-const BYTES_HERE_MAX = 4 * 1024;
+const CONFIG_HERE_MAX = 4 * 1024;
 /** With the files that it names: lists of addresses take about 0.1 microseconds a byte. */
 const FILES_HERE_MAX = 64 * 1024;
 /** A file system that hangs. */
@@ -53,7 +53,7 @@ export async function loadAgain(source: FileSource, around: Surroundings): Promi
 /** What is no file, such as a pipe, may take its time; what cannot be looked at is told by whoever reads it. */
 function isSmall(path: string): boolean {
   const stats = statSync(path, { throwIfNoEntry: false });
-  return stats === undefined || (stats.isFile() && stats.size <= BYTES_HERE_MAX);
+  return stats === undefined || (stats.isFile() && stats.size <= CONFIG_HERE_MAX);
 }
 
 function loadInThread(entry: URL, input: ThreadInput): Promise<Reread | null | 'failed'> {

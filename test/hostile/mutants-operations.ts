@@ -44,9 +44,9 @@ export const OPERATIONS_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'X44',
-    at: 'BYTES_HERE_MAX',
-    search: 'const BYTES_HERE_MAX = 4 * 1024;',
-    replace: 'const BYTES_HERE_MAX = 4 * 1024 * 1024;',
+    at: 'CONFIG_HERE_MAX',
+    search: 'const CONFIG_HERE_MAX = 4 * 1024;',
+    replace: 'const CONFIG_HERE_MAX = 4 * 1024 * 1024;',
   },
   {
     row: 'X45',

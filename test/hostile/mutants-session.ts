@@ -653,8 +653,8 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'L6',
     at: 'decode',
-    search: 'if (size > BYTES_MAX)',
-    replace: 'if (size > 2 * BYTES_MAX)',
+    search: 'if (size > bytesMax)',
+    replace: 'if (size > 2 * bytesMax)',
   },
   {
     row: 'L7',
