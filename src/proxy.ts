@@ -14,7 +14,7 @@ import { type ConfigSource, type ReloadAsk, type Reloaded, Reloads } from './con
 import { type SessionsCap, sessionsCap } from './control/sessions-cap.ts';
 import { buildSnapshot } from './control/snapshot.ts';
 import { ProxySubject } from './control/subject.ts';
-import { readTargetList } from './control/target-lists.ts';
+import { TargetLists } from './control/target-lists.ts';
 import { Edge } from './edge/edge.ts';
 import type { Clock } from './limits/clock.ts';
 import { Slices } from './limits/slices.ts';
@@ -29,6 +29,7 @@ import { Log, type LogDestination } from './observe/log.ts';
 import { MetricsRegistry } from './observe/metrics.ts';
 import { type ProcessView, RuntimeMetrics } from './observe/runtime-metrics.ts';
 import { UpstreamRegistry } from './upstream/registry.ts';
+import { FolderWatches } from './upstream/sources/folder-watches.ts';
 
 export { ConfigError, type Problem } from './config/problems.ts';
 export type { Config, ConfigInput } from './config/types.ts';
@@ -139,6 +140,7 @@ class ProxyProcess implements Proxy {
     this.pulse = new Pulse({ clock, wheel, log });
     const metrics = new MetricsRegistry();
     const dialer = new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier });
+    const lists = new TargetLists(options.env ?? {});
     const upstreams = new UpstreamRegistry({
       clock,
       wheel,
@@ -146,7 +148,8 @@ class ProxyProcess implements Proxy {
       metrics,
       dialer,
       dns: new DnsRounds({ clock, wheel }),
-      readTargets: (bytes, path) => readTargetList({ bytes, path, env: options.env ?? {} }),
+      folders: new FolderWatches(),
+      readTargets: (bytes, path) => lists.read(bytes, path),
       random: Math.random,
     });
     this.edge = new Edge({

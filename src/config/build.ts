@@ -90,9 +90,10 @@ function buildUpstreams(parsed: ParsedConfig, context: BuildContext): Config['up
   for (const [name, upstream] of Object.entries(parsed.upstreams)) {
     upstreams[name] = buildUpstream(name, upstream, context);
   }
-  const defaults = defaultUpstream();
+  let defaults: ParsedUpstream | null = null;
   for (const { upstream } of parsed.routes) {
     if (upstreams[upstream] !== undefined) continue;
+    defaults ??= defaultUpstream();
     upstreams[implicitUpstreamName(upstream)] = implicitUpstream(upstream, defaults, context);
   }
   return upstreams;

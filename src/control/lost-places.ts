@@ -22,7 +22,10 @@ export class LostPlaces {
     // What a source takes away meanwhile is lost as what a reload takes away.
     const down = new DownTargets(edge);
     edge.snapshot.upstreams.listener = {
-      onTargets: () => this.letGo(),
+      // It looks at all that there is: not for those that have come.
+      onTargets: (_, isAnyGone) => {
+        if (isAnyGone) this.letGo();
+      },
       onDown: (upstream, target) => down.onDown(upstream, target),
       youngestOn,
     };

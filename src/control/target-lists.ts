@@ -2,6 +2,7 @@
 // what becomes of it, is the affair of discovery.
 
 import { readFileSync, statSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { loadTargets } from '../config/load.ts';
 import type { Environment } from '../config/substitute.ts';
@@ -19,10 +20,31 @@ const THREAD_MS = 60_000;
 /** From the source, as in tests and under tsx, there is no thread: it runs what is built. */
 const WORKER = import.meta.url.endsWith('.js') ? new URL('./target-list-worker.js', import.meta.url) : null;
 
-/** Never rejects. */
-export async function readTargetList(input: TargetListInput): Promise<TargetList> {
-  if (WORKER === null || input.bytes.length <= BYTES_HERE_MAX) return targetListOf(input);
-  return (await inThread(WORKER, input)) ?? problem('there is no thread to read it in, or it took too long');
+/** Of one process, for all that it reads. */
+export class TargetLists {
+  private readonly env: Environment;
+  /** In each one list at a time: at most as many wait as there are files. */
+  private here: Promise<unknown> = Promise.resolve();
+  private threads: Promise<unknown> = Promise.resolve();
+
+  constructor(env: Environment) {
+    this.env = env;
+  }
+
+  /** Never rejects. */
+  read(bytes: Uint8Array, path: string): Promise<TargetList> {
+    const input = { bytes, path, env: this.env };
+    if (WORKER === null || bytes.length <= BYTES_HERE_MAX) {
+      // Files that change together are read in as many turns.
+      const list = this.here.then(() => nextTurn()).then(() => targetListOf(input));
+      this.here = list;
+      return list;
+    }
+    const entry = WORKER;
+    const list = this.threads.then(() => inThread(entry, input));
+    this.threads = list;
+    return list.then((read) => read ?? problem('there is no thread to read it in, or it took too long'));
+  }
 }
 
 /** Here and now. */

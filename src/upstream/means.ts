@@ -7,6 +7,7 @@ import type { Dialer } from '../net/dial.ts';
 import type { DnsRounds } from '../net/dns.ts';
 import type { Log } from '../observe/log.ts';
 import type { MetricsRegistry } from '../observe/metrics.ts';
+import type { FolderWatches } from './sources/folder-watches.ts';
 
 export interface UpstreamMeans {
   readonly clock: Clock;
@@ -16,6 +17,8 @@ export interface UpstreamMeans {
   readonly dialer: Dialer;
   /** Look-ups of discovery. */
   readonly dns: Pick<DnsRounds, 'begin'>;
+  /** Of files that are watched. */
+  readonly folders: FolderWatches;
   /** A file of targets at `path`. Never rejects. */
   readTargets(bytes: Uint8Array, path: string): Promise<TargetList>;
   /** From 0 to below 1. */

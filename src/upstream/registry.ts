@@ -33,7 +33,7 @@ export class UpstreamRegistry {
   /** `kinds`: others than the usual ones, in tests. */
   constructor(means: UpstreamMeans, kinds: Partial<Kinds> = {}) {
     const listener: UpstreamListener = {
-      onTargets: (upstream) => this.listener.onTargets(upstream),
+      onTargets: (upstream, isAnyGone) => this.listener.onTargets(upstream, isAnyGone),
       onDown: (upstream, target) => this.listener.onDown(upstream, target),
       youngestOn: (target, asked) => this.listener.youngestOn(target, asked),
     };

@@ -72,7 +72,7 @@ export interface TargetSetPlan {
 interface TargetSetOptions {
   readonly clock: Clock;
   /** Sources have changed `list`. What `take` changes its caller knows. */
-  onChange(): void;
+  onChange(isAnyGone: boolean): void;
   readonly told: TargetTold;
   /** One of its targets may take a session that it could not take before. */
   onRoom(): void;
@@ -86,6 +86,8 @@ export class TargetSet {
   private byName: ReadonlyMap<string, Target> = new Map();
   private feeds: readonly Feed[] = [];
   private readonly departed = new Map<string, Departed>();
+  /** Ever. */
+  private departures = 0;
   private settings: SetSettings;
   private readonly options: TargetSetOptions;
 
@@ -118,6 +120,11 @@ export class TargetSet {
     this.feeds = feeds;
     this.settings = settings;
     for (const { target, byDiscovery } of this.departed.values()) target.leave(keepsSessions(settings, byDiscovery));
+    // All of them go on: what they list is what there is. Thousands of upstreams are put in force in one step.
+    if (feeds.length === before.length && feeds.every((feed, at) => feed === before[at])) {
+      for (const target of this.list) target.retune(settings);
+      return false;
+    }
     const isOther = this.refresh(false);
     for (const feed of before) if (!feeds.includes(feed)) feed.stop();
     return isOther;
@@ -140,7 +147,8 @@ export class TargetSet {
   }
 
   private onNews(): void {
-    if (this.refresh(true)) this.options.onChange();
+    const { departures } = this;
+    if (this.refresh(true)) this.options.onChange(this.departures > departures);
   }
 
   private newFeed(source: TargetSource): Feed {
@@ -161,10 +169,13 @@ export class TargetSet {
 
   /** True when the list is another one, or what counts for picking from it. */
   private refresh(byDiscovery: boolean): boolean {
-    const before = this.list.flatMap(weighed);
+    const before = this.list.map(({ weight, isBackup }) => ({ weight, isBackup }));
     const list = listedBy(this.feeds).map((listed) => this.targetOf(listed));
-    const isSameList = list.length === this.list.length && list.every((target, at) => target === this.list[at]);
-    if (isSameList) return list.flatMap(weighed).some((value, at) => value !== before[at]);
+    if (list.length === this.list.length && list.every((target, at) => target === this.list[at])) {
+      return list.some(
+        ({ weight, isBackup }, at) => weight !== before[at]?.weight || isBackup !== before[at]?.isBackup,
+      );
+    }
     const stay = new Set(list);
     for (const target of this.list) if (!stay.has(target)) this.depart({ target, byDiscovery });
     this.forgetEmpty();
@@ -187,6 +198,7 @@ export class TargetSet {
 
   private depart(one: Departed): void {
     const { target, byDiscovery } = one;
+    this.departures += 1;
     target.leave(keepsSessions(this.settings, byDiscovery));
     this.departed.delete(target.name);
     this.departed.set(target.name, one);
@@ -231,14 +243,11 @@ function listedBy(feeds: readonly Feed[]): Listed[] {
   return [...byName.values()];
 }
 
-function weighed({ weight, isBackup }: Target): readonly unknown[] {
-  return [weight, isBackup];
-}
-
 type PlainValues = Readonly<Record<string, unknown>>;
 
 /** Of flat objects: a deep comparison of many targets would take too long in the step that puts them in force. */
 function isSame(a: PlainValues, b: PlainValues): boolean {
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+  for (const key in a) if (a[key] !== b[key]) return false;
+  for (const key in b) if (!(key in a)) return false;
+  return true;
 }

@@ -249,6 +249,11 @@ export class Target {
     this.weightNow = config.weight * this.share;
     this.isBackup = config.backup;
     this.sessionsMax = config.max_sessions;
+    this.retune(settings);
+  }
+
+  /** A new config of its upstream. */
+  retune(settings: TargetSettings): void {
     this.host = settings.host;
     this.handshakesMax = settings.max_handshakes_per_target;
     this.updateOpen();

@@ -17,7 +17,7 @@ import { TargetSet, type TargetSetPlan } from './target-set.ts';
 /** Who knows the sessions. */
 export interface UpstreamListener {
   /** Targets have come or gone by themselves, without a reload. */
-  onTargets(upstream: Upstream): void;
+  onTargets(upstream: Upstream, isAnyGone: boolean): void;
   /** Checks took `target` down. */
   onDown(upstream: Upstream, target: Target): void;
   /** See `PartHost.youngestOn`. */
@@ -71,7 +71,7 @@ export class Upstream implements PartHost {
     });
     this.set = new TargetSet(config, {
       clock: means.clock,
-      onChange: () => this.onTargets(),
+      onChange: (isAnyGone) => this.onTargets(isAnyGone),
       told: (target, isUp, why) => this.onTarget(target, isUp, why),
       onRoom: () => this.queue.wake(),
     });
@@ -158,11 +158,11 @@ export class Upstream implements PartHost {
     this.queue.wake();
   }
 
-  private onTargets(): void {
+  private onTargets(isAnyGone: boolean): void {
     this.picker.rebuild(this.config, this.targets);
     this.updateParts();
     this.queue.wake();
-    this.options.listener.onTargets(this);
+    this.options.listener.onTargets(this, isAnyGone);
   }
 
   private onTarget(target: Target, isUp: boolean, why: BarWhy): void {

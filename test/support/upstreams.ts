@@ -2,7 +2,7 @@
 
 import { loadObject } from '../../src/config/load.ts';
 import type { TargetConfig, UpstreamConfig } from '../../src/config/types.ts';
-import { readTargetList } from '../../src/control/target-lists.ts';
+import { TargetLists } from '../../src/control/target-lists.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import { Carrier } from '../../src/net/carrier.ts';
 import { Dialer } from '../../src/net/dial.ts';
@@ -11,6 +11,7 @@ import { Resolver } from '../../src/net/resolve.ts';
 import { Log } from '../../src/observe/log.ts';
 import { MetricsRegistry } from '../../src/observe/metrics.ts';
 import type { UpstreamMeans } from '../../src/upstream/means.ts';
+import { FolderWatches } from '../../src/upstream/sources/folder-watches.ts';
 import { Target, type TargetSettings, type TargetTold } from '../../src/upstream/target.ts';
 import { FakeClock } from './fake-clock.ts';
 
@@ -18,6 +19,7 @@ export function upstreamMeans(own: Partial<UpstreamMeans> = {}): UpstreamMeans {
   const clock = own.clock ?? new FakeClock();
   const wheel = own.wheel ?? new TimerWheel(clock, 1);
   const { log: config } = loadObject({ routes: [{ upstream: 'builtin:echo' }] }, { baseDir: '.' }).config;
+  const lists = new TargetLists({});
   return {
     clock,
     wheel,
@@ -25,7 +27,8 @@ export function upstreamMeans(own: Partial<UpstreamMeans> = {}): UpstreamMeans {
     metrics: new MetricsRegistry(),
     dialer: new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier: new Carrier('stream') }),
     dns: new DnsRounds({ clock, wheel }),
-    readTargets: (bytes, path) => readTargetList({ bytes, path, env: {} }),
+    folders: new FolderWatches(),
+    readTargets: (bytes, path) => lists.read(bytes, path),
     random: Math.random,
     ...own,
   };

@@ -1,17 +1,20 @@
 // Targets by a file that something else writes: looked at again whenever its folder says that something has changed,
 // and now and then besides, since not every file system says so. What stands in it is read by who knows configs.
 
-import { constants, type FSWatcher, type Stats, watch } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { constants, type Stats } from 'node:fs';
+import { open, readlink, stat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import type { FileDiscovery } from '../../config/types.ts';
 import { Alarm } from '../../limits/timer-wheel.ts';
 import type { UpstreamMeans } from '../means.ts';
 import type { Answer, Failure, Finder, FinderListener } from './discovery.ts';
+import type { FolderInterest } from './folder-watches.ts';
 import { FOUND_MAX } from './held-list.ts';
 
 const BYTES_MAX = 8 * 1024 * 1024;
+/** Less up to a fifth of it: many files are not all looked at in one turn. */
 const LOOK_EVERY_MS = 5_000;
+const JITTER = 0.2;
 /** A file is often written in parts: it is read when it has been left alone for this long ... */
 const QUIET_MS = 250;
 /** ... or, when somebody writes all the time, at the latest this long after the first change. */
@@ -19,7 +22,7 @@ const PATIENCE_MS = 2_000;
 /** Of what is wrong with it so much is told. */
 const PROBLEMS_MAX = 20;
 
-type FileMeans = Pick<UpstreamMeans, 'clock' | 'wheel' | 'readTargets'>;
+type FileMeans = Pick<UpstreamMeans, 'clock' | 'wheel' | 'random' | 'readTargets' | 'folders'>;
 
 /** What it came to when it was read last. */
 type Reading = { readonly answer: Answer } | { readonly failure: Failure };
@@ -30,7 +33,7 @@ export class FileFinder implements Finder {
   private readonly means: FileMeans;
   private readonly alarm = new Alarm(() => void this.look());
   private listener: FinderListener | null = null;
-  private watcher: FSWatcher | null = null;
+  private interest: FolderInterest | null = null;
   /** As the file was when it was read last. */
   private read: { readonly print: string; readonly reading: Reading } | null = null;
   /** It has become another, and may still be written. */
@@ -45,21 +48,25 @@ export class FileFinder implements Finder {
 
   start(listener: FinderListener): void {
     this.listener = listener;
+    const folder = dirname(this.settings.path);
+    this.interest = this.means.folders.watch(folder, () => this.lookIn(QUIET_MS));
     void this.look();
   }
 
   stop(): void {
     this.listener = null;
     this.means.wheel.cancel(this.alarm);
-    this.watcher?.close();
-    this.watcher = null;
+    this.interest?.close();
   }
 
   /** One at a time: a file system can take its time. */
   private async look(): Promise<void> {
     if (this.isLooking) return;
     this.isLooking = true;
-    this.watchFolder();
+    const { path } = this.settings;
+    const names = [basename(path), ...(await linkedName(path))];
+    // Before it is looked at: what changes from now on is told.
+    this.interest?.await(names);
     const pause = await this.lookOnce();
     this.isLooking = false;
     if (this.listener !== null) this.lookIn(pause);
@@ -79,13 +86,13 @@ export class FileFinder implements Finder {
       this.read = null;
       this.changing = null;
       this.listener?.onFailure(this.failure(codeOf(error)));
-      return LOOK_EVERY_MS;
+      return this.pauseMs;
     }
     const print = printOf(stats);
     if (print === this.read?.print) {
       this.changing = null;
       this.tellAgain(this.read.reading);
-      return LOOK_EVERY_MS;
+      return this.pauseMs;
     }
     if (!this.isSettled(print)) return QUIET_MS;
     this.changing = null;
@@ -131,19 +138,18 @@ export class FileFinder implements Finder {
     return { error, fields: { file: this.settings.path_text, problems } };
   }
 
-  /** The folder, so that a file, or a link, that is put in the place of another is noticed. */
-  private watchFolder(): void {
-    if (this.watcher !== null || this.listener === null) return;
-    try {
-      const watcher = watch(dirname(this.settings.path), { persistent: false }, () => this.lookIn(QUIET_MS));
-      watcher.on('error', () => {
-        watcher.close();
-        if (this.watcher === watcher) this.watcher = null;
-      });
-      this.watcher = watcher;
-    } catch {
-      // There is no such folder yet, or no watch to be had: it is looked at in any case.
-    }
+  private get pauseMs(): number {
+    return LOOK_EVERY_MS * (1 - JITTER * this.means.random());
+  }
+}
+
+/** Where the path is a link: what in the same folder it leads through, as `..data` of a ConfigMap. */
+async function linkedName(path: string): Promise<readonly string[]> {
+  try {
+    const [name = ''] = (await readlink(path)).split('/');
+    return name === '' ? [] : [name];
+  } catch {
+    return [];
   }
 }
 
