@@ -29,13 +29,20 @@ export function* movableOn(
     }
     yield;
   }
-  return ring.map((_, at) => movable(place, ring[(fitting - 1 - at + count) % count]));
+  const youngest: MovableSession[] = [];
+  for (let index = fitting - 1; youngest.length < ring.length; index -= 1) {
+    const record = ring[index % count];
+    if (record === undefined) break; // as many are in it as fitted, from the last one down
+    youngest.push(movable(place, record));
+    yield;
+  }
+  return youngest;
 }
 
-function movable(place: SessionsPlace, record: SessionRecord | undefined): MovableSession {
+function movable(place: SessionsPlace, record: SessionRecord): MovableSession {
   return {
     move() {
-      if (record === undefined || place.draining || record.session.cause !== null) return false;
+      if (place.draining || record.session.cause !== null) return false;
       record.session.end('rebalance');
       return true;
     },

@@ -109,8 +109,9 @@ export class Rebalance implements UpstreamPart {
   /** All targets are up at full weight, and have been for `every`. */
   private isSettled({ every }: Settings, now: number): boolean {
     for (const target of this.host.targets) {
-      if (target.isBarred || target.ramp < 1) this.unsettledAt = now;
-      const { stateMs } = target.status(now);
+      const { isUp, stateMs } = target.status(now);
+      // One whose dials fail takes nobody, whether somebody has ejected it or not.
+      if (!isUp || target.ramp < 1) this.unsettledAt = now;
       if (stateMs !== null) this.unsettledAt = Math.max(this.unsettledAt, now - stateMs);
     }
     for (const target of this.leaving) {

@@ -320,6 +320,24 @@ describe('it stands still', () => {
     expect(world.closes.length).toBeGreaterThan(before);
   });
 
+  test('while all dials of a target fail, which nobody may have ejected', async () => {
+    const world = new World();
+    world.away = true;
+    world.add('a', 1000);
+    const b = world.add('b', 0);
+    await started(world);
+    await world.pass(10_000);
+    const before = world.closes.length;
+    for (let left = 30; left > 0; left -= 1) {
+      b.dials.failed(world.clock.now());
+      await world.pass(5_000);
+    }
+    expect(world.closes.length).toBe(before);
+    b.dials.succeeded(world.clock.now());
+    await world.pass(MINUTE + 2_000);
+    expect(world.closes.length).toBeGreaterThan(before);
+  });
+
   test('for every after a target was down between two looks', async () => {
     const world = new World();
     world.away = true;
