@@ -194,14 +194,16 @@ async function runCourse(task: Task, run: Run & { readonly course: Course }): Pr
   const { findings } = task;
   const { subject, pool, course, rate } = run;
   pool.ill.health = course.health(0);
+  const startedAt = performance.now();
   const answers = await come(run, `/${pool.name}`, (second) => {
     pool.ill.health = course.health(second);
   });
   const ejections = await ejectionsOf(subject, pool.name);
+  const took = ((performance.now() - startedAt) / 1_000).toFixed(1);
   const most = Math.ceil(course.seenMax(rate, ejections));
   const seen = seenBy(answers);
   findings.check(`${pool.name}: at most ${most} see it`, seen <= most, `${seen}: ${JSON.stringify(countsOf(answers))}`);
-  findings.check(`${pool.name}: it is ejected`, ejections > 0 === course.isEjected, `${ejections} times`);
+  findings.check(`${pool.name}: it is ejected`, ejections > 0 === course.isEjected, `${ejections} times in ${took} s`);
   if (course.isEjected) await heal(task, run);
 }
 
