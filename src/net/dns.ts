@@ -105,6 +105,8 @@ class Round implements Asker {
   private readonly options: DnsRoundsOptions;
   private readonly alarm = new Alarm(() => this.resolver?.cancel());
   private resolver: Resolver | null = null;
+  /** There is no resolver to be had, such as for want of descriptors. */
+  private fault: DnsAnswer<never> | null = null;
 
   constructor(options: DnsRoundsOptions, run: (round: Round) => void) {
     this.options = options;
@@ -114,8 +116,11 @@ class Round implements Asker {
   async ask<T>(servers: readonly string[], work: (asker: Asker) => Promise<T>): Promise<T> {
     const { clock, wheel } = this.options;
     wheel.schedule(this.alarm, clock.now() + ROUND_MS);
-    this.resolver = new Resolver({ timeout: TRY_MS, tries: TRIES });
-    if (servers.length > 0) this.resolver.setServers(servers);
+    try {
+      this.resolver = resolverOf(servers);
+    } catch (error) {
+      this.fault = { kind: 'failed', code: codeOf(error) };
+    }
     try {
       return await work(this);
     } finally {
@@ -138,12 +143,13 @@ class Round implements Asker {
   }
 
   private async answer<T>(question: (resolver: Resolver) => Promise<readonly T[]>): Promise<DnsAnswer<T>> {
+    if (this.fault !== null) return this.fault;
     // Its time is over: what would be asked now would be cancelled by nobody.
     if (this.resolver === null || this.isCancelled || this.alarm.wheelNext === null) return LATE;
     try {
       return { kind: 'found', records: await question(this.resolver) };
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : 'EUNKNOWN';
+      const code = codeOf(error);
       if (code === NODATA || code === NOTFOUND) return { kind: 'none', code };
       return code === 'ECANCELLED' ? LATE : { kind: 'failed', code };
     }
@@ -151,3 +157,13 @@ class Round implements Asker {
 }
 
 const LATE = { kind: 'failed', code: 'ETIMEOUT' } as const;
+
+function resolverOf(servers: readonly string[]): Resolver {
+  const resolver = new Resolver({ timeout: TRY_MS, tries: TRIES });
+  if (servers.length > 0) resolver.setServers(servers);
+  return resolver;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'EUNKNOWN';
+}

@@ -115,6 +115,28 @@ describe('a name whose servers come and go', () => {
     ]);
   });
 
+  test('answers that are samples of a pool add up to all of it', async () => {
+    const clock = new FakeClock();
+    const dns = await DnsServer.listen();
+    const all = Array.from({ length: 6 }, (_, at) => `127.0.0.${at + 1}`);
+    let turn = 0;
+    dns.on('AAAA', 'pool.test', {});
+    dns.on('A', 'pool.test', () => {
+      turn += 1;
+      const sample = all.filter((_, at) => (at + turn) % 3 === 0);
+      return { records: sample.map((data) => ({ type: 'A', ttl: 0, data })) };
+    });
+    const settings: DnsInput = { name: 'pool.test', port: 9, every: '1s', servers: [dns.address] };
+    const running = await startProxy(config(settings, { hold: '1h' }), { clock });
+    await untilTargets(running, clock, 6);
+    const enough = turn + 20;
+    await until('it was asked often', async () => {
+      clock.advance(1_200);
+      expect(await targets(running)).toHaveLength(6);
+      return turn >= enough;
+    });
+  });
+
   test('a name that cannot be told at the start: 503 until it can; once told, once when it is over', async () => {
     const clock = new FakeClock();
     const pool = await Pool.of(1);

@@ -115,6 +115,14 @@ describe('a round', () => {
     expect([told, rig.wheel.size, rig.server.asked.length]).toEqual([0, 0, 65]);
   });
 
+  test('without a resolver fails, leaves no timer, and the next one is not held up', async () => {
+    const rig = await Rig.start();
+    const work = (asker: Asker) => asker.addresses('chat.test', 4);
+    const answer = await new Promise((done) => rig.rounds.begin({ servers: ['nowhere'], work, done }));
+    expect([answer, rig.wheel.size]).toEqual([{ kind: 'failed', code: 'ERR_INVALID_IP_ADDRESS' }, 0]);
+    expect(await rig.addresses('chat.test')).toEqual({ kind: 'none', code: 'ENOTFOUND' });
+  });
+
   test('64 run at a time; those beyond wait for their turn', async () => {
     const rig = await Rig.start();
     let release: (value?: unknown) => void = () => {};
