@@ -73,5 +73,11 @@ export function closedToNew(snapshot: Snapshot, footing: Footing): string | null
   if (removed !== null) return removed;
   if (footing.target?.gone === true) return 'target_removed';
   if (footing.route.draining) return 'route_drain';
-  return footing.target?.draining === true ? 'target_drain' : null;
+  return sendsAway(footing) ? 'target_drain' : null;
+}
+
+/** It drains, or its sessions were sent away when checks took it down: none may come behind them. */
+function sendsAway({ route, target }: Footing): boolean {
+  if (target === null) return false;
+  return target.draining || (target.has('down') && route.upstream.config.health.on_down !== 'keep');
 }

@@ -41,6 +41,14 @@ describe('a handshake whose 101 is on its way is looked at again when it would b
   test.each<[what: string, change: (rig: Rig) => void, cause: string]>([
     ['its route is drained', (rig) => Object.assign(rig.route(), { draining: true }), 'route_drain'],
     ['its target is drained', (rig) => rig.target(0).bar('draining', 'admin', 0), 'target_drain'],
+    [
+      'checks took its target down, whose sessions get a Close then',
+      (rig) => {
+        rig.reload(configOf({ upstreams: { one: { targets: [A, B], health: { on_down: 'drain' } } } }));
+        rig.target(0).bar('down', 'check', 0);
+      },
+      'target_drain',
+    ],
     ['its route is gone', (rig) => rig.reload(configOf({ routes: [OTHER] })), 'route_removed'],
     [
       'its route is gone, and another one has its name',
@@ -72,6 +80,7 @@ describe('a handshake whose 101 is on its way is looked at again when it would b
   });
 
   test.each<[what: string, change: (rig: Rig) => void]>([
+    ['checks took its target down, whose sessions stay', (rig) => rig.target(0).bar('down', 'check', 0)],
     ['another target is drained', (rig) => rig.target(1).bar('draining', 'admin', 0)],
     [
       'its route was drained, and is no longer',
