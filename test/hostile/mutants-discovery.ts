@@ -38,4 +38,11 @@ export const DISCOVERY_MUTANTS: readonly Mutant[] = [
     replace: '',
     why: 'each failure is told',
   },
+  {
+    row: 'E24',
+    at: 'LookUp.byAddresses',
+    search: 'if (!isTold) return failure(faults);',
+    replace: '',
+    why: 'what is remembered counts as an answer: a name server that is gone is never told',
+  },
 ];

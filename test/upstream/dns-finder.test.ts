@@ -162,6 +162,23 @@ describe('targets of type a', () => {
     ]);
   });
 
+  test('nothing but failures is one, whatever is remembered, and what is remembered outlives it', async () => {
+    const rig = new Rig();
+    rig.zone.set('4 chat.test', found('10.0.0.1'));
+    await rig.start();
+    rig.zone.set('4 chat.test', failed('ECONNREFUSED'));
+    rig.zone.set('6 chat.test', failed('ETIMEOUT'));
+    await rig.pass(40_000);
+    const told = ['A of chat.test: ECONNREFUSED', 'AAAA of chat.test: ETIMEOUT'];
+    expect([rig.answers.length, rig.failures]).toEqual([
+      1,
+      [{ error: 'ECONNREFUSED', fields: { name: 'chat.test', left_out: told } }],
+    ]);
+    rig.zone.delete('6 chat.test');
+    await rig.pass(40_000);
+    expect([rig.answers.length, rig.names]).toEqual([2, ['10.0.0.1:9001']]);
+  });
+
   test('a name that does not exist, or has no address, is an answer without targets, and says so', async () => {
     const rig = await new Rig().start();
     rig.zone.set('4 chat.test', { kind: 'none', code: 'ENOTFOUND' });
@@ -227,6 +244,19 @@ describe('targets of type srv', () => {
     rig.zone.set('4 b.test', found('10.0.0.2'));
     await rig.pass(40_000);
     expect([rig.names, rig.answers[1]?.leftOut]).toEqual([['10.0.0.1:1', '10.0.0.2:1'], ['A of a.test: ETIMEOUT']]);
+  });
+
+  test('a service whose names all fail is a failure, unless one family of one of them is told', async () => {
+    const rig = new Rig(service);
+    rig.service = found(srv('a.test', 1, 0, 0), srv('b.test', 1, 0, 0));
+    for (const name of ['a.test', 'b.test']) rig.zone.set(`4 ${name}`, found('10.0.0.1'));
+    await rig.start();
+    for (const name of ['4 a.test', '6 a.test', '4 b.test', '6 b.test']) rig.zone.set(name, failed('ESERVFAIL'));
+    await rig.pass(40_000);
+    expect([rig.answers.length, rig.failures.map(({ error }) => error)]).toEqual([1, ['ESERVFAIL']]);
+    rig.zone.delete('6 b.test');
+    await rig.pass(40_000);
+    expect([rig.answers.length, rig.failures.length]).toEqual([2, 1]);
   });
 
   test('a failure of the service itself forgets no address of before', async () => {

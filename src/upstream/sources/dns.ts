@@ -37,6 +37,8 @@ interface FoundAddresses {
   readonly faults: readonly Fault[];
   /** Why there is none, when that was told. */
   readonly absent: string | null;
+  /** At least one family was told now. */
+  readonly isTold: boolean;
 }
 
 interface Fault {
@@ -150,7 +152,8 @@ class LookUp {
 
   private async byAddresses(): Promise<Outcome> {
     const { name, port } = this.settings;
-    const { addresses, faults, absent } = await this.addressesOf(name);
+    const { addresses, faults, absent, isTold } = await this.addressesOf(name);
+    if (!isTold) return failure(faults);
     if (addresses.length === 0 && absent !== null) return { kind: 'absent', code: absent };
     return this.outcomeOf(
       addresses.map((address) => ({ address, port, weight: 1, backup: false })),
@@ -177,7 +180,7 @@ class LookUp {
     const faults = [...found].flatMap(([name, { faults: own, absent }]) =>
       absent === null ? own : [{ code: absent, text: `${name}: ${absent}` }],
     );
-    return this.outcomeOf(places, faults);
+    return [...found.values()].some(({ isTold }) => isTold) ? this.outcomeOf(places, faults) : failure(faults);
   }
 
   /** Some questions at a time. */
@@ -203,7 +206,8 @@ class LookUp {
       return this.remembered(`${type} ${name}`, answer);
     });
     // That a name of one family has none of the other means nothing.
-    return { addresses, faults, absent: addresses.length === 0 && faults.length === 0 ? absent : null };
+    const isAbsent = addresses.length === 0 && faults.length === 0;
+    return { addresses, faults, absent: isAbsent ? absent : null, isTold: faults.length < FAMILIES.length };
   }
 
   private remembered(key: string, answer: DnsAnswer<string>): readonly string[] {
@@ -244,6 +248,11 @@ class LookUp {
       max_sessions: Number.POSITIVE_INFINITY,
     };
   }
+}
+
+/** What is remembered is no answer: nobody said that it still is so. */
+function failure(faults: readonly Fault[]): Outcome {
+  return { kind: 'failed', code: faults[0]?.code ?? NODATA, leftOut: faults.map(({ text }) => text) };
 }
 
 /** From 1 to 256, in the proportions of the records: as they are, where that is possible. */
