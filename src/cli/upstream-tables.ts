@@ -76,9 +76,11 @@ function sinceText({ state, state_ms, failing_ms }: TargetView): string {
   return ms === null ? NONE : durationText(ms);
 }
 
-/** What failed is a slug, such as backend_unreachable; more of it is in the JSON. */
+/** What failed is a slug, such as backend_unreachable; more of it is in the JSON, but for a status, which has none. */
 function checkText({ check }: TargetView): string {
-  return check === null ? NONE : `${check.result} ${durationText(check.age_ms)} ago`;
+  if (check === null) return NONE;
+  const { result, cause, age_ms } = check;
+  return `${result === 'status' ? `status ${cause},` : result} ${durationText(age_ms)} ago`;
 }
 
 function shareText({ share }: TargetView): string {

@@ -13,6 +13,10 @@ type IsFaulty = Written['isFaulty'];
 
 const INSECURE_NONE = 'browsers take a cookie with SameSite=None only if it is Secure: secure: on';
 
+const OFF = Number.POSITIVE_INFINITY;
+const NEVER_FULL = 'has no effect: no target is ever full, by max_sessions or max_handshakes_per_target';
+const NOT_DISCOVERED = 'there is no discover';
+
 export function checkUpstreams({ upstreams }: ParsedConfig, { isFaulty }: Written, report: CrossReport): void {
   for (const [name, upstream] of Object.entries(upstreams)) {
     const path = ['upstreams', name];
@@ -20,6 +24,8 @@ export function checkUpstreams({ upstreams }: ParsedConfig, { isFaulty }: Writte
     checkTwice(upstream.relax, [...path, 'relax'], report);
     checkTls(upstream, path, report);
     checkBalance(upstream, path, report);
+    checkQueue(upstream, path, report);
+    checkDiscover(upstream, path, report);
     checkRebalance(upstream, path, report);
     checkHealth(upstream, [...path, 'health'], isFaulty, report);
   }
@@ -31,7 +37,11 @@ function checkTargets(
   isFaulty: IsFaulty,
   report: CrossReport,
 ): void {
-  checkUnique(targets.map(targetName), 'targets', report, path);
+  // A name made of a url that was not understood is nobody's.
+  const isNamed = (index: number, name: string | undefined) =>
+    name !== undefined || !isFaulty([...path, 'targets', index, 'url']);
+  const names = targets.map((target, index) => (isNamed(index, target.name) ? targetName(target) : null));
+  checkUnique(names, 'targets', report, path);
   if (targets.length === 0 && discover === undefined && !isFaulty(path))
     report('error', [...path, 'targets'], 'needs at least one target, or discover');
 }
@@ -50,6 +60,26 @@ function checkBalance({ balance }: ParsedUpstream, path: PathSegments, report: C
   const { same_site, secure } = balance.sticky;
   if (same_site === 'none' && secure !== 'on')
     report(secure === 'off' ? 'error' : 'warning', [...path, 'balance', 'sticky', 'same_site'], INSECURE_NONE);
+}
+
+/** Who can be full: targets of a file say so themselves, those of dns cannot. */
+function checkQueue(upstream: ParsedUpstream, path: PathSegments, report: CrossReport): void {
+  const { queue, targets, discover, max_handshakes_per_target } = upstream;
+  const mayBeFull = discover?.file !== undefined || targets.some(({ max_sessions }) => max_sessions !== OFF);
+  if (queue.size > 0 && !mayBeFull && max_handshakes_per_target === OFF)
+    report('warning', [...path, 'queue', 'size'], NEVER_FULL);
+}
+
+function checkDiscover(upstream: ParsedUpstream, path: PathSegments, report: CrossReport): void {
+  const { discover, on_gone, hold, empty } = upstream;
+  const unused = (key: string, why: string) => report('warning', [...path, key], `has no effect: ${why}`);
+  if (discover === undefined) {
+    if (on_gone !== undefined) unused('on_gone', NOT_DISCOVERED);
+    if (hold !== undefined) unused('hold', NOT_DISCOVERED);
+    if (empty === 'allow') unused('empty', NOT_DISCOVERED);
+  }
+  if (discover?.dns?.type === 'srv' && discover.dns.port !== undefined)
+    report('warning', [...path, 'discover', 'dns', 'port'], 'has no effect: each record of type srv has its own');
 }
 
 function checkRebalance({ balance, rebalance }: ParsedUpstream, path: PathSegments, report: CrossReport): void {

@@ -2,7 +2,8 @@
 // It must not validate and must not know positions.
 
 import type * as zod from 'zod';
-import { blockAt } from './key-walk.ts';
+import { blockAt, holdersOf, neededAt, placeAt } from './key-walk.ts';
+import { isScalar, scalarSchema } from './kinds.ts';
 import { misplacedKey } from './later-keys.ts';
 import type { PathSegments } from './problems.ts';
 import { didYouMean } from './suggest.ts';
@@ -40,7 +41,16 @@ export function explain(issue: Issue, around: PathSegments = []): readonly Findi
     return [{ ...finding(path, 'value', issue.message), wantsText: takesText(issue) }];
   }
   const wantsText = issue.expected === 'string' && /^(number|boolean)$/.test(typeof issue.input);
-  return [{ ...finding(path, 'value', wrongType(issue.expected, issue.input, wantsText)), wantsText }];
+  const message = (wantsText ? problemAsText(path, issue.input) : null) ?? wrongType(issue, path, wantsText);
+  return [{ ...finding(path, 'value', message), wantsText }];
+}
+
+/** Quotes are no help where the text would be wrong, too; that there is a unit to add is. */
+function problemAsText(path: PathSegments, input: unknown): string | null {
+  const place = placeAt(path);
+  if (place === null || !isScalar(place)) return null;
+  const judged = scalarSchema(place).safeParse(String(input));
+  return judged.success ? null : (judged.error.issues[0]?.message ?? null);
 }
 
 /** One of some kinds of values, text of any kind among them, and none of the others. */
@@ -63,15 +73,24 @@ function unknownKeys(path: PathSegments, unknown: readonly string[]): readonly F
   return unknown.map((key) => ({
     path: [...path, key],
     at: 'key',
-    message: () => misplacedKey(block, key) ?? `unknown key${didYouMean(key, keys)}`,
+    message: () => misplacedKey(block, key) ?? `unknown key${belongsIn(path, key) ?? didYouMean(key, keys)}`,
     wantsText: false,
   }));
 }
 
-function wrongType(expected: string, input: unknown, wantsText: boolean): string {
+/** A key of the blocks within this one, written a level too high. */
+function belongsIn(path: PathSegments, key: string): string | null {
+  const holders = holdersOf(path, key);
+  return holders.length === 0 ? null : ` (it goes into ${holders.map((holder) => `"${holder}"`).join(' or ')})`;
+}
+
+type TypeIssue = Issue & { readonly code: 'invalid_type' };
+
+function wrongType({ expected, input }: TypeIssue, path: PathSegments, wantsText: boolean): string {
   if (input === undefined) return 'is required';
   if (input === null) return 'needs a value';
-  const noun = EXPECTED[expected] ?? expected;
+  const needed = expected === 'object' ? neededAt(path) : '';
+  const noun = `${EXPECTED[expected] ?? expected}${needed === '' ? '' : ` such as ${needed}`}`;
   return `expected ${noun}, found ${nounOf(input)}${wantsText ? ': quote this value' : ''}`;
 }
 

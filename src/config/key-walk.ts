@@ -47,6 +47,24 @@ export function takesListFile(path: PathSegments): boolean {
   return place?.kind === 'list' && place.file === true;
 }
 
+/** Keys of that block which hold a key of this name, themselves or in each of their items. */
+export function holdersOf(path: PathSegments, key: string): readonly string[] {
+  const place = placeAt(path);
+  if (place?.kind !== 'block') return [];
+  return Object.entries(place.keys).flatMap(([holder, row]) => {
+    const holding = isList(row) ? row.of : row;
+    return holding.kind === 'block' && Object.hasOwn(holding.keys, key) ? [holder] : [];
+  });
+}
+
+/** What a map at `path` has to hold, as it would be written; empty where nothing is required, or no map stands. */
+export function neededAt(path: PathSegments): string {
+  const place = path.length === 0 ? null : placeAt(path);
+  if (place?.kind !== 'block') return '';
+  const needed = Object.entries(place.keys).filter(([, row]) => row.default === undefined && row.unset === undefined);
+  return needed.length === 0 ? '' : `{ ${needed.map(([key]) => `${key}: ...`).join(', ')} }`;
+}
+
 /** Blocks and lists without content (`limits:` with only comments below it) come as null: they count as absent. */
 export function withoutEmptyBlocks(value: unknown, place: Place = ROOT): unknown {
   if (isList(place) && Array.isArray(value)) {

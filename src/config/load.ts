@@ -101,6 +101,10 @@ export function loadTargets(
   const { env } = input;
   const list =
     source.fault === null ? yamlTree(source, { ...loader.around, env, isListed: () => false, report }) : null;
+  if (list?.kind === 'map' && list.entries.size === 0) {
+    report(list.start, [], 'expected a list, found nothing: one without targets is []');
+    return { problems: loader.sorted().map((problem) => ({ ...problem, path: '' })) };
+  }
   const result = list === null ? { problems: loader.sorted() } : loader.load(configAround(list));
   if ('config' in result) return { targets: result.config.upstreams[LIST_NAME]?.targets ?? [] };
   const places = result.problems.filter(({ severity }) => severity === 'error');

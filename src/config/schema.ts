@@ -50,7 +50,8 @@ function keyedSchema({ keys, words, one }: Keyed): zod.ZodType {
       : blockSchema(keys).refine(hasOneKey, { error: one, when: ({ issues }) => issues.length === 0 });
   if (words === undefined) return block;
   const off = words.includes('off') ? [z.literal(false).transform(() => 'off')] : [];
-  const problem = `expected ${words.join(', ')} or a map of keys and values`;
+  const map = one === undefined ? 'a map of keys and values' : `a map with ${Object.keys(keys).join(' or ')}`;
+  const problem = `expected ${words.join(', ')} or ${map}`;
   return z.union([z.enum(words), ...off, block], {
     error: (issue) => (isMap(issue.input) ? undefined : problem),
   });

@@ -109,8 +109,8 @@ export async function openBackend(options: OpeningOptions): Promise<OpeningOutco
 
 const FULL: MustWait = { kind: 'full' };
 
-function noTarget({ noRoom }: Upstream): NotOpened {
-  const cause = noRoom.full > 0 ? 'none has room' : 'none is up';
+function noTarget({ noRoom, targets }: Upstream): NotOpened {
+  const cause = targets.length === 0 ? 'none is known' : noRoom.full > 0 ? 'none has room' : 'none is up';
   return { kind: 'failed', error: 'no_target', cause, targets: noRoom };
 }
 

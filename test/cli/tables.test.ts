@@ -158,6 +158,11 @@ describe('upstreams', () => {
     );
   });
 
+  test('a check that met a wrong status says which', () => {
+    const check = { result: 'status', cause: '404', age_ms: 4_000, took_ms: 1 };
+    expect(renderUpstreams([{ ...chat, targets: [{ ...a, check }] }], 120)).toContain('  status 404, 4s ago  ');
+  });
+
   test('fit 120 columns with the longest words there are, the name of the target giving way', () => {
     const long = {
       ...a,

@@ -73,8 +73,8 @@ describe('a list', () => {
 describe('what is wrong is told with its place', () => {
   test.each<[string, string | Uint8Array, readonly string[]]>([
     ['no list', 'targets: []', ['1:1 : expected a list']],
-    ['an empty file', '', ['1:1 : expected a list']],
-    ['only comments', '# soon\n', ['1:1 : expected a list']],
+    ['an empty file', '', ['1:1 : expected a list, found nothing']],
+    ['only comments', '# soon\n', ['1:1 : expected a list, found nothing']],
     [
       'a key that there is not',
       '- url: ws://a:1\n  wieght: 2\n',

@@ -38,7 +38,7 @@ describe('balance', () => {
   });
 
   test.each([
-    ['fewest', /u\.balance: expected least_sessions, round_robin, random_two, source_ip or a map/],
+    ['fewest', /u\.balance: expected least_sessions, round_robin, random_two, source_ip or a map with hash or sticky$/],
     ['{}', /u\.balance: expected hash or sticky, one of the two/],
     ['{ hash: path, sticky: {} }', /u\.balance: expected hash or sticky, one of the two/],
     ['{ hsh: path }', /u\.balance\.hsh: unknown key \(did you mean "hash"\?\)/],
@@ -48,7 +48,7 @@ describe('balance', () => {
     ['{ hash: "header:a b" }', /"a b" is no field name/],
     ['{ sticky: { cookie: "a b" } }', /"a b" is no cookie name/],
     ['{ sticky: { path: "/a;b" } }', /expected a path without ";"/],
-    ['{ sticky: { max_age: 5 } }', /max_age: /],
+    ['{ sticky: { max_age: 5 } }', /max_age: a duration needs a unit: .* or session$/],
     ['{ sticky: { same_site: none, secure: off } }', /same_site: browsers take a cookie with SameSite=None only/],
     ['', /u\.balance: needs a value/],
   ])('%s is no policy', (balance, error) => {
@@ -72,6 +72,7 @@ describe('health', () => {
   });
 
   test.each([
+    ['{ type: tcp }', /u\.health\.type: unknown key \(it goes into "active"\)$/],
     ['{ active: on }', /health\.active: expected off or a map of keys and values/],
     ['{ active: { expect_status: ["99"] } }', /expected a status code from 100 to 599/],
     ['{ active: { expect_status: ["300-299"] } }', /expected a status code from 100 to 599/],
@@ -112,6 +113,11 @@ describe('discover', () => {
   test.each([
     ['discover: {}', /u\.discover: expected dns or file, one of the two/],
     ['discover: { dns: { name: a }, file: { path: x } }', /u\.discover: expected dns or file, one of the two/],
+    [
+      'discover: { dns: chat }',
+      /u\.discover\.dns: expected a map of keys and values such as \{ name: \.\.\. \}, found text$/,
+    ],
+    ['targets: ["ws://a"]', /targets\[0\]: expected a map of keys and values such as \{ url: \.\.\. \}, found text$/],
     ['discover: { dns: {} }', /u\.discover\.dns\.name: is required/],
     ['discover: { dns: { name: "1.2.3.4" } }', /is no name that can be looked up/],
     ['discover: { dns: { name: a, servers: [b] } }', /expected an IP address, with a port or without/],
@@ -124,6 +130,34 @@ describe('discover', () => {
     expect(errors).toHaveLength(1);
     expect(errors[0]).toMatch(error);
   });
+});
+
+test.each([
+  ['targets: [{ url: "ws://a" }], queue: { size: 1 }', 'queue.size: has no effect: no target is ever full'],
+  ['targets: [{ url: "ws://a", max_sessions: 1 }], queue: { size: 1 }', null],
+  ['targets: [{ url: "ws://a" }], queue: { size: 1 }, max_handshakes_per_target: 1', null],
+  ['targets: [{ url: "ws://a" }], queue: { timeout: 1s }', null],
+  ['discover: { dns: { name: a } }, queue: { size: 1 }', 'queue.size: has no effect: no target is ever full'],
+  ['discover: { file: { path: x } }, queue: { size: 1 }', null],
+  ['targets: [{ url: "ws://a" }], on_gone: keep', 'on_gone: has no effect: there is no discover'],
+  ['targets: [{ url: "ws://a" }], hold: 5s', 'hold: has no effect: there is no discover'],
+  ['targets: [{ url: "ws://a" }], empty: allow', 'empty: has no effect: there is no discover'],
+  ['discover: { file: { path: x } }, on_gone: keep, hold: 5s, empty: allow', null],
+  ['discover: { dns: { name: a, type: srv, port: 9 } }', 'discover.dns.port: has no effect: each record of type srv'],
+  ['discover: { dns: { name: a, type: srv } }', null],
+  ['discover: { dns: { name: a, port: 9 } }', null],
+])('%s: what can do nothing is warned of', (keys, warning) => {
+  const warnings = warningsOf(`routes: [{ upstream: u }]\nupstreams: { u: { ${keys} } }`);
+  expect(warnings).toEqual(warning === null ? [] : [expect.stringContaining(`u.${warning}`)]);
+});
+
+test('names are made of urls that were understood alone', () => {
+  const errors = (urls: string) => errorsOf(`upstreams: { u: { targets: [${urls}] } }`);
+  expect(errors('{ url: "127.0.0.1:1" }, { url: "tcp://x:1" }')).toEqual([
+    expect.stringMatching(/targets\[0\]\.url: expected a URL/),
+    expect.stringMatching(/targets\[1\]\.url: unknown scheme/),
+  ]);
+  expect(errors('{ name: a, url: "x" }, { name: a, url: "tcp://x:1" }')).toHaveLength(3);
 });
 
 test.each(['source_ip', '{ hash: path }', '{ sticky: {} }'])('rebalance beside %s closes to no end', (balance) => {

@@ -150,7 +150,7 @@ describe('a name whose servers come and go', () => {
       targets: 0,
     });
     await expect(connectWs(running.port)).rejects.toThrow('503');
-    expect(running.logsOf('handshake.refused')).toMatchObject([{ error: 'no_target' }]);
+    expect(running.logsOf('handshake.refused')).toMatchObject([{ error: 'no_target', cause: 'none is known' }]);
     await pool.scale(1);
     await untilTargets(running, clock, 1);
     await connectWs(running.port);

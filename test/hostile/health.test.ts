@@ -88,7 +88,7 @@ describe('checks', () => {
     await checked.check(500);
     await checked.check(500);
     await running.waitForLog('target.down');
-    expect(checked.told).toEqual(['target.down check status: status 500']);
+    expect(checked.told).toEqual(['target.down check status: 500']);
     await expectEcho(client);
     await checked.refused(503, 'no_target');
     for (let round = 0; round < 3; round += 1) {

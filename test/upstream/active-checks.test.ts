@@ -279,8 +279,8 @@ describe('websocket', () => {
   });
 
   test.each([
-    ['HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n', 'status', 'status 500'],
-    ['HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n', 'status', 'status 302'],
+    ['HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n', 'status', '500'],
+    ['HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n', 'status', '302'],
     ['HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n', 'backend_handshake', 'status 200'],
     ['HTTP/1.1 101 Switching Protocols\r\n\r\n', 'backend_handshake', '101 without Upgrade: websocket'],
   ])('%j is no 101 for a session either', async (answer, result, cause) => {

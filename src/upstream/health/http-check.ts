@@ -17,7 +17,7 @@ export const httpCheck: Check = async (task, settings, transport) => {
     throw error instanceof HttpError ? checkErrorOf(error, task) : error;
   });
   const isGood = settings.expect_status.some(({ from, to }) => status >= from && status <= to);
-  if (!isGood) throw new CheckError('status', `status ${status}`, left);
+  if (!isGood) throw new CheckError('status', `${status}`, left);
   return { left };
 };
 

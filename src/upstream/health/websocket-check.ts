@@ -53,7 +53,7 @@ async function upgrade(task: CheckTask, settings: CheckSettings, transport: Tran
     progress: { refusal: null },
   });
   if (answer.kind === 'switched') return answer;
-  if (answer.kind === 'refused') throw new CheckError('status', `status ${answer.status}`);
+  if (answer.kind === 'refused') throw new CheckError('status', `${answer.status}`);
   throw new CheckError(answer.error, answer.cause);
 }
 
