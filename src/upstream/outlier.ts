@@ -110,7 +110,8 @@ class OutlierRecord implements TargetWatch {
   /** It is watched no more, and no ejection of ours is left on it. */
   end(): void {
     this.rest();
-    this.target.lift('ejected', this.now);
+    // One that is gone is not up because of that; should it come back, that is forgotten.
+    if (!this.target.gone) this.target.lift('ejected', this.now);
   }
 
   /** Nothing of it runs on; its target stays what it is. */

@@ -415,6 +415,13 @@ describe('a reload', () => {
     expect([pool.state('a'), pool.state('b')]).toEqual(['ejected', 'up']);
   });
 
+  test('a target that is gone is not said to be up', () => {
+    const pool = new Pool();
+    pool.failDials(3, 'a');
+    pool.reload({}, ['b', 'c']);
+    expect(pool.tap.lines.filter(({ event }) => event === 'target.up')).toEqual([]);
+  });
+
   test('a target that is gone leaves nothing behind, nor does a stop', () => {
     const pool = new Pool();
     const { size } = pool.wheel;
