@@ -149,6 +149,8 @@ export class TargetSet {
   private onNews(): void {
     const { departures } = this;
     if (this.refresh(true)) this.options.onChange(this.departures > departures);
+    // The same ones may have more room.
+    else this.options.onRoom();
   }
 
   private newFeed(source: TargetSource): Feed {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { loadObject } from '../../src/config/load.ts';
 import type { Config, TargetConfig } from '../../src/config/types.ts';
@@ -64,6 +65,21 @@ class Discovery {
 }
 
 describe('targets that a source finds while framegate runs', () => {
+  test('who waits for room is called when a source gives the same target more', async () => {
+    const discovery = new Discovery();
+    discovery.apply(configOf({ upstreams: { one: { targets: [{ ...A, max_sessions: 1 }] } } }));
+    discovery.target('a').acquire();
+    discovery.source.says([targetConfig('x', { max_sessions: 1 })]);
+    discovery.target('x').acquire();
+    let calls = 0;
+    discovery.registry.get('one')?.queue.join({ onRoom: () => (calls += 1) });
+    await nextTurn();
+    expect(calls).toBe(0);
+    discovery.source.says([targetConfig('x', { max_sessions: 2 })]);
+    await nextTurn();
+    expect(calls).toBe(1);
+  });
+
   test('come and go; those that stay are the same, with what they count', () => {
     const discovery = new Discovery();
     discovery.apply(configOf());
