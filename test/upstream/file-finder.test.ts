@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
+import type { UpstreamMeans } from '../../src/upstream/means.ts';
 import type { Answer, Failure } from '../../src/upstream/sources/discovery.ts';
 import { FileFinder } from '../../src/upstream/sources/file.ts';
 import { FOUND_MAX } from '../../src/upstream/sources/held-list.ts';
@@ -14,6 +15,7 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { upstreamMeans } from '../support/upstreams.ts';
 
 const POLL_MS = 5_000;
+const AGAIN_MS = 60_000;
 const DEADLINE_MS = 5_000;
 
 function list(...names: readonly string[]): string {
@@ -30,9 +32,9 @@ class Rig {
   readonly failures: Failure[] = [];
   unchanged = 0;
 
-  constructor(name = 'targets.json') {
+  constructor(name = 'targets.json', own: Partial<UpstreamMeans> = {}) {
     this.path = join(this.folder, name);
-    const means = upstreamMeans({ clock: this.clock, wheel: this.wheel });
+    const means = upstreamMeans({ clock: this.clock, wheel: this.wheel, ...own });
     this.finder = new FileFinder({ kind: 'file', path: this.path, path_text: name }, means);
     atTestEnd(() => {
       this.finder.stop();
@@ -133,6 +135,25 @@ describe('a file that changes', () => {
     await rig.untilNames('b', SOON_MS);
   });
 
+  test.each([
+    ['removed', (folder: string) => rmSync(folder, { recursive: true })],
+    ['moved away', (folder: string) => renameSync(folder, `${folder}-old`)],
+  ])('is watched in the folder that takes the place of one that was %s', async (_, remove) => {
+    const rig = new Rig('folder/targets.json');
+    const folder = join(rig.folder, 'folder');
+    mkdirSync(folder);
+    writeFileSync(rig.path, list('a'));
+    await rig.start().untilNames('a', 0);
+    remove(folder);
+    mkdirSync(folder);
+    writeFileSync(rig.path, list('b'));
+    await rig.untilNames('b', POLL_MS + SOON_MS);
+    const { unchanged } = rig;
+    await rig.until(() => rig.unchanged > unchanged, SOON_MS);
+    writeFileSync(rig.path, list('c'));
+    await rig.untilNames('c', SOON_MS);
+  });
+
   test('and is still being written is left alone until it is quiet, for 2 s at most', async () => {
     const rig = new Rig();
     writeFileSync(rig.path, list('a'));
@@ -173,6 +194,23 @@ describe('a file that is no list', () => {
     expect(rig.failures.slice(0, 2)).toEqual([failure, failure]);
     writeFileSync(rig.path, list('a'));
     await rig.untilNames('a', SOON_MS);
+  });
+
+  test('that stays as it was is read again after a minute: what was missing may have been ours', async () => {
+    const lists = upstreamMeans();
+    let reads = 0;
+    const rig = new Rig('targets.json', {
+      readTargets: async (bytes, path) => {
+        reads += 1;
+        const problem = { line: null, column: null, path: '', message: 'no thread' };
+        return reads === 1 ? { problems: [problem] } : lists.readTargets(bytes, path);
+      },
+    });
+    writeFileSync(rig.path, list('a'));
+    const beganAt = rig.clock.now();
+    await rig.start().until(() => rig.failures.length > 0, 0);
+    await rig.untilNames('a', AGAIN_MS + POLL_MS);
+    expect([reads, rig.clock.now() - beganAt >= AGAIN_MS]).toEqual([2, true]);
   });
 
   test('too many targets, too large, a folder: failures', async () => {

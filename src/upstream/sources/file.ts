@@ -15,6 +15,8 @@ const BYTES_MAX = 8 * 1024 * 1024;
 /** Less up to a fifth of it: many files are not all looked at in one turn. */
 const LOOK_EVERY_MS = 5_000;
 const JITTER = 0.2;
+/** What was wrong may have been ours, a want of descriptors or threads, so that nothing of the file changes. */
+const AGAIN_MS = 60_000;
 /** A file is often written in parts: it is read when it has been left alone for this long ... */
 const QUIET_MS = 250;
 /** ... or, when somebody writes all the time, at the latest this long after the first change. */
@@ -35,7 +37,7 @@ export class FileFinder implements Finder {
   private listener: FinderListener | null = null;
   private interest: FolderInterest | null = null;
   /** As the file was when it was read last. */
-  private read: { readonly print: string; readonly reading: Reading } | null = null;
+  private read: { readonly print: string; readonly reading: Reading; readonly at: number } | null = null;
   /** It has become another, and may still be written. */
   private changing: { readonly print: string; readonly since: number } | null = null;
   private hasRead = false;
@@ -89,20 +91,24 @@ export class FileFinder implements Finder {
       return this.pauseMs;
     }
     const print = printOf(stats);
-    if (print === this.read?.print) {
+    if (print === this.read?.print && !this.isDueAgain(this.read)) {
       this.changing = null;
       this.tellAgain(this.read.reading);
       return this.pauseMs;
     }
-    if (!this.isSettled(print)) return QUIET_MS;
+    if (print !== this.read?.print && !this.isSettled(print)) return QUIET_MS;
     this.changing = null;
     const reading = await this.readNow();
-    this.read = { print, reading };
+    this.read = { print, reading, at: this.means.clock.now() };
     this.hasRead ||= 'answer' in reading;
     if ('answer' in reading) this.listener?.onAnswer(reading.answer);
     else this.listener?.onFailure(reading.failure);
     // What was written while it was read is another state of it.
     return QUIET_MS;
+  }
+
+  private isDueAgain({ reading, at }: { readonly reading: Reading; readonly at: number }): boolean {
+    return 'failure' in reading && this.means.clock.now() - at >= AGAIN_MS;
   }
 
   /** At the start nothing is known that a file half written could take away. */

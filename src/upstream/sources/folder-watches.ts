@@ -2,6 +2,7 @@
 // waits for a name hears of that name only. A folder that cannot be watched is silent.
 
 import { type FSWatcher, watch } from 'node:fs';
+import { basename } from 'node:path';
 
 /** What one wants to know of one folder. */
 export interface FolderInterest {
@@ -65,14 +66,18 @@ function rename({ byName }: Folder, interest: Interest, names: readonly string[]
 function begin(folder: Folder, path: string): void {
   if (folder.watcher !== null) return;
   try {
-    const watcher = watch(path, { persistent: false }, (_, name) => {
-      const told = name === null ? folder.interests : folder.byName.get(name);
-      for (const interest of told ?? []) interest.onChange();
-    });
-    watcher.on('error', () => {
+    const forget = (): void => {
       watcher.close();
       if (folder.watcher === watcher) folder.watcher = null;
+    };
+    const watcher = watch(path, { persistent: false }, (_, name) => {
+      // Its own name: it was removed or moved, and what takes its place is another folder.
+      const isItself = name === basename(path);
+      if (isItself) forget();
+      const told = name === null || isItself ? folder.interests : folder.byName.get(name);
+      for (const interest of told ?? []) interest.onChange();
     });
+    watcher.on('error', forget);
     folder.watcher = watcher;
   } catch {
     // There is no such folder yet, or no watch to be had.
