@@ -8,6 +8,7 @@ import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import type { Asker, DnsAnswer, SrvRecord } from '../../src/net/dns.ts';
 import type { Answer, Failure } from '../../src/upstream/sources/discovery.ts';
 import { DnsFinder } from '../../src/upstream/sources/dns.ts';
+import { FOUND_MAX } from '../../src/upstream/sources/held-list.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { upstreamMeans } from '../support/upstreams.ts';
 
@@ -325,6 +326,44 @@ describe('the look-ups', () => {
     rig.finder.stop();
     await rig.pass(400_000);
     expect([rig.begun.length, rig.cancelled, rig.wheel.size, rig.answers.length]).toEqual([2, 1, 0, 2]);
+  });
+});
+
+describe('more than there may be', () => {
+  const many = (count: number) =>
+    Array.from({ length: count }, (_, at) => `10.${at >> 16}.${(at >> 8) & 255}.${at & 255}`);
+
+  test('addresses: the same ones are left out, whatever the order of the answer, and it is told', async () => {
+    const rig = new Rig();
+    const all = many(FOUND_MAX + 1);
+    rig.zone.set('4 chat.test', found(...all.slice(1)));
+    await rig.start();
+    expect([rig.names.length, rig.answers[0]?.leftOut]).toEqual([FOUND_MAX, []]);
+    const names: unknown[] = [];
+    for (const order of [all, [...all].reverse()]) {
+      rig.zone.set('4 chat.test', found(...order));
+      await rig.pass(40_000);
+      expect(rig.answers.at(-1)?.leftOut).toEqual([`more than ${FOUND_MAX} targets`]);
+      names.push(rig.names);
+    }
+    expect(names[0]).toHaveLength(FOUND_MAX);
+    expect(names[1]).toEqual(names[0]);
+  });
+
+  test('services with thousands of addresses each: some are looked at, and no more are asked for', async () => {
+    const rig = new Rig({ type: 'srv', name: '_ws._tcp.chat.test' });
+    const names = Array.from({ length: 2_000 }, (_, at) => `n${at}.test`);
+    const records = names.flatMap((name) => [srv(name, 1, 0, 1), srv(name, 2, 0, 1)]);
+    rig.service = found(...records);
+    const addresses = many(4_000);
+    let asked = 0;
+    rig.addresses = async (_, family) => {
+      asked += 1;
+      return family === 4 ? found(...addresses) : NONE;
+    };
+    await rig.start();
+    expect([rig.names.length, rig.answers[0]?.leftOut]).toEqual([FOUND_MAX, [`more than ${FOUND_MAX} targets`]]);
+    expect(asked).toBeLessThan(50);
   });
 });
 

@@ -19,6 +19,9 @@ const WEIGHT_MAX = 256;
 const FAMILIES = [4, 6] as const;
 /** Two questions for each. */
 const NAMES_AT_ONCE = 8;
+/** Of one look-up so much is looked at: each of a thousand services could have thousands of addresses. */
+const PLACES_MAX = 4 * FOUND_MAX;
+const TOO_MANY = `more than ${FOUND_MAX} targets`;
 const NODATA = 'ENODATA';
 /** RFC 2782: the labels of a service, which are no part of the name that its servers go by. */
 const SERVICE_LABELS = /^(?:_[^.]+\.)+/;
@@ -131,6 +134,8 @@ class LookUp {
   private readonly asker: Asker;
   private readonly before: ReadonlyMap<string, readonly string[]>;
   private readonly known = new Map<string, readonly string[]>();
+  /** There would be more. */
+  private isCut = false;
 
   constructor(
     settings: DnsDiscovery,
@@ -170,13 +175,18 @@ class LookUp {
     if (records.length === 0) return { kind: 'absent', code: answer.kind === 'none' ? answer.code : NODATA };
     const first = Math.min(...records.map(({ priority }) => priority));
     const weightOf = scaleOf(records);
+    // Of two that are one target the better one counts; of too many those that come first in this order.
+    records.sort((a, b) => Number(a.priority > first) - Number(b.priority > first) || inOrder(a, b));
     const found = await this.addressesOfAll(new Set(records.map(({ name }) => name)));
-    const places = records.flatMap(({ name, port, priority, weight }) => {
-      const place = { port, weight: weightOf(weight), backup: priority > first };
-      return (found.get(name)?.addresses ?? []).map((address) => ({ ...place, address }));
-    });
-    // Of two that are one target the better one counts.
-    places.sort((a, b) => Number(a.backup) - Number(b.backup) || b.weight - a.weight);
+    const places = placesOf(
+      records,
+      (name) => found.get(name)?.addresses ?? [],
+      (record) => ({
+        port: record.port,
+        weight: weightOf(record.weight),
+        backup: record.priority > first,
+      }),
+    );
     const faults = [...found].flatMap(([name, { faults: own, absent }]) =>
       absent === null ? own : [{ code: absent, text: `${name}: ${absent}` }],
     );
@@ -187,8 +197,17 @@ class LookUp {
   private async addressesOfAll(names: ReadonlySet<string>): Promise<ReadonlyMap<string, FoundAddresses>> {
     const found = new Map<string, FoundAddresses>();
     const left = names.values();
+    let count = 0;
     const askInTurn = async (): Promise<void> => {
-      for (const name of left) found.set(name, await this.addressesOf(name));
+      for (const name of left) {
+        if (count >= PLACES_MAX) {
+          this.isCut = true;
+          return;
+        }
+        const one = await this.addressesOf(name);
+        count += one.addresses.length;
+        found.set(name, one);
+      }
     };
     await Promise.all(Array.from({ length: NAMES_AT_ONCE }, askInTurn));
     return found;
@@ -214,21 +233,28 @@ class LookUp {
     const before = this.before.get(key);
     const records = answer.kind === 'found' ? answer.records : answer.kind === 'none' ? [] : before;
     if (records === undefined) return [];
-    this.known.set(key, records);
-    return records;
+    // Answers come in any order.
+    const sorted = [...records].sort();
+    this.known.set(key, sorted);
+    return sorted;
   }
 
-  private outcomeOf(places: readonly Place[], faults: readonly Fault[]): Outcome {
+  private outcomeOf(places: Iterable<Place>, faults: readonly Fault[]): Outcome {
     const byName = new Map<string, TargetConfig>();
     const denied = new Set<string>();
+    let looks = 0;
     for (const place of places) {
+      looks += 1;
+      this.isCut ||= looks > PLACES_MAX;
+      if (looks > PLACES_MAX) break;
       const target = this.targetOf(place);
       if (!this.allowed.allows(place.address)) denied.add(`${place.address}: not in allow_addresses`);
-      else if (byName.size < FOUND_MAX && !byName.has(target.name)) byName.set(target.name, target);
+      else if (byName.has(target.name)) continue;
+      else if (byName.size < FOUND_MAX) byName.set(target.name, target);
+      else this.isCut = true;
     }
-    const leftOut = [...faults.map(({ text }) => text), ...denied];
+    const leftOut = [...faults.map(({ text }) => text), ...denied, ...(this.isCut ? [TOO_MANY] : [])];
     if (byName.size === 0) return { kind: 'failed', code: faults[0]?.code ?? 'not_allowed', leftOut };
-    // Answers come in any order.
     const names = [...byName.keys()].sort();
     return { kind: 'answer', targets: names.flatMap((name) => byName.get(name) ?? []), leftOut };
   }
@@ -253,6 +279,23 @@ class LookUp {
 /** What is remembered is no answer: nobody said that it still is so. */
 function failure(faults: readonly Fault[]): Outcome {
   return { kind: 'failed', code: faults[0]?.code ?? NODATA, leftOut: faults.map(({ text }) => text) };
+}
+
+/** The heavier first; what is level in one order, whatever that of the answer was. */
+function inOrder(a: SrvRecord, b: SrvRecord): number {
+  return b.weight - a.weight || (a.name < b.name ? -1 : Number(a.name > b.name)) || a.port - b.port;
+}
+
+/** One after the other: all together they may be too many. */
+function* placesOf(
+  records: readonly SrvRecord[],
+  addressesOf: (name: string) => readonly string[],
+  placeOf: (record: SrvRecord) => Omit<Place, 'address'>,
+): Generator<Place> {
+  for (const record of records) {
+    const place = placeOf(record);
+    for (const address of addressesOf(record.name)) yield { ...place, address };
+  }
 }
 
 /** From 1 to 256, in the proportions of the records: as they are, where that is possible. */
