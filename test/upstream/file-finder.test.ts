@@ -159,14 +159,16 @@ describe('a file that changes', () => {
     writeFileSync(rig.path, list('a'));
     await rig.start().untilNames('a', 0);
     const beganAt = rig.clock.now();
+    const nameOf = (write: number) => `b${String(write).padStart(6, '0')}`;
     let writes = 0;
     await rig.until(() => {
       writes += 1;
-      writeFileSync(rig.path, list(`b${writes}`));
+      // Of one length and over what is there: it is never empty, whenever it is read.
+      writeFileSync(rig.path, list(nameOf(writes)), { flag: 'r+' });
       return rig.names !== 'a';
     }, POLL_MS);
     expect(rig.clock.now() - beganAt).toBeGreaterThanOrEqual(2_000);
-    await rig.untilNames(`b${writes}`, SOON_MS);
+    await rig.untilNames(nameOf(writes), SOON_MS);
   });
 
   test('one that stays the same is not read again, and says so', async () => {
