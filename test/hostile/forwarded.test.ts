@@ -208,6 +208,7 @@ describe('a proxy that names its client in Forwarded', () => {
     ),
     isClient('10.0.0.1', 'for=9.9.9.9, for=_obf, for=10.0.0.1', `for=9.9.9.9, for=_obf, for=10.0.0.1, ${ours}`),
     isClient('9.9.9.9', 'for="8.8.8.8, for=9.9.9.9', `for=9.9.9.9, ${ours}`),
+    isClient('9.9.9.9', 'for=9.9.9.9, for=10.0.0.1;host="a,b"', `for=9.9.9.9, for=10.0.0.1;host="a,b", ${ours}`),
     isClient('127.0.0.1', 'for=8.8.8.8;for=9.9.9.9', ours),
     isClient('127.0.0.1', `${'"'.repeat(2_000)}`, ours),
     [
