@@ -98,12 +98,16 @@ async function askRunning(command: AdminCommand): Promise<ExitCode> {
 async function check(source: FileSource, format: 'text' | 'json'): Promise<ExitCode> {
   const result = await loadFile(source);
   if (result === null) return ExitCode.BadConfig;
-  const problems = 'problems' in result ? result.problems : result.warnings;
+  const { listProblems } = await import('./cli/list-problems.ts');
+  const lists = 'config' in result ? listProblems(result.config, process.env) : [];
+  const parts = [{ problems: 'problems' in result ? result.problems : result.warnings, text: result.text }, ...lists];
   if (format === 'json') {
-    print(`${JSON.stringify(problems, null, 2)}\n`);
+    const all = parts.flatMap(({ problems }) => problems);
+    print(`${JSON.stringify(all, null, 2)}\n`);
   } else {
     const { formatProblems } = await import('./config/problems.ts');
-    print(`${formatProblems(problems, result.text)}${'config' in result ? `${result.file}: ok\n` : ''}`);
+    for (const { problems, text } of parts) print(formatProblems(problems, text));
+    if ('config' in result) print(`${result.file}: ok\n`);
   }
   return 'config' in result ? ExitCode.Stopped : ExitCode.BadConfig;
 }

@@ -174,6 +174,24 @@ describe('exit code 78: a bad config', () => {
     expect(good).toEqual({ code: 0, signal: null, stdout: '[]\n', stderr: '' });
   });
 
+  test('check warns of what is wrong with a file of targets, at its line: a proxy starts without it', async () => {
+    const folder = folderWith(
+      'routes: [{ upstream: u }]\nupstreams: { u: { discover: { file: { path: t.yaml } } } }\n',
+    );
+    const checked = async () => await runCli(['check'], { cwd: folder });
+    const absent = 't.yaml: warning: cannot read this file (ENOENT): discover.file has no target until it can\n';
+    expect(await checked()).toMatchObject({ code: 0, stdout: `${absent}config.yaml: ok\n`, stderr: '' });
+    writeFileSync(path.join(folder, 't.yaml'), '- url: ws://a\n  wieght: 2\n');
+    const wrong = 't.yaml:2:3: warning: [0].wieght: unknown key (did you mean "weight"?)\n    wieght: 2\n    ^\n';
+    expect(await checked()).toMatchObject({ code: 0, stdout: `${wrong}config.yaml: ok\n` });
+    const json = await runCli(['check', '--format', 'json'], { cwd: folder });
+    expect(JSON.parse(json.stdout)).toMatchObject([
+      { severity: 'warning', file: 't.yaml', line: 2, path: '[0].wieght' },
+    ]);
+    writeFileSync(path.join(folder, 't.yaml'), '[]');
+    expect(await checked()).toMatchObject({ code: 0, stdout: 'config.yaml: ok\n' });
+  });
+
   test('run and config tell the same on stderr and start nothing', async () => {
     for (const command of ['run', 'config']) {
       const exit = await runCli([command], { cwd: folderWith(misspelt) });

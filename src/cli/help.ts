@@ -67,7 +67,8 @@ HUP and USR2 read the config again: all of it, or on any problem nothing.
 framegate -t [-c FILE]
 
 Validates a config with every file it names and prints all problems. Binds and resolves nothing.
-Exits 0 when there is no error (warnings alone are none), else 78.
+Exits 0 when there is no error (warnings alone are none), else 78. What is wrong with the file of
+discover.file is a warning: framegate starts without it.
 
   -c, --config FILE   the config file; "-" is stdin; default ./config.yaml
   --format FORMAT     text (default): file:line:column, the source line and a caret
