@@ -141,7 +141,7 @@ export function sessionFacts(admitted: Admitted, opened: Opened, id: string, log
     session: ownText(id),
     listener: arrival.listenerName,
     route: config.name,
-    upstream: route.upstream.name,
+    upstream: opened.upstream.name,
     target: opened.target.name,
     client: ownText(client),
     peer: peer === client ? undefined : peer,

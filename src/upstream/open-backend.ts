@@ -50,6 +50,8 @@ export interface OpeningProgress extends ExchangeProgress {
 export interface Opened {
   readonly kind: 'opened';
   readonly transport: Transport;
+  /** Whose target it is: its route may have another one by now. */
+  readonly upstream: Upstream;
   readonly target: Target;
   readonly answer: Switched;
   /** By which the client will name the target, as Set-Cookie says it; null when it need not be told. */
@@ -161,7 +163,7 @@ async function askTarget(
   const upgradeMs = clock.now() - sentAt;
   options.metrics.target(upstream.name, target.name).upgraded(upgradeMs / 1000);
   const cookie = upstream.cookieFor(target, key, isSaidSecure(forward));
-  return { kind: 'opened', transport, target, answer, cookie, connectMs: ms, upgradeMs };
+  return { kind: 'opened', transport, upstream, target, answer, cookie, connectMs: ms, upgradeMs };
 }
 
 /** Statuses by which a proxy or a server in front of the backend says that it does not work. */

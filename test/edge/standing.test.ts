@@ -102,6 +102,17 @@ describe('a handshake whose 101 is on its way is looked at again when it would b
     expect(await during(rig, () => change(rig))).toBe(SWITCHED);
   });
 
+  test('a session that got a target of the upstream before is told of with that upstream', async () => {
+    const rig = new Rig(configOf());
+    const moved = {
+      routes: [{ name: 'echo', match: { path: '/echo' }, upstream: 'two' }],
+      upstreams: { one: { targets: [A] }, two: { targets: [{ ...B, name: 'a' }] } },
+    };
+    expect(await during(rig, () => rig.reload(moved))).toBe(SWITCHED);
+    const [record] = rig.edge.sessions;
+    expect([record?.facts.upstream, record?.facts.target]).toEqual(['one', 'a']);
+  });
+
   test('framegate drains: it is refused before the sessions are told, and none comes behind them', async () => {
     const rig = new Rig(configOf());
     const client = rig.connect();
