@@ -190,7 +190,7 @@ export class TargetSet {
   private targetOf({ config, source }: Listed): Target {
     const target = this.known(config) ?? this.newTarget(config);
     if (target.gone) {
-      target.comeBack();
+      target.comeBack(this.options.clock.now());
       this.departed.delete(target.name);
     }
     target.reconfigure(config, this.settings);

@@ -222,8 +222,9 @@ export class Target {
   }
 
   /** It is back, and what was found out about it before is long ago; what an operator said stands. */
-  comeBack(): void {
+  comeBack(now: number): void {
     this.hasLeft = false;
+    if (this.isBarred && !this.draining) this.changedAt = now;
     for (const bar of this.bars.keys()) if (bar !== 'draining') this.bars.delete(bar);
     this.isTrialDue = false;
     this.ramp = 1;

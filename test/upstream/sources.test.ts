@@ -13,6 +13,7 @@ import { UpstreamRegistry } from '../../src/upstream/registry.ts';
 import { sourcesOf } from '../../src/upstream/sources/kinds.ts';
 import type { Target } from '../../src/upstream/target.ts';
 import { Rig } from '../edge/rig.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { FakeSource } from '../support/fake-source.ts';
 import { targetConfig, upstreamMeans } from '../support/upstreams.ts';
 
@@ -31,7 +32,8 @@ class Discovery {
   readonly sources: FakeSource[] = [];
   /** What they have before they are started. */
   initial: readonly TargetConfig[] | null = [];
-  readonly registry = new UpstreamRegistry(upstreamMeans(), {
+  readonly clock = new FakeClock();
+  readonly registry = new UpstreamRegistry(upstreamMeans({ clock: this.clock }), {
     balancerOf,
     sourcesOf: (config, means) => {
       const source = new FakeSource(config.host, this.log, this.initial);
@@ -110,6 +112,21 @@ describe('targets that a source finds while framegate runs', () => {
     expect([discovery.target('y') === y, discovery.target('z') === z, z.gone]).toEqual([false, false, true]);
     discovery.source.finds('x', 'y', 'z');
     expect([discovery.target('z'), discovery.target('z').sessions]).toEqual([z, 1]);
+  });
+
+  test('one that was down, and comes back to its sessions, is up since then', () => {
+    const discovery = new Discovery();
+    discovery.apply(configOf());
+    discovery.source.finds('x');
+    const x = discovery.target('x');
+    x.acquire();
+    x.bar('down', 'check', discovery.clock.now());
+    discovery.clock.advance(60_000);
+    discovery.source.finds();
+    discovery.clock.advance(60_000);
+    discovery.source.finds('x');
+    discovery.clock.advance(1_000);
+    expect(x.status(discovery.clock.now())).toMatchObject({ state: 'up', stateMs: 1_000 });
   });
 
   test.each([
