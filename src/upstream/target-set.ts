@@ -74,6 +74,8 @@ interface TargetSetOptions {
   /** Sources have changed `list`. What `take` changes its caller knows. */
   onChange(isAnyGone: boolean): void;
   readonly told: TargetTold;
+  /** Discovery has it, and sessions may go there; or has it no longer, and they did. */
+  found(target: Target, isHere: boolean): void;
   /** One of its targets may take a session that it could not take before. */
   onRoom(): void;
 }
@@ -178,8 +180,14 @@ export class TargetSet {
         ({ weight, isBackup }, at) => weight !== before[at]?.weight || isBackup !== before[at]?.isBackup,
       );
     }
-    const stay = new Set(list);
-    for (const target of this.list) if (!stay.has(target)) this.depart({ target, byDiscovery });
+    const [here, stay] = [new Set(this.list), new Set(list)];
+    for (const target of this.list) {
+      if (stay.has(target)) continue;
+      if (byDiscovery && !target.isBarred) this.options.found(target, false);
+      this.depart({ target, byDiscovery });
+    }
+    if (byDiscovery)
+      for (const target of list) if (!here.has(target) && !target.isBarred) this.options.found(target, true);
     this.forgetEmpty();
     this.list = list;
     this.byName = new Map(list.map((target) => [target.name, target]));

@@ -73,6 +73,7 @@ export class Upstream implements PartHost {
       clock: means.clock,
       onChange: (isAnyGone) => this.onTargets(isAnyGone),
       told: (target, isUp, why) => this.onTarget(target, isUp, why),
+      found: (target, isHere) => this.logState(target, isHere, 'discovery'),
       onRoom: () => this.queue.wake(),
     });
     this.set.take(this.set.plan(options.sourcesOf(config, means), config), config);
@@ -166,13 +167,17 @@ export class Upstream implements PartHost {
   }
 
   private onTarget(target: Target, isUp: boolean, why: BarWhy): void {
-    const { log } = this.options.means;
-    const fields = { upstream: this.name, target: target.name, why };
-    if (isUp) log.event('info', 'target.up', fields);
-    else log.event('warn', 'target.down', { ...fields, cause: causeOf(target, why) });
+    this.logState(target, isUp, why);
     // With one more that is down there may be panic, and room in it.
     this.queue.wake();
     if (this.isRunning) for (const part of this.parts) part.changed?.(target, isUp);
+  }
+
+  private logState(target: Target, isUp: boolean, why: BarWhy): void {
+    const { log } = this.means;
+    const fields = { upstream: this.name, target: target.name, why };
+    if (isUp) log.event('info', 'target.up', fields);
+    else log.event('warn', 'target.down', { ...fields, cause: causeOf(target, why) });
   }
 
   onDown(target: Target): void {

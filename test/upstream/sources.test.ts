@@ -7,6 +7,7 @@ import { Reloads } from '../../src/control/reload.ts';
 import { buildSnapshot } from '../../src/control/snapshot.ts';
 import { atOnce, Slices } from '../../src/limits/slices.ts';
 import { Carrier } from '../../src/net/carrier.ts';
+import { Log } from '../../src/observe/log.ts';
 import type { ConfigInput } from '../../src/proxy.ts';
 import { balancerOf } from '../../src/upstream/balance/policies.ts';
 import { UpstreamRegistry } from '../../src/upstream/registry.ts';
@@ -15,6 +16,7 @@ import type { Target } from '../../src/upstream/target.ts';
 import { Rig } from '../edge/rig.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { FakeSource } from '../support/fake-source.ts';
+import { LogTap } from '../support/log-tap.ts';
 import { targetConfig, upstreamMeans } from '../support/upstreams.ts';
 
 const A = { name: 'a', url: 'ws://a.test:1' };
@@ -32,8 +34,16 @@ class Discovery {
   readonly sources: FakeSource[] = [];
   /** What they have before they are started. */
   initial: readonly TargetConfig[] | null = [];
+  readonly tap = new LogTap();
   readonly clock = new FakeClock();
-  readonly registry = new UpstreamRegistry(upstreamMeans({ clock: this.clock }), {
+  private readonly logged = new Log({
+    level: 'info',
+    format: 'json',
+    lines_per_second: 1e6,
+    clock: this.clock,
+    destination: this.tap,
+  });
+  readonly registry = new UpstreamRegistry(upstreamMeans({ clock: this.clock, log: this.logged }), {
     balancerOf,
     sourcesOf: (config, means) => {
       const source = new FakeSource(config.host, this.log, this.initial);
@@ -59,6 +69,11 @@ class Discovery {
     const target = this.registry.get('one')?.target(name);
     if (target === undefined) throw new Error(`no target ${name}`);
     return target;
+  }
+
+  /** `target.up x discovery` */
+  get told(): string[] {
+    return this.tap.lines.splice(0).map(({ event, target, why }) => `${event} ${target} ${why}`);
   }
 
   get names(): string {
@@ -153,6 +168,21 @@ describe('targets that a source finds while framegate runs', () => {
     // What a later config says holds for those that are gone already.
     discovery.apply(upstream({ targets: [b], on_gone: 'drain', drain: { mode: 'close' } }));
     expect([a.keepsSessions, x.keepsSessions]).toEqual([false, false]);
+  });
+
+  test('are logged when they come and go, unless nobody went there; those of a config are not', () => {
+    const discovery = new Discovery();
+    discovery.apply(configOf());
+    expect(discovery.told).toEqual([]);
+    discovery.source.finds('x', 'y');
+    expect(discovery.told).toEqual(['target.up x discovery', 'target.up y discovery']);
+    discovery.target('y').bar('draining', 'admin', 0);
+    expect(discovery.told).toEqual(['target.down y admin']);
+    discovery.source.finds('z');
+    expect(discovery.told).toEqual(['target.down x discovery', 'target.up z discovery']);
+    discovery.source.finds('z');
+    discovery.apply(configOf({ upstreams: { one: { targets: [], discover: { file: { path: 'none' } } } } }));
+    expect(discovery.told).toEqual([]);
   });
 
   test('are told of only when others are in the list', () => {
