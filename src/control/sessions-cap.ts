@@ -10,7 +10,7 @@ export interface SessionsCap {
   readonly sessionsMax: number;
   /** Why it is less than the config says; null when it is not. */
   readonly lowered: string | null;
-  /** True when the config asks for a number that cannot be had. */
+  /** True when the config asks for a number that cannot be had, or nobody could be let in. */
   readonly isRefused: boolean;
 }
 
@@ -24,11 +24,11 @@ export function sessionsCap(config: Config, openFiles: number): SessionsCap {
   // `off` asks for no number, so it gets what there is.
   if (!Number.isFinite(wanted)) {
     const lowered = `limits.max_sessions off: as many as the open-file limit of ${openFiles} allows`;
-    return { sessionsMax, lowered, isRefused: false };
+    return { sessionsMax, lowered, isRefused: sessionsMax === 0 };
   }
   const needed = openFilesNeededFor(wanted, besides);
   const lowered = `limits.max_sessions ${wanted} needs an open-file limit of ${needed}, it is ${openFiles}`;
-  return { sessionsMax, lowered, isRefused: wasGiven(config, 'limits.max_sessions') };
+  return { sessionsMax, lowered, isRefused: sessionsMax === 0 || wasGiven(config, 'limits.max_sessions') };
 }
 
 /** Each has one connection for its checks at most. */

@@ -13,3 +13,12 @@ test('each target that is checked has a descriptor of its own, so there is one s
   };
   expect([cap('off'), cap({ type: 'tcp' })]).toEqual([500, 499]);
 });
+
+test.each([{}, { max_sessions: 'off' }] as const)(
+  'no room for any session is an error, for one is none: %j',
+  (limits) => {
+    const { config } = loadObject({ routes: [{ upstream: 'builtin:echo' }], limits }, { baseDir: '.' });
+    expect(sessionsCap(config, 33)).toMatchObject({ sessionsMax: 0, isRefused: true });
+    expect(sessionsCap(config, 34)).toMatchObject({ sessionsMax: 1, isRefused: false });
+  },
+);
