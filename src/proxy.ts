@@ -28,6 +28,7 @@ import { Resolver } from './net/resolve.ts';
 import { Log, type LogDestination } from './observe/log.ts';
 import { MetricsRegistry } from './observe/metrics.ts';
 import { type ProcessView, RuntimeMetrics } from './observe/runtime-metrics.ts';
+import { CheckTurns } from './upstream/health/check-turns.ts';
 import { UpstreamRegistry } from './upstream/registry.ts';
 import { FolderWatches } from './upstream/sources/folder-watches.ts';
 
@@ -150,6 +151,7 @@ class ProxyProcess implements Proxy {
       dns: new DnsRounds({ clock, wheel }),
       folders: new FolderWatches(),
       readTargets: (bytes, path) => lists.read(bytes, path),
+      checkTurns: new CheckTurns(),
       random: Math.random,
     });
     this.edge = new Edge({

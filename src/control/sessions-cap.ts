@@ -5,6 +5,7 @@ import { wasGiven } from '../config/origin.ts';
 import type { Config } from '../config/types.ts';
 import { PROBES_MAX } from '../edge/overflow.ts';
 import { openFilesNeededFor, sessionsMaxFor } from '../net/open-files.ts';
+import { CHECKS_MAX } from '../upstream/health/check-turns.ts';
 
 export interface SessionsCap {
   readonly sessionsMax: number;
@@ -18,7 +19,7 @@ export function sessionsCap(config: Config, openFiles: number): SessionsCap {
   const wanted = config.limits.max_sessions;
   // Probes get in when every place is taken.
   const probes = config.listeners.some((listener) => listener.health_path !== null) ? PROBES_MAX : 0;
-  const besides = probes + checkedTargets(config);
+  const besides = probes + checksAtOnce(config);
   const sessionsMax = Math.min(wanted, sessionsMaxFor(openFiles, besides));
   if (wanted <= sessionsMax) return { sessionsMax, lowered: null, isRefused: false };
   // `off` asks for no number, so it gets what there is.
@@ -31,8 +32,10 @@ export function sessionsCap(config: Config, openFiles: number): SessionsCap {
   return { sessionsMax, lowered, isRefused: sessionsMax === 0 || wasGiven(config, 'limits.max_sessions') };
 }
 
-/** Each has one connection for its checks at most. */
-function checkedTargets({ upstreams }: Config): number {
+/** Each has one connection for its checks at most; how many targets discovery finds is not known before. */
+function checksAtOnce({ upstreams }: Config): number {
   const checked = Object.values(upstreams).filter(({ health }) => health.active !== 'off');
-  return checked.reduce((sum, { targets }) => sum + targets.length, 0);
+  if (checked.some(({ discover }) => discover !== null)) return CHECKS_MAX;
+  const targets = checked.reduce((sum, one) => sum + one.targets.length, 0);
+  return Math.min(CHECKS_MAX, targets);
 }

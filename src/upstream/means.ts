@@ -7,6 +7,7 @@ import type { Dialer } from '../net/dial.ts';
 import type { DnsRounds } from '../net/dns.ts';
 import type { Log } from '../observe/log.ts';
 import type { MetricsRegistry } from '../observe/metrics.ts';
+import type { CheckTurns } from './health/check-turns.ts';
 import type { FolderWatches } from './sources/folder-watches.ts';
 
 export interface UpstreamMeans {
@@ -21,6 +22,8 @@ export interface UpstreamMeans {
   readonly folders: FolderWatches;
   /** A file of targets at `path`. Never rejects. */
   readTargets(bytes: Uint8Array, path: string): Promise<TargetList>;
+  /** Of the checks of all upstreams. */
+  readonly checkTurns: CheckTurns;
   /** From 0 to below 1. */
   random(): number;
 }

@@ -14,6 +14,20 @@ test('each target that is checked has a descriptor of its own, so there is one s
   expect([cap('off'), cap({ type: 'tcp' })]).toEqual([500, 499]);
 });
 
+test('of thousands that are checked 256 are at a time, and of those that discovery finds as many may be', () => {
+  const active = { type: 'tcp' } as const;
+  const cap = (upstream: object) => {
+    const upstreams = { chat: { ...upstream, health: { active } } };
+    return sessionsCap(loadObject({ routes: [{ upstream: 'chat' }], upstreams }, { baseDir: '.' }).config, 1_032)
+      .sessionsMax;
+  };
+  const targets = (count: number) => Array.from({ length: count }, (_, at) => ({ url: `ws://t${at}.test` }));
+  expect([cap({ targets: targets(254) }), cap({ targets: targets(256) }), cap({ targets: targets(300) })]).toEqual([
+    373, 372, 372,
+  ]);
+  expect(cap({ discover: { dns: { name: 'chat.internal' } } })).toBe(372);
+});
+
 test.each([{}, { max_sessions: 'off' }] as const)(
   'no room for any session is an error, for one is none: %j',
   (limits) => {

@@ -10,6 +10,7 @@ import { DnsRounds } from '../../src/net/dns.ts';
 import { Resolver } from '../../src/net/resolve.ts';
 import { Log } from '../../src/observe/log.ts';
 import { MetricsRegistry } from '../../src/observe/metrics.ts';
+import { CheckTurns } from '../../src/upstream/health/check-turns.ts';
 import type { UpstreamMeans } from '../../src/upstream/means.ts';
 import { FolderWatches } from '../../src/upstream/sources/folder-watches.ts';
 import { Target, type TargetSettings, type TargetTold } from '../../src/upstream/target.ts';
@@ -29,6 +30,7 @@ export function upstreamMeans(own: Partial<UpstreamMeans> = {}): UpstreamMeans {
     dns: new DnsRounds({ clock, wheel }),
     folders: new FolderWatches(),
     readTargets: (bytes, path) => lists.read(bytes, path),
+    checkTurns: new CheckTurns(),
     random: Math.random,
     ...own,
   };

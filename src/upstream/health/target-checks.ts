@@ -9,6 +9,7 @@ import type { PartHost } from '../part.ts';
 import { proxyPreamble } from '../proxy-preamble.ts';
 import type { Target } from '../target.ts';
 import { CheckError, type CheckSettings, type CheckTask } from './check.ts';
+import type { CheckTurn } from './check-turns.ts';
 import { httpCheck } from './http-check.ts';
 import { tcpCheck } from './tcp-check.ts';
 import { websocketCheck } from './websocket-check.ts';
@@ -29,7 +30,9 @@ export class TargetChecks extends TimerEntry {
   private readonly target: Target;
   private settings: CheckSettings;
   private readonly abort = new Abort();
+  /** A check is under way, or waits for its turn. */
   private isRunning = false;
+  private turn: CheckTurn | null = null;
   /** Good or bad ones in a row, until they have changed something. */
   private inRow = 0;
   private wasGood = true;
@@ -59,6 +62,8 @@ export class TargetChecks extends TimerEntry {
   stop(): void {
     this.host.means.wheel.cancel(this);
     this.abort.abort();
+    // One that is under way leaves when its connection has.
+    if (this.turn?.state === 'waiting') this.leaveTurn();
   }
 
   /** It is not checked any more, so nobody says that it is down. */
@@ -68,13 +73,22 @@ export class TargetChecks extends TimerEntry {
     if (this.isDown) this.target.lift('down', this.host.means.clock.now());
   }
 
-  override onTimer(now: number): void {
+  override onTimer(): void {
     this.isRunning = true;
-    this.run(now)
+    this.turn = this.host.means.checkTurns.take(() => this.begun());
+  }
+
+  private begun(): void {
+    this.run(this.host.means.clock.now())
       .catch((error: unknown) => this.onFault(error))
-      .finally(() => {
-        this.isRunning = false;
-      });
+      .finally(() => this.leaveTurn());
+  }
+
+  private leaveTurn(): void {
+    this.isRunning = false;
+    const { turn } = this;
+    this.turn = null;
+    if (turn !== null) this.host.means.checkTurns.leave(turn);
   }
 
   private async run(startedAt: number): Promise<void> {
