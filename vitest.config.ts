@@ -28,7 +28,6 @@ const SOCKETS = [
 const MARKED = [
   'test/e2e/relay.test.ts', // cuts, order and back-pressure of any conversation
   'test/e2e/ends.test.ts', // half-close, reset, and who is told what first
-  'test/e2e/isolation.test.ts', // no byte of another session, flat memory
   'test/e2e/tls-backend.test.ts', // plain on one side, TLS on the other
   'test/hostile/{closes,network,resources}.test.ts', // hostile ends, a bad network, peers that do not read
   'test/net/transport.test.ts', // what a transport promises
@@ -41,8 +40,12 @@ const PROGRAMS = [
   'test/{cli,package,shares}.test.ts',
   'test/hostile/mutants.test.ts',
 ];
-/** Of those, and of the socket tests, what takes half a minute: it waits for the rest of the matrix. */
-const LONG = ['test/attacks/attacks.test.ts', 'test/conformance/fuzzing-*.test.ts', 'test/scale/scale.test.ts'];
+/** Of those, and of the socket tests, what takes a quarter of a minute or more: it waits for the rest of the matrix. */
+const LONG = [
+  'test/{attacks/attacks,corpus/corpus,fuzz/fuzz,scale/scale}.test.ts',
+  'test/conformance/fuzzing-*.test.ts',
+  'test/hostile/{operations,process-faults}.test.ts',
+];
 /** With a process of their own in each share: for its heap, or for what they mock. */
 const APART = ['test/bench/reports.test.ts', 'test/edge/faults.test.ts', 'test/hostile/resources.test.ts'];
 
