@@ -3,14 +3,17 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/proxy.ts';
 import { connectWs, type Inbox } from '../e2e/ws-pair.ts';
 import { GOOD_NAME, makeCertificates, type TestCertificates } from '../support/certs.ts';
 import { CheckedBackend } from '../support/checked-backend.ts';
+import { ChecksRig } from '../support/checks-rig.ts';
 import { atTestEnd } from '../support/cleanup.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { anyPort, type RunningProxy, startProxy } from '../support/harness.ts';
+import { RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { upgradeRequest } from '../support/wire.ts';
 import { takeRefusal } from './refusal.ts';
@@ -144,5 +147,20 @@ describe('checks', () => {
       await running.waitForLog('target.up');
       await expectEcho(await connectWs(running.port));
     });
+  });
+});
+
+describe('E67: checks', () => {
+  test('E67: of 300 targets that say nothing 256 are checked at a time, the others behind them', async () => {
+    const backend = await RawBackend.listen();
+    const targets = Array.from({ length: 300 }, (_, at) => ({ name: `t${at}`, url: backend.url }));
+    const active = { type: 'websocket', interval: '10s', timeout: '3s' };
+    const rig = new ChecksRig({ targets, health: { active } });
+    rig.pass(5_000);
+    await expect.poll(() => backend.connections, { interval: 1, timeout: 10_000 }).toBe(256);
+    for (let turn = 0; turn < 20; turn += 1) await nextTurn();
+    expect(backend.connections).toBe(256);
+    rig.pass(3_000);
+    await expect.poll(() => backend.connections, { interval: 1, timeout: 10_000 }).toBe(300);
   });
 });

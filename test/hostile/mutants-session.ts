@@ -750,6 +750,12 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     why: 'bad ones need not be in a row',
   },
   {
+    row: 'E67',
+    at: 'CheckTurns.take',
+    search: 'if (this.underWay < this.max) this.begin(turn);',
+    replace: 'if (turn !== null) this.begin(turn);',
+  },
+  {
     row: 'E7',
     at: 'DownTargets.onDown',
     search: "if (on_down === 'keep') return;",
