@@ -4,8 +4,8 @@
 import { Chain, Link } from '../limits/chain.ts';
 import type { Clock } from '../limits/clock.ts';
 
-/** Called in one turn of the event loop: each costs a dial. */
-const TURN_MAX = 64;
+/** Called in one turn of the event loop: each costs a dial, as in the queues of `edge/`. */
+const TURN_MAX = 16;
 
 /** Who waits for room. */
 export interface RoomWaiter {
