@@ -1,6 +1,7 @@
 // The composition root and the library's entry: builds the parts from a config, starts, reloads, drains and stops them.
 // It touches no bytes and no `process`; cli.ts does the latter.
 
+import { availableParallelism } from 'node:os';
 import { AdminServer } from './admin/server.ts';
 import { loadObject } from './config/load.ts';
 import type { Config, ConfigInput } from './config/types.ts';
@@ -15,6 +16,7 @@ import { type SessionsCap, sessionsCap } from './control/sessions-cap.ts';
 import { buildSnapshot } from './control/snapshot.ts';
 import { ProxySubject } from './control/subject.ts';
 import { TargetLists } from './control/target-lists.ts';
+import { AuthMethods } from './edge/auth/methods.ts';
 import { Edge } from './edge/edge.ts';
 import type { Clock } from './limits/clock.ts';
 import { Slices } from './limits/slices.ts';
@@ -25,6 +27,7 @@ import { DnsRounds } from './net/dns.ts';
 import { addressText, type BoundAddress } from './net/listen.ts';
 import { openFileLimit } from './net/open-files.ts';
 import { Resolver } from './net/resolve.ts';
+import { ServiceClient } from './net/service-client.ts';
 import { Log, type LogDestination } from './observe/log.ts';
 import { MetricsRegistry } from './observe/metrics.ts';
 import { type ProcessView, RuntimeMetrics } from './observe/runtime-metrics.ts';
@@ -154,6 +157,9 @@ class ProxyProcess implements Proxy {
       checkTurns: new CheckTurns(),
       random: Math.random,
     });
+    const wallNow = options.wallNow ?? Date.now;
+    const services = new ServiceClient({ dialer, clock, wheel });
+    const auth = new AuthMethods({ clock, wheel, wallNow, log, metrics, services, cores: availableParallelism() });
     this.edge = new Edge({
       clock,
       wheel,
@@ -161,7 +167,7 @@ class ProxyProcess implements Proxy {
       dialer,
       carrier,
       metrics,
-      snapshot: buildSnapshot(config, { upstreams, wallNow: options.wallNow ?? Date.now }),
+      snapshot: buildSnapshot(config, { upstreams, auth, wallNow }),
       sessionsMax: this.cap.sessionsMax,
     });
     this.life = new Life(this.edge);
@@ -193,6 +199,7 @@ class ProxyProcess implements Proxy {
     this.carrier.watch(this.wheel, this.clock.now());
     this.pulse.start();
     this.edge.snapshot.upstreams.start();
+    this.edge.snapshot.auth.start();
     this.tellStart();
     try {
       await this.startAdmin();
@@ -229,6 +236,7 @@ class ProxyProcess implements Proxy {
     this.life.closing = true;
     this.edge.refusing = true;
     this.edge.snapshot.upstreams.stop();
+    this.edge.snapshot.auth.stop();
     const closing = Promise.all([this.listeners.close(), this.admin?.stop()]);
     this.admin = null;
     this.drainer.abort();

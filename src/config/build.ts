@@ -5,6 +5,8 @@ import assert from 'node:assert/strict';
 import type { BindAddress } from '../protocol/addresses/bind-address.ts';
 import type { AddressLists } from './address-lists.ts';
 import { defaultPort, parseTargetUrl } from './addresses.ts';
+import { buildAuth } from './build-auth.ts';
+import type { LoadedAuth } from './load-auth.ts';
 import type { LoadedTls } from './load-tls.ts';
 import {
   completeLimits,
@@ -43,6 +45,7 @@ interface BuildContext {
   readonly baseDir: string;
   readonly origin: Origin;
   readonly tls: LoadedTls;
+  readonly auth: LoadedAuth;
   readonly lists: AddressLists;
 }
 
@@ -75,6 +78,7 @@ export function buildConfig(parsed: ParsedConfig, context: BuildContext): Config
     trusted_proxies: context.lists.of(parsed.trusted_proxies),
     defaults: { ...parsed.defaults, ...clientLists(parsed.defaults, context.lists) },
     routes: parsed.routes.map((route) => buildRoute(route, whole, context.lists)),
+    auth: buildAuth(parsed, context.auth),
     upstreams: buildUpstreams(parsed, context),
     limits: whole.limits,
     timeouts: whole.timeouts,

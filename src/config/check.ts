@@ -5,6 +5,7 @@ import { bindKey, takesAnyPort } from '../protocol/addresses/bind-address.ts';
 import { patternKey, rewriteProblem } from '../protocol/path.ts';
 import { addressListsOf, UNIX } from './address-lists.ts';
 import { parseTargetUrl, printable } from './addresses.ts';
+import { checkAuth } from './check-auth.ts';
 import { checkHeaders } from './check-headers.ts';
 import { checkTwice, checkUnique } from './check-names.ts';
 import { checkPaths } from './check-paths.ts';
@@ -25,6 +26,7 @@ export function checkConfig(config: ParsedConfig, written: Written, report: Cros
   checkProxies(config, report);
   checkFrames(config, report);
   checkPolicies(config, written, report);
+  checkAuth(config, report);
   checkShared(config.defaults, ['defaults'], report);
   for (const [index, route] of config.routes.entries()) checkRoute(route, index, written, report);
   const overlapping = checkOverlaps(config, written, report);

@@ -2,7 +2,7 @@
 // It must not validate.
 
 import { config } from './keys/config.ts';
-import type { Item, Keys, Row } from './keys/row.ts';
+import type { Item, Keys, List, Row } from './keys/row.ts';
 import { descriptionOf, valuesOf } from './kinds.ts';
 import type { PathSegments } from './problems.ts';
 
@@ -17,7 +17,7 @@ export interface KeyDescription {
 }
 
 /** Where a value may stand: at a key, or in a list or under a name. */
-export type Place = Row | Item;
+export type Place = Row | Item | List;
 
 export const ROOT: Place = { kind: 'block', keys: config };
 
@@ -44,6 +44,7 @@ export function placeAt(path: PathSegments): Place | null {
 /** Whether `{ file }` there is read as a list. */
 export function takesListFile(path: PathSegments): boolean {
   const place = placeAt(path);
+  if (place?.kind === 'block') return Object.hasOwn(place.keys, 'file');
   return place?.kind === 'list' && place.file === true;
 }
 
@@ -109,8 +110,8 @@ export function inside(place: Place, key: string): Place | null {
 }
 
 /** A list, not one that a word may stand for. */
-function isList(place: Place): place is Extract<Row, { kind: 'list' }> {
-  return place.kind === 'list' && place.or === undefined;
+function isList(place: Place): place is List {
+  return place.kind === 'list' && place.or === undefined && place.single === undefined;
 }
 
 function hasWords(place: Place): boolean {

@@ -2,7 +2,7 @@
 // written again. It must not know any key by name.
 
 import type * as zod from 'zod';
-import type { Item, Row, Scalar } from './keys/row.ts';
+import type { Item, List, Row, Scalar } from './keys/row.ts';
 import type { InputOf, ValueOf } from './row-types.ts';
 import { choice, count, countOrShare, decimal, duration, onOff, share, size } from './scalars.ts';
 import { countOrShareText } from './shares.ts';
@@ -111,7 +111,7 @@ export function descriptionOf(row: Row): string {
   return parts.filter((part) => part !== '').join(' ');
 }
 
-export function isScalar<R extends Row | Item>(row: R): row is Extract<R, Scalar> {
+export function isScalar<R extends Row | Item | List>(row: R): row is Extract<R, Scalar> {
   return row.kind !== 'list' && row.kind !== 'block' && row.kind !== 'named';
 }
 

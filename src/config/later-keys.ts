@@ -13,14 +13,7 @@ const USE_FILE = 'let something write a file for discover.file';
 /** By the block that holds them (list positions and names as `[]` and `*`): keys to come, and what to do until then. */
 const LATER_KEYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   '': { workers: 'one process uses one core; run several, on ports of their own, behind a balancer' },
-  'routes[]': {
-    auth: 'the backend gets Cookie and Authorization as they came, and can judge them',
-  },
-  defaults: {
-    auth: 'the backend gets Cookie and Authorization as they came, and can judge them',
-  },
   'upstreams.*.discover': { http: USE_FILE, eureka: USE_FILE, kubernetes: 'dns finds the pods of a headless service' },
-  close_codes: { credential_expired: 'it looks at no credentials' },
 };
 
 /** Causes that end in no Close of ours, so that no code can be chosen; the names are the `reason` of the log. */

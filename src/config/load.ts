@@ -10,6 +10,7 @@ import { checkSecrets, isSecretAt } from './check-secrets.ts';
 import type { Written } from './cross-report.ts';
 import { fileMode } from './file-mode.ts';
 import { takesListFile, withoutEmptyBlocks } from './key-walk.ts';
+import { type EntryLists, loadAuth } from './load-auth.ts';
 import { loadAllTls } from './load-tls.ts';
 import { listenerName } from './names.ts';
 import { objectTree } from './object-source.ts';
@@ -17,7 +18,15 @@ import { type Origin, withInherited } from './origin.ts';
 import { ConfigError, type PathSegments, type Problem, pathText } from './problems.ts';
 import { parseRepairing } from './repair.ts';
 import { SourceText } from './source-text.ts';
-import { baseDirOf, type Environment, type FileAccess, type FileMode, type ReadFile } from './substitute.ts';
+import {
+  baseDirOf,
+  type Environment,
+  type FileAccess,
+  type FileMode,
+  type ReadFile,
+  readBytes,
+  resolvePath,
+} from './substitute.ts';
 import { isBroken, nodeAt, offsetOf, plainValue, secretPaths, type Tree } from './tree.ts';
 import type { Config, ConfigInput, ParsedConfig, TargetConfig } from './types.ts';
 import { yamlTree } from './yaml-source.ts';
@@ -82,9 +91,48 @@ export function loadObject(
 
 /** Of a file of targets, which programs write. */
 const TARGETS_BYTES_MAX = 8 * 1024 * 1024;
-/** Where they stand in the config that they are judged in. */
-const LIST_NAME = 'list';
-const TARGETS_PATH = ['upstreams', LIST_NAME, 'targets'];
+/** What a list that is a file of its own belongs to in the config that it is judged in. */
+const OWNER = 'list';
+
+/** A list that can be a file of its own: where it stands in a config, and the rest of the smallest config with it. */
+interface ListPlace {
+  readonly path: PathSegments;
+  readonly around: (list: Tree) => Tree;
+  readonly bytesMax?: number;
+}
+
+const TARGETS: ListPlace = {
+  path: ['upstreams', OWNER, 'targets'],
+  bytesMax: TARGETS_BYTES_MAX,
+  // With discover a list may be empty.
+  around: (targets) =>
+    mapTree(targets, {
+      routes: routesTree(targets, OWNER),
+      upstreams: mapTree(targets, {
+        [OWNER]: mapTree(targets, {
+          targets,
+          discover: mapTree(targets, { file: mapTree(targets, { path: textTree(targets, '-') }) }),
+        }),
+      }),
+    }),
+};
+
+/** Of `auth`: by the kind of the method. */
+const ENTRIES: { readonly [K in keyof EntryLists]: ListPlace } = {
+  api_key: entriesPlace('api_key', 'keys'),
+  basic: entriesPlace('basic', 'users'),
+};
+
+function entriesPlace(kind: string, key: string): ListPlace {
+  return {
+    path: ['auth', OWNER, kind, key],
+    around: (list) =>
+      mapTree(list, {
+        routes: routesTree(list, 'builtin:echo'),
+        auth: mapTree(list, { [OWNER]: mapTree(list, { [kind]: mapTree(list, { [key]: list }) }) }),
+      }),
+  };
+}
 
 /**
  * A list of targets that is a file of its own: as `targets` of an upstream, with `${NAME}` and `{file: path}`, every
@@ -93,38 +141,45 @@ const TARGETS_PATH = ['upstreams', LIST_NAME, 'targets'];
 export function loadTargets(
   input: LoadInput,
 ): { readonly targets: readonly TargetConfig[] } | { readonly problems: readonly Problem[] } {
-  const source = new SourceText(input.text, TARGETS_BYTES_MAX);
+  const result = loadList(input, TARGETS);
+  return 'config' in result ? { targets: result.config.upstreams[OWNER]?.targets ?? [] } : result;
+}
+
+/** What is wrong with it is told with its own lines, and with paths that begin at the list. */
+function loadList(input: LoadInput, place: ListPlace): LoadResult {
+  const source = new SourceText(input.text, place.bytesMax);
   const loader = new Loader(input.file, source, aroundOf(baseDirOf(input.file), input));
   const report = (start: number, path: PathSegments, message: string) =>
-    loader.problem('error', start, [...TARGETS_PATH, ...path], message);
+    loader.problem('error', start, [...place.path, ...path], message);
   if (source.fault !== null) report(source.fault.offset, [], source.fault.message);
   const { env } = input;
   const list =
     source.fault === null ? yamlTree(source, { ...loader.around, env, isListed: () => false, report }) : null;
   if (list?.kind === 'map' && list.entries.size === 0) {
-    report(list.start, [], 'expected a list, found nothing: one without targets is []');
+    report(list.start, [], 'expected a list, found nothing: an empty one is []');
     return { problems: loader.sorted().map((problem) => ({ ...problem, path: '' })) };
   }
-  const result = list === null ? { problems: loader.sorted() } : loader.load(configAround(list));
-  if ('config' in result) return { targets: result.config.upstreams[LIST_NAME]?.targets ?? [] };
+  const result = list === null ? { problems: loader.sorted() } : loader.load(place.around(list));
+  if ('config' in result) return result;
   const places = result.problems.filter(({ severity }) => severity === 'error');
-  const prefix = pathText(TARGETS_PATH);
+  const prefix = pathText(place.path);
   return { problems: places.map(({ path, ...problem }) => ({ ...problem, path: path.replace(prefix, '') })) };
 }
 
-/** The smallest one with these targets. */
-function configAround(targets: Tree): Tree {
-  const at = targets.start;
-  const map = (entries: Readonly<Record<string, Tree>>): Tree => ({
+function mapTree({ start }: Tree, entries: Readonly<Record<string, Tree>>): Tree {
+  return {
     kind: 'map',
-    start: at,
-    entries: new Map(Object.entries(entries).map(([key, node]) => [key, { keyStart: at, node }])),
-  });
-  const name: Tree = { kind: 'scalar', start: at, value: LIST_NAME, text: null, secret: false };
-  const routes: Tree = { kind: 'list', start: at, items: [map({ upstream: name })] };
-  // With discover a list may be empty.
-  const path: Tree = { ...name, value: '-' };
-  return map({ routes, upstreams: map({ [LIST_NAME]: map({ targets, discover: map({ file: map({ path }) }) }) }) });
+    start,
+    entries: new Map(Object.entries(entries).map(([key, node]) => [key, { keyStart: start, node }])),
+  };
+}
+
+function textTree({ start }: Tree, value: string): Tree {
+  return { kind: 'scalar', start, value, text: null, secret: false };
+}
+
+function routesTree(at: Tree, upstream: string): Tree {
+  return { kind: 'list', start: at.start, items: [mapTree(at, { upstream: textTree(at, upstream) })] };
 }
 
 /** What is outside of the config. */
@@ -192,12 +247,22 @@ class Loader {
         if (!isBroken(tree, path)) this.addAt(severity, tree, path, 'value', () => message);
       },
     });
+    const auth = loadAuth(parsed, {
+      ...this.around,
+      report: (severity, path, message) => this.addAt(severity, tree, path, 'value', () => message),
+      entriesOf: (kind, file, path) =>
+        this.entriesOf(kind, file, (message) => this.found('error', tree, path, () => message, 'value')),
+    });
     const lists = this.lists(parsed, tree);
     if (this.problems.some((problem) => problem.severity === 'error')) return { problems: this.sorted() };
     const secrets = new Set(withInherited([...secretPaths(tree)].map(pathText), parsed));
-    const origin: Origin = { given: new Set(givenPaths(tree, [])), secrets, files: tls.files };
+    const origin: Origin = {
+      given: new Set(givenPaths(tree, [])),
+      secrets,
+      files: new Map([...tls.files, ...auth.files]),
+    };
     return {
-      config: buildConfig(parsed, { baseDir: this.around.baseDir, origin, tls, lists }),
+      config: buildConfig(parsed, { baseDir: this.around.baseDir, origin, tls, auth, lists }),
       warnings: this.sorted(),
     };
   }
@@ -251,6 +316,27 @@ class Loader {
     return /^[^#]*:?\s#\S/.test(rest)
       ? 'needs a value, and an unquoted # begins a comment: quote this value'
       : 'needs a value';
+  }
+
+  private entriesOf<K extends keyof EntryLists>(
+    kind: K,
+    file: string,
+    report: (message: string) => void,
+  ): EntryLists[K] | null {
+    const bytes = readBytes(file, this.around);
+    if ('problem' in bytes) {
+      report(bytes.problem);
+      return null;
+    }
+    const path = resolvePath(this.around.baseDir, file);
+    const result = loadList({ ...this.around, text: bytes.value, file: path, env: {} }, ENTRIES[kind]);
+    if ('problems' in result) {
+      this.problems.push(...result.problems.map(({ message, ...place }) => ({ ...place, message: () => message })));
+      return null;
+    }
+    const method = result.config.auth[OWNER];
+    const entries = method?.kind === 'api_key' ? method.keys : method?.kind === 'basic' ? method.users : [];
+    return entries as EntryLists[K]; // of the kind that was asked for
   }
 
   private lists(parsed: ParsedConfig, tree: Tree): AddressLists {

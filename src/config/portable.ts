@@ -4,7 +4,15 @@
 import { unreachable } from '../unreachable.ts';
 import { freeze } from './build.ts';
 import { type Origin, originOf, withOrigin } from './origin.ts';
-import type { Config, ListenerCertificate, ListenerConfig, RouteConfig, TlsConfig, UpstreamConfig } from './types.ts';
+import type {
+  AuthConfig,
+  Config,
+  ListenerCertificate,
+  ListenerConfig,
+  RouteConfig,
+  TlsConfig,
+  UpstreamConfig,
+} from './types.ts';
 
 export type ConfigPart =
   | { readonly kind: 'certificates'; readonly listener: number; readonly certificates: readonly ListenerCertificate[] }
@@ -76,6 +84,7 @@ export class Assembly {
         const config = {
           ...rest,
           close_codes: freeze(bare(rest.close_codes)),
+          auth: freeze(authOf(rest.auth)),
           routes: this.routes,
           upstreams: this.upstreams,
         };
@@ -107,6 +116,16 @@ export class Assembly {
 /** Copies between threads have the prototype that these maps must not have. */
 function bare<T extends object>(map: T): T {
   return Object.assign(Object.create(null), map);
+}
+
+function authOf(auth: Config['auth']): Config['auth'] {
+  return bare(Object.fromEntries(Object.entries(auth).map(([name, method]) => [name, methodOf(method)])));
+}
+
+function methodOf(method: AuthConfig): AuthConfig {
+  if (method.kind === 'jwt' && method.key.kind === 'jwks_url')
+    return { ...method, key: { ...method.key, tls: tlsOf(method.key.tls) } };
+  return 'tls' in method ? { ...method, tls: tlsOf(method.tls) } : method;
 }
 
 function tlsOf(tls: TlsConfig | null): TlsConfig | null {

@@ -2,6 +2,7 @@
 
 import { stringify } from 'yaml';
 import { writtenList } from './address-lists.ts';
+import { method } from './keys/auth.ts';
 import { limits } from './keys/limits.ts';
 import { listener } from './keys/listeners.ts';
 import { admin, drain, log, reload } from './keys/process.ts';
@@ -13,6 +14,7 @@ import { isScalar, printScalar } from './kinds.ts';
 import { MAP_KEY } from './names.ts';
 import { originOf } from './origin.ts';
 import { type PathSegments, pathText } from './problems.ts';
+import { writtenMethod } from './render-auth.ts';
 import { SECRET } from './secret-file.ts';
 import type {
   AdminConfig,
@@ -53,6 +55,10 @@ export function* configPieces(config: Config): Generator<string> {
   });
   yield yamlText(masked({ defaults: printed(shared, config.defaults, listsOf(config.defaults)) }, secrets, ''));
   const whole = { limits: printed(OVERRIDDEN, config.limits), timeouts: printed(timeouts, config.timeouts) };
+  yield* inParts('auth', {}, Object.values(config.auth), (one) => {
+    const path = `auth.${one.name}`;
+    return { [one.name]: masked(printed(method, writtenMethod(one, config)), secrets, path) };
+  });
   yield* inParts('routes', [], config.routes.entries(), ([index, one]) => [
     masked(plainRoute(one, config, whole), secrets, `routes[${index}]`),
   ]);

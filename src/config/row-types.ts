@@ -2,6 +2,7 @@
 // none of the schema's.
 
 import type { BindAddress } from '../protocol/addresses/bind-address.ts';
+import type { CredentialPlace } from '../protocol/credential-places.ts';
 import type { PathPattern } from '../protocol/path.ts';
 import type { TextForm } from './keys/row.ts';
 import type { CountOrShare } from './shares.ts';
@@ -73,6 +74,34 @@ export interface TextValues extends Record<TextForm, unknown> {
   readonly dns_server: string;
   /** '' for `/`; never ends in a slash. */
   readonly base_path: string;
+  readonly carrier: CredentialPlace;
+  readonly key_prefix: string;
+  readonly identity: string;
+  readonly identity_pattern: string;
+  /** Hex, in lower case. */
+  readonly sha256: string;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly password_hash: string;
+  readonly realm: string;
+  readonly shared_secret: string;
+  readonly public_key: string;
+  readonly claim: string;
+  readonly claim_off: string | null;
+  readonly claim_text: string;
+  readonly service_url: ServiceUrl;
+  /** Lower-case. */
+  readonly signed_field: string;
+  readonly sent_field: string;
+  readonly auth_name: string;
+}
+
+/** What is asked over HTTP. `path` has the query with it. */
+export interface ServiceUrl {
+  readonly text: string;
+  readonly endpoint: Extract<Endpoint, { readonly kind: 'tcp' }>;
+  readonly authority: string;
+  readonly path: string;
 }
 
 /** What of a request decides where it goes. */
@@ -84,13 +113,15 @@ export type HashKey =
 
 export type TextInput<F extends TextForm> = F extends 'token' | 'passphrase' | 'secret'
   ? string | false | { file: string }
-  : F extends 'tickets'
-    ? string | boolean | { file: string }
-    : F extends 'health_path' | 'file_off'
-      ? string | false
-      : F extends 'template'
-        ? string | { file: string }
-        : string;
+  : F extends 'shared_secret' | 'public_key'
+    ? string | { file: string }
+    : F extends 'tickets'
+      ? string | boolean | { file: string }
+      : F extends 'health_path' | 'file_off' | 'claim_off'
+        ? string | false
+        : F extends 'template'
+          ? string | { file: string }
+          : string;
 
 type Off<K> = 'off' extends keyof K ? 'off' | false : never;
 
@@ -122,7 +153,11 @@ export type InputOf<K> = K extends { readonly kind: 'size' | 'duration' | 'share
                   : InputOfMany<K>;
 
 type InputOfMany<K> = K extends { readonly kind: 'list'; readonly of: infer I }
-  ? InputOf<I>[] | (K extends { readonly or: { readonly word: infer W } } ? W : never) | FileOf<K>
+  ?
+      | InputOf<I>[]
+      | (K extends { readonly single: true } ? InputOf<I> : never)
+      | (K extends { readonly or: { readonly word: infer W } } ? W : never)
+      | FileOf<K>
   : K extends { readonly kind: 'block'; readonly keys: infer T }
     ? InputBlock<T> | Words<K> | ('off' extends Words<K> ? false : never)
     : K extends { readonly kind: 'named'; readonly of: infer I }

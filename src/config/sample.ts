@@ -30,8 +30,8 @@ const UNIX_SOCKET = 'address: unix:framegate.sock';
 /** In front of what could stand in place of something above it. */
 const INSTEAD = '## ';
 
-/** What the one upstream is called. */
-const UPSTREAM = 'chat';
+/** What the one of each kind is called that has a name. */
+const NAMED: Readonly<Record<string, string>> = { auth: 'partners', upstreams: 'chat' };
 
 const COMMENT_COLUMN = 39;
 const COLUMNS_MAX = 120;
@@ -63,8 +63,9 @@ function* keyLines(row: Row, place: Place): Generator<string> {
   yield* commented(text, mark === '' ? '' : `${before}#`, commentOf(row));
   const deeper = `${indent}${dash === '' ? '' : '  '}  `;
   if (row.kind === 'named' && row.of.kind === 'block') {
-    yield `${before}${mark}${deeper}${UPSTREAM}:`;
-    yield* blockLines(row.of.keys, { ...place, path: `${path}.*`, indent: `${deeper}  `, dash: '' });
+    yield `${before}${mark}${deeper}${NAMED[path] ?? ''}:`;
+    const inner = { ...place, path: `${path}.*`, indent: `${deeper}  `, dash: '' } as const;
+    yield* blockLines(row.of.keys, inner, row.of.one !== undefined);
   }
   if (row.kind === 'list' && row.of.kind === 'block')
     yield* blockLines(row.of.keys, { ...place, path: `${path}[]`, indent: deeper, dash: '- ' });

@@ -13,6 +13,7 @@ import { z } from './zod.ts';
 const MAP_KEY_PROBLEM =
   'a name here begins with a letter or digit and has at most 64 letters, digits, ".", "_" and "-"';
 
+const SINGLE_PROBLEM = 'expected text, or a list of texts';
 const FILE_PROBLEM = 'expected a list, or {file: path}';
 const fileSchema = z.strictObject({ file: z.string() });
 const MAP_KEY_SCHEMA = z.string().regex(MAP_KEY, { error: MAP_KEY_PROBLEM });
@@ -65,8 +66,12 @@ function isMap(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function listSchema({ of, least, or, file }: List): zod.ZodType {
+function listSchema({ of, least, or, file, single }: List): zod.ZodType {
   const list = least === undefined ? z.array(itemSchema(of)) : z.array(itemSchema(of)).min(1, { error: least });
+  if (single !== undefined) {
+    const one = itemSchema(of).transform((item) => [item]);
+    return z.union([one, list], { error: ({ input }) => (Array.isArray(input) ? undefined : SINGLE_PROBLEM) });
+  }
   if (or === undefined && file === undefined) return list;
   const word = or === undefined ? [] : [z.literal(or.word)];
   return z.union([...word, list, ...(file === undefined ? [] : [fileSchema])], {
@@ -74,7 +79,8 @@ function listSchema({ of, least, or, file }: List): zod.ZodType {
   });
 }
 
-function itemSchema(item: Item): zod.ZodType {
+function itemSchema(item: Item | List): zod.ZodType {
+  if (item.kind === 'list') return listSchema(item);
   const schema = isScalar(item) ? scalarSchema(item) : keyedSchema(item);
   return item.says === undefined ? schema : schema.meta({ description: item.says });
 }

@@ -16,6 +16,25 @@ import {
   parseTargetUrl,
   printable,
 } from './addresses.ts';
+import {
+  parseAuthName,
+  parseCarrier,
+  parseClaim,
+  parseClaimOff,
+  parseIdentity,
+  parseIdentityPattern,
+  parseKeyPrefix,
+  parsePassword,
+  parseRealm,
+  parseSentField,
+  parseServiceUrl,
+  parseSha256,
+  parseSharedSecret,
+  parseShort,
+  parseSignedField,
+  parseTime,
+  printCarrier,
+} from './auth-texts.ts';
 import { parseFieldName, readTemplate, TEMPLATE_PROBLEM } from './header-texts.ts';
 import type { TextForm } from './keys/row.ts';
 import { NAME } from './names.ts';
@@ -132,7 +151,31 @@ export const TEXTS: Readers = {
   dns_name: () => parsedText(parseDnsName),
   dns_server: () => parsedText(parseDnsServer),
   base_path: () => parsedText(parseBasePath),
+  carrier: () => parsedText(parseCarrier),
+  key_prefix: () => parsedText(parseKeyPrefix),
+  identity: () => parsedText(parseIdentity),
+  identity_pattern: () => parsedText(parseIdentityPattern),
+  sha256: () => parsedText(parseSha256),
+  time: () => parsedText(parseTime),
+  password_hash: () => parsedText(parsePassword),
+  realm: () => parsedText(parseRealm),
+  shared_secret: () => textOrFile(parseSharedSecret),
+  public_key: () => textOrFile(parseSharedSecret),
+  claim: () => parsedText(parseClaim),
+  claim_off: () => textOff(parseClaimOff, 'expected the name of a claim, or off'),
+  claim_text: () => parsedText(parseShort),
+  service_url: () => parsedText(parseServiceUrl),
+  signed_field: () => parsedText(parseSignedField),
+  sent_field: () => parsedText(parseSentField),
+  auth_name: () => parsedText(parseAuthName),
 };
+
+/** A file has been read before the schema sees the value. */
+function textOrFile(parse: (text: string) => Parsed<string>) {
+  return z
+    .union([z.string(), z.strictObject({ file: z.string() })], { error: 'expected text, or {file: path}' })
+    .transform((input, ctx) => take(parse(typeof input === 'string' ? input : ''), input, ctx));
+}
 
 type Printers = { readonly [F in TextForm]?: (value: TextValues[F]) => string };
 
@@ -147,6 +190,13 @@ const PRINTERS: Printers = {
   hash_key: printHashKey,
   cookie_age: printCookieAge,
   statuses: printStatuses,
+  carrier: printCarrier,
+  sha256: () => SECRET,
+  password_hash: () => SECRET,
+  shared_secret: () => SECRET,
+  public_key: () => SECRET,
+  service_url: ({ text }) => text,
+  time: (at) => new Date(at).toISOString(),
   base_path: (base) => (base === '' ? '/' : base),
 };
 

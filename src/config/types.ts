@@ -11,9 +11,18 @@ import type { admin, drain, log } from './keys/process.ts';
 import type { route, shared } from './keys/routes.ts';
 import type { timeouts } from './keys/timeouts.ts';
 import type { upstream } from './keys/upstreams.ts';
-import type { Block, Endpoint, HashKey, InputBlock, ListenAddress, Merged, TextValues } from './row-types.ts';
+import type {
+  Block,
+  Endpoint,
+  HashKey,
+  InputBlock,
+  ListenAddress,
+  Merged,
+  ServiceUrl,
+  TextValues,
+} from './row-types.ts';
 
-export type { Endpoint, HashKey, ListenAddress } from './row-types.ts';
+export type { Endpoint, HashKey, ListenAddress, ServiceUrl } from './row-types.ts';
 
 /** A config in the form of the file, for `createProxy`. */
 export type ConfigInput = InputBlock<typeof config>;
@@ -129,6 +138,74 @@ export interface RouteConfig
   readonly relax: readonly RouteCheck[];
 }
 
+type ParsedMethods = { readonly [K in keyof ParsedMethod]-?: NonNullable<ParsedMethod[K]> };
+type ParsedMethod = ParsedConfig['auth'][string];
+
+/** One method of `auth`. */
+export type AuthConfig =
+  | ApiKeyAuth
+  | BasicAuth
+  | JwtAuth
+  | IntrospectionAuth
+  | HmacAuth
+  | CertificateAuth
+  | ForwardAuth;
+
+export type AuthKind = AuthConfig['kind'];
+
+interface Method<K extends string> {
+  readonly kind: K;
+  readonly name: string;
+}
+
+type Items<T> = T extends readonly (infer I)[] ? I : never;
+export type ApiKeyEntry = Items<ParsedMethods['api_key']['keys']>;
+export type UserEntry = Items<ParsedMethods['basic']['users']>;
+export type QuotaConfig = ApiKeyEntry['quota'];
+
+export interface ApiKeyAuth extends Method<'api_key'>, Omit<ParsedMethods['api_key'], 'keys'> {
+  readonly keys: readonly ApiKeyEntry[];
+}
+
+interface BasicAuth extends Method<'basic'>, Omit<ParsedMethods['basic'], 'users' | 'realm'> {
+  readonly realm: string;
+  readonly users: readonly UserEntry[];
+}
+
+interface JwtAuth extends Method<'jwt'>, Omit<ParsedMethods['jwt'], 'secret' | 'key' | 'jwks'> {
+  readonly key: JwtKeyConfig;
+}
+
+/** What signatures are checked with. */
+export type JwtKeyConfig =
+  | { readonly kind: 'secret'; readonly secret: string }
+  | { readonly kind: 'pem'; readonly pem: string }
+  /** As the file had it: JSON. */
+  | { readonly kind: 'jwks_file'; readonly text: string; readonly file: string }
+  | JwksUrl;
+
+interface JwksUrl extends Omit<NonNullable<ParsedMethods['jwt']['jwks']>, 'file' | 'url' | 'tls' | 'insecure'> {
+  readonly kind: 'jwks_url';
+  readonly url: ServiceUrl;
+  readonly tls: TlsConfig | null;
+  readonly insecure: boolean;
+}
+
+interface IntrospectionAuth extends Method<'introspection'>, Omit<ParsedMethods['introspection'], 'tls'> {
+  readonly tls: TlsConfig | null;
+}
+
+interface HmacAuth extends Method<'hmac'>, Readonly<ParsedMethods['hmac']> {}
+
+interface CertificateAuth extends Method<'certificate'>, Omit<ParsedMethods['certificate'], 'allow'> {
+  /** Null: all. */
+  readonly allow: readonly string[] | null;
+}
+
+interface ForwardAuth extends Method<'forward'>, Omit<ParsedMethods['forward'], 'tls'> {
+  readonly tls: TlsConfig | null;
+}
+
 type ParsedUpstream = Block<typeof upstream>;
 
 type ParsedBalance = ParsedUpstream['balance'];
@@ -214,6 +291,7 @@ export interface Config
     | 'trusted_proxies'
     | 'defaults'
     | 'routes'
+    | 'auth'
     | 'upstreams'
     | 'limits'
     | 'timeouts'
@@ -224,6 +302,8 @@ export interface Config
   readonly trusted_proxies: AddressList;
   readonly defaults: SharedKeys;
   readonly routes: readonly RouteConfig[];
+  /** No prototype: a look-up by any name is safe. */
+  readonly auth: Readonly<Record<string, AuthConfig>>;
   /** No prototype: a look-up by any name is safe. */
   readonly upstreams: Readonly<Record<string, UpstreamConfig>>;
   readonly limits: Limits;

@@ -37,6 +37,7 @@ export class LostPlaces {
     metrics.keepOnly({
       routes: new Set(snapshot.routes.keys()),
       listeners: new Set(snapshot.config.listeners.map((listener) => listener.name)),
+      hasAuth: (name) => snapshot.config.auth[name] !== undefined,
       hasUpstream: (name) => snapshot.upstreams.get(name) !== undefined,
       hasTarget: (upstream, name) => snapshot.upstreams.get(upstream)?.target(name) !== undefined,
     });

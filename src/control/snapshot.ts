@@ -27,7 +27,7 @@ export interface SnapshotPlan {
 }
 
 /** What a snapshot takes over of the one before; of the first one it is given the upstreams. */
-type Previous = Pick<Snapshot, 'upstreams'> &
+type Previous = Pick<Snapshot, 'upstreams' | 'auth'> &
   Partial<Pick<Snapshot, 'routes' | 'addressSets' | 'ticketSecrets' | 'wallNow'>>;
 
 /** `previous`: what this one replaces at once. Nothing of it has changed when this throws. */
@@ -49,6 +49,7 @@ export function* planSnapshot(config: Config, previous: Previous): Generator<voi
   if (missing !== undefined) throw new Error(`route ${missing.name} names no upstream`);
   const setByAny = yield* fieldsSetByAny(config);
   const plan = yield* registry.plan(config);
+  const auth = yield* previous.auth.plan(config);
   const changes: (() => void)[] = [];
   const origins = new OriginSets();
   const routes = new Map<string, Route>();
@@ -63,6 +64,7 @@ export function* planSnapshot(config: Config, previous: Previous): Generator<voi
       denied: route.deny.blocks.length === 0 ? null : yield* sets.of(route.deny),
       origins: origins.of(route.origins),
       edits: fieldEditsOf(route, setByAny),
+      auth: auth.chainOf(route),
     };
     const known = previous.routes?.get(route.name);
     if (known !== undefined) {
@@ -75,9 +77,10 @@ export function* planSnapshot(config: Config, previous: Previous): Generator<voi
   const allOrigins = origins.all();
   const commit = (): Snapshot => {
     plan.commit();
+    auth.commit();
     for (const change of changes) change();
     const fixed = { config, router, routes, clientRules, origins: allOrigins, tls, ticketSecrets, wallNow };
-    return { ...fixed, upstreams: registry, addressSets: sets.all };
+    return { ...fixed, auth: previous.auth, upstreams: registry, addressSets: sets.all };
   };
   return { keptRoutes, keptTargets: plan.keptTargets, commit };
 }

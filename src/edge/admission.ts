@@ -3,11 +3,13 @@
 
 import assert from 'node:assert/strict';
 import type { AbortLike } from '../net/abort.ts';
+import { type CredentialPlace, withoutPlaces } from '../protocol/credential-places.ts';
 import type { RequestHead } from '../protocol/http-head.ts';
 import type { Refusal } from '../protocol/refusals.ts';
 import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
 import type { Admitted } from './admitted.ts';
 import type { Arrival } from './arrival.ts';
+import type { Grant } from './auth/method.ts';
 import type { EdgeContext } from './context.ts';
 import type { HandshakeRecord } from './handshake-record.ts';
 import { Holdings } from './holdings.ts';
@@ -44,6 +46,8 @@ export class Asked {
   chosen: { readonly route: Route; readonly path: string } | null = null;
   protocols: readonly string[] | null = null;
   holdings: Holdings | null = null;
+  /** What its session will stand on; null: nothing was asked of it, or it is anonymous. */
+  grant: Grant | null = null;
 
   constructor(options: AskedOptions) {
     this.context = options.context;
@@ -72,12 +76,26 @@ export class Asked {
     else this.holdings = new Holdings(context, seat);
   }
 
+  /** It may come in. What stands at `stripped` is gone for all that follows. */
+  takeGrant(grant: Grant | null, stripped: readonly CredentialPlace[]): void {
+    const { request, chosen, protocols } = this;
+    assert(chosen !== null && protocols !== null, "a method is a route's");
+    this.grant = grant;
+    const left = withoutPlaces(request, stripped);
+    if (left === request) return;
+    this.upgrade = left;
+    const kept = new Set(left.protocols);
+    this.protocols = protocols.filter((protocol) => kept.has(protocol));
+    const path = chosen.path.slice(0, chosen.path.length - request.query.length);
+    this.chosen = { ...chosen, path: `${path}${left.query}` };
+  }
+
   /** Every check has passed. */
   admitted(): Admitted {
-    const { chosen, protocols, holdings } = this;
+    const { chosen, protocols, holdings, grant } = this;
     assert(chosen !== null && protocols !== null && holdings !== null, 'the checks decide everything');
     const { arrival, request } = this;
-    return { arrival, request, route: chosen.route, path: chosen.path, protocols, holdings };
+    return { arrival, request, route: chosen.route, path: chosen.path, protocols, holdings, grant };
   }
 }
 

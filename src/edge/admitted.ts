@@ -13,6 +13,7 @@ import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
 import { Session } from '../session/session.ts';
 import { type Opened, type OpeningOutcome, type OpeningProgress, openBackend } from '../upstream/open-backend.ts';
 import type { Arrival } from './arrival.ts';
+import type { Grant } from './auth/method.ts';
 import type { EdgeContext } from './context.ts';
 import { changesFor } from './field-edits.ts';
 import type { Holdings } from './holdings.ts';
@@ -29,6 +30,8 @@ export interface Admitted {
   readonly path: string;
   readonly protocols: readonly string[];
   readonly holdings: Holdings;
+  /** Null: nothing was asked of it, or it is anonymous. */
+  readonly grant: Grant | null;
 }
 
 interface OpeningFor {

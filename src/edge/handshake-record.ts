@@ -42,6 +42,8 @@ export class HandshakeRecord {
   private origin: string | undefined;
   private userAgent: string | undefined;
   private route: Route | null = null;
+  private auth: string | undefined;
+  private identity: string | undefined;
   private progress: OpeningProgress | null = null;
 
   constructor(means: HandshakeRecordMeans, arrival: Arrival) {
@@ -67,6 +69,12 @@ export class HandshakeRecord {
     this.host = request.host;
     this.path = request.path;
     this.query = request.query;
+  }
+
+  /** A method has found something, and knows whose it is or does not. */
+  noteAuth(auth: string, identity: string | null): void {
+    this.auth = auth;
+    this.identity = identity ?? undefined;
   }
 
   noteRoute(route: Route): void {
@@ -186,6 +194,8 @@ export class HandshakeRecord {
       origin: shown(this.origin),
       user_agent: this.userAgent === undefined ? undefined : cutToLog(this.userAgent),
       route: route?.config.name,
+      auth: this.auth,
+      identity: this.identity,
       upstream: route?.upstream.name,
       target: progress?.target?.name,
       tries: progress === null || progress.tries === 0 ? undefined : progress.tries,

@@ -154,8 +154,9 @@ export class Http1Connection extends TimerEntry implements TransportReader, Answ
     this.state = OVER;
   }
 
-  refuse({ slug, fields = [] }: Refusal): void {
-    const own = 'retryAfter' in REFUSALS[slug] ? [['Retry-After', String(retryAfterSeconds())] as const] : [];
+  refuse({ slug, fields = [], retryAfter }: Refusal): void {
+    const own =
+      'retryAfter' in REFUSALS[slug] ? [['Retry-After', String(retryAfter ?? retryAfterSeconds())] as const] : [];
     this.answer(buildRefusal(slug, this.arrival.requestId, [...fields, ...own]));
   }
 

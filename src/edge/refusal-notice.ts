@@ -15,9 +15,9 @@ import { retryAfterSeconds } from './retry-after.ts';
 const DELAY_SECONDS = /^[0-9]{1,9}$/;
 
 /** Null: by HTTP. */
-export function noticeOf(asked: Asked, { slug }: Refusal): OpenRefusal | null {
+export function noticeOf(asked: Asked, { slug, retryAfter }: Refusal): OpenRefusal | null {
   if (!isReadable(slug) || !isAskedForClose(asked)) return null;
-  const retry = 'retryAfter' in REFUSALS[slug] ? String(retryAfterSeconds()) : null;
+  const retry = 'retryAfter' in REFUSALS[slug] ? String(retryAfter ?? retryAfterSeconds()) : null;
   return notice(asked, { cause: slug, code: refusalCode(slug), text: slug, retry });
 }
 

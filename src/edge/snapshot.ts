@@ -11,6 +11,8 @@ import type { SessionPolicy } from '../session/policy.ts';
 import type { UpstreamRegistry } from '../upstream/registry.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import type { AuthChain } from './auth/chain.ts';
+import type { AuthMethods } from './auth/methods.ts';
 import type { ClientRules } from './client-rules.ts';
 import type { FieldEdits } from './field-edits.ts';
 import type { Router } from './router.ts';
@@ -27,6 +29,8 @@ export interface Route {
   /** Null: any. */
   origins: OriginSet | null;
   edits: FieldEdits;
+  /** Null: everybody may come in. */
+  auth: AuthChain | null;
   /** Sessions and handshakes in flight on it: what its own `max_sessions` counts. */
   sessions: number;
   /** It takes no new sessions until it is undrained. */
@@ -39,6 +43,8 @@ export interface Snapshot {
   readonly routes: ReadonlyMap<string, Route>;
   /** The same in each snapshot: it lives as long as the process. */
   readonly upstreams: UpstreamRegistry;
+  /** The same in each snapshot. */
+  readonly auth: AuthMethods;
   /** Of the lists in the config, by their digests. */
   readonly addressSets: ReadonlyMap<string, AddressSet>;
   /** By the names of listeners. */

@@ -16,9 +16,13 @@ interface HttpAsk {
   /** When the answer must be complete. */
   readonly deadline: number;
   readonly signal: AbortLike;
+  /** GET, unless given. */
+  readonly method?: 'GET' | 'POST';
   readonly path: string;
   /** Its Host is one of them. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Null or absent: none. */
+  readonly body?: string | null;
   readonly headBytesMax: number;
   /** What is longer is cut off there. */
   readonly bodyBytesMax: number;
@@ -27,6 +31,8 @@ interface HttpAsk {
 interface HttpAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
+  /** Names and values in turn, as they came. */
+  readonly rawHeaders: readonly string[];
   readonly body: Buffer;
   /** The body is not all of it: it was too long, too late, or broke off. */
   readonly isCut: boolean;
@@ -49,7 +55,7 @@ export class HttpError extends Error {
   }
 }
 
-/** A GET. Rejects with HttpError; `transport` is over either way. */
+/** Rejects with HttpError; `transport` is over either way. */
 export function askHttp(ask: HttpAsk): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => new HttpExchange(ask, resolve, reject).begin());
 }
@@ -76,7 +82,7 @@ class HttpExchange {
   }
 
   begin(): void {
-    const { wheel, deadline, signal, path, headers, headBytesMax } = this.ask;
+    const { wheel, deadline, signal, method = 'GET', path, headers, body = null, headBytesMax } = this.ask;
     wheel.schedule(this.alarm, deadline);
     signal.addEventListener('abort', this.onAbort);
     if (signal.aborted) {
@@ -85,9 +91,13 @@ class HttpExchange {
     }
     const sent = request({
       createConnection: () => this.stream,
-      method: 'GET',
+      method,
       path,
-      headers: { ...headers, Connection: 'close' },
+      headers: {
+        ...headers,
+        ...(body === null ? {} : { 'Content-Length': String(Buffer.byteLength(body)) }),
+        Connection: 'close',
+      },
       setHost: false,
       maxHeaderSize: headBytesMax,
     });
@@ -96,7 +106,7 @@ class HttpExchange {
     // Nobody has asked for one, so it is no answer either.
     sent.on('upgrade', () => this.stop('broken', 'status 101'));
     sent.on('error', (error: NodeJS.ErrnoException) => this.stop('broken', error.code ?? error.message));
-    sent.end();
+    sent.end(body ?? undefined);
   }
 
   private take(response: IncomingMessage): void {
@@ -122,7 +132,8 @@ class HttpExchange {
     const { response } = this;
     if (this.isOver || response === null) return;
     const body = Buffer.concat(this.chunks);
-    this.resolve({ status: response.statusCode ?? 0, headers: response.headers, body, isCut, left: this.leave() });
+    const { statusCode: status = 0, headers, rawHeaders } = response;
+    this.resolve({ status, headers, rawHeaders, body, isCut, left: this.leave() });
   }
 
   private leave(): Promise<void> {

@@ -220,6 +220,21 @@ export class TargetMetrics {
   }
 }
 
+/** One method of `auth`. */
+class AuthMetrics {
+  readonly name: string;
+  /** By result: `good`, `bad`, `absent` or `unavailable`. */
+  readonly results = new Tally();
+  /** Of those that found a credential. */
+  readonly duration = new Histogram(handshakeSeconds);
+  /** By result: `hit` or `miss`. */
+  readonly cache = new Tally();
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
 export class ListenerMetrics {
   readonly name: string;
   connectionsOpen = 0;
@@ -297,6 +312,7 @@ export class MetricsRegistry {
   readonly unrouted = new RouteMetrics(NO_ROUTE);
   private readonly routesByName = new Map<string, RouteMetrics>();
   private readonly listenersByName = new Map<string, ListenerMetrics>();
+  private readonly authByName = new Map<string, AuthMetrics>();
   private readonly upstreamsByName = new Map<string, UpstreamMetrics>();
   private readonly targetsByName = new Map<string, TargetMetrics>();
 
@@ -310,6 +326,14 @@ export class MetricsRegistry {
 
   upstream(name: string): UpstreamMetrics {
     return obtain(this.upstreamsByName, name, () => new UpstreamMetrics(name));
+  }
+
+  auth(name: string): AuthMetrics {
+    return obtain(this.authByName, name, () => new AuthMetrics(name));
+  }
+
+  auths(): Iterable<AuthMetrics> {
+    return this.authByName.values();
   }
 
   target(upstream: string, name: string): TargetMetrics {
@@ -332,6 +356,7 @@ export class MetricsRegistry {
   keepOnly(kept: {
     readonly routes: ReadonlySet<string>;
     readonly listeners: ReadonlySet<string>;
+    readonly hasAuth: (name: string) => boolean;
     readonly hasUpstream: (name: string) => boolean;
     readonly hasTarget: (upstream: string, name: string) => boolean;
   }): void {
@@ -341,6 +366,7 @@ export class MetricsRegistry {
     for (const [name, listener] of this.listenersByName) {
       if (!kept.listeners.has(name) && listener.connectionsOpen === 0) this.listenersByName.delete(name);
     }
+    for (const name of this.authByName.keys()) if (!kept.hasAuth(name)) this.authByName.delete(name);
     for (const name of this.upstreamsByName.keys()) if (!kept.hasUpstream(name)) this.upstreamsByName.delete(name);
     for (const [key, target] of this.targetsByName) {
       if (!kept.hasTarget(target.upstream, target.name)) this.targetsByName.delete(key);

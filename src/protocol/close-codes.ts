@@ -10,6 +10,8 @@ export const CloseCode = {
   InternalError: 1011,
   ServiceRestart: 1012,
   TryAgainLater: 1013,
+  Unauthorized: 3000,
+  Forbidden: 3003,
 } as const;
 
 /** What a Close without a body counts as; never on the wire (RFC 6455 7.1.5). */

@@ -90,6 +90,8 @@ export const END_CAUSES = {
   target_removed: byNobody(CloseCode.ServiceRestart, 'target removed'),
   target_drain: byNobody(CloseCode.ServiceRestart, 'target drain'),
   rebalance: byNobody(CloseCode.ServiceRestart, 'rebalance'),
+  credential_expired: byNobody(CloseCode.Unauthorized, 'credential expired'),
+  credential_revoked: byNobody(CloseCode.Forbidden, 'credential revoked'),
   // Code and text are what the operator asks for, where they are given.
   admin: byNobody(CloseCode.PolicyViolation, 'closed by the operator'),
   internal_error: {

@@ -59,6 +59,11 @@ export const REFUSALS = {
   body: { status: 400, text: 'The request announces a body.', rule: 'RFC 6455 4.1' },
   transfer_encoding: { status: 400, text: 'The request has a Transfer-Encoding.', rule: 'RFC 9112 6.1' },
   extensions: { status: 400, text: 'Sec-WebSocket-Extensions is malformed or too long.', rule: 'RFC 6455 9.1' },
+  multiple_credentials: {
+    status: 400,
+    text: 'One method finds its credential in two places, or twice in one.',
+    rule: 'RFC 6750 2',
+  },
   subprotocol: {
     status: 400,
     text: 'Sec-WebSocket-Protocol is malformed, too long, or names none that the route allows.',
@@ -68,6 +73,16 @@ export const REFUSALS = {
     status: 400,
     text: 'The connection began with no PROXY header, or a broken one, where the listener expects it.',
     rule: 'proxy-protocol.txt 2',
+  },
+  unauthorized: {
+    status: 401,
+    text: 'No method of the route finds a credential, or the one that does finds a bad one.',
+    rule: 'RFC 9110 11.6.1',
+  },
+  scope_missing: {
+    status: 403,
+    text: 'The credential is good, but lacks a scope or claim, or is not for this route.',
+    rule: 'RFC 6750 3.1',
   },
   address_not_allowed: { status: 403, text: "The client's address is not one that the route allows, or it denies it." },
   origin_not_allowed: {
@@ -118,6 +133,30 @@ export const REFUSALS = {
     rule: 'RFC 6585 4',
     retryAfter: true,
   },
+  too_many_sessions_per_identity: {
+    status: 429,
+    text: 'The sessions that this identity may have at a time are open.',
+    rule: 'RFC 6585 4',
+    retryAfter: true,
+  },
+  too_many_handshakes_per_identity: {
+    status: 429,
+    text: 'This identity is over the rate of its handshakes.',
+    rule: 'RFC 6585 4',
+    retryAfter: true,
+  },
+  quota_used: {
+    status: 429,
+    text: 'The handshakes that its quota gives this identity in a time are used.',
+    rule: 'RFC 6585 4',
+    retryAfter: true,
+  },
+  too_many_auth_failures: {
+    status: 429,
+    text: 'This client is over limits.auth_failures_per_minute_per_ip, or one name was tried too often.',
+    rule: 'RFC 6585 4',
+    retryAfter: true,
+  },
   head_too_large: { status: 431, text: 'The head is larger than limits.max_head_size.', rule: 'RFC 6585 5' },
   too_many_fields: { status: 431, text: 'The head has more fields than limits.max_header_fields.', rule: 'RFC 6585 5' },
   internal_error: { status: 500, text: 'A fault in framegate itself; the log has it under this request id.' },
@@ -129,6 +168,11 @@ export const REFUSALS = {
   too_many_handshakes: {
     status: 503,
     text: 'limits.max_waiting_handshakes or handshakes_per_second is reached, or no turn came in timeouts.open.',
+    retryAfter: true,
+  },
+  auth_unavailable: {
+    status: 503,
+    text: 'Who decides about a credential cannot be asked, or there is no answer within timeouts.auth.',
     retryAfter: true,
   },
   overload: { status: 503, text: 'limits.max_buffered_total is exceeded.', retryAfter: true },
@@ -156,6 +200,8 @@ export interface Refusal {
   readonly targets?: { readonly down: number; readonly full: number; readonly draining: number } | undefined;
   /** Response fields that only this answer has, with values of our own. */
   readonly fields?: readonly (readonly [name: string, value: string])[];
+  /** Seconds until it is worth while to come again, where that is known. */
+  readonly retryAfter?: number;
 }
 
 /** Whether a refusal with this `error` is the doing of the client: all 4xx, and what says so. */

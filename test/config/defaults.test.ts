@@ -37,9 +37,6 @@ describe('defaults', () => {
       '1:13 defaults.subprotocol: unknown key (did you mean "subprotocols"?)',
     ]);
     expect(errorsOf('defaults: { rewrite: /x }')).toEqual([expect.stringContaining('defaults.rewrite: unknown key')]);
-    expect(errorsOf('defaults: { auth: [] }')).toEqual([
-      expect.stringMatching(/^1:13 defaults\.auth: this version of framegate does not have it: /),
-    ]);
   });
 
   test('are judged as those of a route', () => {

@@ -40,6 +40,9 @@ const DEFAULT_LIMITS = {
   handshake_burst: OFF,
   max_sessions_per_ip: OFF,
   handshakes_per_second_per_ip: OFF,
+  max_sessions_per_identity: OFF,
+  handshakes_per_second_per_identity: OFF,
+  auth_failures_per_minute_per_ip: 60,
   max_buffered: 262_144,
   max_buffered_total: OFF,
   from_client: {
@@ -64,6 +67,7 @@ const DEFAULT_TIMEOUTS = {
   connect: 5000,
   upgrade: 10_000,
   open: 15_000,
+  auth: 5_000,
   idle: 3_600_000,
   message_stall: 60_000,
   write_stall: 60_000,
@@ -85,6 +89,7 @@ const USUAL = {
   refuse_with: 'http',
   compression: 'passthrough',
   subprotocols: 'any',
+  auth: [],
 };
 const UNCHANGED = { set: {}, remove: [] };
 
@@ -166,6 +171,8 @@ describe('defaults', () => {
           own_max_sessions: OFF,
           own_max_sessions_per_ip: OFF,
           own_handshakes_per_second_per_ip: OFF,
+          own_max_sessions_per_identity: OFF,
+          own_handshakes_per_second_per_identity: OFF,
           timeouts: loaded(MINIMAL).timeouts,
           close_codes: {},
           headers: { request: UNCHANGED, response: UNCHANGED },
@@ -175,6 +182,7 @@ describe('defaults', () => {
           relax: [],
         },
       ],
+      auth: {},
       upstreams: {
         'builtin:echo': DEFAULT_UPSTREAM,
       },
@@ -513,7 +521,6 @@ describe('one problem each', () => {
 
   test.each([
     ['workers: 1', 'one process uses one core'],
-    ['close_codes: { credential_expired: 4401 }', 'no credentials'],
     ['upstreams: { u: { discover: { eureka: {} } } }', 'discover.file'],
   ])('%s: this version does not have it, and what does it instead is told', (text, instead) => {
     const [error, ...more] = errorsOf(text);

@@ -312,6 +312,8 @@ const scenarios: Record<EndCause, Scenario> = {
   target_removed: byControlPlane('target_removed', 1012, 'target removed'),
   target_drain: byControlPlane('target_drain', 1012, 'target drain'),
   rebalance: byControlPlane('rebalance', 1012, 'rebalance'),
+  credential_expired: byControlPlane('credential_expired', 3000, 'credential expired'),
+  credential_revoked: byControlPlane('credential_revoked', 3003, 'credential revoked'),
   admin: byControlPlane('admin', 1008, 'closed by the operator'),
   idle: {
     by: 'proxy',

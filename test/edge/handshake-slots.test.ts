@@ -6,9 +6,8 @@ import { HandshakeSlots, type SlotClaim } from '../../src/edge/handshake-slots.t
 import type { Snapshot } from '../../src/edge/snapshot.ts';
 import { ProcessMetrics } from '../../src/observe/metrics.ts';
 import type { ConfigInput } from '../../src/proxy.ts';
-import { UpstreamRegistry } from '../../src/upstream/registry.ts';
 import type { Upstream } from '../../src/upstream/upstream.ts';
-import { upstreamMeans } from '../support/upstreams.ts';
+import { fromNothing } from '../support/auth.ts';
 
 type Limits = NonNullable<ConfigInput['limits']>;
 type Upstreams = NonNullable<ConfigInput['upstreams']>;
@@ -31,7 +30,7 @@ class Rig {
   constructor(limits: Limits, upstreams: Upstreams = { a: { targets } }) {
     this.snapshot = buildSnapshot(
       loadObject({ limits, routes: routesTo(upstreams), upstreams }, { baseDir: '.' }).config,
-      { upstreams: new UpstreamRegistry(upstreamMeans()) },
+      fromNothing(),
     );
     this.slots = new HandshakeSlots(this.snapshot.config.limits, this.counts, { now: () => this.now });
   }

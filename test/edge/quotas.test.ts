@@ -6,8 +6,7 @@ import { HandshakeSlots } from '../../src/edge/handshake-slots.ts';
 import { PeerClaim, Quotas, type QuotasOptions, Seat } from '../../src/edge/quotas.ts';
 import type { Route, Snapshot } from '../../src/edge/snapshot.ts';
 import { ProcessMetrics } from '../../src/observe/metrics.ts';
-import { UpstreamRegistry } from '../../src/upstream/registry.ts';
-import { upstreamMeans } from '../support/upstreams.ts';
+import { fromNothing } from '../support/auth.ts';
 
 type Limits = NonNullable<ConfigInput['limits']>;
 type RouteLimits = NonNullable<ConfigInput['routes'][number]['limits']>;
@@ -64,8 +63,7 @@ class Rig {
       { name: 'a', match: { path: '/a' }, upstream: 'builtin:echo', limits: own },
       { name: 'b', match: { path: '/b' }, upstream: 'builtin:echo' },
     ];
-    const first = { upstreams: new UpstreamRegistry(upstreamMeans()) };
-    return buildSnapshot(loadObject({ limits, routes }, { baseDir: '.' }).config, previous ?? first);
+    return buildSnapshot(loadObject({ limits, routes }, { baseDir: '.' }).config, previous ?? fromNothing());
   }
 
   private settings(): Omit<QuotasOptions, 'slots'> {

@@ -17,9 +17,9 @@ import { Resolver } from '../../src/net/resolve.ts';
 import { Log } from '../../src/observe/log.ts';
 import type { Tally } from '../../src/observe/metrics.ts';
 import type { ConfigInput } from '../../src/proxy.ts';
-import { UpstreamRegistry } from '../../src/upstream/registry.ts';
 import type { Target } from '../../src/upstream/target.ts';
 import { arrivalOf } from '../support/arrival.ts';
+import { fromNothing } from '../support/auth.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { LogTap } from '../support/log-tap.ts';
 import { MemoryTransport } from '../support/memory-transport.ts';
@@ -59,7 +59,7 @@ export class Rig {
     this.dialer = new MemoryDialer({ resolver: new Resolver(clock), wheel, clock, carrier });
     this.sessionsMax = sessionsMax;
     const means = upstreamMeans({ clock, wheel, log, dialer: this.dialer });
-    const snapshot = buildSnapshot(configOf(config), { upstreams: new UpstreamRegistry(means) });
+    const snapshot = buildSnapshot(configOf(config), fromNothing(means));
     snapshot.upstreams.start();
     this.edge = new Edge({ ...means, carrier, snapshot, sessionsMax, checks });
   }

@@ -12,8 +12,8 @@ import { Resolver } from '../../src/net/resolve.ts';
 import { StreamTransport } from '../../src/net/stream-transport.ts';
 import { Log } from '../../src/observe/log.ts';
 import type { ConfigInput } from '../../src/proxy.ts';
-import { UpstreamRegistry } from '../../src/upstream/registry.ts';
 import { arrivalOf } from '../support/arrival.ts';
+import { fromNothing } from '../support/auth.ts';
 import { atTestEnd } from '../support/cleanup.ts';
 import { oneRoute } from '../support/harness.ts';
 import { type LogLine, LogTap } from '../support/log-tap.ts';
@@ -59,7 +59,7 @@ export async function startPoisoned(backendUrl: string, config: Partial<ConfigIn
   const edge = new Edge({
     ...means,
     carrier,
-    snapshot: buildSnapshot(loaded, { upstreams: new UpstreamRegistry(means) }),
+    snapshot: buildSnapshot(loaded, fromNothing(means)),
     sessionsMax: 100,
   });
   const clients: PoisonedTransport[] = [];

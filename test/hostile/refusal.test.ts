@@ -7,8 +7,8 @@ import { Carrier } from '../../src/net/carrier.ts';
 import { Dialer } from '../../src/net/dial.ts';
 import { Resolver } from '../../src/net/resolve.ts';
 import { Log } from '../../src/observe/log.ts';
-import { UpstreamRegistry } from '../../src/upstream/registry.ts';
 import { arrivalOf } from '../support/arrival.ts';
+import { fromNothing } from '../support/auth.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import type { LogLine } from '../support/log-tap.ts';
 import { MemoryTransport } from '../support/memory-transport.ts';
@@ -165,7 +165,7 @@ function makeEdge(clock: FakeClock): Edge {
   const carrier = new Carrier('stream');
   const dialer = new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier });
   const means = upstreamMeans({ clock, wheel, log, dialer });
-  const snapshot = buildSnapshot(config, { upstreams: new UpstreamRegistry(means) });
+  const snapshot = buildSnapshot(config, fromNothing(means));
   return new Edge({ ...means, carrier, snapshot, sessionsMax: 1 });
 }
 

@@ -108,6 +108,7 @@ test('after a reload only what is configured or in use is kept', () => {
   const kept = { routes: new Set(['kept']), listeners: new Set<string>() };
   registry.keepOnly({
     ...kept,
+    hasAuth: () => false,
     hasUpstream: (name) => name === 'u',
     hasTarget: (upstream, name) => upstream === 'u' && name === 'b',
   });

@@ -40,6 +40,8 @@ describe('why a session can end', () => {
         'target_removed proxy 1012 1001',
         'target_drain proxy 1012 1001',
         'rebalance proxy 1012 1001',
+        'credential_expired proxy 3000 1001',
+        'credential_revoked proxy 3003 1001',
         'admin proxy 1008 1001',
         'internal_error proxy 1011 1011',
         'forced proxy - -',

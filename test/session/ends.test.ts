@@ -671,6 +671,8 @@ describe('the table of causes', () => {
     target_removed: (rig) => rig.session.end('target_removed'),
     target_drain: (rig) => rig.session.end('target_drain'),
     rebalance: (rig) => rig.session.end('rebalance'),
+    credential_expired: (rig) => rig.session.end('credential_expired'),
+    credential_revoked: (rig) => rig.session.end('credential_revoked'),
     admin: (rig) => rig.session.end('admin'),
     internal_error: (rig) => {
       rig.session.fail(new Error('a bug'));
@@ -728,6 +730,8 @@ describe('the table of causes', () => {
     target_removed: [1012, 1001],
     target_drain: [1012, 1001],
     rebalance: [1012, 1001],
+    credential_expired: [3000, 1001],
+    credential_revoked: [3003, 1001],
     admin: [1008, 1001],
     internal_error: [1011, 1011],
     forced: [null, null],

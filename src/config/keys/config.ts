@@ -1,5 +1,6 @@
 // Owns the top-level keys of the config file: the root of all rows.
 
+import { method } from './auth.ts';
 import { closeCodes } from './close-codes.ts';
 import { limits } from './limits.ts';
 import { listener } from './listeners.ts';
@@ -52,6 +53,12 @@ export const config = {
     least: 'needs at least one route',
     values: 'list',
     says: 'Which request goes where.',
+  },
+  auth: {
+    kind: 'named',
+    of: { kind: 'block', keys: method, one: 'expected exactly one kind of method' },
+    default: {},
+    says: 'How clients prove who they are: methods by name, which routes share.',
   },
   upstreams: {
     kind: 'named',

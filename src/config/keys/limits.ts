@@ -137,6 +137,42 @@ export const limits = {
       "many at once; over it 429. In a route: that route's own rate besides this one.",
     without: 'one client takes all of handshakes_per_second',
   },
+  max_sessions_per_identity: {
+    kind: 'count',
+    min: 1,
+    max: SESSIONS_MAX,
+    words: ['off'],
+    default: 'off',
+    scope: 'both',
+    says:
+      'Sessions of one identity at a time; over it 429 too_many_sessions_per_identity. ' +
+      "In a route: that route's own cap besides this one.",
+    without: 'one account that everybody knows serves everybody',
+  },
+  handshakes_per_second_per_identity: {
+    kind: 'number',
+    ...RATE,
+    off: true,
+    default: 'off',
+    scope: 'both',
+    says:
+      'New handshakes per second of one identity, twice as many at once; over it 429 ' +
+      "too_many_handshakes_per_identity. In a route: that route's own rate besides this one.",
+    without: 'one account takes all of handshakes_per_second from many addresses',
+  },
+  auth_failures_per_minute_per_ip: {
+    kind: 'count',
+    min: 1,
+    max: 1_000_000,
+    words: ['off'],
+    default: 60,
+    scope: 'global',
+    says:
+      'Different bad credentials of one client address, IPv6 by its /64, for basic, api_key, introspection and ' +
+      'forward; over it 429 too_many_auth_failures.',
+    more: 'basic counts 10 a minute for each user besides, of addresses that were never let in as that user.',
+    without: 'passwords and keys can be guessed at full speed',
+  },
   max_buffered: {
     kind: 'size',
     min: KIB,

@@ -83,7 +83,7 @@ export const shared = {
     words: ['auto', 'allow', 'refuse'],
     default: 'auto',
     says: 'A handshake without Origin, which browsers always send: 403 origin_not_allowed, or let in.',
-    more: 'auto refuses those whose credentials a browser adds by itself; no such credential is read yet.',
+    more: 'auto refuses those with a credential that browsers add by themselves and a method of the route reads.',
   },
   refuse_with: {
     kind: 'choice',
@@ -110,6 +110,16 @@ export const shared = {
     says:
       'Subprotocols that clients may offer, with a "*" at the end all that begin so; others are removed, and 400 ' +
       'when some were offered and none is left.',
+  },
+  auth: {
+    kind: 'list',
+    of: { kind: 'text', form: 'auth_name' },
+    values: 'list of names of methods, anonymous',
+    default: [],
+    example: '[partners]',
+    says:
+      'Methods of auth in the order in which they are tried; none: everybody. anonymous, as the last, lets in who ' +
+      'brought nothing.',
   },
   headers: {
     kind: 'block',

@@ -41,7 +41,24 @@ export type TextForm =
   | 'message'
   | 'dns_name'
   | 'dns_server'
-  | 'base_path';
+  | 'base_path'
+  | 'carrier'
+  | 'key_prefix'
+  | 'identity'
+  | 'identity_pattern'
+  | 'sha256'
+  | 'time'
+  | 'password_hash'
+  | 'realm'
+  | 'shared_secret'
+  | 'public_key'
+  | 'claim'
+  | 'claim_off'
+  | 'claim_text'
+  | 'service_url'
+  | 'signed_field'
+  | 'sent_field'
+  | 'auth_name';
 
 /** Both ends of a range are allowed. `off` stands for no limit. */
 export type Scalar =
@@ -88,8 +105,10 @@ export interface List {
   readonly least?: string;
   /** A word instead of the list, and what to say when it is neither. */
   readonly or?: { readonly word: string; readonly problem: string };
-  /** Of addresses: `{ file: path }` instead of the list, one entry a line. */
+  /** `{ file: path }` instead of the list: of addresses one entry a line, of blocks YAML. */
   readonly file?: true;
+  /** One item may stand for a list of it. */
+  readonly single?: true;
 }
 
 /** A block of keys. */
@@ -106,8 +125,8 @@ export interface Keyed {
 interface Named {
   readonly kind: 'named';
   /** What its names are, where they are no names of the config's own. */
-  readonly by?: 'request_field' | 'answer_field';
-  readonly of: Keyed | Text;
+  readonly by?: 'request_field' | 'answer_field' | 'claim';
+  readonly of: Keyed | Text | List;
 }
 
 type Literal = string | number | boolean | readonly string[] | readonly Record<string, never>[] | Empty;

@@ -37,6 +37,13 @@ export const timeouts = {
       'turn.',
     without: 'retries add up',
   },
+  auth: {
+    ...TIMEOUT,
+    default: '5s',
+    needed: true,
+    says: 'All methods of one handshake together; then 503 auth_unavailable.',
+    without: 'a hung authorization server holds clients until timeouts.open',
+  },
   idle: {
     ...TIMEOUT,
     default: '1h',

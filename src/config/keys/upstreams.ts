@@ -84,7 +84,7 @@ const drain = {
 
 const FILE = { kind: 'text', form: 'file', values: 'file', unset: 'none' } as const;
 
-const tls = {
+export const tls = {
   ca: { ...FILE, example: 'ca.pem', says: "PEM file of the authorities to trust instead of the system's." },
   cert: { ...FILE, example: 'client.pem', says: 'PEM file with the client certificate and its chain.' },
   key: { ...FILE, example: 'client.key', says: 'PEM file with the key of cert.' },

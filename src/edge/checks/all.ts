@@ -2,6 +2,7 @@
 
 import type { Check } from '../admission.ts';
 import { addressCheck } from './address.ts';
+import { authCheck } from './auth.ts';
 import { originCheck } from './origin.ts';
 import { drainingCheck, overloadCheck, quotasCheck } from './quotas.ts';
 import { loopCheck, routeCheck, subprotocolCheck, upgradeCheck } from './request.ts';
@@ -20,4 +21,5 @@ export const CHECKS: readonly Check[] = [
   drainingCheck,
   overloadCheck,
   quotasCheck,
+  authCheck,
 ];

@@ -1,0 +1,61 @@
+// The methods of a route in their order: the first that finds a credential of its kind decides.
+
+import { type CredentialPlace, placeKey } from '../../protocol/credential-places.ts';
+import { type AuthAsk, type AuthMethod, type AuthVerdict, SEVERAL } from './method.ts';
+
+interface Judged {
+  readonly method: AuthMethod;
+  readonly verdict: AuthVerdict;
+}
+
+/** `absent`: nobody found anything. `several`: one method found too much. */
+export type ChainAnswer = Judged | { readonly several: AuthMethod } | 'absent';
+
+export class AuthChain {
+  readonly methods: readonly AuthMethod[];
+  /** Who brings nothing comes in. */
+  readonly allowsAnonymous: boolean;
+  /** For each method the places that no other one reads. */
+  private readonly sole: readonly ReadonlySet<string>[];
+
+  constructor(methods: readonly AuthMethod[], allowsAnonymous: boolean) {
+    this.methods = methods;
+    this.allowsAnonymous = allowsAnonymous;
+    const counts = new Map<string, number>();
+    for (const key of methods.flatMap(keysOf)) counts.set(key, (counts.get(key) ?? 0) + 1);
+    this.sole = methods.map((method) => new Set(keysOf(method).filter((key) => counts.get(key) === 1)));
+  }
+
+  /** What of a request does not go on, when `decider` has decided; null when nobody has. */
+  strippedBy(decider: AuthMethod | null): readonly CredentialPlace[] {
+    const kept = decider !== null && !decider.config.strip ? new Set(keysOf(decider)) : null;
+    return this.methods.flatMap((method) => {
+      if (method === decider && kept !== null) return [];
+      // What a method of its own keeps is kept only where none that keeps nothing reads it, too.
+      return kept === null || method.config.strip
+        ? method.places
+        : method.places.filter((place) => !kept.has(placeKey(place)));
+    });
+  }
+
+  ask(ask: AuthAsk): ChainAnswer | Promise<ChainAnswer> {
+    for (const [index, method] of this.methods.entries()) {
+      const found = method.find(ask, this.sole[index] ?? new Set());
+      if (found === null) continue;
+      if (found === SEVERAL) return { several: method };
+      const verdict = method.judge(found, ask);
+      if (verdict instanceof Promise) return verdict.then((late) => ({ method, verdict: late }));
+      return { method, verdict };
+    }
+    return 'absent';
+  }
+
+  /** One for each method that has one. */
+  get challenges(): readonly string[] {
+    return this.methods.flatMap(({ challenge }) => challenge ?? []);
+  }
+}
+
+function keysOf({ places }: AuthMethod): string[] {
+  return [...new Set(places.map(placeKey))];
+}

@@ -1,0 +1,22 @@
+// Which class a kind of method is. A new kind is a file of its own and a row here.
+
+import type { AuthConfig, AuthKind } from '../../config/types.ts';
+import { ApiKeyMethod } from './api-key.ts';
+import type { AuthMeans, AuthMethod } from './method.ts';
+
+type Makers = {
+  readonly [K in AuthKind]?: (config: Extract<AuthConfig, { readonly kind: K }>, means: AuthMeans) => AuthMethod;
+};
+
+const KINDS: Makers = {
+  api_key: (config, means) => new ApiKeyMethod(config, means),
+};
+
+export function makeMethod<K extends AuthKind>(
+  config: Extract<AuthConfig, { readonly kind: K }>,
+  means: AuthMeans,
+): AuthMethod {
+  const make = KINDS[config.kind as K];
+  if (make === undefined) throw new Error(`there is no ${config.kind}`);
+  return make(config, means);
+}

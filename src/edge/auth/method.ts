@@ -1,0 +1,108 @@
+// What a method of `auth` is to the rest: what it finds in a request, what it says of that, and what a session then
+// stands on. Types only.
+
+import type { AuthConfig, QuotaConfig } from '../../config/types.ts';
+import type { Clock } from '../../limits/clock.ts';
+import type { TimerWheel } from '../../limits/timer-wheel.ts';
+import type { AbortLike } from '../../net/abort.ts';
+import type { TlsFacts } from '../../net/secure-accept.ts';
+import type { ServiceClient } from '../../net/service-client.ts';
+import type { Log } from '../../observe/log.ts';
+import type { MetricsRegistry } from '../../observe/metrics.ts';
+import type { CredentialPlace } from '../../protocol/credential-places.ts';
+import type { Refusal } from '../../protocol/refusals.ts';
+import type { UpgradeRequest } from '../../protocol/upgrade-request.ts';
+
+/** What methods work with. */
+export interface AuthMeans {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  /** Milliseconds since 1970. */
+  readonly wallNow: () => number;
+  readonly log: Log;
+  readonly metrics: MetricsRegistry;
+  /** How services are asked. */
+  readonly services: ServiceClient;
+  /** Of the machine, for what works beside the main thread. */
+  readonly cores: number;
+}
+
+/** Where a handshake comes from. */
+interface AuthArrival {
+  readonly client: string;
+  readonly peer: string;
+  readonly peerTrusted: boolean;
+  /** The scheme that the client used; null where the X-Forwarded-Proto of a trusted peer says it. */
+  readonly proto: string | null;
+  readonly requestId: string;
+  readonly tls: TlsFacts | null;
+}
+
+/** One handshake, as methods see it. */
+export interface AuthAsk {
+  /** As the client sent it. */
+  readonly request: UpgradeRequest;
+  readonly arrival: AuthArrival;
+  /** Its name. */
+  readonly route: string;
+  /** The client's address for what counts by address, IPv6 by its /64; '' for one that has none. */
+  readonly clientKey: string;
+  /** Nobody waits for the answer any more, or `timeouts.auth` is over. */
+  readonly signal: AbortLike;
+  /** When that is, by the clock. */
+  readonly deadline: number;
+}
+
+/** What a session stands on. Nothing of it is the credential itself. */
+export interface Grant {
+  /** The method. */
+  readonly auth: string;
+  /** Who it is, within the method; null: nobody says. */
+  readonly identity: string | null;
+  /** The name of the entry of the config that let it in: of a key or a user. */
+  readonly key: string | null;
+  /** What changes when that entry says something else, for `holds`. */
+  readonly entry: string | null;
+  /** RFC 7519 4.1.7. */
+  readonly jti: string | null;
+  /** Milliseconds since 1970; null: nobody says. */
+  readonly issuedAt: number | null;
+  /** From when on it is worth nothing, leeway included: milliseconds since 1970, Infinity for never. */
+  readonly expiresAt: number;
+  /** No prototype. */
+  readonly claims: Readonly<Record<string, unknown>> | null;
+  /** What a service said of it: values by names in lower case. */
+  readonly forwarded: ReadonlyMap<string, string> | null;
+  readonly quota: QuotaConfig | null;
+}
+
+export type AuthVerdict =
+  | { readonly kind: 'good'; readonly grant: Grant }
+  /** `cause`: for the log, without a byte of the credential. */
+  | { readonly kind: 'bad'; readonly cause: string }
+  /** Something else than 401 or 503. */
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  /** Who decides cannot be asked. */
+  | { readonly kind: 'unavailable'; readonly cause: string };
+
+/** A credential of its kind; null when there is none, `several` when there are two or more. */
+export type Found = string | null | typeof SEVERAL;
+export const SEVERAL = Symbol('several');
+
+export interface AuthMethod {
+  readonly config: AuthConfig;
+  /** What it reads, none of which is to reach a backend. */
+  readonly places: readonly CredentialPlace[];
+  /** What `WWW-Authenticate` says of it where nobody brought anything; null: nothing. */
+  readonly challenge: string | null;
+  /** `sole`: keys of places that no other method of the route reads: whatever is there is its own. */
+  find(ask: AuthAsk, sole: ReadonlySet<string>): Found;
+  /** Never rejects but for a fault of ours. */
+  judge(credential: string, ask: AuthAsk): AuthVerdict | Promise<AuthVerdict>;
+  /** Whether a grant of this method, or of one that it replaces under the same name, still stands by the config. */
+  holds(grant: Grant): boolean;
+  /** It is in force. Called once. */
+  start?(): void;
+  /** It is not any more, or nothing runs any more. */
+  stop?(): void;
+}

@@ -1,0 +1,85 @@
+// The methods of `auth` for as long as the process lives: a reload keeps those that it does not change, with what they
+// have learned, and replaces the others. And the chain of each route.
+
+import { isDeepStrictEqual } from 'node:util';
+import type { Config, RouteConfig } from '../../config/types.ts';
+import { AuthChain } from './chain.ts';
+import { makeMethod } from './kinds.ts';
+import type { AuthMeans, AuthMethod, Grant } from './method.ts';
+
+const ANONYMOUS = 'anonymous';
+
+interface AuthPlan {
+  /** Null where everybody may come in. */
+  chainOf(route: RouteConfig): AuthChain | null;
+  commit(): void;
+}
+
+export class AuthMethods {
+  readonly means: AuthMeans;
+  private byName: ReadonlyMap<string, AuthMethod> = new Map();
+  private state: 'idle' | 'started' | 'stopped' = 'idle';
+
+  constructor(means: AuthMeans) {
+    this.means = means;
+  }
+
+  get(name: string): AuthMethod | undefined {
+    return this.byName.get(name);
+  }
+
+  values(): Iterable<AuthMethod> {
+    return this.byName.values();
+  }
+
+  /** Whether what `grant` stands on is still there. */
+  holds(grant: Grant): boolean {
+    return this.byName.get(grant.auth)?.holds(grant) === true;
+  }
+
+  /** In small steps. Nothing of it is in force before it is committed. */
+  *plan({ auth }: Pick<Config, 'auth'>): Generator<void, AuthPlan> {
+    const next = new Map<string, AuthMethod>();
+    for (const [name, config] of Object.entries(auth)) {
+      const known = this.byName.get(name);
+      const isSame = known !== undefined && isDeepStrictEqual(known.config, config);
+      next.set(name, isSame ? known : makeMethod(config, this.means));
+      yield;
+    }
+    const chains = new Map<string, AuthChain>();
+    return {
+      chainOf: ({ auth: names }) => {
+        if (names.length === 0) return null;
+        const key = names.join();
+        const known = chains.get(key);
+        if (known !== undefined) return known;
+        const chain = new AuthChain(
+          names.flatMap((name) => next.get(name) ?? []),
+          names.at(-1) === ANONYMOUS,
+        );
+        chains.set(key, chain);
+        return chain;
+      },
+      commit: () => this.commit(next),
+    };
+  }
+
+  start(): void {
+    if (this.state !== 'idle') return;
+    this.state = 'started';
+    for (const method of this.byName.values()) method.start?.();
+  }
+
+  stop(): void {
+    if (this.state === 'started') for (const method of this.byName.values()) method.stop?.();
+    this.state = 'stopped';
+  }
+
+  private commit(next: ReadonlyMap<string, AuthMethod>): void {
+    const before = this.byName;
+    this.byName = next;
+    if (this.state !== 'started') return;
+    for (const [name, method] of next) if (before.get(name) !== method) method.start?.();
+    for (const [name, method] of before) if (next.get(name) !== method) method.stop?.();
+  }
+}

@@ -1,0 +1,98 @@
+// Who the client is, by the methods of its route, and what of its request goes on from there: nothing that any of these
+// methods reads.
+
+import { Alarm } from '../../limits/timer-wheel.ts';
+import { Abort } from '../../net/abort.ts';
+import { clientKeyOf } from '../../protocol/addresses/client-key.ts';
+import type { Refusal } from '../../protocol/refusals.ts';
+import type { Asked } from '../admission.ts';
+import type { AuthChain, ChainAnswer } from '../auth/chain.ts';
+import type { AuthAsk } from '../auth/method.ts';
+
+export function authCheck(asked: Asked): Refusal | null | Promise<Refusal | null> {
+  const { auth } = asked.route;
+  if (auth === null) return null;
+  const { context, signal, arrival, request, route } = asked;
+  const startedAt = context.clock.now();
+  const abort = new Abort();
+  const ask: AuthAsk = {
+    request,
+    arrival,
+    route: route.config.name,
+    clientKey: clientKeyOf(arrival.client) ?? '',
+    signal: abort,
+    deadline: startedAt + route.config.timeouts.auth,
+  };
+  const answer = auth.ask(ask);
+  if (!(answer instanceof Promise)) return decide(asked, auth, answer, startedAt);
+  return new Promise((resolve, reject) => {
+    let isOver = false;
+    const finish = (): boolean => {
+      const isFirst = !isOver;
+      isOver = true;
+      context.wheel.cancel(alarm);
+      signal.removeEventListener('abort', onAbort);
+      return isFirst;
+    };
+    const onAbort = (): void => {
+      if (!finish()) return;
+      abort.abort();
+      resolve(null); // nobody waits for it
+    };
+    const alarm = new Alarm(() => {
+      if (!finish()) return;
+      abort.abort();
+      resolve(unavailable('timeouts.auth'));
+    });
+    context.wheel.schedule(alarm, ask.deadline);
+    signal.addEventListener('abort', onAbort);
+    answer.then(
+      (late) => finish() && resolve(decide(asked, auth, late, startedAt)),
+      (error: unknown) => finish() && reject(error),
+    );
+  });
+}
+
+function decide(asked: Asked, auth: AuthChain, answer: ChainAnswer, startedAt: number): Refusal | null {
+  const { context, record } = asked;
+  if (answer === 'absent') {
+    for (const { config } of auth.methods) context.metrics.auth(config.name).results.add('absent');
+    if (!auth.allowsAnonymous) return unauthorized(auth, 'absent');
+    asked.takeGrant(null, auth.strippedBy(null));
+    return null;
+  }
+  if ('several' in answer) {
+    record.noteAuth(answer.several.config.name, null);
+    return { slug: 'multiple_credentials' };
+  }
+  const { method, verdict } = answer;
+  const { name } = method.config;
+  const metrics = context.metrics.auth(name);
+  metrics.duration.observe((context.clock.now() - startedAt) / 1000);
+  metrics.results.add(verdict.kind === 'refused' ? 'bad' : verdict.kind);
+  record.noteAuth(name, verdict.kind === 'good' ? verdict.grant.identity : null);
+  switch (verdict.kind) {
+    case 'good':
+      asked.takeGrant(verdict.grant, auth.strippedBy(method));
+      return null;
+    case 'bad':
+      return unauthorized(auth, verdict.cause);
+    case 'refused':
+      return verdict.refusal;
+    case 'unavailable':
+      return unavailable(verdict.cause);
+  }
+}
+
+/** RFC 9110 11.6.1. */
+function unauthorized(auth: AuthChain, cause: string): Refusal {
+  return {
+    slug: 'unauthorized',
+    cause,
+    fields: auth.challenges.map((challenge) => ['WWW-Authenticate', challenge] as const),
+  };
+}
+
+function unavailable(cause: string): Refusal {
+  return { slug: 'auth_unavailable', cause };
+}

@@ -1,0 +1,134 @@
+// Where in a request a credential can stand. What is read from these places, and how a request looks without them.
+
+import { trimOws } from './charset.ts';
+import { cookieValues, withoutCookie } from './cookies.ts';
+import type { HeadField } from './http-head.ts';
+import { valuesOf } from './lists.ts';
+import type { UpgradeRequest } from './upgrade-request.ts';
+
+/**
+ * `header`: a field, its name in lower case. `subprotocol`: the entry of the offer behind that entry.
+ * `subprotocol_prefix`: the rest of an entry that begins so.
+ */
+export interface CredentialPlace {
+  readonly kind: 'header' | 'query' | 'cookie' | 'subprotocol' | 'subprotocol_prefix';
+  readonly name: string;
+}
+
+type Carried = Pick<UpgradeRequest, 'head' | 'query' | 'protocols'>;
+
+/** More of one place than this are not looked at: two are too many already. */
+const FOUND_MAX = 2;
+
+/** What stands there, at most two; as it was sent, of a query decoded. An empty one counts as none. */
+export function valuesAt(place: CredentialPlace, request: Carried): readonly string[] {
+  return rawValuesAt(place, request).filter((value) => value !== '');
+}
+
+/** The same of two methods: what one of them reads, the other one does. */
+export function placeKey({ kind, name }: CredentialPlace): string {
+  return `${kind}:${name}`;
+}
+
+/**
+ * The request without what stands at `places`. The same object when nothing does. A Cookie field that holds nothing
+ * else goes; entries of the offer go with their markers.
+ */
+export function withoutPlaces(request: UpgradeRequest, places: readonly CredentialPlace[]): UpgradeRequest {
+  if (places.length === 0) return request;
+  const { head } = request;
+  const fields = head.fields.flatMap((field) => strippedField(field, places));
+  const query = strippedQuery(request.query, places);
+  const protocols = strippedProtocols(request.protocols, places);
+  const isSame =
+    query === request.query &&
+    protocols.length === request.protocols.length &&
+    fields.length === head.fields.length &&
+    fields.every((field, index) => field === head.fields[index]);
+  if (isSame) return request;
+  const target = query === request.query ? head.target : head.target.replace(/\?.*$/s, query);
+  return { ...request, head: { ...head, target, fields }, query, protocols };
+}
+
+function rawValuesAt({ kind, name }: CredentialPlace, { head, query, protocols }: Carried): readonly string[] {
+  switch (kind) {
+    case 'header':
+      return fieldValues(head.fields, name);
+    case 'cookie':
+      return cookieValues(valuesOf(head.fields, 'cookie'), name, FOUND_MAX);
+    case 'query':
+      return parametersOf(query)
+        .filter((one) => one.name === name)
+        .slice(0, FOUND_MAX)
+        .map(({ value }) => value);
+    case 'subprotocol':
+      return protocols.flatMap((entry, index) => (entry === name ? [protocols[index + 1] ?? ''] : []));
+    case 'subprotocol_prefix':
+      return protocols.flatMap((entry) => (entry.startsWith(name) ? [entry.slice(name.length)] : []));
+  }
+}
+
+function fieldValues(fields: readonly HeadField[], lower: string): readonly string[] {
+  return fields
+    .filter((field) => field.lower === lower)
+    .slice(0, FOUND_MAX)
+    .map(({ value }) => trimOws(value));
+}
+
+function strippedField(field: HeadField, places: readonly CredentialPlace[]): readonly HeadField[] {
+  if (places.some(({ kind, name }) => kind === 'header' && name === field.lower)) return [];
+  if (field.lower !== 'cookie') return [field];
+  let { value } = field;
+  for (const { kind, name } of places) if (kind === 'cookie') value = withoutCookie(value, name);
+  if (value === field.value) return [field];
+  return value === '' ? [] : [{ ...field, value }];
+}
+
+/** Pairs that are not taken out stay byte for byte. */
+function strippedQuery(query: string, places: readonly CredentialPlace[]): string {
+  const names = new Set(places.flatMap(({ kind, name }) => (kind === 'query' ? [name] : [])));
+  if (names.size === 0 || query === '') return query;
+  const pairs = query.slice(1).split('&');
+  const kept = pairs.filter((pair) => !names.has(nameOf(pair)));
+  if (kept.length === pairs.length) return query;
+  return kept.length === 0 ? '' : `?${kept.join('&')}`;
+}
+
+function strippedProtocols(protocols: readonly string[], places: readonly CredentialPlace[]): readonly string[] {
+  const markers = new Set(places.flatMap(({ kind, name }) => (kind === 'subprotocol' ? [name] : [])));
+  const prefixes = places.flatMap(({ kind, name }) => (kind === 'subprotocol_prefix' ? [name] : []));
+  if (markers.size === 0 && prefixes.length === 0) return protocols;
+  return protocols.filter((entry, index) => {
+    if (markers.has(entry) || (index > 0 && markers.has(protocols[index - 1] ?? ''))) return false;
+    return !prefixes.some((prefix) => entry.startsWith(prefix));
+  });
+}
+
+interface Parameter {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** RFC 6750 2.3: as application/x-www-form-urlencoded has it. */
+function parametersOf(query: string): readonly Parameter[] {
+  if (query === '') return [];
+  return query
+    .slice(1)
+    .split('&')
+    .map((pair) => {
+      const equalsAt = pair.indexOf('=');
+      return { name: nameOf(pair), value: equalsAt === -1 ? '' : formDecoded(pair.slice(equalsAt + 1)) };
+    });
+}
+
+function nameOf(pair: string): string {
+  const equalsAt = pair.indexOf('=');
+  return formDecoded(equalsAt === -1 ? pair : pair.slice(0, equalsAt));
+}
+
+/** To bytes; a "%" that begins no escape is one. */
+function formDecoded(text: string): string {
+  const spaced = text.replaceAll('+', ' ');
+  if (!spaced.includes('%')) return spaced;
+  return spaced.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}

@@ -1,0 +1,20 @@
+// Methods of `auth` without a process: means that a test may replace, and what a first snapshot begins with.
+
+import type { AuthMeans } from '../../src/edge/auth/method.ts';
+import { AuthMethods } from '../../src/edge/auth/methods.ts';
+import type { Snapshot } from '../../src/edge/snapshot.ts';
+import { ServiceClient } from '../../src/net/service-client.ts';
+import type { UpstreamMeans } from '../../src/upstream/means.ts';
+import { UpstreamRegistry } from '../../src/upstream/registry.ts';
+import { upstreamMeans } from './upstreams.ts';
+
+export function authMeans(own: Partial<AuthMeans> = {}, means: UpstreamMeans = upstreamMeans()): AuthMeans {
+  const { clock, wheel, log, metrics } = { ...means, ...own };
+  const services = new ServiceClient({ dialer: means.dialer, clock, wheel });
+  return { clock, wheel, log, metrics, services, wallNow: Date.now, cores: 2, ...own };
+}
+
+/** What lives as long as a process. */
+export function fromNothing(means: UpstreamMeans = upstreamMeans()): Pick<Snapshot, 'upstreams' | 'auth'> {
+  return { upstreams: new UpstreamRegistry(means), auth: new AuthMethods(authMeans({}, means)) };
+}
