@@ -17,6 +17,7 @@ import { buildSnapshot } from './control/snapshot.ts';
 import { ProxySubject } from './control/subject.ts';
 import { TargetLists } from './control/target-lists.ts';
 import { AuthMethods } from './edge/auth/methods.ts';
+import { UnavailableNotice } from './edge/auth/unavailable-notice.ts';
 import { Edge } from './edge/edge.ts';
 import type { Clock } from './limits/clock.ts';
 import { Slices } from './limits/slices.ts';
@@ -159,7 +160,17 @@ class ProxyProcess implements Proxy {
     });
     const wallNow = options.wallNow ?? Date.now;
     const services = new ServiceClient({ dialer, clock, wheel });
-    const auth = new AuthMethods({ clock, wheel, wallNow, log, metrics, services, cores: availableParallelism() });
+    const notice = new UnavailableNotice({ clock, log });
+    const auth = new AuthMethods({
+      clock,
+      wheel,
+      wallNow,
+      log,
+      metrics,
+      services,
+      unavailable: (name, cause) => notice.tell(name, cause),
+      cores: availableParallelism(),
+    });
     this.edge = new Edge({
       clock,
       wheel,

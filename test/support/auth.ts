@@ -11,7 +11,7 @@ import { upstreamMeans } from './upstreams.ts';
 export function authMeans(own: Partial<AuthMeans> = {}, means: UpstreamMeans = upstreamMeans()): AuthMeans {
   const { clock, wheel, log, metrics } = { ...means, ...own };
   const services = new ServiceClient({ dialer: means.dialer, clock, wheel });
-  return { clock, wheel, log, metrics, services, wallNow: Date.now, cores: 2, ...own };
+  return { clock, wheel, log, metrics, services, unavailable: () => {}, wallNow: Date.now, cores: 2, ...own };
 }
 
 /** What lives as long as a process. */

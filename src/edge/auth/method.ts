@@ -23,6 +23,8 @@ export interface AuthMeans {
   readonly metrics: MetricsRegistry;
   /** How services are asked. */
   readonly services: ServiceClient;
+  /** Tells that `auth` cannot ask who decides, and why: without a byte of a peer. */
+  readonly unavailable: (auth: string, cause: string) => void;
   /** Of the machine, for what works beside the main thread. */
   readonly cores: number;
 }
