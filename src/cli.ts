@@ -63,6 +63,11 @@ async function answer(command: Exclude<Command, { kind: 'run' }>): Promise<ExitC
       const { runProbe } = await import('./cli/probe.ts');
       return runProbe(command, { print, complain });
     }
+    case 'hash-password':
+    case 'hash-key': {
+      const { runHashCommand } = await import('./cli/hash-commands.ts');
+      return runHashCommand(command, { stdin: process.stdin, print, complain });
+    }
     case 'schema': {
       const { jsonSchema } = await import('./config/reference.ts');
       print(`${JSON.stringify(jsonSchema(), null, 2)}\n`);

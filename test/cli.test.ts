@@ -116,7 +116,7 @@ describe('exit code 2: a bad command line', () => {
     [['run', '--dmeo'], 'unknown option "--dmeo" (did you mean "--demo"?)'],
     [['run', '-c'], '-c needs a value'],
     [['close'], '"close" needs a session id, or --route, --client or --target'],
-    [['hash-password'], '"hash-password": this version of framegate does not have it: it knows no passwords'],
+    [['hash-key', '--prefix'], '--prefix needs a value'],
     [['run', '--demo', '--watch'], '--watch needs a config file to watch'],
   ])('%j', async (args, message) => {
     const stderr = `framegate: ${message}\n"framegate help" lists the commands\n`;

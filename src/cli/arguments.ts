@@ -1,7 +1,6 @@
 // Owns the command line's grammar: an argument list becomes a command or the one thing that is wrong with it.
 // It must not read files or environment, print, or end the process.
 
-import { NOT_YET } from '../config/later-keys.ts';
 import { didYouMean } from '../config/suggest.ts';
 import { unreachable } from '../unreachable.ts';
 import { judgeAdminCommand } from './admin-arguments.ts';
@@ -25,13 +24,12 @@ const commandOptions: Readonly<Record<CommandName, readonly OptionName[]>> = {
   advise: ['admin', 'config', 'route', 'format'],
   healthcheck: ['admin', 'config', 'route'],
   probe: ['header', 'subprotocol', 'message', 'count', 'format'],
+  'hash-password': [],
+  'hash-key': ['prefix'],
   schema: [],
   version: [],
   help: [],
 };
-
-/** Commands that a later version brings, and why this one has no use for them. */
-const laterCommands: ReadonlyMap<string, string> = new Map([['hash-password', 'it knows no passwords']]);
 
 /** How many words may follow a command. */
 const positionalsMax: Readonly<Record<CommandName, number>> = {
@@ -48,6 +46,8 @@ const positionalsMax: Readonly<Record<CommandName, number>> = {
   advise: 0,
   healthcheck: 0,
   probe: 1,
+  'hash-password': 0,
+  'hash-key': 0,
   schema: 0,
   version: 0,
   help: 1,
@@ -57,22 +57,19 @@ export const commandNames: readonly string[] = Object.keys(commandOptions);
 
 /** `argv` without the interpreter and the script. */
 export function parseArguments(argv: readonly string[]): ArgumentsVerdict {
-  const first = argv[0] ?? '';
-  // A later command has options of its own, so it is answered before any option is judged.
-  const later = laterCommands.get(first);
-  if (later !== undefined) return refused(`"${first}": ${NOT_YET}: ${later}`);
   const given = readOptions(argv);
   if ('ok' in given) return given;
   const [name = 'run', ...rest] = given.positionals;
-  if (!isCommandName(name)) {
-    return refused(`unknown command "${name}"${didYouMean(name, [...commandNames, ...laterCommands.keys()])}`);
-  }
+  if (!isCommandName(name)) return refused(`unknown command "${name}"${didYouMean(name, commandNames)}`);
   if (given.values.has('help')) return helpFor(given.positionals[0] ?? null);
   if (given.values.has('version')) return accepted({ kind: 'version' });
   for (const option of given.values.keys()) {
     if (!commandOptions[name].includes(option)) return refused(`"${name}" takes no option --${option}`);
   }
   const extra = rest[positionalsMax[name]];
+  // What stands there may be the password.
+  if (extra !== undefined && name === 'hash-password')
+    return refused('"hash-password" takes no argument: it reads the password from stdin');
   if (extra !== undefined) return refused(`"${name}" takes no argument "${extra}"`);
   if (name === 'probe') {
     const verdict = judgeProbe(given.values, given.headers, rest);
@@ -95,6 +92,9 @@ function judgeCommand(name: Exclude<CommandName, 'probe'>, values: Values, rest:
       return judgeCheck(values);
     case 'config':
       return accepted({ kind: 'config', source: fileSource(values) });
+    case 'hash-key':
+      return accepted({ kind: 'hash-key', prefix: values.get('prefix') ?? '' });
+    case 'hash-password':
     case 'schema':
     case 'version':
       return accepted({ kind: name });
@@ -129,8 +129,6 @@ function judgeCheck(values: Values): ArgumentsVerdict {
 
 function helpFor(topic: string | null): ArgumentsVerdict {
   if (topic === null || isCommandName(topic)) return accepted({ kind: 'help', topic });
-  const later = laterCommands.get(topic);
-  if (later !== undefined) return refused(`"${topic}": ${NOT_YET}: ${later}`);
   return refused(`no help on "${topic}"${didYouMean(topic, commandNames)}`);
 }
 

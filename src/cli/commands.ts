@@ -110,6 +110,8 @@ export type Command =
   | { readonly kind: 'config'; readonly source: FileSource }
   | ProbeCommand
   | AdminCommand
+  | { readonly kind: 'hash-password' }
+  | { readonly kind: 'hash-key'; readonly prefix: string }
   | { readonly kind: 'schema' }
   | { readonly kind: 'version' }
   | { readonly kind: 'help'; readonly topic: string | null };

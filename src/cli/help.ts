@@ -25,6 +25,8 @@ Usage:
   framegate advise [--route NAME]           what each limit would have refused of the traffic so far
   framegate healthcheck [--route NAME]      exit 0 when ready for clients
   framegate probe URL                       a conversation with a WebSocket server, step by step
+  framegate hash-password                   hash a password from stdin for a list of users
+  framegate hash-key [--prefix TEXT]        make a key, and its entry for a list of keys
   framegate version | -v                    print the version
   framegate help [COMMAND] | -h             print this, or more on one command
 
@@ -170,6 +172,20 @@ long each took, and what was agreed on. Needs no config. Exits 0 when all of it 
 
 URL is ws://, wss://, http:// or https://. All of it has 10 s. Certificates are verified by the
 system's authorities, and those in the file that NODE_EXTRA_CA_CERTS names.
+`,
+  'hash-password': `framegate hash-password
+
+Reads a password from stdin, without the newline at its end, and prints what stands for it as
+password of a user of auth.*.basic: scrypt with a salt of its own, ln=15, r=8, p=1.
+
+  read -rs P; printf %s "$P" | framegate hash-password
+`,
+  'hash-key': `framegate hash-key [--prefix TEXT]
+
+Makes a key of 32 random bytes, and prints it, which is the only time that it is seen, and on the
+next line its entry for keys of auth.*.api_key, which holds its SHA-256.
+
+  --prefix TEXT       what it begins with, such as fgk_; the prefix of that method
 `,
   schema: `framegate schema
 

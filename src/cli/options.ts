@@ -28,6 +28,7 @@ const options = {
   count: { type: 'string' },
   wait: { type: 'boolean' },
   timeout: { type: 'string' },
+  prefix: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const;

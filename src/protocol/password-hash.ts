@@ -24,6 +24,10 @@ export function parsePasswordHash(text: string): PasswordHash | null {
   return { ln: Number(ln), r: Number(r), p: Number(p), salt: bytes.salt, hash: bytes.hash };
 }
 
+export function passwordHashText({ ln, r, p, salt, hash }: PasswordHash): string {
+  return `$scrypt$ln=${ln},r=${r},p=${p}$${unpaddedText(salt)}$${unpaddedText(hash)}`;
+}
+
 /** Neither so cheap that it can be guessed, nor so dear that it can be used to keep us busy. */
 export function isBounded({ ln, r, p, salt, hash }: PasswordHash): boolean {
   const isSized = isWithin(salt.length, SALT_BYTES) && isWithin(hash.length, HASH_BYTES);
@@ -37,5 +41,9 @@ function isWithin(value: number, { min, max }: typeof SALT_BYTES): boolean {
 /** Null when it is not the one spelling of its bytes. */
 function unpadded(text: string): Buffer | null {
   const bytes = Buffer.from(text, 'base64');
-  return bytes.toString('base64').replace(/=+$/, '') === text ? bytes : null;
+  return unpaddedText(bytes) === text ? bytes : null;
+}
+
+function unpaddedText(bytes: Buffer): string {
+  return bytes.toString('base64').replace(/=+$/, '');
 }
