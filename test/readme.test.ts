@@ -131,8 +131,14 @@ describe('first steps', () => {
       'server.key': chat.key,
       'devices-ca.pem': authority.ca,
       'devices.crl': await authority.crl([], { notAfter }),
+      'keys.yaml': `- { name: acme, sha256: ${'2b'.repeat(32)} }`,
+      'users.yaml': `- { name: ada, password: "$scrypt$ln=15,r=8,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}" }`,
     };
-    const configs = blocks('yaml').map((yaml) => loaded(yaml, files));
+    const ofAuth = blocks('yaml', section('## Authentication'));
+    for (const yaml of ofAuth) expect(Object.keys(loaded(yaml, files).auth)).not.toEqual([]);
+    const configs = blocks('yaml')
+      .filter((yaml) => !ofAuth.includes(yaml))
+      .map((yaml) => loaded(yaml, files));
     const targets = configs.map(({ upstreams }) => Object.values(upstreams).map((one) => one.targets.length));
     expect(targets).toEqual([[1], [2], [1], [1], [0], [1], [1], [2, 3], [2], [1]]);
     expect(configs.map(({ listeners }) => listeners[0]?.tls?.certificates.length ?? 0)).toEqual([
