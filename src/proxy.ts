@@ -16,6 +16,7 @@ import { type SessionsCap, sessionsCap } from './control/sessions-cap.ts';
 import { buildSnapshot } from './control/snapshot.ts';
 import { ProxySubject } from './control/subject.ts';
 import { TargetLists } from './control/target-lists.ts';
+import { AuthFailures } from './edge/auth/failures.ts';
 import { AuthMethods } from './edge/auth/methods.ts';
 import { UnavailableNotice } from './edge/auth/unavailable-notice.ts';
 import { Edge } from './edge/edge.ts';
@@ -169,6 +170,7 @@ class ProxyProcess implements Proxy {
       metrics,
       services,
       unavailable: (name, cause) => notice.tell(name, cause),
+      failures: new AuthFailures(config.limits.auth_failures_per_minute_per_ip),
       cores: availableParallelism(),
     });
     this.edge = new Edge({

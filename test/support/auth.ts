@@ -1,5 +1,6 @@
 // Methods of `auth` without a process: means that a test may replace, and what a first snapshot begins with.
 
+import { AuthFailures } from '../../src/edge/auth/failures.ts';
 import type { AuthMeans } from '../../src/edge/auth/method.ts';
 import { AuthMethods } from '../../src/edge/auth/methods.ts';
 import type { Snapshot } from '../../src/edge/snapshot.ts';
@@ -11,7 +12,9 @@ import { upstreamMeans } from './upstreams.ts';
 export function authMeans(own: Partial<AuthMeans> = {}, means: UpstreamMeans = upstreamMeans()): AuthMeans {
   const { clock, wheel, log, metrics } = { ...means, ...own };
   const services = new ServiceClient({ dialer: means.dialer, clock, wheel });
-  return { clock, wheel, log, metrics, services, unavailable: () => {}, wallNow: Date.now, cores: 2, ...own };
+  const failures = new AuthFailures(60);
+  const unavailable = (): void => {};
+  return { clock, wheel, log, metrics, services, unavailable, failures, wallNow: Date.now, cores: 2, ...own };
 }
 
 /** What lives as long as a process. */

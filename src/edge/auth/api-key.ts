@@ -11,6 +11,7 @@ const BAD: AuthVerdict = { kind: 'bad', cause: 'key' };
 export class ApiKeyMethod implements AuthMethod {
   readonly config: ApiKeyAuth;
   readonly challenge = null;
+  readonly isGuessable = true;
   private readonly means: AuthMeans;
   /** By their digests. */
   private readonly entries: ReadonlyMap<string, ApiKeyEntry>;

@@ -1,7 +1,7 @@
 // The methods of a route in their order: the first that finds a credential of its kind decides.
 
 import { type CredentialPlace, placeKey } from '../../protocol/credential-places.ts';
-import { type AuthAsk, type AuthMethod, type AuthVerdict, SEVERAL } from './method.ts';
+import { type AuthAsk, type AuthMeans, type AuthMethod, type AuthVerdict, SEVERAL } from './method.ts';
 
 interface Judged {
   readonly method: AuthMethod;
@@ -15,11 +15,13 @@ export class AuthChain {
   readonly methods: readonly AuthMethod[];
   /** Who brings nothing comes in. */
   readonly allowsAnonymous: boolean;
+  private readonly means: Pick<AuthMeans, 'failures' | 'clock'>;
   /** For each method the places that no other one reads. */
   private readonly sole: readonly ReadonlySet<string>[];
 
-  constructor(methods: readonly AuthMethod[], allowsAnonymous: boolean) {
+  constructor(methods: readonly AuthMethod[], allowsAnonymous: boolean, means: Pick<AuthMeans, 'failures' | 'clock'>) {
     this.methods = methods;
+    this.means = means;
     this.allowsAnonymous = allowsAnonymous;
     const counts = new Map<string, number>();
     for (const key of methods.flatMap(keysOf)) counts.set(key, (counts.get(key) ?? 0) + 1);
@@ -43,17 +45,37 @@ export class AuthChain {
       const found = method.find(ask, this.sole[index] ?? new Set());
       if (found === null) continue;
       if (found === SEVERAL) return { several: method };
-      const verdict = method.judge(found, ask);
-      if (verdict instanceof Promise) return verdict.then((late) => ({ method, verdict: late }));
-      return { method, verdict };
+      return method.isGuessable ? this.guarded(method, found, ask) : judged(method, method.judge(found, ask));
     }
     return 'absent';
+  }
+
+  /** Who has brought too many bad ones is heard no more: nothing is looked up for it, nothing hashed. */
+  private guarded(method: AuthMethod, credential: string, ask: AuthAsk): Judged | Promise<Judged> {
+    const { failures, clock } = this.means;
+    const refusal = failures.against(ask.clientKey, clock.now());
+    if (refusal !== null) return { method, verdict: { kind: 'refused', refusal } };
+    const noted = (verdict: AuthVerdict): AuthVerdict => {
+      if (isBad(verdict)) failures.note(ask.clientKey, `${method.config.name} ${credential}`, clock.now());
+      return verdict;
+    };
+    const verdict = method.judge(credential, ask);
+    return judged(method, verdict instanceof Promise ? verdict.then(noted) : noted(verdict));
   }
 
   /** One for each method that has one. */
   get challenges(): readonly string[] {
     return this.methods.flatMap(({ challenge }) => challenge ?? []);
   }
+}
+
+function judged(method: AuthMethod, verdict: AuthVerdict | Promise<AuthVerdict>): Judged | Promise<Judged> {
+  return verdict instanceof Promise ? verdict.then((late) => ({ method, verdict: late })) : { method, verdict };
+}
+
+/** A service may answer with a 401 of its own. */
+function isBad(verdict: AuthVerdict): boolean {
+  return verdict.kind === 'bad' || (verdict.kind === 'refused' && verdict.refusal.slug === 'unauthorized');
 }
 
 function keysOf({ places }: AuthMethod): string[] {

@@ -12,6 +12,7 @@ import type { MetricsRegistry } from '../../observe/metrics.ts';
 import type { CredentialPlace } from '../../protocol/credential-places.ts';
 import type { Refusal } from '../../protocol/refusals.ts';
 import type { UpgradeRequest } from '../../protocol/upgrade-request.ts';
+import type { AuthFailures } from './failures.ts';
 
 /** What methods work with. */
 export interface AuthMeans {
@@ -25,6 +26,8 @@ export interface AuthMeans {
   readonly services: ServiceClient;
   /** Tells that `auth` cannot ask who decides, and why: without a byte of a peer. */
   readonly unavailable: (auth: string, cause: string) => void;
+  /** Counts what `isGuessable` methods find bad. */
+  readonly failures: AuthFailures;
   /** Of the machine, for what works beside the main thread. */
   readonly cores: number;
 }
@@ -97,6 +100,8 @@ export interface AuthMethod {
   readonly places: readonly CredentialPlace[];
   /** What `WWW-Authenticate` says of it where nobody brought anything; null: nothing. */
   readonly challenge: string | null;
+  /** Its credentials can be guessed, or cost a look-up: bad ones count against the address that brings them. */
+  readonly isGuessable: boolean;
   /** `sole`: keys of places that no other method of the route reads: whatever is there is its own. */
   find(ask: AuthAsk, sole: ReadonlySet<string>): Found;
   /** Never rejects but for a fault of ours. */

@@ -4,6 +4,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config, RouteConfig } from '../../config/types.ts';
 import { AuthChain } from './chain.ts';
+import { FAILURES_KEY } from './failures.ts';
 import { makeMethod } from './kinds.ts';
 import type { AuthMeans, AuthMethod, Grant } from './method.ts';
 
@@ -38,7 +39,7 @@ export class AuthMethods {
   }
 
   /** In small steps. Nothing of it is in force before it is committed. */
-  *plan({ auth }: Pick<Config, 'auth'>): Generator<void, AuthPlan> {
+  *plan({ auth, limits }: Pick<Config, 'auth' | 'limits'>): Generator<void, AuthPlan> {
     const next = new Map<string, AuthMethod>();
     for (const [name, config] of Object.entries(auth)) {
       const known = this.byName.get(name);
@@ -56,11 +57,15 @@ export class AuthMethods {
         const chain = new AuthChain(
           names.flatMap((name) => next.get(name) ?? []),
           names.at(-1) === ANONYMOUS,
+          this.means,
         );
         chains.set(key, chain);
         return chain;
       },
-      commit: () => this.commit(next),
+      commit: () => {
+        this.means.failures.retune(limits[FAILURES_KEY]);
+        this.commit(next);
+      },
     };
   }
 

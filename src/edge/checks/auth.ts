@@ -7,6 +7,7 @@ import { clientKeyOf } from '../../protocol/addresses/client-key.ts';
 import type { Refusal } from '../../protocol/refusals.ts';
 import type { Asked } from '../admission.ts';
 import type { AuthChain, ChainAnswer } from '../auth/chain.ts';
+import { FAILURES_KEY } from '../auth/failures.ts';
 import type { AuthAsk } from '../auth/method.ts';
 
 export function authCheck(asked: Asked): Refusal | null | Promise<Refusal | null> {
@@ -78,6 +79,7 @@ function decide(asked: Asked, auth: AuthChain, answer: ChainAnswer, startedAt: n
     case 'bad':
       return unauthorized(auth, verdict.cause);
     case 'refused':
+      if (verdict.refusal.slug === 'too_many_auth_failures') record.noteLimit(FAILURES_KEY);
       return verdict.refusal;
     case 'unavailable':
       return unavailable(verdict.cause);
