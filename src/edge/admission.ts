@@ -3,13 +3,14 @@
 
 import assert from 'node:assert/strict';
 import type { AbortLike } from '../net/abort.ts';
-import { type CredentialPlace, withoutPlaces } from '../protocol/credential-places.ts';
+import { type CredentialPlace, markerOf, nameableProtocols, withoutPlaces } from '../protocol/credential-places.ts';
 import type { RequestHead } from '../protocol/http-head.ts';
 import type { Refusal } from '../protocol/refusals.ts';
 import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
 import type { Admitted } from './admitted.ts';
 import type { Arrival } from './arrival.ts';
 import type { Grant } from './auth/method.ts';
+import { isUnnameable, UNNAMEABLE } from './auth/offer.ts';
 import type { EdgeContext } from './context.ts';
 import type { HandshakeRecord } from './handshake-record.ts';
 import { Holdings } from './holdings.ts';
@@ -48,6 +49,8 @@ export class Asked {
   holdings: Holdings | null = null;
   /** What its session will stand on; null: nothing was asked of it, or it is anonymous. */
   grant: Grant | null = null;
+  /** Announced a credential that was taken out of the offer; null: none did. */
+  marker: string | null = null;
 
   constructor(options: AskedOptions) {
     this.context = options.context;
@@ -76,26 +79,30 @@ export class Asked {
     else this.holdings = new Holdings(context, seat);
   }
 
-  /** It may come in. What stands at `stripped` is gone for all that follows. */
-  takeGrant(grant: Grant | null, stripped: readonly CredentialPlace[]): void {
+  /** It may come in, unless no answer could be made to it. What stands at `stripped` is gone for all that follows. */
+  takeGrant(grant: Grant | null, stripped: readonly CredentialPlace[]): Refusal | null {
     const { request, chosen, protocols } = this;
     assert(chosen !== null && protocols !== null, "a method is a route's");
     this.grant = grant;
     const left = withoutPlaces(request, stripped);
-    if (left === request) return;
+    if (left === request) return null;
     this.upgrade = left;
     const kept = new Set(left.protocols);
     this.protocols = protocols.filter((protocol) => kept.has(protocol));
     const path = chosen.path.slice(0, chosen.path.length - request.query.length);
     this.chosen = { ...chosen, path: `${path}${left.query}` };
+    this.marker = left.protocols === request.protocols ? null : markerOf(request.protocols, stripped);
+    return isUnnameable(request.protocols, stripped) ? UNNAMEABLE : null;
   }
 
   /** Every check has passed. */
   admitted(): Admitted {
-    const { chosen, protocols, holdings, grant } = this;
+    const { chosen, protocols, holdings, grant, marker } = this;
     assert(chosen !== null && protocols !== null && holdings !== null, 'the checks decide everything');
     const { arrival, request } = this;
-    return { arrival, request, route: chosen.route, path: chosen.path, protocols, holdings, grant };
+    const { route, path } = chosen;
+    const answerable = nameableProtocols(protocols, route.auth?.places ?? []);
+    return { arrival, request, route, path, protocols, answerable, marker, holdings, grant };
   }
 }
 

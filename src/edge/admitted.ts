@@ -28,7 +28,12 @@ export interface Admitted {
   readonly route: Route;
   /** Path after the rewrite, and query. */
   readonly path: string;
+  /** Offered to the backend. */
   readonly protocols: readonly string[];
+  /** Of these what it may choose: no credential. */
+  readonly answerable: readonly string[];
+  /** Named to the client where the backend chooses none; null: nothing. */
+  readonly marker: string | null;
   readonly holdings: Holdings;
   /** Null: nothing was asked of it, or it is anonymous. */
   readonly grant: Grant | null;
@@ -46,7 +51,7 @@ export function openFor(
   context: EdgeContext,
   { client, signal, progress }: OpeningFor,
 ): Promise<OpeningOutcome> {
-  const { arrival, request, route, path, protocols, holdings } = admitted;
+  const { arrival, request, route, path, protocols, answerable, holdings } = admitted;
   const { timeouts, compression } = route.config;
   return openBackend({
     clock: context.clock,
@@ -72,6 +77,7 @@ export function openFor(
       key: request.key,
       changes: requestChanges(admitted),
     },
+    answerable,
     path,
     connectMs: timeouts.connect,
     upgradeMs: timeouts.upgrade,
@@ -94,6 +100,11 @@ export function answerFields(admitted: Admitted, { answer, cookie }: Opened): re
   const fields =
     edits === null ? answer.fields : changedFields(answer.fields, changesFor(edits, templateFacts(admitted)));
   return cookie === null ? fields : [...fields, { name: 'Set-Cookie', lower: 'set-cookie', value: cookie }];
+}
+
+/** What the client's 101 names. */
+export function answerProtocol({ marker }: Admitted, { answer }: Opened): string | null {
+  return answer.protocol ?? marker;
 }
 
 function requestChanges(admitted: Admitted): FieldChanges | null {
@@ -135,7 +146,7 @@ export function makeSession(admitted: Admitted, opened: Opened, client: Transpor
 
 /** They outlive the head, so they keep nothing of it. */
 export function sessionFacts(admitted: Admitted, opened: Opened, id: string, log: LogConfig): SessionFacts {
-  const { arrival, request, route } = admitted;
+  const { arrival, request, route, marker } = admitted;
   const { client, peer } = arrival;
   const { config } = route;
   const { protocol } = opened.answer;
@@ -151,7 +162,7 @@ export function sessionFacts(admitted: Admitted, opened: Opened, id: string, log
     path: ownText(path),
     request_id: ownText(arrival.requestId),
     // Clients put tokens into this field, so only names that the config knows are shown.
-    subprotocol: protocol === null ? undefined : (entryFor(protocol, config.subprotocols) ?? 'unlisted'),
+    subprotocol: protocol === null ? (marker ?? undefined) : (entryFor(protocol, config.subprotocols) ?? 'unlisted'),
     connect_ms: Math.round(opened.connectMs),
     upgrade_ms: Math.round(opened.upgradeMs),
   };

@@ -9,7 +9,7 @@ import type { RelayedRefusal } from '../upstream/backend-handshake.ts';
 import type { Opened, OpeningOutcome, OpeningProgress } from '../upstream/open-backend.ts';
 import type { Place, RoomWaiter } from '../upstream/room-queue.ts';
 import { Asked, admit, type Check } from './admission.ts';
-import { type Admitted, answerFields, makeSession, openFor } from './admitted.ts';
+import { type Admitted, answerFields, answerProtocol, makeSession, openFor } from './admitted.ts';
 import type { Arrival } from './arrival.ts';
 import type { Asker } from './asker.ts';
 import type { EdgeContext } from './context.ts';
@@ -337,7 +337,8 @@ export class Handshake implements SlotOwner, StepOwner, RoomWaiter {
     const { request, holdings } = admitted;
     // What was decided when the head came may hold no longer.
     if (this.refuseIfClosed(opened)) return;
-    const { protocol, extensions, leftover } = opened.answer;
+    const { extensions, leftover } = opened.answer;
+    const protocol = answerProtocol(admitted, opened);
     const fields = answerFields(admitted, opened);
     const session = makeSession(admitted, opened, asker.transport, context);
     this.cancelDeadline();

@@ -2,12 +2,14 @@
 // and reason its page can read. Whether it is told so depends on its head and its route; it decides no refusal.
 
 import type { RouteConfig } from '../config/types.ts';
+import type { CredentialPlace } from '../protocol/credential-places.ts';
 import { firstValueOf } from '../protocol/lists.ts';
 import { backendRefusalCode, isReadable, type RefusalCause, refusalCode } from '../protocol/refusal-close.ts';
 import { REFUSALS, type Refusal } from '../protocol/refusals.ts';
 import type { RelayedRefusal } from '../upstream/backend-handshake.ts';
 import type { Asked } from './admission.ts';
 import type { OpenRefusal } from './asker.ts';
+import { harmlessName } from './auth/offer.ts';
 import { isForeign } from './checks/origin.ts';
 import { retryAfterSeconds } from './retry-after.ts';
 
@@ -47,13 +49,20 @@ const FOREIGN: Told = {
 function notice(asked: Asked, told: Told): OpenRefusal {
   // A page that has no business here learns nothing of what there is.
   const { cause, code, text, retry } = isForeign(asked) ? FOREIGN : told;
-  const { key, protocols } = asked.request;
+  const { request, marker } = asked;
+  // RFC 6455 4.1: a browser fails the connection when it offered some and none is named.
+  const protocol = harmlessName(request.protocols, placesOf(asked)) ?? marker;
   return {
-    // RFC 6455 4.1: a browser fails the connection when it offered some and none is named.
-    answer: { key, protocol: protocols[0] ?? null, extensions: null, fields: [] },
+    answer: { key: request.key, protocol, extensions: null, fields: [] },
     code: settingsOf(asked).close_codes[cause] ?? code,
     reason: retry === null ? text : `${text} retry=${retry}`,
   };
+}
+
+/** Where credentials may stand; without a route wherever any method reads. */
+function placesOf({ chosen, context }: Asked): readonly CredentialPlace[] {
+  if (chosen !== null) return chosen.route.auth?.places ?? [];
+  return [...context.snapshot.auth.values()].flatMap(({ places }) => places);
 }
 
 /** RFC 6455 4.2.2: only a head that is a whole, legal upgrade may be answered with a 101. */

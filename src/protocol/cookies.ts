@@ -67,6 +67,8 @@ function equalsOf(line: string, start: number, end: number, name: string): numbe
   return at < end && line[at] === '=' ? at : -1;
 }
 
+/** RFC 9110 5.6.3, and what backends that trim text take for a blank, too: NEL and NBSP hide no name. */
 function isBlank(line: string, at: number): boolean {
-  return line[at] === ' ' || line[at] === '\t';
+  const char = line[at];
+  return char === ' ' || char === '\t' || char === '\x85' || char === '\xa0';
 }

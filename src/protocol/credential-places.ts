@@ -39,7 +39,7 @@ export function withoutPlaces(request: UpgradeRequest, places: readonly Credenti
   const { head } = request;
   const fields = head.fields.flatMap((field) => strippedField(field, places));
   const query = strippedQuery(request.query, places);
-  const protocols = strippedProtocols(request.protocols, places);
+  const protocols = plainProtocols(request.protocols, places);
   const isSame =
     query === request.query &&
     protocols.length === request.protocols.length &&
@@ -48,6 +48,44 @@ export function withoutPlaces(request: UpgradeRequest, places: readonly Credenti
   if (isSame) return request;
   const target = query === request.query ? head.target : head.target.replace(/\?.*$/s, query);
   return { ...request, head: { ...head, target, fields }, query, protocols };
+}
+
+/** The entries of an offer that are neither credentials nor their markers. */
+export function plainProtocols(offered: readonly string[], places: readonly CredentialPlace[]): readonly string[] {
+  if (places.length === 0) return offered;
+  const { markers, isSecret } = entriesOf(offered, places);
+  const plain = offered.filter((entry, index) => !markers.has(entry) && !isSecret(entry, index));
+  return plain.length === offered.length ? offered : plain;
+}
+
+/** Those that may stand in an answer: markers are no secrets. */
+export function nameableProtocols(offered: readonly string[], places: readonly CredentialPlace[]): readonly string[] {
+  if (places.length === 0) return offered;
+  const { isSecret } = entriesOf(offered, places);
+  return offered.filter((entry, index) => !isSecret(entry, index));
+}
+
+/** The first marker in an offer; null when there is none. */
+export function markerOf(offered: readonly string[], places: readonly CredentialPlace[]): string | null {
+  const { markers } = entriesOf(offered, places);
+  // Behind another marker it is what that one announces.
+  return nameableProtocols(offered, places).find((entry) => markers.has(entry)) ?? null;
+}
+
+interface OfferEntries {
+  readonly markers: ReadonlySet<string>;
+  readonly isSecret: (entry: string, index: number) => boolean;
+}
+
+function entriesOf(offered: readonly string[], places: readonly CredentialPlace[]): OfferEntries {
+  const named = (wanted: CredentialPlace['kind']) =>
+    places.flatMap(({ kind, name }) => (kind === wanted ? [name] : []));
+  const markers = new Set(named('subprotocol'));
+  const prefixes = named('subprotocol_prefix');
+  const isBehindMarker = (index: number) => index > 0 && markers.has(offered[index - 1] ?? '');
+  const isSecret = (entry: string, index: number) =>
+    isBehindMarker(index) || prefixes.some((prefix) => entry.startsWith(prefix));
+  return { markers, isSecret };
 }
 
 function rawValuesAt({ kind, name }: CredentialPlace, { head, query, protocols }: Carried): readonly string[] {
@@ -92,16 +130,6 @@ function strippedQuery(query: string, places: readonly CredentialPlace[]): strin
   const kept = pairs.filter((pair) => !names.has(nameOf(pair)));
   if (kept.length === pairs.length) return query;
   return kept.length === 0 ? '' : `?${kept.join('&')}`;
-}
-
-function strippedProtocols(protocols: readonly string[], places: readonly CredentialPlace[]): readonly string[] {
-  const markers = new Set(places.flatMap(({ kind, name }) => (kind === 'subprotocol' ? [name] : [])));
-  const prefixes = places.flatMap(({ kind, name }) => (kind === 'subprotocol_prefix' ? [name] : []));
-  if (markers.size === 0 && prefixes.length === 0) return protocols;
-  return protocols.filter((entry, index) => {
-    if (markers.has(entry) || (index > 0 && markers.has(protocols[index - 1] ?? ''))) return false;
-    return !prefixes.some((prefix) => entry.startsWith(prefix));
-  });
 }
 
 interface Parameter {

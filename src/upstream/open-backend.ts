@@ -28,6 +28,8 @@ interface OpeningOptions extends DialTargetOptions {
   readonly holdings: OpeningHoldings;
   /** All of the forwarded request but what depends on the target and its upstream. */
   readonly forward: Omit<ForwardOptions, 'target' | 'hostField' | 'hiddenCookie'>;
+  /** Of the subprotocols that are offered those that it may choose. */
+  readonly answerable: readonly string[];
   /** Path after the rewrite, and query. */
   readonly path: string;
   readonly upgradeMs: number;
@@ -148,7 +150,7 @@ async function askTarget(
     wheel: options.wheel,
     request,
     key: forward.key,
-    protocols: forward.protocols,
+    protocols: options.answerable,
     extensions: forward.extensions,
     deadline: sentAt + options.upgradeMs,
     signal: options.signal,

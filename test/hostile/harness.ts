@@ -92,6 +92,7 @@ export interface Forwarded {
 
 const phrases: Readonly<Record<string, string>> = {
   '400': 'Bad Request',
+  '401': 'Unauthorized',
   '403': 'Forbidden',
   '404': 'Not Found',
   '405': 'Method Not Allowed',

@@ -3,6 +3,7 @@
 
 import { ACCESS_MUTANTS } from './mutants-access.ts';
 import { ADMISSION_MUTANTS } from './mutants-admission.ts';
+import { AUTH_MUTANTS } from './mutants-auth.ts';
 import { DISCOVERY_MUTANTS } from './mutants-discovery.ts';
 import { OPERATIONS_MUTANTS } from './mutants-operations.ts';
 import { PROCESS_MUTANTS } from './mutants-process.ts';
@@ -30,4 +31,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...PROCESS_MUTANTS,
   ...TLS_MUTANTS,
   ...DISCOVERY_MUTANTS,
+  ...AUTH_MUTANTS,
 ];

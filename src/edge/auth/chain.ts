@@ -16,6 +16,10 @@ export class AuthChain {
   /** Who brings nothing comes in. */
   readonly allowsAnonymous: boolean;
   private readonly means: Pick<AuthMeans, 'failures' | 'clock'>;
+  /** All that any of them reads. */
+  readonly places: readonly CredentialPlace[];
+  /** Of these what no backend gets, whoever decides. */
+  readonly hidden: readonly CredentialPlace[];
   /** For each method the places that no other one reads. */
   private readonly sole: readonly ReadonlySet<string>[];
 
@@ -23,6 +27,8 @@ export class AuthChain {
     this.methods = methods;
     this.means = means;
     this.allowsAnonymous = allowsAnonymous;
+    this.places = methods.flatMap((method) => method.places);
+    this.hidden = methods.flatMap((method) => (method.config.strip ? method.places : []));
     const counts = new Map<string, number>();
     for (const key of methods.flatMap(keysOf)) counts.set(key, (counts.get(key) ?? 0) + 1);
     this.sole = methods.map((method) => new Set(keysOf(method).filter((key) => counts.get(key) === 1)));

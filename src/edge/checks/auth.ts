@@ -59,8 +59,7 @@ function decide(asked: Asked, auth: AuthChain, answer: ChainAnswer, startedAt: n
   if (answer === 'absent') {
     for (const { config } of auth.methods) context.metrics.auth(config.name).results.add('absent');
     if (!auth.allowsAnonymous) return unauthorized(auth, 'absent');
-    asked.takeGrant(null, auth.strippedBy(null));
-    return null;
+    return asked.takeGrant(null, auth.strippedBy(null));
   }
   if ('several' in answer) {
     record.noteAuth(answer.several.config.name, null);
@@ -74,8 +73,7 @@ function decide(asked: Asked, auth: AuthChain, answer: ChainAnswer, startedAt: n
   record.noteAuth(name, verdict.kind === 'good' ? verdict.grant.identity : null);
   switch (verdict.kind) {
     case 'good':
-      asked.takeGrant(verdict.grant, auth.strippedBy(method));
-      return null;
+      return asked.takeGrant(verdict.grant, auth.strippedBy(method));
     case 'bad':
       return unauthorized(auth, verdict.cause);
     case 'refused':

@@ -1,11 +1,13 @@
 // What is asked for: a WebSocket handshake that has not been here, on a route, with what that route takes.
 
 import { namesInstance } from '../../protocol/backend-request.ts';
+import { plainProtocols } from '../../protocol/credential-places.ts';
 import { hintOfHead } from '../../protocol/hints.ts';
 import type { Refusal } from '../../protocol/refusals.ts';
 import { allowedProtocols } from '../../protocol/subprotocols.ts';
 import { judgeUpgradeRequest } from '../../protocol/upgrade-request.ts';
 import type { Asked } from '../admission.ts';
+import { isUnnameable, UNNAMEABLE } from '../auth/offer.ts';
 import { chooseRoute, isMisdirected, relaxedChecks } from '../choose-route.ts';
 
 export function upgradeCheck(asked: Asked): Refusal | null {
@@ -43,12 +45,18 @@ export function routeCheck(asked: Asked): Refusal | null {
   return null;
 }
 
+/** Credentials that stand in the offer are no subprotocols: no list is asked about them, and they count for none. */
 export function subprotocolCheck(asked: Asked): Refusal | null {
   const { request, route, record } = asked;
-  const protocols = allowedProtocols(request.protocols, route.config.subprotocols);
-  if (protocols.length === 0 && request.protocols.length > 0) return NONE_LISTED;
-  asked.protocols = protocols;
-  record.noteProtocols(request.protocols, protocols);
+  const { protocols: offered } = request;
+  const { auth } = route;
+  const plain = auth === null ? offered : plainProtocols(offered, auth.places);
+  const allowed = allowedProtocols(plain, route.config.subprotocols);
+  if (allowed.length === 0 && plain.length > 0) return NONE_LISTED;
+  if (auth !== null && isUnnameable(offered, auth.hidden)) return UNNAMEABLE;
+  asked.protocols =
+    plain === offered ? allowed : offered.filter((name) => !plain.includes(name) || allowed.includes(name));
+  record.noteProtocols(plain, allowed);
   return null;
 }
 
