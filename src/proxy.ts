@@ -18,6 +18,7 @@ import { ProxySubject } from './control/subject.ts';
 import { TargetLists } from './control/target-lists.ts';
 import { AuthFailures } from './edge/auth/failures.ts';
 import { AuthMethods } from './edge/auth/methods.ts';
+import { JwksPool } from './edge/auth/remote-jwks.ts';
 import { UnavailableNotice } from './edge/auth/unavailable-notice.ts';
 import { Edge } from './edge/edge.ts';
 import type { Clock } from './limits/clock.ts';
@@ -169,6 +170,7 @@ class ProxyProcess implements Proxy {
       log,
       metrics,
       services,
+      jwks: new JwksPool({ clock, wheel, services }),
       unavailable: (name, cause) => notice.tell(name, cause),
       failures: new AuthFailures(config.limits.auth_failures_per_minute_per_ip),
       cores: availableParallelism(),

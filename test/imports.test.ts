@@ -36,7 +36,7 @@ const layers: Readonly<Record<string, Layer>> = {
   net: { values: ['limits', 'protocol/addresses', 'protocol/tls'] },
   upstream: { values: ['protocol', 'limits', 'observe', 'net'] },
   session: { values: ['protocol', 'limits', 'observe', 'net'] },
-  edge: { values: ['protocol', 'limits', 'config', 'observe', 'net', 'upstream', 'session'] },
+  edge: { values: ['protocol', 'limits', 'config', 'observe', 'net', 'upstream', 'session'], packages: ['jose'] },
   // Of admin the interface that it implements: what an admin listener asks of a proxy.
   control: {
     values: ['protocol', 'limits', 'config', 'observe', 'net', 'upstream', 'session', 'edge'],

@@ -2,12 +2,13 @@
 
 import assert from 'node:assert';
 import type * as zod from 'zod';
+import { QUOTA } from './keys/auth-common.ts';
 import { config } from './keys/config.ts';
 import type { Item, Keyed, Keys, List, Row } from './keys/row.ts';
 import { descriptionOf, isScalar, scalarSchema } from './kinds.ts';
 import { MAP_KEY } from './names.ts';
 import { TEXTS } from './texts.ts';
-import type { ConfigInput, ParsedConfig } from './types.ts';
+import type { ConfigInput, ParsedConfig, QuotaConfig } from './types.ts';
 import { z } from './zod.ts';
 
 const MAP_KEY_PROBLEM =
@@ -20,6 +21,14 @@ const MAP_KEY_SCHEMA = z.string().regex(MAP_KEY, { error: MAP_KEY_PROBLEM });
 
 // What the schemas take and give is what the types make of the same rows: `kinds.ts` has it so for every kind.
 export const configSchema = blockSchema(config) as zod.ZodType<ParsedConfig, ConfigInput>;
+
+const quotaSchema = blockSchema(QUOTA.keys) as zod.ZodType<QuotaConfig>;
+
+/** A quota that does not come from the file, in its form; null when it has another one. */
+export function parseQuota(value: unknown): QuotaConfig | null {
+  const parsed = quotaSchema.safeParse(value);
+  return parsed.success ? parsed.data : null;
+}
 
 function blockSchema(keys: Keys): zod.ZodType {
   return z.strictObject(Object.fromEntries(Object.entries(keys).map(([key, row]) => [key, rowSchema(row)])));

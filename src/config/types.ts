@@ -172,7 +172,7 @@ interface BasicAuth extends Method<'basic'>, Omit<ParsedMethods['basic'], 'users
   readonly users: readonly UserEntry[];
 }
 
-interface JwtAuth extends Method<'jwt'>, Omit<ParsedMethods['jwt'], 'secret' | 'key' | 'jwks'> {
+export interface JwtAuth extends Method<'jwt'>, Omit<ParsedMethods['jwt'], 'secret' | 'key' | 'jwks'> {
   readonly key: JwtKeyConfig;
 }
 

@@ -3,6 +3,7 @@
 import { AuthFailures } from '../../src/edge/auth/failures.ts';
 import type { AuthMeans } from '../../src/edge/auth/method.ts';
 import { AuthMethods } from '../../src/edge/auth/methods.ts';
+import { JwksPool } from '../../src/edge/auth/remote-jwks.ts';
 import type { Snapshot } from '../../src/edge/snapshot.ts';
 import { ServiceClient } from '../../src/net/service-client.ts';
 import type { UpstreamMeans } from '../../src/upstream/means.ts';
@@ -13,8 +14,10 @@ export function authMeans(own: Partial<AuthMeans> = {}, means: UpstreamMeans = u
   const { clock, wheel, log, metrics } = { ...means, ...own };
   const services = new ServiceClient({ dialer: means.dialer, clock, wheel });
   const failures = new AuthFailures(60);
+  const jwks = new JwksPool({ clock, wheel, services });
   const unavailable = (): void => {};
-  return { clock, wheel, log, metrics, services, unavailable, failures, wallNow: Date.now, cores: 2, ...own };
+  const fixed = { clock, wheel, log, metrics, services, jwks, failures, unavailable };
+  return { ...fixed, wallNow: Date.now, cores: 2, ...own };
 }
 
 /** What lives as long as a process. */

@@ -12,19 +12,22 @@ interface Carried {
 
 interface Finder {
   readonly places: readonly CredentialPlace[];
+  /** Of `Authorization`, in lower case: those that its credentials come with. Unless given, any. */
+  readonly schemes?: readonly string[];
   /** Whether it is of this method's kind, where others read the same place. */
   isMine(carried: Carried): boolean;
 }
 
-/** What is found is without its scheme, unless it is one that only its method would know what to do with. */
-export function findCredential({ places, isMine }: Finder, { request }: AuthAsk, sole: ReadonlySet<string>): Found {
+/** What is found is without its scheme, unless that is none of `schemes`: then nothing good looks like it. */
+export function findCredential(finder: Finder, { request }: AuthAsk, sole: ReadonlySet<string>): Found {
+  const { places, schemes, isMine } = finder;
   let found: string | null = null;
   for (const place of places) {
     for (const value of valuesAt(place, request)) {
       const carried = isAuthorization(place) ? schemeOf(value) : { scheme: '', text: value };
       if (!sole.has(placeKey(place)) && !isMine(carried)) continue;
       if (found !== null) return SEVERAL;
-      found = carried.text;
+      found = schemes?.includes(carried.scheme) === false ? value : carried.text;
     }
   }
   return found;

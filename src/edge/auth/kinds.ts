@@ -2,6 +2,7 @@
 
 import type { AuthConfig, AuthKind } from '../../config/types.ts';
 import { ApiKeyMethod } from './api-key.ts';
+import { JwtMethod } from './jwt.ts';
 import type { AuthMeans, AuthMethod } from './method.ts';
 
 type Makers = {
@@ -10,6 +11,7 @@ type Makers = {
 
 const KINDS: Makers = {
   api_key: (config, means) => new ApiKeyMethod(config, means),
+  jwt: (config, means) => new JwtMethod(config, means),
 };
 
 export function makeMethod<K extends AuthKind>(

@@ -12,7 +12,10 @@ import type { MetricsRegistry } from '../../observe/metrics.ts';
 import type { CredentialPlace } from '../../protocol/credential-places.ts';
 import type { Refusal } from '../../protocol/refusals.ts';
 import type { UpgradeRequest } from '../../protocol/upgrade-request.ts';
+
 import type { AuthFailures } from './failures.ts';
+
+import type { JwksPool } from './remote-jwks.ts';
 
 /** What methods work with. */
 export interface AuthMeans {
@@ -24,6 +27,8 @@ export interface AuthMeans {
   readonly metrics: MetricsRegistry;
   /** How services are asked. */
   readonly services: ServiceClient;
+  /** The JWK Sets that are fetched. */
+  readonly jwks: JwksPool;
   /** Tells that `auth` cannot ask who decides, and why: without a byte of a peer. */
   readonly unavailable: (auth: string, cause: string) => void;
   /** Counts what `isGuessable` methods find bad. */
