@@ -80,8 +80,8 @@ export interface Proxy {
   /**
    * Take on `config`, or what `source` reads now, while everything runs: whole, or not at all. Never rejects for what
    * is wrong with it: the old config stays then, and the answer lists the problems. `force`: however many sessions
-   * lose their route or target by it (`reload.max_ended`). `again`: what was rejected for those alone is tried again,
-   * from `source`, when enough of them have ended.
+   * lose their route, target or credential by it (`reload.max_ended`). `again`: what was rejected for those alone is
+   * tried again, from `source`, when enough of them have ended.
    */
   reload(config?: ConfigInput, ask?: ReloadAsk): Promise<Reloaded>;
   /** Stop accepting, send every session its Close (1012), wait for the answers: the steps and times of `drain`. */

@@ -140,7 +140,7 @@ ${adminOptions}`,
 Reads the config and every file it names again. Prints what changed; when there is a problem, prints
 that, exits 1, and the old config stays.
 
-${adminOptions}  --force             however many sessions lose their route or target (reload.max_ended)
+${adminOptions}  --force             however many sessions lose their route, target or key (reload.max_ended)
   --format FORMAT     text (default) or json
 `,
   advise: `framegate advise [--route NAME] [--format text|json]

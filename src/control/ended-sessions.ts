@@ -1,5 +1,5 @@
-// Whether the next config would end too many open sessions to be meant, because their route or target is gone: a file
-// that was cut short while it was written must not send everybody away. It ends nobody, and may look again later.
+// Whether the next config would end too many open sessions to be meant, because their route, target or credential
+// is gone: a file that was cut short while it was written must not send everybody away. It ends nobody itself.
 
 import type { Edge } from '../edge/edge.ts';
 import type { SessionRecord } from '../edge/session-record.ts';
@@ -12,6 +12,8 @@ import type { SnapshotPlan } from './snapshot.ts';
 const ENDED_MIN = 100;
 /** How often those sessions are counted. */
 const COUNT_AGAIN_MS = 1_000;
+
+type Kept = Pick<SnapshotPlan, 'keptRoutes' | 'keptTargets' | 'methods'>;
 
 interface Ended {
   /** Open, and not ending anyway. */
@@ -51,7 +53,7 @@ export class EndedCheck {
       this.lookLater();
     }
     return (
-      `would end ${counted.ended} of ${counted.open} open sessions, whose routes or targets are gone: ` +
+      `would end ${counted.ended} of ${counted.open} open sessions, whose routes, targets or credentials are gone: ` +
       'say so with "framegate reload --force", POST /api/v1/reload?force=1, or reload.max_ended'
     );
   }
@@ -81,7 +83,7 @@ export class EndedCheck {
 /** In small steps. `isLost`: it has no place under the config in force, so it ends in any case. */
 function* countEnded(
   sessions: ReadonlySet<SessionRecord>,
-  plan: Pick<SnapshotPlan, 'keptRoutes' | 'keptTargets'>,
+  plan: Kept,
   isLost: (record: SessionRecord) => boolean,
 ): Generator<void, Ended> {
   let open = 0;
@@ -93,11 +95,15 @@ function* countEnded(
     left -= 1;
     if (record.session.cause === null && !isLost(record)) {
       open += 1;
-      if (!plan.keptRoutes.has(record.route) || !plan.keptTargets.has(record.target)) ended += 1;
+      if (losesPlace(record, plan)) ended += 1;
     }
     yield;
   }
   return { open, ended };
+}
+
+function losesPlace({ route, target, credential }: SessionRecord, { keptRoutes, keptTargets, methods }: Kept): boolean {
+  return !keptRoutes.has(route) || !keptTargets.has(target) || credential?.isRemovedFrom(methods) === true;
 }
 
 /** `share`: from 0 to 1; Infinity for any. */

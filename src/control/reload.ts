@@ -176,11 +176,11 @@ export class Reloads {
 
   /** Open sessions take on what their routes say now; those that begin meanwhile have it. */
   private *retune(): Generator<void> {
-    for (const { route, session } of this.options.edge.sessions) {
+    for (const record of this.options.edge.sessions) {
       try {
-        session.retune(route.policy);
+        record.retune();
       } catch (error) {
-        session.fail(error); // one session's fault must not leave half of a config in force
+        record.session.fail(error); // one session's fault must not leave half of a config in force
       }
       yield;
     }

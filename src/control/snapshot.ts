@@ -7,6 +7,7 @@ import { TrustedProxies } from '../edge/client-address.ts';
 import { ClientRules } from '../edge/client-rules.ts';
 import { fieldEditsOf, fieldsSetByAny } from '../edge/field-edits.ts';
 import { Router } from '../edge/router.ts';
+import type { MethodsByName } from '../edge/session-credential.ts';
 import { policyOf } from '../edge/session-policy.ts';
 import type { Route, Snapshot } from '../edge/snapshot.ts';
 import { atOnce } from '../limits/slices.ts';
@@ -22,6 +23,8 @@ export interface SnapshotPlan {
   /** Routes and targets that stay, of those in force. */
   readonly keptRoutes: ReadonlySet<Route>;
   readonly keptTargets: ReadonlySet<Target>;
+  /** By the next config. */
+  readonly methods: MethodsByName;
   /** Put it in force, in one go. */
   commit(): Snapshot;
 }
@@ -82,7 +85,7 @@ export function* planSnapshot(config: Config, previous: Previous): Generator<voi
     const fixed = { config, router, routes, clientRules, origins: allOrigins, tls, ticketSecrets, wallNow };
     return { ...fixed, auth: previous.auth, upstreams: registry, addressSets: sets.all };
   };
-  return { keptRoutes, keptTargets: plan.keptTargets, commit };
+  return { keptRoutes, keptTargets: plan.keptTargets, methods: auth.methods, commit };
 }
 
 /** Made once for each list: thousands of routes share that of `defaults`. */

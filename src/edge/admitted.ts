@@ -19,6 +19,7 @@ import { changesFor } from './field-edits.ts';
 import type { Holdings } from './holdings.ts';
 import { shownPath } from './logged-path.ts';
 import { ownText } from './own-text.ts';
+import { SessionCredential } from './session-credential.ts';
 import { type SessionFacts, type SessionHost, SessionRecord } from './session-record.ts';
 import type { Route } from './snapshot.ts';
 
@@ -128,9 +129,12 @@ function templateFacts({ arrival, request, route }: Admitted): TemplateFacts {
 
 /** The session that it becomes, which has counted nothing and taken over nothing yet. */
 export function makeSession(admitted: Admitted, opened: Opened, client: Transport, host: SessionHost): SessionRecord {
-  const { route, holdings } = admitted;
-  const facts = sessionFacts(admitted, opened, host.nextSessionId(), host.snapshot.config.log);
-  const record = new SessionRecord({ host, route, target: opened.target, facts, holdings });
+  const { route, holdings, grant } = admitted;
+  const { clock, snapshot } = host;
+  const { auth: methods, wallNow } = snapshot;
+  const credential = grant === null ? null : new SessionCredential({ grant, methods, wallNow, now: clock.now() });
+  const facts = sessionFacts(admitted, opened, host.nextSessionId(), snapshot.config.log);
+  const record = new SessionRecord({ host, route, target: opened.target, facts, holdings, credential });
   record.session = new Session({
     clock: host.clock,
     wheel: host.wheel,
@@ -140,14 +144,16 @@ export function makeSession(admitted: Admitted, opened: Opened, client: Transpor
     backend: opened.transport,
     deflate: opened.answer.deflate,
     metrics: record.metrics,
+    term: credential,
   });
   return record;
 }
 
 /** They outlive the head, so they keep nothing of it. */
 export function sessionFacts(admitted: Admitted, opened: Opened, id: string, log: LogConfig): SessionFacts {
-  const { arrival, request, route, marker } = admitted;
+  const { arrival, request, route, marker, grant } = admitted;
   const { client, peer } = arrival;
+  const identity = grant?.identity ?? null;
   const { config } = route;
   const { protocol } = opened.answer;
   const path = shownPath({ path: request.path, query: request.query, pattern: config.match.path, log });
@@ -163,6 +169,8 @@ export function sessionFacts(admitted: Admitted, opened: Opened, id: string, log
     request_id: ownText(arrival.requestId),
     // Clients put tokens into this field, so only names that the config knows are shown.
     subprotocol: protocol === null ? (marker ?? undefined) : (entryFor(protocol, config.subprotocols) ?? 'unlisted'),
+    auth: grant?.auth,
+    identity: identity === null ? undefined : ownText(identity),
     connect_ms: Math.round(opened.connectMs),
     upgrade_ms: Math.round(opened.upgradeMs),
   };

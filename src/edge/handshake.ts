@@ -364,13 +364,14 @@ export class Handshake implements SlotOwner, StepOwner, RoomWaiter {
     this.refuse(barred);
   }
 
-  /** Whether it was refused, since its route, or the target of what was `opened`, takes nothing new any more. */
+  /** Whether it was refused: its route, the target of what was `opened`, or its credential is no good any more. */
   private refuseIfClosed(opened: Opened | null = null): boolean {
-    const { chosen } = this.asked;
+    const { chosen, grant } = this.asked;
     if (chosen === null) return false;
-    const cause = closedToNew(this.context.snapshot, { route: chosen.route, target: opened?.target ?? null });
-    if (cause !== null) this.refuse({ slug: 'draining', cause });
-    return cause !== null;
+    const { route } = chosen;
+    const refusal = closedToNew(this.context.snapshot, { route, target: opened?.target ?? null, grant });
+    if (refusal !== null) this.refuse(refusal);
+    return refusal !== null;
   }
 
   private holdEarly(): void {

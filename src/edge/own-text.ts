@@ -1,6 +1,9 @@
 // Text that stands alone in memory. What V8 cuts out of a head, or puts together, keeps all that it was made of.
 
-/** A copy of latin1 text, for what lives longer than the head that it comes from. */
+const BEYOND_LATIN1 = /[^\0-\xff]/;
+
+/** A copy, for what lives longer than the head that it comes from. */
 export function ownText(text: string): string {
-  return Buffer.from(text, 'latin1').toString('latin1');
+  const encoding = BEYOND_LATIN1.test(text) ? 'utf16le' : 'latin1';
+  return Buffer.from(text, encoding).toString(encoding);
 }

@@ -11,6 +11,7 @@ import type { Session, SessionOwner } from '../session/session.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Holdings } from './holdings.ts';
 import type { Seat } from './quotas.ts';
+import type { SessionCredential } from './session-credential.ts';
 import type { Route, Snapshot } from './snapshot.ts';
 
 /** Ends that say of the target that it does not work: what breaks the protocol has not been a session for long. */
@@ -29,6 +30,9 @@ export interface SessionFacts {
   readonly path: string;
   readonly request_id: string;
   readonly subprotocol: string | undefined;
+  /** Who it is, and by which method. */
+  readonly auth: string | undefined;
+  readonly identity: string | undefined;
   readonly connect_ms: number;
   readonly upgrade_ms: number;
 }
@@ -51,6 +55,7 @@ interface SessionRecordOptions {
   readonly facts: SessionFacts;
   /** What its handshake took; the session gives it back. */
   readonly holdings: Holdings;
+  readonly credential: SessionCredential | null;
 }
 
 export class SessionRecord implements SessionOwner {
@@ -59,6 +64,8 @@ export class SessionRecord implements SessionOwner {
   readonly route: Route;
   readonly target: Target;
   readonly facts: SessionFacts;
+  /** Null: nothing was asked of it, or it is anonymous. */
+  readonly credential: SessionCredential | null;
   readonly startedAt: number;
   readonly metrics: RouteMetrics;
   private readonly host: SessionHost;
@@ -72,6 +79,7 @@ export class SessionRecord implements SessionOwner {
     this.target = options.target;
     this.facts = options.facts;
     this.holdings = options.holdings;
+    this.credential = options.credential;
     this.startedAt = this.host.clock.now();
     this.metrics = this.host.metrics.route(this.facts.route);
   }
@@ -89,11 +97,18 @@ export class SessionRecord implements SessionOwner {
       first();
       this.holdings.becomeSession();
       const level = host.snapshot.config.log.session_open;
-      if (host.log.enabled(level)) host.log.event(level, 'session.open', { ...facts });
+      if (host.log.enabled(level)) host.log.event(level, 'session.open', { ...facts, expires_in: this.expiresIn });
       session.start(clientBytes, backendBytes);
     } catch (error) {
       session.fail(error);
     }
+  }
+
+  /** What a reload says of its route and of its method. */
+  retune(): void {
+    const { host, session, route, credential } = this;
+    credential?.retune(host.snapshot.auth, host.clock.now());
+    session.retune(route.policy);
   }
 
   onSessionEnding({ cause }: Session): void {
@@ -161,6 +176,14 @@ export class SessionRecord implements SessionOwner {
   onSessionFault(_session: Session, error: unknown): void {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.host.log.event('error', 'session.fault', { session: this.facts.session, error: text });
+  }
+
+  /** Seconds. */
+  private get expiresIn(): number | undefined {
+    const { credential } = this;
+    return credential === null || credential.endsAt === Number.POSITIVE_INFINITY
+      ? undefined
+      : Math.round(credential.leftMs / 1000);
   }
 
   private endOf(session: Session): Record<string, unknown> {

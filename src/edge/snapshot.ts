@@ -1,5 +1,6 @@
 // What a handshake is judged by: the config in force, made ready for use. Built whole by `control/`, replaced whole.
-// And whether what a handshake or a session stands on, its route and its target, is still there under it.
+// And whether what a handshake or a session stands on, its route, its target and its credential, is still
+// there under it.
 
 import type { Config, RouteConfig } from '../config/types.ts';
 import type { ServerTls } from '../net/server-tls.ts';
@@ -7,15 +8,18 @@ import type { TicketSecrets } from '../net/ticket-secrets.ts';
 import type { AddressSet } from '../protocol/addresses/address-set.ts';
 import type { EndCause } from '../protocol/end-causes.ts';
 import type { OriginSet } from '../protocol/origin.ts';
+import type { Refusal } from '../protocol/refusals.ts';
 import type { SessionPolicy } from '../session/policy.ts';
 import type { UpstreamRegistry } from '../upstream/registry.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { AuthChain } from './auth/chain.ts';
+import type { Standing } from './auth/method.ts';
 import type { AuthMethods } from './auth/methods.ts';
 import type { ClientRules } from './client-rules.ts';
 import type { FieldEdits } from './field-edits.ts';
 import type { Router } from './router.ts';
+import type { SessionCredential } from './session-credential.ts';
 
 /** One route and all that its sessions share. A reload changes what is configured, and leaves what is counted. */
 export interface Route {
@@ -63,27 +67,49 @@ interface Footing {
   readonly route: Route;
   /** Null before one is chosen. */
   readonly target: Target | null;
+  /** Of a session; null: nothing was asked of it. */
+  readonly credential: SessionCredential | null;
+}
+
+/** A handshake's. */
+interface NewFooting extends Omit<Footing, 'credential'> {
+  /** Null before it was let in, or: nothing was asked of it. */
+  readonly grant: Standing | null;
 }
 
 /** What the config of `snapshot` has no longer, or, under the same name, has as another one; null when nothing is. */
-export function removedFrom(snapshot: Snapshot, { route, target }: Footing): EndCause | null {
+export function removedFrom(snapshot: Snapshot, footing: Footing): EndCause | null {
+  const place = placeRemovedFrom(snapshot, footing);
+  if (place !== null) return place;
+  return footing.credential?.isRemovedFrom(snapshot.auth) === true ? 'credential_revoked' : null;
+}
+
+function placeRemovedFrom(snapshot: Snapshot, { route, target }: Pick<Footing, 'route' | 'target'>): EndCause | null {
   // The route object keeps its name when its config is replaced.
   if (snapshot.routes.get(route.config.name) !== route) return 'route_removed';
   // A session keeps its target when its route goes to another upstream.
   return target?.gone === true && !target.keepsSessions ? 'target_removed' : null;
 }
 
-/** Why nothing new may begin there: the cause for the log, or null. */
-export function closedToNew(snapshot: Snapshot, footing: Footing): string | null {
-  const removed = removedFrom(snapshot, footing);
+/** Why nothing new may begin there, or null. */
+export function closedToNew(snapshot: Snapshot, footing: NewFooting): Refusal | null {
+  const cause = drainedOf(snapshot, footing);
+  if (cause !== null) return { slug: 'draining', cause };
+  const { grant, route } = footing;
+  const fault = grant === null ? null : snapshot.auth.faultOf(grant);
+  if (fault === null) return null;
+  return route.auth?.unauthorized(fault) ?? { slug: 'unauthorized', cause: fault };
+}
+
+function drainedOf(snapshot: Snapshot, { route, target }: Pick<Footing, 'route' | 'target'>): string | null {
+  const removed = placeRemovedFrom(snapshot, { route, target });
   if (removed !== null) return removed;
-  if (footing.target?.gone === true) return 'target_removed';
-  if (footing.route.draining) return 'route_drain';
-  return sendsAway(footing) ? 'target_drain' : null;
+  if (target?.gone === true) return 'target_removed';
+  if (route.draining) return 'route_drain';
+  return target !== null && sendsAway(route, target) ? 'target_drain' : null;
 }
 
 /** It drains, or its sessions were sent away when checks took it down: none may come behind them. */
-function sendsAway({ route, target }: Footing): boolean {
-  if (target === null) return false;
+function sendsAway(route: Route, target: Target): boolean {
   return target.draining || (target.has('down') && route.upstream.config.health.on_down !== 'keep');
 }

@@ -4,6 +4,7 @@
 import type { EndCause } from '../protocol/end-causes.ts';
 import type { End } from './end.ts';
 import type { SessionPolicy } from './policy.ts';
+import type { SessionTerm } from './term.ts';
 
 /** How long a ping that is due waits for a frame boundary before it is tried again. */
 const PING_RETRY_MS = 100;
@@ -19,8 +20,10 @@ export interface TimedSession {
   readonly lifetimeAt: number;
   /** When the side at fault gets its Close, though the other has not answered. */
   readonly graceAt: number;
+  /** Of its credential; null: it has none. */
+  readonly term: SessionTerm | null;
   /** Nobody is at fault: the client is told first. */
-  end(cause: EndCause, options: { readonly limit: string }): void;
+  end(cause: EndCause, options?: { readonly limit: string }): void;
   /** `culprit` is at fault, and can be told so behind the last answers of the other side. */
   blame(culprit: End, cause: EndCause, limit: string, now: number): void;
   /** `end` is not to be waited for any more: it is cut off. */
@@ -132,6 +135,14 @@ const LIFETIME: SessionRow = {
   act: (session) => session.end('lifetime', { limit: 'lifetime' }),
 };
 
+const CREDENTIAL: SessionRow = {
+  whileEnding: false,
+  at: ({ term }) => term?.lookAt ?? NEVER,
+  act(session, now) {
+    if (session.term?.hasEnded(now) === true) session.end('credential_expired');
+  },
+};
+
 const GRACE: SessionRow = {
   whileEnding: true,
   at: ({ graceAt }) => graceAt,
@@ -145,7 +156,7 @@ const END_GROUPS: readonly (readonly EndRow[])[] = [
   [DEBT, LOOK, PONG, PING],
 ];
 const END_ROWS = END_GROUPS.flat();
-const SESSION_ROWS: readonly SessionRow[] = [IDLE, LIFETIME, GRACE];
+const SESSION_ROWS: readonly SessionRow[] = [CREDENTIAL, IDLE, LIFETIME, GRACE];
 
 /** Do what is due. */
 export function fireDue(session: TimedSession, now: number): void {

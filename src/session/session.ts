@@ -13,6 +13,7 @@ import { VIOLATIONS, type Violation, type ViolationRule } from '../protocol/viol
 import { fireDue, nextLook, silenceAt, type TimedSession } from './deadlines.ts';
 import { End, type EndSession } from './end.ts';
 import { policyForCompressed, type SessionPolicy } from './policy.ts';
+import type { SessionTerm } from './term.ts';
 
 /**
  * How long the side that caused an end waits for its Close while the other side, which has got its own at once, may
@@ -44,6 +45,8 @@ export interface SessionOptions {
   readonly deflate: boolean;
   /** Counters and profile of its route. */
   readonly metrics: RouteMetrics;
+  /** Of its credential; null: it has none. */
+  readonly term?: SessionTerm | null;
 }
 
 export class Session extends TimerEntry implements EndSession, TimedSession {
@@ -52,6 +55,7 @@ export class Session extends TimerEntry implements EndSession, TimedSession {
   policy: SessionPolicy;
   /** Counters and profile of its route. */
   readonly metrics: RouteMetrics;
+  readonly term: SessionTerm | null;
   readonly client: End;
   readonly backend: End;
   /** Why it ends: the first cause, null while it lives. */
@@ -85,6 +89,7 @@ export class Session extends TimerEntry implements EndSession, TimedSession {
     this.deflate = deflate;
     this.policy = deflate ? policyForCompressed(options.policy) : options.policy;
     this.metrics = metrics;
+    this.term = options.term ?? null;
     this.lifetimeAt = this.clock.now() + this.policy.lifetimeMs * this.lifetimeShare;
     this.client = new End({ session: this, side: 'client', transport: options.client, deflate });
     this.backend = new End({ session: this, side: 'backend', transport: options.backend, deflate });
@@ -145,6 +150,11 @@ export class Session extends TimerEntry implements EndSession, TimedSession {
     this.client.retune(now);
     this.backend.retune(now);
     this.rearm(now);
+  }
+
+  /** Its term is another one. */
+  renew(): void {
+    if (!this.finished) this.rearm(this.clock.now());
   }
 
   /** Cut both sides off at once, whatever they are at. */

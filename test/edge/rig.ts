@@ -27,6 +27,8 @@ import { upstreamMeans } from '../support/upstreams.ts';
 import { acceptFor, exampleKey, upgradeRequest } from '../support/wire.ts';
 
 export const SWITCHED = 'HTTP/1.1 101 Switching Protocols';
+/** When the fake clock says 0. */
+export const WALL_AT_START = Date.UTC(2026, 0, 1);
 export const NOTHING = Buffer.alloc(0);
 
 /** Connects at once, to backends that the test plays. */
@@ -50,6 +52,8 @@ export class Rig {
   readonly tap = new LogTap();
   readonly dialer: MemoryDialer;
   readonly edge: Edge;
+  /** By how much the wall clock was set. */
+  wallSetMs = 0;
   private readonly sessionsMax: number;
 
   constructor(config: Partial<ConfigInput> = {}, sessionsMax = 100, checks: readonly Check[] = CHECKS) {
@@ -59,7 +63,10 @@ export class Rig {
     this.dialer = new MemoryDialer({ resolver: new Resolver(clock), wheel, clock, carrier });
     this.sessionsMax = sessionsMax;
     const means = upstreamMeans({ clock, wheel, log, dialer: this.dialer });
-    const snapshot = buildSnapshot(configOf(config), fromNothing(means));
+    const snapshot = buildSnapshot(
+      configOf(config),
+      fromNothing(means, () => this.wallNow()),
+    );
     snapshot.upstreams.start();
     this.edge = new Edge({ ...means, carrier, snapshot, sessionsMax, checks });
   }
@@ -79,6 +86,11 @@ export class Rig {
     const target = this.route(route).upstream.targets[at];
     if (target === undefined) throw new Error(`no target ${at}`);
     return target;
+  }
+
+  /** Milliseconds since 1970. */
+  wallNow(): number {
+    return WALL_AT_START + this.clock.now() + this.wallSetMs;
   }
 
   /** Another config is in force. */

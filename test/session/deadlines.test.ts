@@ -119,6 +119,24 @@ describe('each deadline alone', () => {
     expect(rig.session.cause).toBe('lifetime');
   });
 
+  test('credential: looked at when its term says, again and again, until it has ended', () => {
+    const term = { lookAt: 0, endsAt: 0, hasEnded: (now: number) => now >= term.endsAt };
+    const rig = new Rig({ policy: OFF, term, start: false });
+    const now = rig.clock.now();
+    term.lookAt = now + MS;
+    term.endsAt = now + 3 * MS;
+    term.hasEnded = (at) => {
+      term.lookAt = at + MS;
+      return at >= term.endsAt;
+    };
+    rig.session.start(null, null);
+    expect(nextLook(rig.session, now)).toBe(now + MS);
+    rig.advance(3 * MS - 1);
+    expect(rig.session.cause).toBeNull();
+    rig.advance(1);
+    expect(rig.session.cause).toBe('credential_expired');
+  });
+
   test('none: the timer is not set', () => {
     const rig = new Rig({ policy: OFF });
     expect(nextLook(rig.session, rig.clock.now())).toBe(Infinity);

@@ -6,6 +6,7 @@ import { RouteMetrics } from '../../src/observe/metrics.ts';
 import type { EndCause } from '../../src/protocol/end-causes.ts';
 import type { SessionPolicy, SidePolicy } from '../../src/session/policy.ts';
 import { Session } from '../../src/session/session.ts';
+import type { SessionTerm } from '../../src/session/term.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { MemoryTransport, makeReadBuffer } from '../support/memory-transport.ts';
 import { describeFrame, type Frame, splitFrames } from '../support/wire.ts';
@@ -68,6 +69,7 @@ export interface RigOptions {
   readonly start?: boolean;
   /** Shared with the sessions of other rigs. */
   readonly metrics?: RouteMetrics;
+  readonly term?: SessionTerm;
 }
 
 export interface ExpectedEnd {
@@ -121,6 +123,7 @@ export class Rig {
       backend: this.backend,
       deflate: options.deflate ?? false,
       metrics: this.metrics,
+      term: options.term ?? null,
     });
     if (options.start !== false) this.session.start(null, null);
   }

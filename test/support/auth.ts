@@ -21,6 +21,9 @@ export function authMeans(own: Partial<AuthMeans> = {}, means: UpstreamMeans = u
 }
 
 /** What lives as long as a process. */
-export function fromNothing(means: UpstreamMeans = upstreamMeans()): Pick<Snapshot, 'upstreams' | 'auth'> {
-  return { upstreams: new UpstreamRegistry(means), auth: new AuthMethods(authMeans({}, means)) };
+export function fromNothing(
+  means: UpstreamMeans = upstreamMeans(),
+  wallNow: () => number = Date.now,
+): Pick<Snapshot, 'upstreams' | 'auth' | 'wallNow'> {
+  return { upstreams: new UpstreamRegistry(means), auth: new AuthMethods(authMeans({ wallNow }, means)), wallNow };
 }

@@ -42,8 +42,8 @@ export const reload = {
     kind: 'share',
     default: '50%',
     says:
-      'Of the open sessions: a reload that would end more of them than this, and more than 100, because their routes ' +
-      'or targets are gone, is rejected unless it is forced.',
+      'Of the open sessions: a reload that would end more of them than this, and more than 100, because their ' +
+      'routes, targets or credentials are gone, is rejected unless it is forced.',
     without: 'a file that is cut short sends everybody away',
   },
 } as const satisfies Keys;

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import type { ApiKeyAuth, ApiKeyEntry } from '../../config/types.ts';
 import type { CredentialPlace } from '../../protocol/credential-places.ts';
 import { findCredential } from './carriers.ts';
-import type { AuthAsk, AuthMeans, AuthMethod, AuthVerdict, Found, Grant } from './method.ts';
+import type { AuthAsk, AuthMeans, AuthMethod, AuthVerdict, Found, Grant, Standing } from './method.ts';
 
 const BAD: AuthVerdict = { kind: 'bad', cause: 'key' };
 
@@ -44,7 +44,7 @@ export class ApiKeyMethod implements AuthMethod {
     return { kind: 'good', grant: this.grantOf(entry, expiresAt) };
   }
 
-  holds({ entry }: Grant): boolean {
+  holds({ entry }: Standing): boolean {
     return entry !== null && this.entries.has(entry);
   }
 

@@ -1,6 +1,7 @@
 // The methods of a route in their order: the first that finds a credential of its kind decides.
 
 import { type CredentialPlace, placeKey } from '../../protocol/credential-places.ts';
+import type { Refusal } from '../../protocol/refusals.ts';
 import { type AuthAsk, type AuthMeans, type AuthMethod, type AuthVerdict, SEVERAL } from './method.ts';
 
 interface Judged {
@@ -69,9 +70,10 @@ export class AuthChain {
     return judged(method, verdict instanceof Promise ? verdict.then(noted) : noted(verdict));
   }
 
-  /** One for each method that has one. */
-  get challenges(): readonly string[] {
-    return this.methods.flatMap(({ challenge }) => challenge ?? []);
+  /** RFC 9110 11.6.1: with one challenge for each method that has one. */
+  unauthorized(cause: string): Refusal {
+    const challenges = this.methods.flatMap(({ challenge }) => challenge ?? []);
+    return { slug: 'unauthorized', cause, fields: challenges.map((one) => ['WWW-Authenticate', one] as const) };
   }
 }
 

@@ -63,8 +63,8 @@ export interface AuthAsk {
   readonly deadline: number;
 }
 
-/** What a session stands on. Nothing of it is the credential itself. */
-export interface Grant {
+/** What a session stands on, and keeps for as long as it lives. Nothing of it is the credential itself. */
+export interface Standing {
   /** The method. */
   readonly auth: string;
   /** Who it is, within the method; null: nobody says. */
@@ -79,6 +79,10 @@ export interface Grant {
   readonly issuedAt: number | null;
   /** From when on it is worth nothing, leeway included: milliseconds since 1970, Infinity for never. */
   readonly expiresAt: number;
+}
+
+/** The same with what is asked of it while the session is made. */
+export interface Grant extends Standing {
   /** No prototype. */
   readonly claims: Readonly<Record<string, unknown>> | null;
   /** What a service said of it: values by names in lower case. */
@@ -112,7 +116,9 @@ export interface AuthMethod {
   /** Never rejects but for a fault of ours. */
   judge(credential: string, ask: AuthAsk): AuthVerdict | Promise<AuthVerdict>;
   /** Whether a grant of this method, or of one that it replaces under the same name, still stands by the config. */
-  holds(grant: Grant): boolean;
+  holds(grant: Standing): boolean;
+  /** What it has learned, or is asking now, counts no longer: all that comes is judged anew. */
+  forget?(): void;
   /** It is in force. Called once. */
   start?(): void;
   /** It is not any more, or nothing runs any more. */

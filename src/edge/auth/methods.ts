@@ -6,11 +6,12 @@ import type { Config, RouteConfig } from '../../config/types.ts';
 import { AuthChain } from './chain.ts';
 import { FAILURES_KEY } from './failures.ts';
 import { makeMethod } from './kinds.ts';
-import type { AuthMeans, AuthMethod, Grant } from './method.ts';
+import type { AuthMeans, AuthMethod, Standing } from './method.ts';
 
 const ANONYMOUS = 'anonymous';
 
 interface AuthPlan {
+  readonly methods: ReadonlyMap<string, AuthMethod>;
   /** Null where everybody may come in. */
   chainOf(route: RouteConfig): AuthChain | null;
   commit(): void;
@@ -33,9 +34,10 @@ export class AuthMethods {
     return this.byName.values();
   }
 
-  /** Whether what `grant` stands on is still there. */
-  holds(grant: Grant): boolean {
-    return this.byName.get(grant.auth)?.holds(grant) === true;
+  /** Why a grant is worth nothing any more, for who is no session yet; null while it is. */
+  faultOf(grant: Standing): 'expired' | 'removed' | null {
+    if (grant.expiresAt <= this.means.wallNow()) return 'expired';
+    return this.byName.get(grant.auth)?.holds(grant) === true ? null : 'removed';
   }
 
   /** In small steps. Nothing of it is in force before it is committed. */
@@ -49,6 +51,7 @@ export class AuthMethods {
     }
     const chains = new Map<string, AuthChain>();
     return {
+      methods: next,
       chainOf: ({ auth: names }) => {
         if (names.length === 0) return null;
         const key = names.join();

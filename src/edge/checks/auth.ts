@@ -58,7 +58,7 @@ function decide(asked: Asked, auth: AuthChain, answer: ChainAnswer, startedAt: n
   const { context, record } = asked;
   if (answer === 'absent') {
     for (const { config } of auth.methods) context.metrics.auth(config.name).results.add('absent');
-    if (!auth.allowsAnonymous) return unauthorized(auth, 'absent');
+    if (!auth.allowsAnonymous) return auth.unauthorized('absent');
     return asked.takeGrant(null, auth.strippedBy(null));
   }
   if ('several' in answer) {
@@ -75,22 +75,13 @@ function decide(asked: Asked, auth: AuthChain, answer: ChainAnswer, startedAt: n
     case 'good':
       return asked.takeGrant(verdict.grant, auth.strippedBy(method));
     case 'bad':
-      return unauthorized(auth, verdict.cause);
+      return auth.unauthorized(verdict.cause);
     case 'refused':
       if (verdict.refusal.slug === 'too_many_auth_failures') record.noteLimit(FAILURES_KEY);
       return verdict.refusal;
     case 'unavailable':
       return unavailable(verdict.cause);
   }
-}
-
-/** RFC 9110 11.6.1. */
-function unauthorized(auth: AuthChain, cause: string): Refusal {
-  return {
-    slug: 'unauthorized',
-    cause,
-    fields: auth.challenges.map((challenge) => ['WWW-Authenticate', challenge] as const),
-  };
 }
 
 function unavailable(cause: string): Refusal {
