@@ -191,7 +191,7 @@ interface JwksUrl extends Omit<NonNullable<ParsedMethods['jwt']['jwks']>, 'file'
   readonly insecure: boolean;
 }
 
-interface IntrospectionAuth extends Method<'introspection'>, Omit<ParsedMethods['introspection'], 'tls'> {
+export interface IntrospectionAuth extends Method<'introspection'>, Omit<ParsedMethods['introspection'], 'tls'> {
   readonly tls: TlsConfig | null;
 }
 
@@ -202,7 +202,7 @@ interface CertificateAuth extends Method<'certificate'>, Omit<ParsedMethods['cer
   readonly allow: readonly string[] | null;
 }
 
-interface ForwardAuth extends Method<'forward'>, Omit<ParsedMethods['forward'], 'tls'> {
+export interface ForwardAuth extends Method<'forward'>, Omit<ParsedMethods['forward'], 'tls'> {
   readonly tls: TlsConfig | null;
 }
 

@@ -19,8 +19,8 @@ interface HttpAsk {
   /** GET, unless given. */
   readonly method?: 'GET' | 'POST';
   readonly path: string;
-  /** Its Host is one of them. */
-  readonly headers: Readonly<Record<string, string>>;
+  /** Its Host is one of them; of one with several values each is a line. */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
   /** Null or absent: none. */
   readonly body?: string | null;
   readonly headBytesMax: number;

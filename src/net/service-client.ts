@@ -9,20 +9,20 @@ import type { Dialer } from './dial.ts';
 import { DialError } from './dial-error.ts';
 import { askHttp, HttpError } from './http-client.ts';
 
-interface ServiceAsk {
+export interface ServiceAsk {
   readonly url: ServiceUrl;
   /** Null: the system's authorities. */
   readonly tls: TlsConfig | null;
   readonly method: 'GET' | 'POST';
-  /** Besides Host. */
-  readonly headers: Readonly<Record<string, string>>;
+  /** Besides Host; of one with several values each is a line. */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
   readonly body: string | null;
   readonly bodyBytesMax: number;
   readonly timeoutMs: number;
   readonly signal: AbortLike;
 }
 
-interface ServiceAnswer {
+export interface ServiceAnswer {
   readonly status: number;
   /** Names in lower case; each line of a field is one value. */
   readonly headers: Readonly<Record<string, readonly string[]>>;
@@ -30,7 +30,7 @@ interface ServiceAnswer {
 }
 
 /** Why there is no whole answer. `message`: for the log, it holds no bytes of a peer. */
-class ServiceError extends Error {
+export class ServiceError extends Error {
   readonly isAborted: boolean;
 
   constructor(message: string, isAborted = false) {
@@ -77,13 +77,17 @@ export class ServiceClient {
         signal,
         method: ask.method,
         path: url.path,
-        headers: { Host: url.authority, ...ask.headers },
+        // RFC 9110 12.5.3: what is bounded is what is read, so nothing is unpacked.
+        headers: { Host: url.authority, 'Accept-Encoding': 'identity', ...ask.headers },
         body: ask.body,
         headBytesMax: HEAD_BYTES_MAX,
         bodyBytesMax: ask.bodyBytesMax,
       });
       if (isCut) throw new ServiceError('the answer was not whole');
-      return { status, headers: valuesByName(rawHeaders), body };
+      const answered = valuesByName(rawHeaders);
+      if ((answered['content-encoding'] ?? []).some((value) => value.toLowerCase() !== 'identity'))
+        throw new ServiceError('the answer was encoded');
+      return { status, headers: answered, body };
     } catch (error) {
       if (error instanceof DialError)
         throw new ServiceError(`${error.code} ${error.cause_code}`, error.code === 'aborted');

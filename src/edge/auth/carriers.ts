@@ -4,8 +4,9 @@
 import { type CredentialPlace, placeKey, valuesAt } from '../../protocol/credential-places.ts';
 import { type AuthAsk, type Found, SEVERAL } from './method.ts';
 
-/** One text at a place. Of `Authorization` the scheme in lower case; '' for a bare one and for other places. */
-interface Carried {
+/** One text at `place`. Of `Authorization` the scheme in lower case; '' for a bare one and for other places. */
+export interface Carried {
+  readonly place: CredentialPlace;
   readonly scheme: string;
   readonly text: string;
 }
@@ -24,7 +25,7 @@ export function findCredential(finder: Finder, { request }: AuthAsk, sole: Reado
   let found: string | null = null;
   for (const place of places) {
     for (const value of valuesAt(place, request)) {
-      const carried = isAuthorization(place) ? schemeOf(value) : { scheme: '', text: value };
+      const carried = { place, ...(isAuthorization(place) ? schemeOf(value) : { scheme: '', text: value }) };
       if (!sole.has(placeKey(place)) && !isMine(carried)) continue;
       if (found !== null) return SEVERAL;
       found = schemes?.includes(carried.scheme) === false ? value : carried.text;
@@ -38,7 +39,7 @@ function isAuthorization({ kind, name }: CredentialPlace): boolean {
 }
 
 /** RFC 9110 11.4: `scheme SP credentials`; without a space there is no scheme. */
-function schemeOf(value: string): Carried {
+function schemeOf(value: string): Pick<Carried, 'scheme' | 'text'> {
   const space = value.indexOf(' ');
   if (space === -1) return { scheme: '', text: value };
   return { scheme: value.slice(0, space).toLowerCase(), text: value.slice(space).trimStart() };

@@ -2,7 +2,7 @@
 
 import { type CredentialPlace, placeKey } from '../../protocol/credential-places.ts';
 import type { Refusal } from '../../protocol/refusals.ts';
-import { type AuthAsk, type AuthMeans, type AuthMethod, type AuthVerdict, SEVERAL } from './method.ts';
+import { type AuthAsk, type AuthMeans, type AuthMethod, type AuthVerdict, type Rivals, SEVERAL } from './method.ts';
 
 interface Judged {
   readonly method: AuthMethod;
@@ -23,6 +23,7 @@ export class AuthChain {
   readonly hidden: readonly CredentialPlace[];
   /** For each method the places that no other one reads. */
   private readonly sole: readonly ReadonlySet<string>[];
+  private readonly rivals: readonly Rivals[];
 
   constructor(methods: readonly AuthMethod[], allowsAnonymous: boolean, means: Pick<AuthMeans, 'failures' | 'clock'>) {
     this.methods = methods;
@@ -33,6 +34,10 @@ export class AuthChain {
     const counts = new Map<string, number>();
     for (const key of methods.flatMap(keysOf)) counts.set(key, (counts.get(key) ?? 0) + 1);
     this.sole = methods.map((method) => new Set(keysOf(method).filter((key) => counts.get(key) === 1)));
+    this.rivals = methods.map((method) => {
+      const others = methods.filter((other) => other !== method).map((other) => [other.config, keysOf(other)] as const);
+      return (place) => others.flatMap(([config, keys]) => (keys.includes(placeKey(place)) ? [config] : []));
+    });
   }
 
   /** What of a request does not go on, when `decider` has decided; null when nobody has. */
@@ -49,7 +54,7 @@ export class AuthChain {
 
   ask(ask: AuthAsk): ChainAnswer | Promise<ChainAnswer> {
     for (const [index, method] of this.methods.entries()) {
-      const found = method.find(ask, this.sole[index] ?? new Set());
+      const found = method.find(ask, this.sole[index] ?? new Set(), this.rivals[index] ?? (() => []));
       if (found === null) continue;
       if (found === SEVERAL) return { several: method };
       return method.isGuessable ? this.guarded(method, found, ask) : judged(method, method.judge(found, ask));

@@ -2,6 +2,8 @@
 
 import type { AuthConfig, AuthKind } from '../../config/types.ts';
 import { ApiKeyMethod } from './api-key.ts';
+import { ForwardMethod } from './forward.ts';
+import { IntrospectionMethod } from './introspection.ts';
 import { JwtMethod } from './jwt.ts';
 import type { AuthMeans, AuthMethod } from './method.ts';
 
@@ -12,6 +14,8 @@ type Makers = {
 const KINDS: Makers = {
   api_key: (config, means) => new ApiKeyMethod(config, means),
   jwt: (config, means) => new JwtMethod(config, means),
+  forward: (config, means) => new ForwardMethod(config, means),
+  introspection: (config, means) => new IntrospectionMethod(config, means),
 };
 
 export function makeMethod<K extends AuthKind>(

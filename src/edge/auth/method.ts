@@ -103,6 +103,9 @@ export type AuthVerdict =
 export type Found = string | null | typeof SEVERAL;
 export const SEVERAL = Symbol('several');
 
+/** The other methods of the route that read a place. */
+export type Rivals = (place: CredentialPlace) => readonly AuthConfig[];
+
 export interface AuthMethod {
   readonly config: AuthConfig;
   /** What it reads, none of which is to reach a backend. */
@@ -112,7 +115,7 @@ export interface AuthMethod {
   /** Its credentials can be guessed, or cost a look-up: bad ones count against the address that brings them. */
   readonly isGuessable: boolean;
   /** `sole`: keys of places that no other method of the route reads: whatever is there is its own. */
-  find(ask: AuthAsk, sole: ReadonlySet<string>): Found;
+  find(ask: AuthAsk, sole: ReadonlySet<string>, rivals: Rivals): Found;
   /** Never rejects but for a fault of ours. */
   judge(credential: string, ask: AuthAsk): AuthVerdict | Promise<AuthVerdict>;
   /** Whether a grant of this method, or of one that it replaces under the same name, still stands by the config. */
