@@ -16,10 +16,8 @@ import { type SessionsCap, sessionsCap } from './control/sessions-cap.ts';
 import { buildSnapshot } from './control/snapshot.ts';
 import { ProxySubject } from './control/subject.ts';
 import { TargetLists } from './control/target-lists.ts';
-import { AuthFailures } from './edge/auth/failures.ts';
+import { makeAuthMeans } from './edge/auth/means.ts';
 import { AuthMethods } from './edge/auth/methods.ts';
-import { JwksPool } from './edge/auth/remote-jwks.ts';
-import { UnavailableNotice } from './edge/auth/unavailable-notice.ts';
 import { Edge } from './edge/edge.ts';
 import type { Clock } from './limits/clock.ts';
 import { Slices } from './limits/slices.ts';
@@ -30,7 +28,6 @@ import { DnsRounds } from './net/dns.ts';
 import { addressText, type BoundAddress } from './net/listen.ts';
 import { openFileLimit } from './net/open-files.ts';
 import { Resolver } from './net/resolve.ts';
-import { ServiceClient } from './net/service-client.ts';
 import { Log, type LogDestination } from './observe/log.ts';
 import { MetricsRegistry } from './observe/metrics.ts';
 import { type ProcessView, RuntimeMetrics } from './observe/runtime-metrics.ts';
@@ -161,20 +158,9 @@ class ProxyProcess implements Proxy {
       random: Math.random,
     });
     const wallNow = options.wallNow ?? Date.now;
-    const services = new ServiceClient({ dialer, clock, wheel });
-    const notice = new UnavailableNotice({ clock, log });
-    const auth = new AuthMethods({
-      clock,
-      wheel,
-      wallNow,
-      log,
-      metrics,
-      services,
-      jwks: new JwksPool({ clock, wheel, services }),
-      unavailable: (name, cause) => notice.tell(name, cause),
-      failures: new AuthFailures(config.limits.auth_failures_per_minute_per_ip),
-      cores: availableParallelism(),
-    });
+    const means = { clock, wheel, wallNow, log, metrics, dialer, cores: availableParallelism() };
+    const failuresPerMinute = config.limits.auth_failures_per_minute_per_ip;
+    const auth = new AuthMethods(makeAuthMeans({ ...means, failuresPerMinute }));
     this.edge = new Edge({
       clock,
       wheel,

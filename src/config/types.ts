@@ -167,7 +167,7 @@ export interface ApiKeyAuth extends Method<'api_key'>, Omit<ParsedMethods['api_k
   readonly keys: readonly ApiKeyEntry[];
 }
 
-interface BasicAuth extends Method<'basic'>, Omit<ParsedMethods['basic'], 'users' | 'realm'> {
+export interface BasicAuth extends Method<'basic'>, Omit<ParsedMethods['basic'], 'users' | 'realm'> {
   readonly realm: string;
   readonly users: readonly UserEntry[];
 }

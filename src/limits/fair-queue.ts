@@ -78,15 +78,16 @@ export class FairQueue<T> {
     return waiter;
   }
 
-  /** It waits no more, of its own. Does nothing when it was taken or removed before. */
-  remove(waiter: Waiter<T>): void {
+  /** It waits no more, of its own. False, and nothing is done, when it was taken or removed before. */
+  remove(waiter: Waiter<T>): boolean {
     const { line } = waiter;
-    if (waiter.inAges.chain !== this.ages) return;
+    if (waiter.inAges.chain !== this.ages) return false;
     this.unlink(waiter);
-    if (line.waiters.size > 0) return;
+    if (line.waiters.size > 0) return true;
     if (line.inFresh.chain === null) this.keepServed(line);
     else this.forget(line);
     this.forgetAllIfEmpty();
+    return true;
   }
 
   /** Who is next; null when nobody waits. */

@@ -6,6 +6,7 @@ import type { CredentialPlace } from '../../protocol/credential-places.ts';
 import { findCredential } from './carriers.ts';
 import type { AuthAsk, AuthMeans, AuthMethod, AuthVerdict, Found, Grant, Standing } from './method.ts';
 
+const SCHEMES = ['', 'bearer'];
 const BAD: AuthVerdict = { kind: 'bad', cause: 'key' };
 
 export class ApiKeyMethod implements AuthMethod {
@@ -29,7 +30,7 @@ export class ApiKeyMethod implements AuthMethod {
   find(ask: AuthAsk, sole: ReadonlySet<string>): Found {
     const { from: places, prefix = '' } = this.config;
     return findCredential(
-      { places, isMine: ({ scheme, text }) => /^(?:bearer)?$/.test(scheme) && text.startsWith(prefix) },
+      { places, schemes: SCHEMES, isMine: ({ scheme, text }) => SCHEMES.includes(scheme) && text.startsWith(prefix) },
       ask,
       sole,
     );

@@ -2,6 +2,7 @@
 
 import type { AuthConfig, AuthKind } from '../../config/types.ts';
 import { ApiKeyMethod } from './api-key.ts';
+import { BasicMethod } from './basic.ts';
 import { ForwardMethod } from './forward.ts';
 import { IntrospectionMethod } from './introspection.ts';
 import { JwtMethod } from './jwt.ts';
@@ -16,6 +17,7 @@ const KINDS: Makers = {
   jwt: (config, means) => new JwtMethod(config, means),
   forward: (config, means) => new ForwardMethod(config, means),
   introspection: (config, means) => new IntrospectionMethod(config, means),
+  basic: (config, means) => new BasicMethod(config, means),
 };
 
 export function makeMethod<K extends AuthKind>(

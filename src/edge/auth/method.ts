@@ -14,6 +14,7 @@ import type { Refusal } from '../../protocol/refusals.ts';
 import type { UpgradeRequest } from '../../protocol/upgrade-request.ts';
 
 import type { AuthFailures } from './failures.ts';
+import type { PasswordHasher } from './password-hasher.ts';
 
 import type { JwksPool } from './remote-jwks.ts';
 
@@ -33,8 +34,8 @@ export interface AuthMeans {
   readonly unavailable: (auth: string, cause: string) => void;
   /** Counts what `isGuessable` methods find bad. */
   readonly failures: AuthFailures;
-  /** Of the machine, for what works beside the main thread. */
-  readonly cores: number;
+  /** Hashes for all that know users by their passwords. */
+  readonly passwords: PasswordHasher;
 }
 
 /** Where a handshake comes from. */

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import type { ConfigInput } from '../../src/config/types.ts';
-import { AuthFailures } from '../../src/edge/auth/failures.ts';
-import { upgradeRequest } from '../support/wire.ts';
-import { Rig, SWITCHED } from './rig.ts';
+import type { ConfigInput } from '../../../src/config/types.ts';
+import { AuthFailures } from '../../../src/edge/auth/failures.ts';
+import { upgradeRequest } from '../../support/wire.ts';
+import { Rig, SWITCHED } from '../rig.ts';
 
 const UNAUTHORIZED = 'HTTP/1.1 401 Unauthorized';
 const BARRED = 'HTTP/1.1 429 Too Many Requests';

@@ -1,0 +1,31 @@
+// Puts together what the methods of `auth` share, once for the process.
+
+import type { Dialer } from '../../net/dial.ts';
+import { ServiceClient } from '../../net/service-client.ts';
+import { AuthFailures } from './failures.ts';
+import type { AuthMeans } from './method.ts';
+import { PasswordHasher } from './password-hasher.ts';
+import { JwksPool } from './remote-jwks.ts';
+import { UnavailableNotice } from './unavailable-notice.ts';
+
+interface MeansOptions extends Pick<AuthMeans, 'clock' | 'wheel' | 'wallNow' | 'log' | 'metrics'> {
+  readonly dialer: Dialer;
+  /** Of the machine, for what works beside the main thread. */
+  readonly cores: number;
+  /** `limits.auth_failures_per_minute_per_ip`. */
+  readonly failuresPerMinute: number;
+}
+
+export function makeAuthMeans({ dialer, cores, failuresPerMinute, ...base }: MeansOptions): AuthMeans {
+  const { clock, wheel, log } = base;
+  const services = new ServiceClient({ dialer, clock, wheel });
+  const notice = new UnavailableNotice({ clock, log });
+  return {
+    ...base,
+    services,
+    jwks: new JwksPool({ clock, wheel, services }),
+    unavailable: (name, cause) => notice.tell(name, cause),
+    failures: new AuthFailures(failuresPerMinute),
+    passwords: new PasswordHasher(clock, cores),
+  };
+}
