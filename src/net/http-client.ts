@@ -110,6 +110,11 @@ class HttpExchange {
   }
 
   private take(response: IncomingMessage): void {
+    // RFC 9112 2.3: another major version means another framing.
+    if (response.httpVersionMajor !== 1) {
+      this.stop('broken', 'not HTTP/1');
+      return;
+    }
     this.response = response;
     response.on('data', (chunk: Buffer) => {
       const room = this.ask.bodyBytesMax - this.bytes;

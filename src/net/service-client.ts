@@ -4,7 +4,7 @@
 import type { ServiceUrl, TlsConfig } from '../config/types.ts';
 import type { Clock } from '../limits/clock.ts';
 import type { TimerWheel } from '../limits/timer-wheel.ts';
-import type { AbortLike } from './abort.ts';
+import { Abort, type AbortLike } from './abort.ts';
 import type { Dialer } from './dial.ts';
 import { DialError } from './dial-error.ts';
 import { askHttp, HttpError } from './http-client.ts';
@@ -55,45 +55,51 @@ export class ServiceClient {
     this.means = means;
   }
 
-  /** Rejects with ServiceError and nothing else. */
+  /** Rejects with ServiceError and nothing else. Without a whole answer nothing is left open. */
   async ask(ask: ServiceAsk): Promise<ServiceAnswer> {
-    const { dialer, clock, wheel } = this.means;
-    const { url, tls, timeoutMs, signal } = ask;
-    const deadline = clock.now() + timeoutMs;
+    const whole = new Abort();
+    const onAbort = () => whole.abort();
+    ask.signal.addEventListener('abort', onAbort);
+    if (ask.signal.aborted) onAbort();
     try {
-      const transport = await dialer.dial({
-        endpoint: url.endpoint,
-        tls,
-        localAddress: null,
-        preamble: null,
-        timeoutMs,
-        signal,
-      });
-      const { status, rawHeaders, body, isCut } = await askHttp({
-        transport,
-        clock,
-        wheel,
-        deadline,
-        signal,
-        method: ask.method,
-        path: url.path,
-        // RFC 9110 12.5.3: what is bounded is what is read, so nothing is unpacked.
-        headers: { Host: url.authority, 'Accept-Encoding': 'identity', ...ask.headers },
-        body: ask.body,
-        headBytesMax: HEAD_BYTES_MAX,
-        bodyBytesMax: ask.bodyBytesMax,
-      });
-      if (isCut) throw new ServiceError('the answer was not whole');
-      const answered = valuesByName(rawHeaders);
-      if ((answered['content-encoding'] ?? []).some((value) => value.toLowerCase() !== 'identity'))
-        throw new ServiceError('the answer was encoded');
-      return { status, headers: answered, body };
+      return await this.askWithin(ask, whole);
     } catch (error) {
+      // Whoever goes on sending is cut off; there is nothing to read to its end.
+      whole.abort();
       if (error instanceof DialError)
         throw new ServiceError(`${error.code} ${error.cause_code}`, error.code === 'aborted');
       if (error instanceof HttpError) throw new ServiceError(error.message, error.fault === 'aborted');
       throw error;
+    } finally {
+      ask.signal.removeEventListener('abort', onAbort);
     }
+  }
+
+  private async askWithin(ask: ServiceAsk, signal: AbortLike): Promise<ServiceAnswer> {
+    const { dialer, clock, wheel } = this.means;
+    const { url, tls, timeoutMs } = ask;
+    const { endpoint } = url;
+    const deadline = clock.now() + timeoutMs;
+    const transport = await dialer.dial({ endpoint, tls, localAddress: null, preamble: null, timeoutMs, signal });
+    const { status, rawHeaders, body, isCut } = await askHttp({
+      transport,
+      clock,
+      wheel,
+      deadline,
+      signal,
+      method: ask.method,
+      path: url.path,
+      // RFC 9110 12.5.3: what is bounded is what is read, so nothing is unpacked.
+      headers: { Host: url.authority, 'Accept-Encoding': 'identity', ...ask.headers },
+      body: ask.body,
+      headBytesMax: HEAD_BYTES_MAX,
+      bodyBytesMax: ask.bodyBytesMax,
+    });
+    if (isCut) throw new ServiceError('the answer was not whole');
+    const headers = valuesByName(rawHeaders);
+    if ((headers['content-encoding'] ?? []).some((value) => value.toLowerCase() !== 'identity'))
+      throw new ServiceError('the answer was encoded');
+    return { status, headers, body };
   }
 }
 

@@ -74,6 +74,13 @@ export class IntrospectionMethod implements AuthMethod {
     return entry === ENTRY;
   }
 
+  forget(): void {
+    this.era += 1;
+    this.good.clear();
+    this.bad.clear();
+    this.flights.forget();
+  }
+
   private recalled(digest: string): AuthVerdict | null {
     const now = this.means.clock.now();
     const known = this.good.get(digest, now) ?? this.bad.get(digest, now) ?? null;
