@@ -9,11 +9,11 @@ import { type PathSegments, pathText } from './problems.ts';
 import { didYouMean } from './suggest.ts';
 import type { FieldsConfig, ParsedConfig } from './types.ts';
 
-type Placeholder = Extract<TemplatePart, { kind: 'value' }>;
+export type Placeholder = Extract<TemplatePart, { kind: 'value' }>;
 
 const WAYS = ['request', 'response'] as const;
 
-type Headers = ParsedConfig['defaults']['headers'];
+export type Headers = ParsedConfig['defaults']['headers'];
 
 export function checkHeaders(config: ParsedConfig, written: Written, report: CrossReport): void {
   const setters = settersOf(config);
@@ -99,7 +99,7 @@ function checkOnce({ set, remove }: FieldsConfig, path: PathSegments, report: Cr
   for (const [index, name] of remove.entries()) see(name, [...path, 'remove', index]);
 }
 
-function placeholdersIn(headers: Headers): readonly { at: PathSegments; placeholder: Placeholder }[] {
+export function placeholdersIn(headers: Headers): readonly { at: PathSegments; placeholder: Placeholder }[] {
   return WAYS.flatMap((way) =>
     Object.entries(headers[way]?.set ?? {}).flatMap(([field, value]) => {
       const parsed = parseTemplate(value);
@@ -109,6 +109,6 @@ function placeholdersIn(headers: Headers): readonly { at: PathSegments; placehol
   );
 }
 
-function shown({ name, argument }: Placeholder): string {
+export function shown({ name, argument }: Placeholder): string {
   return `{${name}${printable(argument)}}`;
 }

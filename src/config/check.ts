@@ -7,6 +7,7 @@ import { addressListsOf, UNIX } from './address-lists.ts';
 import { parseTargetUrl, printable } from './addresses.ts';
 import { checkAuth } from './check-auth.ts';
 import { checkHeaders } from './check-headers.ts';
+import { checkHolderNames } from './check-holder-names.ts';
 import { checkTwice, checkUnique } from './check-names.ts';
 import { checkPaths } from './check-paths.ts';
 import { checkPolicies } from './check-policies.ts';
@@ -32,6 +33,7 @@ export function checkConfig(config: ParsedConfig, written: Written, report: Cros
   const overlapping = checkOverlaps(config, written, report);
   checkPaths(config, written, report);
   checkHeaders(config, written, report);
+  checkHolderNames(config, report);
   // A name made of host and path is the same when these are, which has been told, or was not understood.
   const named = config.routes.map((route, index) =>
     route.name === undefined && (overlapping.has(index) || written.isFaulty(['routes', index, 'match']))

@@ -4,7 +4,6 @@
 import { PLACEHOLDERS, parseTemplate, type TemplateFault } from '../protocol/header-template.ts';
 import { unreachable } from '../unreachable.ts';
 import { printable } from './addresses.ts';
-import { NOT_YET } from './later-keys.ts';
 import { SECRET } from './secret-file.ts';
 import { didYouMean } from './suggest.ts';
 import type { Parsed } from './units.ts';
@@ -15,9 +14,6 @@ export const TEMPLATE_PROBLEM = 'expected text, or {file: path}; a value that be
 const TOO_LONG = 'over 4096 characters';
 const LENGTH_MAX = 4096;
 const FIELD_NAME = /^[A-Za-z0-9-]{1,64}$/;
-
-/** What says who somebody is, which nothing here knows. */
-const LATER = /^(?:identity|auth|claim\..*|forward\..*)$/;
 
 export function parseFieldName(text: string, isOwn: (lower: string) => boolean): Parsed<string> {
   if (!FIELD_NAME.test(text)) return { problem: 'a field here has 1 to 64 letters, digits and "-" in its name' };
@@ -55,7 +51,6 @@ function faultText(fault: TemplateFault): string {
 }
 
 function unknownText(name: string): string {
-  if (LATER.test(name)) return `{${printable(name)}}: ${NOT_YET}: it looks at no credentials`;
   const guess = didYouMean(name, PLACEHOLDERS);
   return `there is no placeholder {${printable(name)}}${guess === '' ? KNOWN : guess}`;
 }
@@ -64,6 +59,7 @@ const KNOWN = `: there are ${PLACEHOLDERS.map((name) => `{${name}}`).join(', ')}
 
 function argumentText(name: string): string {
   const shown = `{${printable(name)}}`;
+  if (name.startsWith('forward.')) return `${shown}: expected a field that take of a forward method lists`;
   return name.startsWith('header.')
     ? `${shown}: expected a field that passes as the client sent it, of 1 to 64 letters, digits and "-"`
     : `${shown}: expected a name of 1 to 128 visible ASCII characters behind the dot`;

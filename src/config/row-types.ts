@@ -107,7 +107,9 @@ export interface ServiceUrl {
 /** What of a request decides where it goes. */
 export type HashKey =
   | { readonly kind: 'header' | 'cookie' | 'query'; readonly name: string }
+  | { readonly kind: 'claim'; readonly name: string }
   | { readonly kind: 'path' }
+  | { readonly kind: 'identity' }
   /** Counted from 1. */
   | { readonly kind: 'segment'; readonly index: number };
 

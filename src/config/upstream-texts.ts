@@ -20,13 +20,11 @@ const MESSAGE_BYTES_MAX = 4_096;
 const SEGMENT_MAX = 64;
 const DNS_PORT = 53;
 
-const HASH_PROBLEM = 'expected header:NAME, cookie:NAME, query:NAME, path, or segment:N';
-const LATER = 'this version of framegate does not have it: it looks at no credentials';
+const HASH_PROBLEM = 'expected header:NAME, cookie:NAME, query:NAME, path, segment:N, identity, or claim:NAME';
 
 export function parseHashKey(text: string): Parsed<HashKey> {
-  if (text === 'path') return { value: { kind: 'path' } };
-  if (text === 'identity' || text.startsWith('claim:')) return { problem: LATER };
-  const [, kind = '', rest = ''] = /^(header|cookie|query|segment):(.+)$/s.exec(text) ?? [];
+  if (text === 'path' || text === 'identity') return { value: { kind: text } };
+  const [, kind = '', rest = ''] = /^(header|cookie|query|segment|claim):(.+)$/s.exec(text) ?? [];
   switch (kind) {
     case 'header': {
       const name = rest.toLowerCase();
@@ -35,6 +33,7 @@ export function parseHashKey(text: string): Parsed<HashKey> {
     case 'cookie':
       return TOKEN.test(rest) ? { value: { kind, name: rest } } : { problem: `"${printable(rest)}" is no cookie name` };
     case 'query':
+    case 'claim':
       return { value: { kind, name: rest } };
     case 'segment': {
       const index = /^[1-9][0-9]?$/.test(rest) ? Number(rest) : 0;
@@ -47,8 +46,15 @@ export function parseHashKey(text: string): Parsed<HashKey> {
 }
 
 export function printHashKey(key: HashKey): string {
-  if (key.kind === 'path') return 'path';
-  return `${key.kind}:${key.kind === 'segment' ? key.index : key.name}`;
+  switch (key.kind) {
+    case 'path':
+    case 'identity':
+      return key.kind;
+    case 'segment':
+      return `segment:${key.index}`;
+    default:
+      return `${key.kind}:${key.name}`;
+  }
 }
 
 export function parseCookieName(text: string): Parsed<string> {

@@ -52,7 +52,7 @@ export function openFor(
   context: EdgeContext,
   { client, signal, progress }: OpeningFor,
 ): Promise<OpeningOutcome> {
-  const { arrival, request, route, path, protocols, answerable, holdings } = admitted;
+  const { arrival, request, route, path, protocols, answerable, holdings, grant } = admitted;
   const { timeouts, compression } = route.config;
   return openBackend({
     clock: context.clock,
@@ -79,6 +79,7 @@ export function openFor(
       changes: requestChanges(admitted),
     },
     answerable,
+    holder: grant,
     path,
     connectMs: timeouts.connect,
     upgradeMs: timeouts.upgrade,
@@ -113,7 +114,7 @@ function requestChanges(admitted: Admitted): FieldChanges | null {
   return edits === null ? null : changesFor(edits, templateFacts(admitted));
 }
 
-function templateFacts({ arrival, request, route }: Admitted): TemplateFacts {
+function templateFacts({ arrival, request, route, grant }: Admitted): TemplateFacts {
   const { tls, serverName } = arrival;
   return {
     request,
@@ -124,6 +125,7 @@ function templateFacts({ arrival, request, route }: Admitted): TemplateFacts {
     route: route.config.name,
     listener: arrival.listenerName,
     tls: tls === null ? null : { sni: serverName, version: tls.version, certificate: tls.certificate },
+    holder: grant,
   };
 }
 

@@ -1,6 +1,7 @@
 // The value of a header field with placeholders in it, such as "{client_ip}": read from its text, made ready for one
 // route, and filled in for one request. It knows no config and chooses no fields.
 
+import { claimTexts, type Holder } from './claims.ts';
 import { isHopByHop, isProxyClaim, isReplacedClaim, isSafeName } from './field-names.ts';
 import { encodeBytes, encodeList, encodeText } from './field-value.ts';
 import type { PathPattern } from './path.ts';
@@ -17,6 +18,8 @@ export interface TemplateFacts {
   readonly listener: string;
   /** Of the client's TLS. */
   readonly tls: TemplateTls | null;
+  /** Who it is by the route's auth. */
+  readonly holder: Holder | null;
 }
 
 interface TemplateTls {
@@ -32,7 +35,7 @@ interface TemplateTls {
 
 export type TemplatePart =
   | { readonly kind: 'text'; readonly text: string }
-  /** `argument`: what stands behind the dot of `{path.NAME}`, `{query.NAME}` and `{header.NAME}`. */
+  /** `argument`: what stands behind the dot of `{path.NAME}` and its like. */
   | { readonly kind: 'value'; readonly name: PlaceholderName; readonly argument: string };
 
 export type TemplateFault =
@@ -69,6 +72,8 @@ const VALUES = {
   'client_cert.subject': ({ tls }) => encodeText(tls?.certificate?.subject ?? ''),
   'client_cert.san': ({ tls }) => encodeList(itemsOf(tls?.certificate?.san ?? '')),
   'client_cert.sha256': ({ tls }) => encodeText(tls?.certificate?.sha256 ?? ''),
+  identity: ({ holder }) => encodeText(holder?.identity ?? ''),
+  auth: ({ holder }) => encodeText(holder?.auth ?? ''),
 } as const satisfies Record<string, Reader>;
 
 /** Those with a NAME behind a dot: which names it may have, and what reads it. */
@@ -91,6 +96,19 @@ const NAMED_VALUES = {
     reader: (argument) => {
       const lower = argument.toLowerCase();
       return (facts) => encodeBytes(fieldValue(facts, lower));
+    },
+  },
+  'claim.': {
+    fits: (argument) => ARGUMENT.test(argument),
+    reader: (argument) => {
+      return ({ holder }) => encodeClaim(claimTexts(holder?.claims ?? null, argument));
+    },
+  },
+  'forward.': {
+    fits: (argument) => isSafeName(argument.toLowerCase()),
+    reader: (argument) => {
+      const lower = argument.toLowerCase();
+      return ({ holder }) => encodeBytes(holder?.forwarded?.get(lower) ?? '');
     },
   },
 } as const satisfies Record<string, NamedValue>;
@@ -178,6 +196,11 @@ function isPlain(name: string): name is keyof typeof VALUES {
 
 function isNamed(name: string): name is keyof typeof NAMED_VALUES {
   return Object.hasOwn(NAMED_VALUES, name);
+}
+
+/** A single text keeps its commas, as it has them. */
+function encodeClaim(texts: readonly string[]): string {
+  return texts.length === 1 ? encodeText(texts[0] ?? '') : encodeList(texts);
 }
 
 /** Fields of one hop, and those that we make anew, are never read as the client sent them. */

@@ -5,6 +5,7 @@ import type { TimerWheel } from '../limits/timer-wheel.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Log } from '../observe/log.ts';
 import { buildBackendRequest, type ForwardOptions, isSaidSecure } from '../protocol/backend-request.ts';
+import type { Holder } from '../protocol/claims.ts';
 import type { RefusalSlug } from '../protocol/refusals.ts';
 import {
   type ExchangeOutcome,
@@ -30,6 +31,8 @@ interface OpeningOptions extends DialTargetOptions {
   readonly forward: Omit<ForwardOptions, 'target' | 'hostField' | 'hiddenCookie'>;
   /** Of the subprotocols that are offered those that it may choose. */
   readonly answerable: readonly string[];
+  /** Who it is by the route's auth. */
+  readonly holder: Holder | null;
   /** Path after the rewrite, and query. */
   readonly path: string;
   readonly upgradeMs: number;
@@ -85,7 +88,8 @@ export async function openBackend(options: OpeningOptions): Promise<OpeningOutco
   let failure: NotOpened | null = null;
   for (;;) {
     const { upstream } = route;
-    const key = upstream.keyOf(options.forward);
+    const { request, clientAddress } = options.forward;
+    const key = upstream.keyOf({ request, clientAddress, holder: options.holder });
     const target = progress.tries > upstream.retries ? null : upstream.pick(tried, key);
     if (target === null) return failure ?? (upstream.isWorthWaiting ? FULL : noTarget(upstream));
     if (progress.tries === 0) upstream.noteHandshake();

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { loadObject } from '../../src/config/load.ts';
 import { renderConfig } from '../../src/config/render.ts';
-import { errorsOf, loaded, objectErrors } from './loading.ts';
+import { errorsOf, loaded, objectErrors, problemsOf } from './loading.ts';
 
 const route = (headers: string, rest = '') => `routes: [{ upstream: builtin:echo, ${rest}headers: ${headers} }]`;
 const requestSet = (set: string, rest = '') => route(`{ request: { set: ${set} } }`, rest);
@@ -125,13 +125,14 @@ describe('values', () => {
     [`"${'a'.repeat(4097)}"`, 'over 4096 characters'],
   ])('%s', (text, problem) => expect(value(text)).toEqual([`${at}: ${problem}`]));
 
-  test.each(['identity', 'auth', 'claim.sub', 'claim.', 'forward.x-user'])(
-    '{%s} comes with a later version',
-    (name) => {
-      const problem = `{${name}}: this version of framegate does not have it: it looks at no credentials`;
-      expect(value(`"{${name}}"`)).toEqual([`${at}: ${problem}`]);
-    },
-  );
+  test.each([
+    ['"{claim.}"', '{claim.}: expected a name of 1 to 128 visible ASCII characters behind the dot'],
+    ['"{forward.x_user}"', '{forward.x_user}: expected a field that take of a forward method lists'],
+    ['"{identiy}"', 'there is no placeholder {identiy} (did you mean "identity"?)'],
+    ['"{claims.sub}"', 'there is no placeholder {claims.sub}: there are'],
+  ])('%s is none about auth', (text, problem) => {
+    expect(value(text)).toEqual([expect.stringContaining(`${at}: ${problem}`)]);
+  });
 
   test('one that is quite unknown is answered with all that are known', () => {
     expect(value('"{zzzzzzzz}"')[0]).toContain('{zzzzzzzz}: there are {client_ip}, {peer_ip}, {host}, {path}');
@@ -249,7 +250,8 @@ describe('only what is written is searched', () => {
     expect(objectErrors({ routes: [{ upstream: 'builtin:echo', headers: { request: { set } } }] })).toEqual([
       'routes[0].headers.request.set.X-B: there is no placeholder {A}: there are {client_ip}, {peer_ip}, {host}, ' +
         '{path}, {request_id}, {route}, {listener}, {sni}, {tls_version}, {client_cert.subject}, {client_cert.san}, ' +
-        '{client_cert.sha256}, {path.NAME}, {query.NAME}, {header.NAME}',
+        '{client_cert.sha256}, {identity}, {auth}, {path.NAME}, {query.NAME}, {header.NAME}, {claim.NAME}, ' +
+        '{forward.NAME}',
     ]);
     const ok = { 'X-A': '{client_ip}', 'X-B': { file: 's' } };
     const { config } = loadObject(
@@ -263,4 +265,33 @@ describe('only what is written is searched', () => {
     const config = loaded(requestSet(`{ X-A: "\${A} {client_ip} {{}} \${E}", X-B: "$\${{b}}", X-C: "" }`), { env });
     expect(loaded(renderConfig(config)).routes).toEqual(config.routes);
   });
+});
+
+describe('placeholders about auth', () => {
+  const AUTH = `auth:
+  ask: { forward: { url: "http://127.0.0.1:1/", take: [X-User, x-plan] } }
+  keys: { api_key: { keys: [{ name: a, sha256: "${'a'.repeat(64)}" }] } }
+  users: { jwt: { secret: "${'s'.repeat(32)}", algorithms: [HS256] } }
+`;
+  const problems = (auth: string, value: string) =>
+    problemsOf(`${AUTH}${requestSet(`{ X-A: "${value}" }`, auth)}`)
+      .filter(({ path }) => path.startsWith(AT))
+      .map(({ severity, message }) => `${severity}: ${message}`);
+
+  test.each([
+    ['auth: [keys], ', '{identity} {auth}'],
+    ['auth: [keys, users], ', '{claim.realm_access.roles} {claim.https://a/b}'],
+    ['auth: [keys, ask, anonymous], ', '{forward.X-User} {forward.x-plan}'],
+  ])('%s%s', (auth, value) => expect(problems(auth, value)).toEqual([]));
+
+  test.each([
+    ['', '{identity}', 'warning: {identity} never has a value: nobody is asked for a credential here'],
+    ['auth: [keys], ', '{claim.sub}', 'warning: {claim.sub} never has a value: no method here knows it'],
+    ['auth: [users], ', '{forward.x-user}', 'warning: {forward.x-user} never has a value: no method here knows it'],
+    [
+      'auth: [ask], ',
+      '{forward.x-usr}',
+      'error: {forward.x-usr}: no forward method has x-usr in its take (did you mean "x-user"?)',
+    ],
+  ])('%s%s: %s', (auth, value, problem) => expect(problems(auth, value)).toEqual([problem]));
 });

@@ -19,6 +19,8 @@ describe('balance', () => {
     ['{ hash: "cookie:Id" }', { kind: 'hash', key: { kind: 'cookie', name: 'Id' } }],
     ['{ hash: "query:room" }', { kind: 'hash', key: { kind: 'query', name: 'room' } }],
     ['{ hash: path }', { kind: 'hash', key: { kind: 'path' } }],
+    ['{ hash: identity }', { kind: 'hash', key: { kind: 'identity' } }],
+    ['{ hash: "claim:org.id" }', { kind: 'hash', key: { kind: 'claim', name: 'org.id' } }],
     ['{ hash: "segment:64" }', { kind: 'hash', key: { kind: 'segment', index: 64 } }],
     [
       '{ sticky: {} }',
@@ -42,7 +44,7 @@ describe('balance', () => {
     ['{}', /u\.balance: expected hash or sticky, one of the two/],
     ['{ hash: path, sticky: {} }', /u\.balance: expected hash or sticky, one of the two/],
     ['{ hsh: path }', /u\.balance\.hsh: unknown key \(did you mean "hash"\?\)/],
-    ['{ hash: "claim:sub" }', /u\.balance\.hash: this version of framegate does not have it/],
+    ['{ hash: "claim:" }', /u\.balance\.hash: expected header:NAME, .*, identity, or claim:NAME$/],
     ['{ hash: "segment:0" }', /segments of a path count from 1 to 64/],
     ['{ hash: "segment:65" }', /segments of a path count from 1 to 64/],
     ['{ hash: "header:a b" }', /"a b" is no field name/],

@@ -30,6 +30,7 @@ function filled(text: string, { target = '/chat/42/x', fields = [], pattern = '/
     route: 'chat',
     listener: 'public',
     tls: null,
+    holder: null,
     ...facts,
   });
 }
@@ -71,7 +72,7 @@ describe('the text', () => {
     expect(faultOf('{a{client_ip}')).toEqual({ kind: 'stray_brace' });
     expect(faultOf('{}')).toEqual({ kind: 'unknown', name: '' });
     expect(faultOf('{clientip}')).toEqual({ kind: 'unknown', name: 'clientip' });
-    expect(faultOf('{claim.sub}')).toEqual({ kind: 'unknown', name: 'claim.sub' });
+    expect(faultOf('{claims.sub}')).toEqual({ kind: 'unknown', name: 'claims.sub' });
     expect(faultOf('{__proto__}')).toEqual({ kind: 'unknown', name: '__proto__' });
     expect(faultOf('{constructor.name}')).toEqual({ kind: 'unknown', name: 'constructor.name' });
     for (const text of ['é', 'a\r\nX: 1', '\t', '\x7f', '\u010d\u010a'])
@@ -116,6 +117,36 @@ describe('the values', () => {
     for (const one of all.split(' ')) {
       expect(filled(one, { facts: bare })).toBe(one === '{tls_version}' ? 'TLSv1.3' : null);
     }
+  });
+
+  test('of whoever it is for, where auth knows', () => {
+    const forwarded = new Map([['x-plan', 'gold\xe9']]);
+    const claims = { sub: 'ada', 'a.b': 'exact', a: { b: 'path', c: { d: 7 } }, ok: true, none: null };
+    const holder = { auth: 'users', identity: 'Zo\u00eb', claims, forwarded };
+    const of = (text: string) => filled(text, { facts: { holder } });
+    expect(of('{auth}/{identity}')).toBe('users/Zo%C3%AB');
+    expect(of('{claim.sub} {claim.a.b} {claim.a.c.d} {claim.ok}')).toBe('ada exact 7 true');
+    expect(of('{forward.X-Plan}')).toBe('gold%E9');
+    for (const text of ['{claim.none}', '{claim.a}', '{claim.a.c}', '{claim.x}', '{claim.a.c.d.e}', '{forward.x}'])
+      expect(of(text), text).toBe(null);
+    expect(filled('{identity}', { facts: { holder: { ...holder, identity: null } } })).toBe(null);
+    for (const text of ['{identity}', '{auth}', '{claim.sub}', '{forward.x-plan}']) expect(filled(text)).toBe(null);
+  });
+
+  test('a list of claims is joined when each is encoded; of what is no list of texts there is none', () => {
+    const of = (claim: unknown) =>
+      filled('{claim.c}', { facts: { holder: { auth: 'a', identity: null, claims: { c: claim }, forwarded: null } } });
+    expect(of(['a', 'b,c', 3, false])).toBe('a,b%2Cc,3,false');
+    expect(of(['a,b'])).toBe('a,b');
+    expect(of('a,b')).toBe('a,b');
+    for (const none of ['', [], [''], [null], ['a', ['b']], ['a', { b: 'c' }], {}, undefined])
+      expect(of(none)).toBe(null);
+    expect(of('a\r\nX-Admin: 1')).toBe('a%0D%0AX-Admin: 1');
+    expect(of(['a\u010d\u010aX', '\u0100', '\ud800', '\udfff\ud800'])).toBe(
+      'a%C4%8D%C4%8AX,%C4%80,%EF%BF%BD,%EF%BF%BD%EF%BF%BD',
+    );
+    expect(of(Array.from({ length: 600 }, () => 'a'))).toBe(Array.from({ length: 512 }, () => 'a').join());
+    expect(of('\u00e9'.repeat(400))).toBe('%C3%A9'.repeat(170));
   });
 
   test('one without a value is the end of all of it', () => {

@@ -37,5 +37,5 @@ export function askedWith(fields: readonly string[], target = '/', clientAddress
   parser.feed(bytes, 0, bytes.length);
   const verdict = parser.head === null ? null : judgeUpgradeRequest(parser.head);
   if (verdict === null || !verdict.ok) throw new Error(`refused: ${verdict?.slug ?? parser.violation}`);
-  return { request: verdict.request, clientAddress };
+  return { request: verdict.request, clientAddress, holder: null };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { BalanceConfig, HashKey } from '../../src/config/types.ts';
+import type { Holder } from '../../src/protocol/claims.ts';
 import type { Balancer } from '../../src/upstream/balance/balancer.ts';
 import { askedWith, type Box, balancer, box, everybody } from '../support/boxes.ts';
 import { Random } from '../support/random.ts';
@@ -66,6 +67,23 @@ describe('what a request is hashed by', () => {
     ['segment: behind the last slash', segment, [[], '/a/']],
   ])('%s is no key', (_, key, asked) => {
     expect(keyOf(key, ...asked)).toBeNull();
+  });
+
+  test('identity and claim: of whoever it is for, whatever the request holds', () => {
+    const of = (key: HashKey, holder: Partial<Holder> | null, target = '/') =>
+      balancer({ balance: { kind: 'hash', key } }).keyOf?.({
+        ...askedWith([], target),
+        holder: holder && { auth: 'users', identity: null, claims: null, forwarded: null, ...holder },
+      }) ?? null;
+    const identity: HashKey = { kind: 'identity' };
+    expect(of(identity, { identity: 'ada' })).toBe(of(identity, { identity: 'ada', claims: { a: 1 } }, '/x'));
+    expect(of(identity, { identity: 'ada' })).not.toBe(of(identity, { identity: 'ada', auth: 'keys' }));
+    expect(of(identity, { identity: 'ada' })).not.toBe(of(identity, { identity: 'Ada' }));
+    expect([of(identity, null), of(identity, {})]).toEqual([null, null]);
+    const tenant: HashKey = { kind: 'claim', name: 'org.id' };
+    expect(of(tenant, { claims: { org: { id: 7 } } })).toBe(of(tenant, { claims: { 'org.id': '7' }, auth: 'x' }));
+    expect(of(tenant, { claims: { 'org.id': 7 } })).not.toBe(of(tenant, { claims: { 'org.id': 8 } }));
+    for (const none of [null, {}, { claims: {} }, { claims: { org: { id: {} } } }]) expect(of(tenant, none)).toBeNull();
   });
 
   test('source_ip: an IPv4 address, the /64 of an IPv6 one, in any spelling; nobody on a unix socket', () => {

@@ -64,7 +64,7 @@ describe.each<[string, BalanceConfig]>([
     const of = balancer({ balance }, new Random(SEED));
     const keyOf = (random: Random) => {
       const clientAddress = random.bytes(4).join('.');
-      return of.keyOf?.({ clientAddress, request: { ...ASKED.request, path: `/${clientAddress}` } }) ?? null;
+      return of.keyOf?.({ ...ASKED, clientAddress, request: { ...ASKED.request, path: `/${clientAddress}` } }) ?? null;
     };
     for (const { picked, weight } of run(of, keyOf)) {
       const share = weight / TOTAL;

@@ -49,10 +49,11 @@ export const balance = {
   hash: {
     kind: 'text',
     form: 'hash_key',
-    values: 'header:NAME, cookie:NAME, query:NAME, path, segment:N',
+    values: 'header:NAME, cookie:NAME, query:NAME, path, segment:N, identity, claim:NAME',
     unset: 'no hash',
     example: 'header:X-Room',
-    says: 'Requests with the same value go to the same target: header:NAME, cookie:NAME, query:NAME, path, segment:N.',
+    says: 'Requests with the same value go to the same target.',
+    more: 'identity and claim:NAME are of the credential that let the client in, where the route has auth.',
   },
   sticky: {
     kind: 'block',

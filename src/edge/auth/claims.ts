@@ -1,20 +1,10 @@
 // What claims say: whose they are, and whether they hold what a method requires. They have no prototypes
 // (protocol/strict-json), so a name from the config is looked up safely.
 
-import { isJsonObject, type JsonObject } from '../../protocol/strict-json.ts';
+import { claimAt } from '../../protocol/claims.ts';
+import type { JsonObject } from '../../protocol/strict-json.ts';
 
 const SUBJECT_BYTES_MAX = 256;
-
-/** By its exact name, else as a dotted path; undefined: there is none. */
-export function claimAt(claims: JsonObject, name: string): unknown {
-  if (name in claims) return claims[name];
-  let value: unknown = claims;
-  for (const part of name.split('.')) {
-    if (!isJsonObject(value) || !(part in value)) return undefined;
-    value = value[part];
-  }
-  return value;
-}
 
 /** Who it is by the claim `name`; undefined: it names nobody that could be told. Null for null: nobody is asked for. */
 export function subjectOf(claims: JsonObject, name: string | null): string | null | undefined {

@@ -3,10 +3,11 @@
 
 import { parseQuota } from '../../config/schema.ts';
 import type { JwtAuth } from '../../config/types.ts';
+import { claimAt } from '../../protocol/claims.ts';
 import { type CompactJws, isCompactForm, parseCompactJws } from '../../protocol/compact-jws.ts';
 import type { CredentialPlace } from '../../protocol/credential-places.ts';
 import { findCredential } from './carriers.ts';
-import { claimAt, missingClaim, subjectOf } from './claims.ts';
+import { missingClaim, subjectOf } from './claims.ts';
 import { isSameType, judgeClaims } from './jwt-claims.ts';
 import { type JwtKeys, makeKeys } from './jwt-keys.ts';
 import type { AuthAsk, AuthMeans, AuthMethod, AuthVerdict, Found, Grant } from './method.ts';

@@ -1,6 +1,7 @@
 // Which of the eligible targets gets the next session: what a policy is given and gives. One balancer per upstream
 // holds the state of its policy; it decides nothing about who is eligible.
 
+import type { Holder } from '../../protocol/claims.ts';
 import type { UpgradeRequest } from '../../protocol/upgrade-request.ts';
 
 /** What a policy looks at. */
@@ -24,6 +25,8 @@ export interface SessionRequest {
   readonly request: UpgradeRequest;
   /** '' when nobody knows. */
   readonly clientAddress: string;
+  /** Who it is by the route's auth; null: nobody was asked for, or is known. */
+  readonly holder: Holder | null;
 }
 
 /** Requests with the same key go to the same target; null has no place of its own. */

@@ -1,8 +1,9 @@
-// What of a request a policy goes by, as text: null where the request has nothing of it, or nothing but emptiness.
-// Everything is taken as it was sent, byte for byte; escapes are not decoded.
+// What of a request, or of who it is for, a policy goes by, as text: null where there is nothing of it, or nothing but
+// emptiness. Everything is taken as it was sent, byte for byte; escapes are not decoded.
 
 import type { HashKey } from '../../config/types.ts';
 import { clientKeyOf } from '../../protocol/addresses/client-key.ts';
+import { claimTexts, type Holder } from '../../protocol/claims.ts';
 import { cookieValues } from '../../protocol/cookies.ts';
 import { valuesOf } from '../../protocol/lists.ts';
 import { unreachable } from '../../unreachable.ts';
@@ -28,9 +29,18 @@ export function textOf(key: HashKey): TextOf {
     case 'segment':
       // The path begins with a slash, so the first segment stands behind an empty piece.
       return ({ request }) => filled(request.path.split('/', key.index + 1)[key.index]);
+    case 'identity':
+      return ({ holder }) => identityText(holder);
+    case 'claim':
+      return ({ holder }) => filled(claimTexts(holder?.claims ?? null, key.name).join(','));
     default:
       return unreachable(key);
   }
+}
+
+/** Names are unique within a method only, whose own name has no "/" in it. */
+function identityText(holder: Holder | null): string | null {
+  return holder === null || holder.identity === null ? null : `${holder.auth}/${holder.identity}`;
 }
 
 function filled(text: string | undefined): string | null {

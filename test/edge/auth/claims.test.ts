@@ -1,7 +1,8 @@
 // What claims say of who it is and what they hold.
 
 import { expect, test } from 'vitest';
-import { claimAt, missingClaim, subjectOf } from '../../../src/edge/auth/claims.ts';
+import { missingClaim, subjectOf } from '../../../src/edge/auth/claims.ts';
+import { claimAt } from '../../../src/protocol/claims.ts';
 import { isJsonObject, type JsonObject, parseStrictJson } from '../../../src/protocol/strict-json.ts';
 
 function claims(own: Record<string, unknown>): JsonObject {
