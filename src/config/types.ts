@@ -195,9 +195,9 @@ export interface IntrospectionAuth extends Method<'introspection'>, Omit<ParsedM
   readonly tls: TlsConfig | null;
 }
 
-interface HmacAuth extends Method<'hmac'>, Readonly<ParsedMethods['hmac']> {}
+export interface HmacAuth extends Method<'hmac'>, Readonly<ParsedMethods['hmac']> {}
 
-interface CertificateAuth extends Method<'certificate'>, Omit<ParsedMethods['certificate'], 'allow'> {
+export interface CertificateAuth extends Method<'certificate'>, Omit<ParsedMethods['certificate'], 'allow'> {
   /** Null: all. */
   readonly allow: readonly string[] | null;
 }

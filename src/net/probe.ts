@@ -121,7 +121,7 @@ export function carriesTls(carrier: Carriers): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = new Probe(resolve);
     const context = createSecureContext({ ...TLS, ca: [] });
-    const terms = { context, clientAuth: 'none', alpn: null, wallNow: Date.now } as const;
+    const terms = { context, clientAuth: 'none', authorities: null, alpn: null, wallNow: Date.now } as const;
     const secure = (accepted: Transport, read: Buffer) => {
       accepted.pause();
       carrier.acceptSecure(accepted, read, {

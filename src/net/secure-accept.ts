@@ -14,6 +14,10 @@ interface CertificateFacts {
   readonly san: string | null;
   /** In lower-case hex. */
   readonly sha256: string;
+  /** Milliseconds since 1970. */
+  readonly notAfter: number;
+  /** Digests of the authorities that it depends on, as in `ClientAuthorities`. */
+  readonly vouching: readonly string[];
 }
 
 export interface TlsFacts {
@@ -73,7 +77,7 @@ export function secureAccept(options: SecureAcceptOptions): () => void {
     if (!isSettled) fail('other', 'ECONNRESET');
   });
   socket.once('secure', () => {
-    const certificate = requestCert ? certificateOf(socket, terms.wallNow()) : null;
+    const certificate = requestCert ? certificateOf(socket, terms) : null;
     if (typeof certificate === 'string') fail('bad_certificate', certificate);
     else if (certificate === null && terms.clientAuth === 'require') fail('no_certificate', 'NO_CERTIFICATE');
     else if (settle()) {
@@ -87,18 +91,22 @@ export function secureAccept(options: SecureAcceptOptions): () => void {
 }
 
 /** Null without one; OpenSSL's code when it does not hold. */
-function certificateOf(socket: TLSSocket, now: number): CertificateFacts | string | null {
+function certificateOf(socket: TLSSocket, { wallNow, authorities }: TlsTerms): CertificateFacts | string | null {
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return null;
   const fault = verifyError(socket);
   if (fault !== null) return fault;
+  const now = wallNow();
+  const notAfter = Date.parse(certificate.validTo);
   // Of a session that is resumed nobody has looked at the time.
   if (now < Date.parse(certificate.validFrom)) return 'CERT_NOT_YET_VALID';
-  if (now >= Date.parse(certificate.validTo)) return 'CERT_HAS_EXPIRED';
+  if (now >= notAfter) return 'CERT_HAS_EXPIRED';
   return {
     subject: certificate.subject.split('\n').reverse().join(','),
     san: certificate.subjectAltName?.replaceAll(', ', ',') ?? null,
     sha256: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
+    notAfter,
+    vouching: authorities?.vouchingFor(certificate) ?? [],
   };
 }
 

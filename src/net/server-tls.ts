@@ -7,6 +7,7 @@ import type { ListenerCertificate, ListenerTls } from '../config/types.ts';
 import type { AlertName } from '../protocol/tls/alerts.ts';
 import type { ClientHello } from '../protocol/tls/client-hello.ts';
 import { nextUpdateOf } from '../protocol/tls/validity.ts';
+import { ClientAuthorities } from './client-authorities.ts';
 import type { TicketSecrets } from './ticket-secrets.ts';
 
 /** RFC 7301 6. Browsers that are offered h2 try WebSockets over it (RFC 8441), which is not spoken here. */
@@ -23,6 +24,8 @@ const JUDGED_FOR_MS = 3_600_000;
 export interface TlsTerms {
   readonly context: SecureContext;
   readonly clientAuth: ListenerTls['client_auth'];
+  /** Null where no client certificate is asked for. */
+  readonly authorities: ClientAuthorities | null;
   /** What ALPN answers, in the form of RFC 7301 3.1; null without ALPN. */
   readonly alpn: Buffer | null;
   /** Milliseconds since 1970: client certificates are judged by it. */
@@ -46,6 +49,7 @@ export class ServerTls {
   private readonly wildcards = new Map<string, number>();
   /** All that a handshake is judged by, except the time. */
   private readonly judgedBy: Buffer;
+  private readonly authorities: ClientAuthorities | null;
   /** When an authority or a revocation list begins or ends to hold, in order. */
   private readonly boundaries: readonly number[];
   /** One for each certificate at most, for the secret and the time that it was made with. */
@@ -63,6 +67,8 @@ export class ServerTls {
       }
     }
     this.judgedBy = judgedBy(config);
+    const { client_auth, client_ca } = config;
+    this.authorities = client_auth === 'none' || client_ca === null ? null : new ClientAuthorities(client_ca);
     this.boundaries = boundariesOf(config);
   }
 
@@ -75,6 +81,7 @@ export class ServerTls {
     return {
       context: this.contextOf(index),
       clientAuth: this.config.client_auth,
+      authorities: this.authorities,
       alpn: protocols === null ? null : HTTP_1_1_LIST,
       wallNow: this.wallNow,
     };

@@ -8,21 +8,41 @@ const NAME = /^(?:\*\.)?[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/;
  * One entry, from its type on. What holds anything out of the ordinary, such as a comma or a NUL, comes in quotes: to
  * split at commas alone would make names of parts of it (CVE-2021-44532).
  */
-const ENTRY = /([^:,"]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?:, |$)/y;
+const ENTRY = '([^:,"]+):("(?:[^"\\\\]|\\\\.)*"|[^,"]*)';
 
-/** The DNS names in `altNames`, in its order: lower-case, without a trailing dot, `*.x` as it is; each once. */
-export function dnsNames(altNames: string): readonly string[] {
-  const names = new Set<string>();
-  ENTRY.lastIndex = 0;
-  while (ENTRY.lastIndex < altNames.length) {
-    const entry = ENTRY.exec(altNames);
-    // What cannot be read to its end may mean anything.
-    if (entry === null) return [];
-    const [, type, text = ''] = entry;
-    const name = type === 'DNS' ? nameOf(text) : null;
-    if (name !== null) names.add(name);
+/** One entry as Node writes it. */
+interface AltName {
+  readonly type: string;
+  /** Without its quotes, if it has any. */
+  readonly text: string;
+}
+
+/** The DNS names in `list`, in its order: lower-case, without a trailing dot, `*.x` as it is; each once. */
+export function dnsNames(list: string): readonly string[] {
+  return [...new Set(altNames(list, ', ').flatMap(({ type, text }) => (type === 'DNS' ? (nameOf(text) ?? []) : [])))];
+}
+
+/** What cannot be read to its end may mean anything: then there are none. */
+export function altNames(list: string, separator: ', ' | ','): readonly AltName[] {
+  const names: AltName[] = [];
+  const entry = new RegExp(`${ENTRY}(?:${separator}|$)`, 'y');
+  while (entry.lastIndex < list.length) {
+    const [, type, raw] = entry.exec(list) ?? [];
+    const text = raw === undefined ? null : unquoted(raw);
+    if (type === undefined || text === null) return [];
+    names.push({ type, text });
   }
-  return [...names];
+  return names;
+}
+
+function unquoted(raw: string): string | null {
+  if (!raw.startsWith('"')) return raw;
+  try {
+    const text: unknown = JSON.parse(raw);
+    return typeof text === 'string' ? text : null;
+  } catch {
+    return null;
+  }
 }
 
 /** A text as a DNS name, or null. */

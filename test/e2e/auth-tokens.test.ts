@@ -1,7 +1,9 @@
 // Sessions that stand on tokens, signed requests and client certificates: over real sockets.
 
-import { describe, expect, test } from 'vitest';
+import { createHmac } from 'node:crypto';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/proxy.ts';
+import { type Authority, type Identity, makeAuthority } from '../support/certs.ts';
 import { oneRoute, startProxy } from '../support/harness.ts';
 import { JwksServer } from '../support/jwks-server.ts';
 import { RawBackend } from '../support/raw-backend.ts';
@@ -71,5 +73,89 @@ describe('jwt', () => {
     const claims = { sub: 'u1', exp: inSeconds(60) };
     expect((await visit(port, { Authorization: `Bearer ${signed(claims)}` })).status).toBe(101);
     expect(server.asked).toEqual(['/jwks']);
+  });
+});
+
+describe('hmac', () => {
+  /** As a client signs: with node:crypto and the request line that it sends. */
+  function signedFields(path: string, own: Record<string, string> = {}): Record<string, string> {
+    const date = new Date().toUTCString();
+    const text = `(request-target): get ${path}\nhost: framegate.test\ndate: ${date}`;
+    const signature = createHmac('sha256', SECRET_TEXT).update(text).digest('base64');
+    const credentials = { keyId: 'device', algorithm: 'hmac-sha256', headers: '(request-target) host date', signature };
+    const list = Object.entries({ ...credentials, ...own }).map(([name, value]) => `${name}="${value}"`);
+    return { Date: date, Authorization: `Signature ${list.join(',')}` };
+  }
+
+  test('a request that its client signed comes in, for that target alone', async () => {
+    const backend = await RawBackend.listen();
+    const auth: ConfigInput['auth'] = { signed: { hmac: { keys: [{ name: 'device', secret: SECRET_TEXT }] } } };
+    const { port } = await startProxy(oneRoute(backend.url, { auth: ['signed'] }, { auth }));
+    const headers = signedFields('/a?b=c');
+    const other = await (await RawClient.connect(port)).upgrade({ path: '/a?b=d', headers });
+    expect([other.status, other.field('www-authenticate')]).toEqual([
+      401,
+      'Signature realm="framegate",headers="(request-target) host date"',
+    ]);
+    const client = await RawClient.connect(port);
+    const answer = client.upgrade({ path: '/a?b=c', headers });
+    const session = await backend.nextSession();
+    const request = await session.request();
+    expect([request.field('authorization'), request.field('date')]).toEqual([undefined, headers.Date]);
+    expect((await answer).status).toBe(101);
+  });
+});
+
+describe('certificate', () => {
+  let authority: Authority;
+  let server: Identity;
+  let device: Identity;
+  beforeAll(async () => {
+    authority = await makeAuthority();
+    server = await authority.issue({ dns: ['a.test'] });
+    device = await authority.issue({ client: true, names: [{ type: 'url', value: 'spiffe://x.test/d1' }] });
+  });
+
+  function configOf(clientCa: string, allow: string[] | undefined): ConfigInput {
+    const tls = { certificates: [server], client_auth: 'request' as const, client_ca: clientCa };
+    const listeners = [{ name: 'test', address: '127.0.0.1:0', tls }];
+    const auth: ConfigInput['auth'] = { devices: { certificate: allow === undefined ? {} : { allow } } };
+    return oneRoute(
+      'builtin:echo',
+      { auth: ['devices'], origins: ['same'] },
+      { listeners, auth, drain: { spread: '10ms' } },
+    );
+  }
+
+  async function visitWith(port: number, identity: Identity | null): Promise<RawClient> {
+    return RawClient.connect(port, { tls: { rejectUnauthorized: false, servername: 'a.test', ...identity } });
+  }
+
+  test('a device comes in by a name of its certificate, and one that is not on the list is told so', async () => {
+    const other = await authority.issue({ client: true, names: [{ type: 'url', value: 'spiffe://x.test/d2' }] });
+    const { port } = await startProxy(configOf(authority.ca, ['spiffe://x.test/d1']));
+    const fields = { headers: { Origin: 'https://framegate.test' } };
+    expect((await (await visitWith(port, device)).upgrade(fields)).status).toBe(101);
+    expect((await (await visitWith(port, null)).upgrade(fields)).status).toBe(401);
+    expect((await (await visitWith(port, other)).upgrade(fields)).status).toBe(403);
+  });
+
+  test('who came in under an authority that leaves the config goes, others stay', async () => {
+    const second = await makeAuthority('Other CA');
+    const theirs = await second.issue({ client: true, names: [{ type: 'url', value: 'spiffe://y.test/d9' }] });
+    const { port, proxy, waitForLog, logsOf } = await startProxy(configOf(authority.ca + second.ca, undefined));
+    const fields = { headers: { Origin: 'https://framegate.test' } };
+    const clients: RawClient[] = [];
+    for (const identity of [device, theirs]) {
+      const client = await visitWith(port, identity);
+      expect((await client.upgrade(fields)).status).toBe(101);
+      clients.push(client);
+    }
+    await proxy.reload(configOf(authority.ca, undefined));
+    expect(await clients[1]?.nextClose()).toEqual({ code: 3003, reason: 'credential revoked' });
+    clients[1]?.destroy();
+    const line = { reason: 'credential_revoked', identity: 'spiffe://y.test/d9' };
+    expect(await waitForLog('session.end')).toMatchObject(line);
+    expect(logsOf('session.end')).toHaveLength(1);
   });
 });

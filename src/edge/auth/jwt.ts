@@ -10,7 +10,7 @@ import { findCredential } from './carriers.ts';
 import { missingClaim, subjectOf } from './claims.ts';
 import { isSameType, judgeClaims } from './jwt-claims.ts';
 import { type JwtKeys, makeKeys } from './jwt-keys.ts';
-import type { AuthAsk, AuthMeans, AuthMethod, AuthVerdict, Found, Grant } from './method.ts';
+import type { AuthAsk, AuthMeans, AuthMethod, AuthVerdict, Found, Grant, Standing } from './method.ts';
 
 /** What all grants of this kind stand on: the method itself. A key that is rotated out ends nothing. */
 const ENTRY = 'jwt';
@@ -55,7 +55,7 @@ export class JwtMethod implements AuthMethod {
     return this.judgeSigned(token, jws);
   }
 
-  holds({ entry }: Grant): boolean {
+  holds({ entry }: Standing): boolean {
     return entry === ENTRY;
   }
 

@@ -17,7 +17,7 @@ const MEMBERS: Readonly<Record<string, readonly string[]>> = {
 /** RFC 7518 6.2.2, 6.3.2, 6.4.1. */
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'];
 /** Two names of one thing (RFC 9864 2.2). Which of them is taken the config says. */
-const ED25519 = ['EdDSA', 'Ed25519'];
+const ED25519 = /^Ed(?:DSA|25519)$/;
 
 /** The payload; else why there is none. `no_key`: the set has none for this token. */
 type Checked = Uint8Array | 'no_key' | 'signature';
@@ -82,7 +82,7 @@ function usableKey(key: unknown): JWK | null {
     if (!Object.hasOwn(key, name)) continue;
     const value = textOf(key, name);
     if (value === null) return null;
-    if (name !== 'alg' || !ED25519.includes(value)) made[name] = value;
+    if (name !== 'alg' || !ED25519.test(value)) made[name] = value;
   }
   const operations: unknown = Object.hasOwn(key, 'key_ops') ? key.key_ops : ['verify'];
   return Array.isArray(operations) && operations.includes('verify') ? { ...made, kty } : null;

@@ -3,6 +3,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Config, RouteConfig } from '../../config/types.ts';
+import { authoritiesOf } from './authorities.ts';
 import { AuthChain } from './chain.ts';
 import { FAILURES_KEY } from './failures.ts';
 import { makeMethod } from './kinds.ts';
@@ -41,12 +42,14 @@ export class AuthMethods {
   }
 
   /** In small steps. Nothing of it is in force before it is committed. */
-  *plan({ auth, limits }: Pick<Config, 'auth' | 'limits'>): Generator<void, AuthPlan> {
+  *plan({ auth, limits, listeners }: Pick<Config, 'auth' | 'limits' | 'listeners'>): Generator<void, AuthPlan> {
+    const authorities = yield* authoritiesOf(listeners);
     const next = new Map<string, AuthMethod>();
     for (const [name, config] of Object.entries(auth)) {
       const known = this.byName.get(name);
-      const isSame = known !== undefined && isDeepStrictEqual(known.config, config);
-      next.set(name, isSame ? known : makeMethod(config, this.means));
+      // One for certificates has learned nothing, and goes by what listeners have.
+      const isSame = known !== undefined && config.kind !== 'certificate' && isDeepStrictEqual(known.config, config);
+      next.set(name, isSame ? known : makeMethod(config, this.means, { before: known, authorities }));
       yield;
     }
     const chains = new Map<string, AuthChain>();

@@ -287,7 +287,9 @@ test('forget: all is asked anew, and what was asked before is good for nothing',
 test('what is its own among other methods of a route', () => {
   const found = (auth: NonNullable<ConfigInput['auth']>, value: string) => {
     const { means } = new Bench();
-    const methods = Object.values(methodsOf(auth)).map((config) => makeMethod(config, means));
+    const methods = Object.values(methodsOf(auth)).map((config) =>
+      makeMethod(config, means, { before: undefined, authorities: new Set() }),
+    );
     const sought: string[] = [];
     for (const method of methods)
       method.judge = (credential) => {
