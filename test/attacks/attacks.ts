@@ -5,6 +5,7 @@ import type { Demand } from '../scale/demand.ts';
 import { adminAskers } from './admin-askers.ts';
 import { adminSilence } from './admin-silence.ts';
 import { backends } from './backends.ts';
+import { badTokens } from './bad-tokens.ts';
 import { emptyFrames } from './empty-frames.ts';
 import { ends } from './ends.ts';
 import { largeConfig } from './large-config.ts';
@@ -18,6 +19,7 @@ export const ATTACKS: readonly Demand[] = [
   adminAskers,
   adminSilence,
   backends,
+  badTokens,
   ends,
   largeConfig,
   reloads,
