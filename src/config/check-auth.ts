@@ -1,42 +1,81 @@
-// Owns the checks across the keys of `auth`, and of the routes that name its methods. It must not read files.
+// Owns the checks of the methods of `auth`, and of the lists that name them. It must not read files.
 
 import { printable } from './addresses.ts';
+import { ANONYMOUS, distinctionOf, type Methods, meet, placesOf, placeText, soundMethods } from './auth-places.ts';
+import { checkMethod } from './check-auth-methods.ts';
+import { checkAuthRoutes } from './check-auth-routes.ts';
 import { checkTwice } from './check-names.ts';
-import type { CrossReport } from './cross-report.ts';
+import type { CrossReport, Written } from './cross-report.ts';
 import type { PathSegments } from './problems.ts';
 import { didYouMean } from './suggest.ts';
 import type { ParsedConfig } from './types.ts';
 
-/** Lets in who brought nothing; no method can have its name. */
-const ANONYMOUS = 'anonymous';
+/** Of one route: each handshake may have to go through all of them. */
+const METHODS_MAX = 16;
 
-export function checkAuth(config: ParsedConfig, report: CrossReport): void {
+export function checkAuth(config: ParsedConfig, written: Written, report: CrossReport): void {
   const { auth, defaults, routes } = config;
-  const names = Object.keys(auth);
+  const methods = soundMethods(config, written);
   if (Object.hasOwn(auth, ANONYMOUS)) report('error', ['auth', ANONYMOUS], 'anonymous is no method: another name');
-  checkNames(defaults.auth, ['defaults', 'auth'], names, report);
-  for (const [index, { auth: own }] of routes.entries())
-    checkNames(own ?? [], ['routes', index, 'auth'], names, report);
-  const used = new Set([...defaults.auth, ...routes.flatMap(({ auth: own }) => own ?? [])]);
-  for (const name of names) if (!used.has(name)) report('warning', ['auth', name], 'no route uses this method');
-  for (const [name, { jwt }] of Object.entries(auth)) {
-    if (jwt === undefined) continue;
-    const ways = [jwt.secret, jwt.key, jwt.jwks].filter((one) => one !== undefined).length;
-    if (ways !== 1) report('error', ['auth', name, 'jwt'], 'expected exactly one of secret, key, jwks');
-    const { jwks } = jwt;
-    if (jwks !== undefined && (jwks.file === undefined) === (jwks.url === undefined))
-      report('error', ['auth', name, 'jwt', 'jwks'], 'expected exactly one of file, url');
+  const lists = [
+    { own: defaults.auth, path: ['defaults', 'auth'] },
+    ...routes.map(({ auth: own }, index) => ({ own: own ?? [], path: ['routes', index, 'auth'] })),
+  ];
+  for (const { own, path } of lists) {
+    if (own.length > METHODS_MAX) {
+      report('error', [...path, METHODS_MAX], `at most ${METHODS_MAX} methods are tried for one handshake`);
+      continue;
+    }
+    checkNames(own, path, written.methods, report);
+    checkOrder(own, path, methods, report);
+    checkKinds(own, path, methods, report);
   }
+  const used = new Set(lists.flatMap(({ own }) => own));
+  for (const [name, method] of Object.entries(auth)) {
+    if (!used.has(name)) report('warning', ['auth', name], 'no route uses this method');
+    checkMethod(method, ['auth', name], written, report);
+  }
+  checkAuthRoutes(config, methods, written, report);
 }
 
-function checkNames(own: readonly string[], path: PathSegments, names: readonly string[], report: CrossReport): void {
+function checkNames(own: readonly string[], path: PathSegments, names: ReadonlySet<string>, report: CrossReport): void {
   checkTwice(own, path, report);
   for (const [at, name] of own.entries()) {
     const isLast = at === own.length - 1;
     if (name === ANONYMOUS && isLast && at > 0) continue;
     if (name === ANONYMOUS)
       report('error', [...path, at], 'anonymous stands behind all methods, and not alone: an open route has []');
-    else if (!names.includes(name))
+    else if (!names.has(name))
       report('error', [...path, at], `there is no method "${printable(name)}"${didYouMean(name, names)}`);
+  }
+}
+
+/** `forward` finds something in every request. */
+function checkOrder(own: readonly string[], path: PathSegments, methods: Methods, report: CrossReport): void {
+  const at = own.findIndex((name) => methods.get(name)?.forward !== undefined);
+  if (at === -1 || at === own.length - 1) return;
+  const behind = own[at + 1] ?? '';
+  if (behind === ANONYMOUS)
+    report('warning', [...path, at + 1], 'has no effect: forward is asked about those who brought nothing, too');
+  else report('error', [...path, at], `is asked about every request, so it stands last: behind "${printable(behind)}"`);
+}
+
+/** Two methods that read one place need kinds that can be told apart there. */
+function checkKinds(own: readonly string[], path: PathSegments, methods: Methods, report: CrossReport): void {
+  for (const [at, name] of own.entries()) {
+    const method = methods.get(name);
+    if (method === undefined) continue;
+    for (const other of own.slice(0, at)) {
+      const before = methods.get(other);
+      if (before === undefined || other === name) continue;
+      const shared = placesOf(method).find((place) => placesOf(before).some((one) => meet(one, place)));
+      const distinction = shared === undefined ? 'apart' : distinctionOf(before, method);
+      if (shared === undefined || distinction === 'apart' || distinction === 'first') continue;
+      const both = `reads ${printable(placeText(shared))} as "${printable(other)}" does, which stands before it`;
+      const why =
+        distinction === 'never' ? ', and their kinds cannot be told apart' : ' and takes every token: change the order';
+      report('error', [...path, at], `${both}${why}`);
+      break;
+    }
   }
 }

@@ -14,6 +14,7 @@ const STEPS_MAX = 2_000_000;
 
 export function checkPaths(config: ParsedConfig, { isFaulty }: Written, report: CrossReport): void {
   const matches = config.routes.map(({ match }, index) => (isFaulty(['routes', index, 'match']) ? null : match));
+  const auths = config.routes.map(({ auth = config.defaults.auth }) => auth.join());
   const everywhere = config.listeners.map(listenerName);
   const budget = { steps: STEPS_MAX };
   for (const [index, match] of matches.entries()) {
@@ -26,13 +27,18 @@ export function checkPaths(config: ParsedConfig, { isFaulty }: Written, report: 
       continue;
     }
     const key = decodedKey(match);
-    const other = matches.findIndex((one) => {
+    const crosses = (one: ParsedMatch | null): boolean => {
       budget.steps -= 1;
       if (one === null || one === match || budget.steps < 0) return false;
       return (keeps ? isReached(match, one, budget) : decodedKey(one) === key) && meet(one, match, everywhere, budget);
-    });
+    };
+    const isOther = (at: number): boolean => auths[at] !== auths[index];
+    // Who goes around a credential is worth more than who goes around a limit.
+    const around = new Set(auths).size > 1 ? matches.findIndex((one, at) => isOther(at) && crosses(one)) : -1;
+    const other = around < 0 ? matches.findIndex(crosses) : around;
     if (other < 0) continue;
-    report('warning', path, `a backend that decodes paths can take one of this route for one of routes[${other}]`);
+    const taken = `a backend that decodes paths can take one of this route for one of routes[${other}]`;
+    report('warning', path, around < 0 ? taken : `${taken}, whose auth is another`);
   }
 }
 

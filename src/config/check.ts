@@ -27,7 +27,7 @@ export function checkConfig(config: ParsedConfig, written: Written, report: Cros
   checkProxies(config, report);
   checkFrames(config, report);
   checkPolicies(config, written, report);
-  checkAuth(config, report);
+  checkAuth(config, written, report);
   checkShared(config.defaults, ['defaults'], report);
   for (const [index, route] of config.routes.entries()) checkRoute(route, index, written, report);
   const overlapping = checkOverlaps(config, written, report);

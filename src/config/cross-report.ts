@@ -8,6 +8,10 @@ export type CrossReport = (severity: 'error' | 'warning', path: PathSegments, me
 export interface Written {
   readonly listeners: ReadonlySet<string>;
   readonly upstreams: ReadonlySet<string>;
+  /** Of `auth`. */
+  readonly methods: ReadonlySet<string>;
+  /** Whether the text says it, however. */
+  readonly isGiven: (path: PathSegments) => boolean;
   /** Something at, in or around this path has been reported. */
   readonly isFaulty: (path: PathSegments) => boolean;
 }

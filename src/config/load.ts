@@ -6,15 +6,15 @@ import { AddressLists, addressListsOf, hasEverybody, UNIX } from './address-list
 import { doubleBroughtBraces } from './brought-text.ts';
 import { buildConfig } from './build.ts';
 import { checkConfig, EVERYBODY } from './check.ts';
-import { checkSecrets, isSecretAt } from './check-secrets.ts';
-import type { Written } from './cross-report.ts';
+import { checkSecrets } from './check-secrets.ts';
 import { fileMode } from './file-mode.ts';
 import { takesListFile, withoutEmptyBlocks } from './key-walk.ts';
+import { ENTRIES, type ListPlace, OWNER, TARGETS } from './list-places.ts';
 import { type EntryLists, loadAuth } from './load-auth.ts';
 import { loadAllTls } from './load-tls.ts';
-import { listenerName } from './names.ts';
 import { objectTree } from './object-source.ts';
 import { type Origin, withInherited } from './origin.ts';
+import { faultyPaths, inOrder, listed, type Pending } from './pending.ts';
 import { ConfigError, type PathSegments, type Problem, pathText } from './problems.ts';
 import { parseRepairing } from './repair.ts';
 import { SourceText } from './source-text.ts';
@@ -29,6 +29,7 @@ import {
 } from './substitute.ts';
 import { isBroken, nodeAt, offsetOf, plainValue, secretPaths, type Tree } from './tree.ts';
 import type { Config, ConfigInput, ParsedConfig, TargetConfig } from './types.ts';
+import { routeNames, secretFileAt, writtenNames } from './written-names.ts';
 import { yamlTree } from './yaml-source.ts';
 
 export interface LoadInput {
@@ -55,9 +56,6 @@ interface ObjectOptions {
   readonly baseDir: string;
   readonly readFile?: ReadFile;
 }
-
-/** Problems listed; of those beyond, one line says how many there are. */
-const PROBLEMS_MAX = 500;
 
 /** What stands where the name of the file would in problems of an object. */
 const OBJECT_NAME = 'config';
@@ -89,51 +87,6 @@ export function loadObject(
   return result;
 }
 
-/** Of a file of targets, which programs write. */
-const TARGETS_BYTES_MAX = 8 * 1024 * 1024;
-/** What a list that is a file of its own belongs to in the config that it is judged in. */
-const OWNER = 'list';
-
-/** A list that can be a file of its own: where it stands in a config, and the rest of the smallest config with it. */
-interface ListPlace {
-  readonly path: PathSegments;
-  readonly around: (list: Tree) => Tree;
-  readonly bytesMax?: number;
-}
-
-const TARGETS: ListPlace = {
-  path: ['upstreams', OWNER, 'targets'],
-  bytesMax: TARGETS_BYTES_MAX,
-  // With discover a list may be empty.
-  around: (targets) =>
-    mapTree(targets, {
-      routes: routesTree(targets, OWNER),
-      upstreams: mapTree(targets, {
-        [OWNER]: mapTree(targets, {
-          targets,
-          discover: mapTree(targets, { file: mapTree(targets, { path: textTree(targets, '-') }) }),
-        }),
-      }),
-    }),
-};
-
-/** Of `auth`: by the kind of the method. */
-const ENTRIES: { readonly [K in keyof EntryLists]: ListPlace } = {
-  api_key: entriesPlace('api_key', 'keys'),
-  basic: entriesPlace('basic', 'users'),
-};
-
-function entriesPlace(kind: string, key: string): ListPlace {
-  return {
-    path: ['auth', OWNER, kind, key],
-    around: (list) =>
-      mapTree(list, {
-        routes: routesTree(list, 'builtin:echo'),
-        auth: mapTree(list, { [OWNER]: mapTree(list, { [kind]: mapTree(list, { [key]: list }) }) }),
-      }),
-  };
-}
-
 /**
  * A list of targets that is a file of its own: as `targets` of an upstream, with `${NAME}` and `{file: path}`, every
  * check and the same words for what is wrong. Relative paths start at its folder.
@@ -142,13 +95,17 @@ export function loadTargets(
   input: LoadInput,
 ): { readonly targets: readonly TargetConfig[] } | { readonly problems: readonly Problem[] } {
   const result = loadList(input, TARGETS);
-  return 'config' in result ? { targets: result.config.upstreams[OWNER]?.targets ?? [] } : result;
+  if ('config' in result) return { targets: result.config.upstreams[OWNER]?.targets ?? [] };
+  return { problems: result.problems.filter(({ severity }) => severity === 'error') };
 }
 
-/** What is wrong with it is told with its own lines, and with paths that begin at the list. */
-function loadList(input: LoadInput, place: ListPlace): LoadResult {
+/**
+ * What is wrong with it is told with its own lines, and with paths that begin at the list. `outerRoutes`: names of the
+ * routes of the config that it belongs to.
+ */
+function loadList(input: LoadInput, place: ListPlace, outerRoutes: ReadonlySet<string> | null = null): LoadResult {
   const source = new SourceText(input.text, place.bytesMax);
-  const loader = new Loader(input.file, source, aroundOf(baseDirOf(input.file), input));
+  const loader = new Loader(input.file, source, aroundOf(baseDirOf(input.file), input), { outerRoutes });
   const report = (start: number, path: PathSegments, message: string) =>
     loader.problem('error', start, [...place.path, ...path], message);
   if (source.fault !== null) report(source.fault.offset, [], source.fault.message);
@@ -160,26 +117,14 @@ function loadList(input: LoadInput, place: ListPlace): LoadResult {
     return { problems: loader.sorted().map((problem) => ({ ...problem, path: '' })) };
   }
   const result = list === null ? { problems: loader.sorted() } : loader.load(place.around(list));
-  if ('config' in result) return result;
-  const places = result.problems.filter(({ severity }) => severity === 'error');
   const prefix = pathText(place.path);
-  return { problems: places.map(({ path, ...problem }) => ({ ...problem, path: path.replace(prefix, '') })) };
-}
-
-function mapTree({ start }: Tree, entries: Readonly<Record<string, Tree>>): Tree {
-  return {
-    kind: 'map',
-    start,
-    entries: new Map(Object.entries(entries).map(([key, node]) => [key, { keyStart: start, node }])),
-  };
-}
-
-function textTree({ start }: Tree, value: string): Tree {
-  return { kind: 'scalar', start, value, text: null, secret: false };
-}
-
-function routesTree(at: Tree, upstream: string): Tree {
-  return { kind: 'list', start: at.start, items: [mapTree(at, { upstream: textTree(at, upstream) })] };
+  const own = (problems: readonly Problem[]) =>
+    problems
+      // Of what stands around it only what the list itself has brought about.
+      .filter(({ severity, path }) => severity === 'error' || path.startsWith(prefix))
+      .map((problem) => ({ ...problem, path: problem.path.replace(prefix, '') }));
+  if ('config' in result) return { ...result, warnings: own(result.warnings) };
+  return { problems: own(result.problems) };
 }
 
 /** What is outside of the config. */
@@ -192,32 +137,19 @@ function aroundOf(baseDir: string, given: Pick<LoadInput, 'readFile' | 'fileMode
   return { baseDir, readFile: given.readFile, fileMode: given.fileMode ?? fileMode, now: given.now ?? Date.now() };
 }
 
-/** A problem whose words are looked for when it is listed: a hostile file can have more than anybody reads. */
-type Pending = Omit<Problem, 'message'> & { readonly message: () => string };
-
-function inOrder(a: Pending, b: Pending): number {
-  const byPath = a.path === b.path ? 0 : a.path < b.path ? -1 : 1;
-  return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0) || byPath;
-}
-
-/** No warning takes the place of an error. */
-function listed(problems: readonly Pending[]): { shown: readonly Pending[]; left: readonly Pending[] } {
-  if (problems.length <= PROBLEMS_MAX) return { shown: problems, left: [] };
-  const errors = problems.filter(({ severity }) => severity === 'error');
-  const ranked = [...errors, ...problems.filter(({ severity }) => severity === 'warning')];
-  return { shown: ranked.slice(0, PROBLEMS_MAX).sort(inOrder), left: ranked.slice(PROBLEMS_MAX) };
-}
-
 class Loader {
   readonly around: Around;
   private readonly file: string;
   private readonly source: SourceText | null;
   private readonly problems: Pending[] = [];
+  /** Of a list that is a file of its own. */
+  private readonly list: { readonly outerRoutes: ReadonlySet<string> | null } | null;
   /** Lines whose syntax was at fault: what the schema says about them is an echo. */
   private quietLines: ReadonlySet<number | null> = new Set();
 
-  constructor(file: string, source: SourceText | null, around: Around) {
+  constructor(file: string, source: SourceText | null, around: Around, list: Loader['list'] = null) {
     this.file = file;
+    this.list = list;
     this.source = source;
     this.around = around;
   }
@@ -247,11 +179,17 @@ class Loader {
         if (!isBroken(tree, path)) this.addAt(severity, tree, path, 'value', () => message);
       },
     });
+    const routes = this.list === null ? routeNames(parsed, tree, isFaulty) : this.list.outerRoutes;
     const auth = loadAuth(parsed, {
       ...this.around,
-      report: (severity, path, message) => this.addAt(severity, tree, path, 'value', () => message),
+      routes,
+      isFaulty,
+      // None of these messages shows what a file holds.
+      report: (severity, path, message) => {
+        if (!isBroken(tree, path)) this.addAt(severity, tree, path, 'value', () => message);
+      },
       entriesOf: (kind, file, path) =>
-        this.entriesOf(kind, file, (message) => this.found('error', tree, path, () => message, 'value')),
+        this.entriesOf(kind, file, routes, (message) => this.found('error', tree, path, () => message, 'value')),
     });
     const lists = this.lists(parsed, tree);
     if (this.problems.some((problem) => problem.severity === 'error')) return { problems: this.sorted() };
@@ -321,6 +259,7 @@ class Loader {
   private entriesOf<K extends keyof EntryLists>(
     kind: K,
     file: string,
+    routes: ReadonlySet<string> | null,
     report: (message: string) => void,
   ): EntryLists[K] | null {
     const bytes = readBytes(file, this.around);
@@ -329,11 +268,10 @@ class Loader {
       return null;
     }
     const path = resolvePath(this.around.baseDir, file);
-    const result = loadList({ ...this.around, text: bytes.value, file: path, env: {} }, ENTRIES[kind]);
-    if ('problems' in result) {
-      this.problems.push(...result.problems.map(({ message, ...place }) => ({ ...place, message: () => message })));
-      return null;
-    }
+    const result = loadList({ ...this.around, text: bytes.value, file: path, env: {} }, ENTRIES[kind], routes);
+    const problems = 'problems' in result ? result.problems : result.warnings;
+    for (const { message, ...place } of problems) this.problems.push({ ...place, message: () => message });
+    if ('problems' in result) return null;
     const method = result.config.auth[OWNER];
     const entries = method?.kind === 'api_key' ? method.keys : method?.kind === 'basic' ? method.users : [];
     return entries as EntryLists[K]; // of the kind that was asked for
@@ -350,44 +288,6 @@ class Loader {
     }
     return lists;
   }
-}
-
-/** Tells whether something at, in or around a path has been reported; in one look-up for each of its parts. */
-function faultyPaths(problems: readonly Pending[]): (path: PathSegments) => boolean {
-  const faults = new Set<string>();
-  const around = new Set<string>();
-  for (const { path } of problems) {
-    if (path === '') continue;
-    faults.add(path);
-    // Every beginning of the text that is a path of its own.
-    for (const end of path.matchAll(/[.[]/g)) around.add(path.slice(0, end.index));
-  }
-  return (path) => {
-    if (around.has(pathText(path))) return true;
-    return path.some((_, index) => faults.has(pathText(path.slice(0, index + 1))));
-  };
-}
-
-function secretFileAt(tree: Tree, path: PathSegments): string | null {
-  const node = nodeAt(tree, path);
-  return node?.kind === 'scalar' ? (node.file ?? null) : null;
-}
-
-function writtenNames(parsed: ParsedConfig, tree: Tree): Pick<Written, 'listeners' | 'upstreams'> {
-  const upstreams = nodeAt(tree, ['upstreams']);
-  const listeners = new Set<string>();
-  for (const [index, listener] of parsed.listeners.entries()) {
-    // What a file holds is no name, and is not to be proposed as one.
-    if (!['name', 'address'].some((key) => isSecretAt(tree, ['listeners', index, key]))) {
-      listeners.add(listenerName(listener));
-    }
-    for (const key of ['name', 'address']) {
-      const node = nodeAt(tree, ['listeners', index, key]);
-      if (node?.kind === 'scalar' && !node.secret) listeners.add(String(node.value));
-    }
-  }
-  const names = upstreams?.kind === 'map' ? [...upstreams.entries.keys()] : Object.keys(parsed.upstreams);
-  return { listeners, upstreams: new Set(names) };
 }
 
 function* givenPaths(tree: Tree, path: PathSegments): Generator<string> {

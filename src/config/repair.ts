@@ -72,6 +72,7 @@ function takeOut(value: unknown, path: PathSegments): void {
 function standInFor(place: Place | null): unknown {
   if (place === null || 'default' in place || 'unset' in place) return undefined;
   if ('standIn' in place) return place.standIn;
+  if (place.kind === 'list' && place.of.kind === 'choice') return place.of.words.slice(0, 1);
   if (place.kind !== 'list' || place.of.kind !== 'block') return undefined;
   const required = Object.entries(place.of.keys).flatMap(([key, row]): [string, unknown][] => {
     const standIn = standInFor(row);

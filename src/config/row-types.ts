@@ -89,6 +89,7 @@ export interface TextValues extends Record<TextForm, unknown> {
   readonly claim: string;
   readonly claim_off: string | null;
   readonly claim_text: string;
+  readonly claim_value: string;
   readonly service_url: ServiceUrl;
   /** Lower-case. */
   readonly signed_field: string;
@@ -117,13 +118,15 @@ export type TextInput<F extends TextForm> = F extends 'token' | 'passphrase' | '
   ? string | false | { file: string }
   : F extends 'shared_secret' | 'public_key'
     ? string | { file: string }
-    : F extends 'tickets'
-      ? string | boolean | { file: string }
-      : F extends 'health_path' | 'file_off' | 'claim_off'
-        ? string | false
-        : F extends 'template'
-          ? string | { file: string }
-          : string;
+    : F extends 'claim_value'
+      ? string | number | boolean
+      : F extends 'tickets'
+        ? string | boolean | { file: string }
+        : F extends 'health_path' | 'file_off' | 'claim_off'
+          ? string | false
+          : F extends 'template'
+            ? string | { file: string }
+            : string;
 
 type Off<K> = 'off' extends keyof K ? 'off' | false : never;
 

@@ -164,6 +164,11 @@ export const TEXTS: Readers = {
   claim: () => parsedText(parseClaim),
   claim_off: () => textOff(parseClaimOff, 'expected the name of a claim, or off'),
   claim_text: () => parsedText(parseShort),
+  // A number or a boolean is compared by its text.
+  claim_value: () =>
+    z
+      .union([z.string(), z.number(), z.boolean()], { error: 'expected text, a number, true or false' })
+      .transform((input, ctx) => take(parseShort(String(input)), input, ctx)),
   service_url: () => parsedText(parseServiceUrl),
   signed_field: () => parsedText(parseSignedField),
   sent_field: () => parsedText(parseSentField),
@@ -173,7 +178,9 @@ export const TEXTS: Readers = {
 /** A file has been read before the schema sees the value. */
 function textOrFile(parse: (text: string) => Parsed<string>) {
   return z
-    .union([z.string(), z.strictObject({ file: z.string() })], { error: 'expected text, or {file: path}' })
+    .union([z.string(), z.strictObject({ file: z.string() })], {
+      error: ({ input }) => (input === undefined ? 'is required' : 'expected text, or {file: path}'),
+    })
     .transform((input, ctx) => take(parse(typeof input === 'string' ? input : ''), input, ctx));
 }
 

@@ -18,6 +18,14 @@ export const FROM = {
     'subprotocol_prefix:TEXT the rest of the entry that begins so.',
 } as const;
 
+export const DECODE = {
+  kind: 'choice',
+  words: ['base64url'],
+  off: true,
+  default: 'off',
+  says: 'Whether clients encode it in subprotocol_prefix entries.',
+} as const;
+
 /** Of every method: how long its sessions live, and what of it goes on to backends. */
 export const common = {
   bind: { kind: 'switch', default: 'on', says: 'A session ends when its credential does; off: it outlives it.' },
@@ -31,11 +39,12 @@ export const common = {
 } as const satisfies Keys;
 
 const handshakes = {
-  count: { kind: 'count', min: 1, max: 1_000_000_000, example: '10000', says: 'So many handshakes.' },
+  count: { kind: 'count', min: 1, max: 1_000_000_000, standIn: 1, example: '10000', says: 'So many handshakes.' },
   every: {
     kind: 'duration',
     min: SECOND,
     max: 366 * DAY,
+    standIn: '24h',
     example: '24h',
     says: 'In this time, from the first that is counted.',
   },
@@ -84,4 +93,10 @@ export const QUOTA = {
   keys: quota,
 } as const;
 
-export const NAME = { kind: 'text', form: 'identity', values: 'name', says: 'Who it is, in logs and quotas.' } as const;
+export const NAME = {
+  kind: 'text',
+  form: 'identity',
+  values: 'name',
+  standIn: '-',
+  says: 'Who it is, in logs and quotas.',
+} as const;

@@ -1,6 +1,6 @@
 // Owns the keys of the methods of `auth` whose credentials stand in the config: keys, passwords, secrets, certificates.
 
-import { common, FROM, MINUTE, NAME, QUOTA, SECOND } from './auth-common.ts';
+import { common, DECODE, FROM, MINUTE, NAME, QUOTA, SECOND } from './auth-common.ts';
 import type { Keys } from './row.ts';
 
 const apiKeyEntry = {
@@ -9,6 +9,7 @@ const apiKeyEntry = {
     kind: 'text',
     form: 'sha256',
     values: '64 hex digits',
+    standIn: '0'.repeat(64),
     example: '2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b',
     says: 'SHA-256 of the key; hash-key prints it.',
   },
@@ -23,6 +24,7 @@ const apiKeyEntry = {
   routes: {
     kind: 'list',
     of: { kind: 'text', form: 'plain' },
+    least: 'needs at least one route',
     values: 'list of names',
     unset: 'all that take this method',
     example: '[echo]',
@@ -41,13 +43,7 @@ export const apiKey = {
     example: 'fgk_',
     says: 'What keys begin with.',
   },
-  decode: {
-    kind: 'choice',
-    words: ['base64url'],
-    off: true,
-    default: 'off',
-    says: 'Whether clients encode it in subprotocol_prefix entries.',
-  },
+  decode: DECODE,
   keys: {
     kind: 'list',
     of: { kind: 'block', keys: apiKeyEntry },
@@ -63,6 +59,7 @@ const user = {
   password: {
     kind: 'text',
     form: 'password_hash',
+    standIn: `$scrypt$ln=15,r=8,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`,
     values: '$scrypt$...',
     says: 'As hash-password prints it: scrypt with ln 10 to 17, r 8, p 1 to 4.',
   },
@@ -93,6 +90,7 @@ const hmacKey = {
   secret: {
     kind: 'text',
     form: 'shared_secret',
+    standIn: '-',
     values: '{file}, text',
     example: '{ file: k }',
     says: 'What is signed with.',
@@ -144,6 +142,7 @@ export const certificate = {
   allow: {
     kind: 'list',
     of: { kind: 'text', form: 'identity_pattern' },
+    least: 'needs at least one name',
     values: 'list of names, "*.y" for all that end in .y',
     unset: 'every certificate that client_ca verifies',
     example: '[device-1, "*.devices.example.com"]',

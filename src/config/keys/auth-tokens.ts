@@ -1,6 +1,6 @@
 // Owns the keys of the methods of `auth` whose credentials others issue: tokens, and whatever a service decides about.
 
-import { common, DAY, FROM, MINUTE, SECOND } from './auth-common.ts';
+import { common, DAY, DECODE, FROM, MINUTE, SECOND } from './auth-common.ts';
 import { KIB, MIB } from './bounds.ts';
 import type { Keys } from './row.ts';
 import { tls } from './upstreams.ts';
@@ -31,7 +31,7 @@ const RECHECK = {
 const REQUIRED = {
   kind: 'named',
   by: 'claim',
-  of: { kind: 'list', of: { kind: 'text', form: 'claim_text' }, single: true },
+  of: { kind: 'list', of: { kind: 'text', form: 'claim_value' }, least: 'needs at least one value', single: true },
   values: 'map of claims and values',
   default: {},
   says: 'Claims that have to hold that value, as a whole, a word or an item of a list; else 403 scope_missing.',
@@ -71,6 +71,7 @@ const jwks = {
 
 export const jwt = {
   from: { ...FROM, default: ['header:Authorization'] },
+  decode: DECODE,
   secret: {
     kind: 'text',
     form: 'shared_secret',
@@ -124,6 +125,7 @@ export const jwt = {
   audience: {
     kind: 'list',
     of: { kind: 'text', form: 'claim_text' },
+    least: 'needs at least one audience',
     single: true,
     values: 'text, list of texts',
     unset: 'not checked',
@@ -170,6 +172,7 @@ export const introspection = {
   url: {
     kind: 'text',
     form: 'service_url',
+    standIn: 'https://localhost',
     values: 'https URL',
     example: 'https://as.example.com/introspect',
     says: 'RFC 7662; http only to loopback, or with insecure.',
@@ -178,6 +181,7 @@ export const introspection = {
   client_id: {
     kind: 'text',
     form: 'claim_text',
+    standIn: '-',
     values: 'text',
     example: 'framegate',
     says: 'How framegate signs in there.',
@@ -185,6 +189,7 @@ export const introspection = {
   client_secret: {
     kind: 'text',
     form: 'shared_secret',
+    standIn: '-',
     values: '{file}, text',
     example: '{ file: s }',
     says: 'With what.',
@@ -196,6 +201,7 @@ export const introspection = {
     says: 'How: in Authorization or in the body.',
   },
   from: { ...FROM, default: ['header:Authorization'] },
+  decode: DECODE,
   cache: {
     kind: 'duration',
     min: 0,
@@ -217,6 +223,7 @@ export const forward = {
   url: {
     kind: 'text',
     form: 'service_url',
+    standIn: 'https://localhost',
     values: 'URL',
     example: 'http://127.0.0.1:9000/check',
     says: 'Who is asked by a GET: 2xx lets in.',

@@ -55,6 +55,7 @@ export type TextForm =
   | 'claim'
   | 'claim_off'
   | 'claim_text'
+  | 'claim_value'
   | 'service_url'
   | 'signed_field'
   | 'sent_field'
@@ -159,8 +160,8 @@ export type Row = Kind & {
    * global one; all others are overridden.
    */
   readonly scope?: 'global' | 'both';
-  /** Of a required text: what stands for it, where it is missing or wrong, in the checks across keys. */
-  readonly standIn?: string;
+  /** Of a required value: what stands for it, where it is missing or wrong, in the checks across keys. */
+  readonly standIn?: string | number;
   /** What it becomes by another key of its block. */
   readonly follows?: { readonly rule: FollowRule; readonly key: string };
   /** Nothing else ends this wait: switching it off is worth a warning. */

@@ -1,0 +1,226 @@
+// What `check` says of methods of auth and of the routes that name them. Keys against algorithms: auth-keys.test.ts.
+
+import { describe, expect, test } from 'vitest';
+import { errorsOf, warningsOf } from './loading.ts';
+
+const HASH = '2b'.repeat(32);
+const PASSWORD = `"$scrypt$ln=15,r=8,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}"`;
+const KEY = `keys: [{ name: a, sha256: ${HASH} }]`;
+const JWT = 'jwt: { jwks: { url: "https://as/jwks" }, algorithms: [RS256]';
+const OPAQUE = 'introspection: { url: "https://as/i", client_id: a, client_secret: b';
+
+const SIGNED = 'hmac: { keys: [{ name: a, secret: b }]';
+
+/** Methods by name, in the order of the route. */
+function config(methods: Readonly<Record<string, string>>, more = ''): string {
+  const names = Object.keys(methods);
+  const blocks = names.map((name) => `  ${name}: { ${methods[name]} }\n`).join('');
+  return `auth:\n${blocks}routes:\n  - { upstream: "builtin:echo", auth: [${names.join()}], origins: [same] }\n${more}`;
+}
+
+const placeless = (line: string): string => line.replace(/^\d+:\d+ /, '');
+const errors = (methods: Readonly<Record<string, string>>) => errorsOf(config(methods)).map(placeless);
+
+describe('names of methods', () => {
+  const of = (auth: string) =>
+    errorsOf(`auth: { users: { ${JWT} } } }\nroutes: [{ upstream: "builtin:echo", auth: ${auth} }]`);
+
+  test.each([
+    ['[users]', []],
+    ['[]', []],
+    ['[users, anonymous]', []],
+    ['[user]', ['2:45 routes[0].auth[0]: there is no method "user" (did you mean "users"?)']],
+    ['[toString]', ['2:45 routes[0].auth[0]: there is no method "toString"']],
+    ['[users, users]', ['2:52 routes[0].auth[1]: stands in this list twice']],
+    [
+      '[anonymous]',
+      ['2:45 routes[0].auth[0]: anonymous stands behind all methods, and not alone: an open route has []'],
+    ],
+    [
+      '[anonymous, users]',
+      ['2:45 routes[0].auth[0]: anonymous stands behind all methods, and not alone: an open route has []'],
+    ],
+  ])('auth: %s', (auth, expected) => {
+    expect(of(auth)).toEqual(expected);
+  });
+
+  test('anonymous is no name of a method', () => {
+    expect(errorsOf(`auth: { anonymous: { ${JWT} } } }`)).toEqual([
+      '1:20 auth.anonymous: anonymous is no method: another name',
+    ]);
+  });
+
+  test('a method that no route names is told, and a faulty one is there for those that name it', () => {
+    expect(warningsOf(`auth: { users: { ${JWT} } } }`)).toEqual(['1:16 auth.users: no route uses this method']);
+    expect(warningsOf(`auth: { users: { ${JWT} } } }\ndefaults: { auth: [users] }`)).toEqual([]);
+    expect(errors({ users: 'jwt: {}' })).toEqual([
+      'auth.users.jwt.algorithms: is required',
+      'auth.users.jwt.secret: one of secret, key, jwks is required',
+    ]);
+  });
+
+  test('a method is of exactly one kind', () => {
+    expect(errors({ users: `${JWT} }, api_key: { ${KEY} }` })).toHaveLength(1);
+  });
+});
+
+describe('order', () => {
+  const ask = 'forward: { url: "http://127.0.0.1:9000/" }';
+
+  test('forward is the last, but for anonymous, which then has no effect', () => {
+    expect(errors({ key: `api_key: { ${KEY} }`, ask })).toEqual([]);
+    expect(errors({ ask, key: `api_key: { ${KEY} }` })).toEqual([
+      'routes[0].auth[0]: is asked about every request, so it stands last: behind "key"',
+    ]);
+    const route = '{ upstream: "builtin:echo", origins: [], auth: [ask, anonymous] }';
+    const open = `auth: { ask: { ${ask} } }\nroutes: [${route}]`;
+    expect(errorsOf(open)).toEqual([]);
+    expect(warningsOf(open)).toEqual([
+      '2:63 routes[0].auth[1]: has no effect: forward is asked about those who brought nothing, too',
+    ]);
+  });
+});
+
+describe('two methods that read one place', () => {
+  const bearer = 'from: [header:Authorization]';
+  const both = (place: string, other: string) =>
+    `routes[0].auth[1]: reads ${place} as "${other}" does, which stands before it`;
+  const never = (place: string, other: string) => `${both(place, other)}, and their kinds cannot be told apart`;
+  const order = (place: string, other: string) => `${both(place, other)} and takes every token: change the order`;
+  const authorization = 'header:authorization';
+
+  test.each<[string, string, string]>([
+    ['two jwt', `${JWT} }`, `${JWT} }`],
+    ['two introspections', `${OPAQUE} }`, `${OPAQUE} }`],
+    ['two basic', `basic: { users: [{ name: a, password: ${PASSWORD} }] }`, `basic: { users: [] }`],
+    ['two hmac', `${SIGNED} }`, `${SIGNED} }`],
+    ['a key without a prefix, and jwt', `api_key: { ${bearer}, ${KEY} }`, `${JWT} }`],
+    ['jwt, and a key without a prefix', `${JWT} }`, `api_key: { ${bearer}, ${KEY} }`],
+    ['a key without a prefix, and introspection', `api_key: { ${bearer}, ${KEY} }`, `${OPAQUE} }`],
+    ['a key with a prefix that each JWT has', `api_key: { ${bearer}, prefix: ey, ${KEY} }`, `${JWT} }`],
+    ['keys without prefixes', `api_key: { ${bearer}, ${KEY} }`, `api_key: { ${bearer}, prefix: a_, ${KEY} }`],
+    [
+      'prefixes in each other',
+      `api_key: { ${bearer}, prefix: a_b_, ${KEY} }`,
+      `api_key: { ${bearer}, prefix: a_, ${KEY} }`,
+    ],
+  ])('is an error: %s', (_, a, b) => {
+    expect(errors({ a, b })).toEqual([never(authorization, 'a')]);
+  });
+
+  test.each<[string, string, string]>([
+    ['jwt behind introspection', `${OPAQUE} }`, `${JWT} }`],
+    ['a key behind introspection', `${OPAQUE} }`, `api_key: { ${bearer}, prefix: a_, ${KEY} }`],
+  ])('is an error in this order: %s', (_, a, b) => {
+    expect(errors({ a, b })).toEqual([order(authorization, 'a')]);
+    expect(errors({ b, a })).toEqual([]);
+  });
+
+  test.each<[string, string, string]>([
+    ['basic and jwt', `basic: { users: [] }`, `${JWT} }`],
+    ['hmac and introspection', `${SIGNED} }`, `${OPAQUE} }`],
+    ['basic and a key without a prefix', `basic: { users: [] }`, `api_key: { ${bearer}, ${KEY} }`],
+    ['a key with a prefix and jwt', `api_key: { ${bearer}, prefix: fgk_, ${KEY} }`, `${JWT} }`],
+    ['two prefixes', `api_key: { ${bearer}, prefix: a_, ${KEY} }`, `api_key: { ${bearer}, prefix: b_, ${KEY} }`],
+    ['two places', `${JWT} }`, `${JWT}, from: [header:X-Token] }`],
+    ['two parts of the query', `${JWT}, from: ["query:a"] }`, `${JWT}, from: ["query:A"] }`],
+    ['two markers', `${JWT}, from: ["subprotocol:a"] }`, `${JWT}, from: ["subprotocol:ab"] }`],
+  ])('is none: %s', (_, a, b) => {
+    expect(errors({ a, b })).toEqual([]);
+  });
+
+  test.each<[string, string, string]>([
+    ['entries that begin in two ways at once', 'subprotocol_prefix:auth.', 'subprotocol_prefix:auth.jwt.'],
+    ['a marker that is taken for a credential', 'subprotocol_prefix:b', 'subprotocol:bearer'],
+  ])('reads one place, too: %s', (_, a, b) => {
+    expect(errors({ a: `${JWT}, from: ["${a}"] }`, b: `${JWT}, from: ["${b}"] }` })).toEqual([never(b, 'a')]);
+    expect(errors({ a: `${JWT}, from: ["${a}", "${b}"] }` })).toEqual([
+      `auth.a.jwt.from[1]: what stands there stands at ${a}, too`,
+    ]);
+  });
+
+  test('one place twice in one method', () => {
+    expect(errors({ a: `${JWT}, from: [header:X-A, header:x-a] }` })).toEqual([
+      'auth.a.jwt.from[1]: what stands there stands at header:x-a, too',
+    ]);
+  });
+
+  test('what defaults names is judged once', () => {
+    const text = `auth: { a: { ${JWT} } }, b: { ${JWT} } } }\ndefaults: { auth: [a, b] }\nroutes:\n`;
+    const route = '  - { match: { path: /N }, upstream: "builtin:echo" }\n';
+    expect(errorsOf(text + route.replace('N', 'a') + route.replace('N', 'b'))).toHaveLength(1);
+  });
+});
+
+describe('origins', () => {
+  const staff = 'auth: { staff: { basic: { users: [] } } }\n';
+  const cookie = `auth: { web: { ${JWT}, from: ["cookie:sid"] } } }\n`;
+  const ask = (send: string) => `auth: { ask: { forward: { url: "https://as/", send: ${send} } } }\n`;
+  const route = (name: string, more = '') => `routes: [{ upstream: "builtin:echo", auth: [${name}]${more} }]`;
+  const required = (what: string, place = 'routes[0].origins') =>
+    `${place}: is required: browsers send ${what} whatever page asks. Name your pages`;
+
+  test.each([
+    [staff + route('staff'), [required('a password for "staff"')]],
+    [cookie + route('web'), [required('a cookie for "web"')]],
+    [ask('[cookie]') + route('ask'), [required('a cookie for "ask"')]],
+    [ask('[authorization, origin]') + route('ask'), []],
+    [`auth: { dev: { certificate: {} } }\n${route('dev')}`, [required('a certificate for "dev"')]],
+    [`auth: { app: { ${JWT} } } }\n${route('app')}`, []],
+    [
+      `${staff}defaults: { auth: [staff] }\nroutes: [{ upstream: "builtin:echo" }]`,
+      [required('a password for "staff"', 'defaults.origins')],
+    ],
+    [staff + route('staff', ', origins: []'), []],
+    [`${staff}defaults: { origins: [same] }\n${route('staff')}`, []],
+  ])('have to be said where browsers send the credential by themselves: %#', (text, expected) => {
+    expect(errorsOf(text).map(placeless)).toEqual(expected);
+  });
+
+  test('any written out is a warning', () => {
+    const told = 'origins: every page in the web can use a password for "staff" of whoever visits it';
+    expect(warningsOf(staff + route('staff', ', origins: any')).map(placeless)).toEqual([`routes[0].${told}`]);
+    expect(warningsOf(`${staff}defaults: { origins: any }\n${route('staff')}`).map(placeless)).toEqual([
+      `defaults.${told}`,
+    ]);
+  });
+});
+
+describe('routes', () => {
+  const auth = `auth: { users: { ${JWT} } } }\n`;
+  const routes = (b: string) =>
+    'routes:\n  - { match: { path: /a }, upstream: "builtin:echo", auth: [users] }\n' +
+    `  - { match: { path: /b }, upstream: "builtin:echo"${b} }\n`;
+
+  test('one that says nothing of auth beside one that does is told', () => {
+    expect(warningsOf(auth + routes(''))).toEqual([
+      '4:5 routes[1]: lets everybody in, and other routes have auth: write auth: [] if it should',
+    ]);
+    expect(warningsOf(auth + routes(', auth: []'))).toEqual([]);
+    expect(warningsOf(`${auth}defaults: { auth: [] }\n${routes('')}`)).toEqual([]);
+    expect(warningsOf(`${auth}defaults: { auth: [users] }\n${routes('')}`)).toEqual([]);
+  });
+
+  test('strip: off is told once for each route', () => {
+    const open = `auth: { users: { ${JWT}, strip: off } } }\n`;
+    expect(warningsOf(open + routes(', auth: [users]'))).toEqual([
+      '3:60 routes[0].auth: the backend gets what "users" reads: strip is off',
+      '4:60 routes[1].auth: the backend gets what "users" reads: strip is off',
+    ]);
+  });
+
+  test('two of one host with other auth, where a decoded path can be of either', () => {
+    const two = (b: string) =>
+      `${auth}routes:\n` +
+      '  - { match: { path: "/open/{id}", encoded_slashes: keep }, upstream: "builtin:echo", auth: [] }\n' +
+      '  - { match: { path: /open/a/b }, upstream: "builtin:echo", auth: [] }\n' +
+      `  - { match: { path: "/open/{x}/{y}" }, upstream: "builtin:echo", auth: ${b} }\n`;
+    const told = 'a backend that decodes paths can take one of this route for one of routes';
+    const place = 'routes[0].match.path';
+    expect(warningsOf(two('[users]')).map(placeless)).toEqual([`${place}: ${told}[2], whose auth is another`]);
+    expect(warningsOf(two('[]')).map(placeless)).toEqual([
+      'auth.users: no route uses this method',
+      `${place}: ${told}[1]`,
+    ]);
+  });
+});
