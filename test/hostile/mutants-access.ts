@@ -54,8 +54,41 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
   {
     row: 'O3',
     at: 'mayBeMissing',
-    search: "route.config.missing_origin !== 'refuse'",
-    replace: "route.config.missing_origin !== 'none'",
+    search: "rule === 'allow'",
+    replace: "rule !== 'allow'",
+  },
+  {
+    row: 'O10',
+    at: 'mayBeMissing',
+    search: '!isAmbient(route.auth.methods, { request, arrival })',
+    replace: 'true',
+  },
+  {
+    row: 'O10',
+    at: 'isSentAlong',
+    search: "kind === 'cookie' || ",
+    replace: '',
+  },
+  {
+    row: 'O10',
+    at: 'isSentAlong',
+    search: "|| (kind === 'header' && name === 'cookie')",
+    replace: '',
+    why: 'cookies that a service is shown',
+  },
+  {
+    row: 'O10',
+    at: 'isSentAlong',
+    search: 'isAuthorization && ',
+    replace: 'name.length < 0 && ',
+    why: 'Basic',
+  },
+  {
+    row: 'O10',
+    at: 'isAmbient',
+    search: "(config.kind === 'certificate' && hasCertificate) || ",
+    replace: '',
+    why: 'certificates of clients',
   },
   {
     row: 'O4',

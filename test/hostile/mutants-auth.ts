@@ -62,16 +62,23 @@ const SEEN: readonly Mutant[] = [
   {
     row: 'A41',
     at: 'AuthChain.strippedBy',
-    search: ': method.places.filter((place) => !kept.has(placeKey(place)))',
-    replace: ': []',
+    search: 'config.strip ? places : places.filter((place) => !kept.has(placeKey(place)))',
+    replace: '[]',
     why: 'what nobody has checked goes on beside what is kept',
   },
   {
     row: 'A41',
     at: 'AuthChain.strippedBy',
-    search: 'return this.methods.flatMap((method) => {',
-    replace: 'return this.methods.filter((method) => method === decider).flatMap((method) => {',
+    search: 'decided.method.config.strip) return this.places;',
+    replace: 'decided.method.config.strip) return decided?.method.places ?? [];',
     why: 'only what the decider reads is taken out',
+  },
+  {
+    row: 'A41',
+    at: 'AuthChain.checkedIn',
+    search: ' || isFoundAt(place)',
+    replace: ' || place.kind.length > 0',
+    why: "another method's stays at a place that both read",
   },
   {
     row: 'A41',

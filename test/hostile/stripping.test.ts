@@ -16,11 +16,16 @@ const auth = {
   other: method(['header:X-Other', 'query:token', 'cookie:other', 'subprotocol:other']),
   kept: method(['header:X-API-Key', 'query:key', 'cookie:sid', 'subprotocol:bearer'], { strip: 'off' }),
   keptPrefix: method(['subprotocol_prefix:key.'], { strip: 'off' }),
+  shared: method(['header:X-API-Key', 'cookie:both'], { prefix: 'fgk_', strip: 'off' }),
+  sharing: method(['cookie:both'], { prefix: 'own_', strip: 'off' }),
 };
+/** Whether a page may ask is not what this is about. */
+const defaults = { origins: 'any', missing_origin: 'allow' } as const;
 
 const gate = sharedGate((url) => ({
   log: { level: 'debug' },
   auth,
+  defaults,
   routes: [
     { match: { path: '/all' }, upstream: url, auth: ['all', 'anonymous'] },
     { match: { path: '/strict' }, upstream: url, auth: ['all'] },
@@ -29,6 +34,7 @@ const gate = sharedGate((url) => ({
     { match: { path: '/listed' }, upstream: url, auth: ['all'], subprotocols: ['chat'] },
     { match: { path: '/prefix' }, upstream: url, auth: ['prefixed'] },
     { match: { path: '/kept-prefix' }, upstream: url, auth: ['keptPrefix', 'anonymous'] },
+    { match: { path: '/shared' }, upstream: url, auth: ['shared', 'sharing'] },
   ],
 }));
 const at = (target: string, ...fields: string[]) => requestOf({ line: `GET ${target} HTTP/1.1`, fields });
@@ -85,6 +91,14 @@ describe('A41: what stands at the places of a method', () => {
     await gate.accepts(at('/kept', ...cookies), { target: '/kept', passed: [`Cookie: sid=${GOOD}`] });
     await gate.accepts(at(`/kept?key=&token=${GOOD}`), { target: '/kept' });
   });
+
+  test("A41: with strip off goes where it is another method's, at a place that both read", async () => {
+    const passed = [`X-API-Key: ${GOOD}`];
+    await gate.accepts(at('/shared', ...passed, 'Cookie: both=own_forged'), { target: '/shared', passed });
+    const cookie = `Cookie: both=${GOOD}`;
+    await gate.accepts(at('/shared', cookie), { target: '/shared', passed: [cookie] });
+    await gate.accepts(at('/shared', `${cookie}; both=own_forged`), { target: '/shared' });
+  });
 });
 
 describe('A40: a credential in the offer of subprotocols', () => {
@@ -132,7 +146,7 @@ describe('A40: a credential in the offer of subprotocols', () => {
 describe('refusals that pages can read', () => {
   const readable = sharedGate((url) => ({
     auth,
-    defaults: { refuse_with: 'close' },
+    defaults: { ...defaults, refuse_with: 'close' },
     routes: [{ match: { path: '/close' }, upstream: url, auth: ['all', 'prefixed'] }],
   }));
 

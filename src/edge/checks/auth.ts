@@ -73,7 +73,7 @@ function decide(asked: Asked, auth: AuthChain, answer: ChainAnswer, startedAt: n
   record.noteAuth(name, verdict.kind === 'good' ? verdict.grant.identity : null);
   switch (verdict.kind) {
     case 'good':
-      return asked.takeGrant(verdict.grant, auth.strippedBy(method));
+      return asked.takeGrant(verdict.grant, auth.strippedBy(answer));
     case 'bad':
       return auth.unauthorized(verdict.cause);
     case 'refused':

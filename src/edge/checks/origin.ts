@@ -5,6 +5,7 @@ import { valuesOf } from '../../protocol/lists.ts';
 import type { OriginSet } from '../../protocol/origin.ts';
 import type { Refusal } from '../../protocol/refusals.ts';
 import type { Asked } from '../admission.ts';
+import { isAmbient } from '../auth/ambient.ts';
 
 export function originCheck(asked: Asked): Refusal | null {
   const { route, request } = asked;
@@ -19,9 +20,11 @@ export function isForeign(asked: Asked): boolean {
   return origins !== null && request.origin !== null && !allows(origins, asked, request.origin);
 }
 
-/** `auto` refuses where a credential counts that browsers add by themselves; what is judged here asks for none. */
-function mayBeMissing({ route }: Asked): boolean {
-  return route.config.missing_origin !== 'refuse';
+/** `auto` refuses where a credential counts that browsers add by themselves. */
+function mayBeMissing({ route, request, arrival }: Asked): boolean {
+  const { missing_origin: rule } = route.config;
+  if (rule !== 'auto') return rule === 'allow';
+  return route.auth === null || !isAmbient(route.auth.methods, { request, arrival });
 }
 
 function allows(origins: OriginSet, asked: Asked, origin: string): boolean {
