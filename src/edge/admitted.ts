@@ -20,6 +20,7 @@ import type { Holdings } from './holdings.ts';
 import { shownPath } from './logged-path.ts';
 import { ownText } from './own-text.ts';
 import { SessionCredential } from './session-credential.ts';
+import { policyWithin } from './session-policy.ts';
 import { type SessionFacts, type SessionHost, SessionRecord } from './session-record.ts';
 import type { Route } from './snapshot.ts';
 
@@ -140,7 +141,7 @@ export function makeSession(admitted: Admitted, opened: Opened, client: Transpor
   record.session = new Session({
     clock: host.clock,
     wheel: host.wheel,
-    policy: route.policy,
+    policy: policyWithin(route.policy, grant?.quota ?? null),
     owner: record,
     client,
     backend: opened.transport,

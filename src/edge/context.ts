@@ -10,6 +10,7 @@ import type { Log } from '../observe/log.ts';
 import type { MetricsRegistry } from '../observe/metrics.ts';
 import type { HandshakeSlots } from './handshake-slots.ts';
 import type { HandshakeTurns } from './handshake-turns.ts';
+import type { IdentityLimits } from './identity-limits.ts';
 import type { PeerNotices } from './peer-notices.ts';
 import type { HandshakeQuotas } from './quotas.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -35,6 +36,7 @@ export interface EdgeContext {
   /** No handshake goes on any more. */
   readonly refusing: boolean;
   readonly quotas: HandshakeQuotas;
+  readonly identities: IdentityLimits;
   /** When a complete head is checked. */
   readonly headTurns: HandshakeTurns;
   readonly slots: HandshakeSlots;

@@ -19,7 +19,9 @@ import { Entrance, type EntranceTable } from './entrance.ts';
 import type { HandshakeContext } from './handshake.ts';
 import { HandshakeSlots } from './handshake-slots.ts';
 import { HandshakeTurns } from './handshake-turns.ts';
+import type { Holdings } from './holdings.ts';
 import { type ConnectionTable, Http1Connection } from './http1-connection.ts';
+import { IdentityLimits, type IdentitySeat } from './identity-limits.ts';
 import type { OpenConnection } from './open-connection.ts';
 import { Overflow } from './overflow.ts';
 import { PeerNotices } from './peer-notices.ts';
@@ -72,6 +74,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
   readonly slots: HandshakeSlots;
   readonly tlsTurns: TlsTurns;
   readonly quotas: Quotas;
+  readonly identities: IdentityLimits;
   readonly buffers: BufferWatch;
   readonly notices: PeerNotices;
   private readonly overflow = new Overflow<OpenConnection>();
@@ -101,6 +104,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
       wheel: this.wheel,
     });
     this.quotas = new Quotas({ ...this.quotaSettings(), slots: this.slots });
+    this.identities = new IdentityLimits(this.quotaSettings());
     this.buffers = new BufferWatch({
       wheel: this.wheel,
       now: () => this.clock.now(),
@@ -127,6 +131,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
     this.slots.retune(snapshot.config.limits);
     this.tlsTurns.retune(snapshot.config.limits);
     this.quotas.retune(this.quotaSettings(), this.seats());
+    this.identities.retune(this.quotaSettings(), this.identitySeats());
     this.buffers.retune(snapshot.config.limits.max_buffered_total);
     for (const connection of this.connections) connection.retune();
   }
@@ -277,8 +282,16 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
   }
 
   private *seats(): Iterable<Seat> {
-    for (const record of this.sessions) yield record.seat;
-    for (const connection of this.connections) if (connection.seat !== null) yield connection.seat;
+    for (const { seat } of this.held()) yield seat;
+  }
+
+  private *identitySeats(): Iterable<IdentitySeat> {
+    for (const { identitySeat } of this.held()) if (identitySeat !== null) yield identitySeat;
+  }
+
+  private *held(): Iterable<Holdings> {
+    for (const record of this.sessions) yield record.holdings;
+    for (const connection of this.connections) if (connection.holdings !== null) yield connection.holdings;
   }
 
   private checkEmpty(): void {

@@ -52,7 +52,7 @@ export class Entrance extends TimerEntry implements TransportReader, OpenConnect
   readonly arrival: Arrival;
   readonly claim: PeerClaim;
   readonly barred: Refusal | null;
-  readonly seat = null;
+  readonly holdings = null;
   private readonly context: EdgeContext;
   private readonly table: EntranceTable;
   private readonly transport: Transport;

@@ -16,7 +16,8 @@ import type { EdgeContext } from './context.ts';
 import type { HandshakeRecord } from './handshake-record.ts';
 import type { SlotOwner } from './handshake-slots.ts';
 import type { StepOwner, StepWaiter } from './handshake-turns.ts';
-import { BARRED, type Barred, type PeerClaim, type Seat } from './quotas.ts';
+import type { Holdings } from './holdings.ts';
+import { BARRED, type Barred, type PeerClaim } from './quotas.ts';
 import { noticeOf, noticeOfBackend } from './refusal-notice.ts';
 import type { SessionHost } from './session-record.ts';
 import { closedToNew } from './snapshot.ts';
@@ -153,8 +154,8 @@ export class Handshake implements SlotOwner, StepOwner, RoomWaiter {
   }
 
   /** What it has taken of the limits; null before it was let in. */
-  get seat(): Seat | null {
-    return this.asked.holdings?.seat ?? null;
+  get holdings(): Holdings | null {
+    return this.asked.holdings;
   }
 
   /** It becomes nothing: stop what is under way and give everything back. */

@@ -8,11 +8,13 @@ import type { Place, RoomWaiter } from '../upstream/room-queue.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { HandshakeSlots, SlotClaim, SlotRequest } from './handshake-slots.ts';
+import type { IdentityLimits, IdentitySeat } from './identity-limits.ts';
 import type { HandshakeQuotas, PeerClaim, Seat } from './quotas.ts';
 
 /** Where all of it is taken from, and goes back to. */
 interface HoldingsSource {
   readonly quotas: HandshakeQuotas;
+  readonly identities: IdentityLimits;
   readonly slots: HandshakeSlots;
   readonly clock: Clock;
 }
@@ -20,10 +22,12 @@ interface HoldingsSource {
 export class Holdings {
   readonly seat: Seat;
   private readonly quotas: HandshakeQuotas;
+  private readonly identities: IdentityLimits;
   private readonly slots: HandshakeSlots;
   private readonly clock: Clock;
   private claim: SlotClaim | null = null;
   private peerClaim: PeerClaim | null = null;
+  private identity: IdentitySeat | null = null;
   /** Among those who wait for room, until it has a slot. */
   private place: Place | null = null;
   /** It counts as one that waits, because of that place. */
@@ -38,6 +42,7 @@ export class Holdings {
 
   constructor(from: HoldingsSource, seat: Seat) {
     this.quotas = from.quotas;
+    this.identities = from.identities;
     this.slots = from.slots;
     this.clock = from.clock;
     this.seat = seat;
@@ -138,6 +143,16 @@ export class Holdings {
     this.peerClaim = claim;
   }
 
+  /** It counts under its identity, too. */
+  takeIdentity(seat: IdentitySeat): void {
+    assert(!this.isReleased && this.identity === null, 'a handshake is of one identity');
+    this.identity = seat;
+  }
+
+  get identitySeat(): IdentitySeat | null {
+    return this.identity;
+  }
+
   /** Take a slot of `target`; what was held for the try before it goes back. */
   takeSlot(target: Target): void {
     assert(!this.isReleased, 'nothing is taken by one who has left');
@@ -166,6 +181,7 @@ export class Holdings {
         this.leavePlace();
       } finally {
         const now = this.clock.now();
+        if (this.identity !== null) this.identities.leave(this.identity, now);
         if (this.peerClaim !== null) this.quotas.depart(this.peerClaim, now);
         this.quotas.leave(this.seat, now);
       }

@@ -11,10 +11,11 @@ import { EarlyBytes } from './early-bytes.ts';
 import { Handshake, type HandshakeContext } from './handshake.ts';
 import { HandshakeRecord } from './handshake-record.ts';
 import { healthAnswer } from './health.ts';
+import type { Holdings } from './holdings.ts';
 import { type AnswersClient, Http1Asker, newHeadParser, readHead } from './http1.ts';
 import { LINGER_MS, Linger } from './linger.ts';
 import type { OpenConnection } from './open-connection.ts';
-import type { PeerClaim, Seat } from './quotas.ts';
+import type { PeerClaim } from './quotas.ts';
 import { retryAfterSeconds } from './retry-after.ts';
 import type { SessionRecord } from './session-record.ts';
 
@@ -105,8 +106,8 @@ export class Http1Connection extends TimerEntry implements TransportReader, Answ
   }
 
   /** What it has taken of the limits; null before its head was let in. */
-  get seat(): Seat | null {
-    return this.state.kind === 'asking' ? this.state.handshake.seat : null;
+  get holdings(): Holdings | null {
+    return this.state.kind === 'asking' ? this.state.handshake.holdings : null;
   }
 
   /** Stop waiting for it: framegate is going down. */

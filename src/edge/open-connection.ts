@@ -1,14 +1,15 @@
 // What is known and told of an accepted connection, whatever it is at: on its way in, reading its head, or asking.
 
 import type { Arrival } from './arrival.ts';
-import type { PeerClaim, Seat } from './quotas.ts';
+import type { Holdings } from './holdings.ts';
+import type { PeerClaim } from './quotas.ts';
 
 export interface OpenConnection {
   readonly arrival: Arrival;
   /** How it counts under the address of its peer. */
   readonly claim: PeerClaim;
-  /** What it has taken of the limits; null before its head was let in. */
-  readonly seat: Seat | null;
+  /** What it has taken of what all share; null before its head was let in. */
+  readonly holdings: Holdings | null;
   /** Stop waiting for it: framegate is going down. */
   drain(): void;
   /** Another config is in force: its deadlines hold from now on. */

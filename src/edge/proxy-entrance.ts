@@ -52,8 +52,8 @@ export class ProxyEntrance extends TimerEntry implements TransportReader, OpenCo
   readonly claim: PeerClaim;
   /** Why there is no room for it; null when there is. */
   readonly barred: Refusal | null;
-  /** A seat is taken with a head. */
-  readonly seat = null;
+  /** Seats are taken with a head. */
+  readonly holdings = null;
   private readonly context: EdgeContext;
   private readonly table: ProxyEntranceTable;
   private readonly parser: ProxyHeaderParser;

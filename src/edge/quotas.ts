@@ -3,11 +3,12 @@
 
 import type { Limits, RouteConfig } from '../config/types.ts';
 import { AddressLimits } from '../limits/address-limits.ts';
-import { type KeyedLimitsOptions, KeyedVerdict, NO_KEY } from '../limits/keyed-limits.ts';
+import { type KeyedLimitsOptions, KeyedVerdict, keyedLimits, NO_KEY, worseOf } from '../limits/keyed-limits.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
 import { clientKeyOf, networkKeyOf } from '../protocol/addresses/client-key.ts';
 import type { Refusal } from '../protocol/refusals.ts';
 import type { HandshakeSlots } from './handshake-slots.ts';
+import { OwnLimits } from './own-limits.ts';
 import type { Route } from './snapshot.ts';
 
 /** Addresses remembered at least, so that a small `max_sessions` does not make a small table. */
@@ -83,7 +84,10 @@ export class Quotas implements HandshakeQuotas {
   private readonly rate: TokenBucket;
   private addressesMax: number;
   /** By route, for those with limits of their own per address. */
-  private readonly ownAddresses = new Map<string, AddressLimits>();
+  private readonly own = new OwnLimits<AddressLimits>({
+    make: (options) => new AddressLimits(options, networkKeyOf),
+    optionsOf: (route) => this.ownOptions(route),
+  });
 
   constructor(options: QuotasOptions) {
     const { limits, now } = options;
@@ -91,10 +95,7 @@ export class Quotas implements HandshakeQuotas {
     this.addressesMax = Math.max(ADDRESSES_MIN, options.sessionsMax);
     this.addresses = new AddressLimits(globalLimits(limits, this.addressesMax), networkKeyOf);
     this.rate = new TokenBucket(limits.handshakes_per_second, limits.handshake_burst, now);
-    for (const route of options.routes) {
-      if (hasOwnLimits(route))
-        this.ownAddresses.set(route.name, new AddressLimits(this.ownLimits(route), networkKeyOf));
-    }
+    this.own.retune(options.routes, [], now);
   }
 
   /** One more connection of `peer`; '' for one that counts under no address. */
@@ -117,7 +118,7 @@ export class Quotas implements HandshakeQuotas {
    */
   enter(client: string, route: Route, now: number, claim: PeerClaim): Seat | Barred {
     const key = clientKeyOf(client) ?? NO_KEY;
-    const own = this.ownAddresses.get(route.config.name) ?? null;
+    const own = this.own.of(route);
     const tried = worseOf(this.addresses.admit(key, now), own?.admit(key, now) ?? KeyedVerdict.Ok);
     if (tried !== KeyedVerdict.Ok) return tried === KeyedVerdict.Over ? BARRED.handshakesPerIp : BARRED.addresses;
     if (route.sessions >= route.config.own_max_sessions) return BARRED.sessions;
@@ -148,31 +149,7 @@ export class Quotas implements HandshakeQuotas {
     this.addressesMax = Math.max(ADDRESSES_MIN, options.sessionsMax);
     this.addresses.retune(globalLimits(limits, this.addressesMax), now);
     this.rate.retune(limits.handshakes_per_second, limits.handshake_burst, now);
-    this.retuneOwn(options.routes, seats, now);
-  }
-
-  private retuneOwn(routes: Iterable<RouteConfig>, seats: Iterable<Seat>, now: number): void {
-    const limited = new Map<string, RouteConfig>();
-    for (const route of routes) if (hasOwnLimits(route)) limited.set(route.name, route);
-    for (const name of this.ownAddresses.keys()) if (!limited.has(name)) this.ownAddresses.delete(name);
-    const fresh = new Map<string, AddressLimits>();
-    for (const [name, route] of limited) {
-      const known = this.ownAddresses.get(name);
-      // Without a cap at first: sessions that are over it stay, and are counted.
-      if (known === undefined)
-        fresh.set(name, new AddressLimits({ ...this.ownLimits(route), sessionsMax: Infinity }, networkKeyOf));
-      else known.retune(this.ownLimits(route), now);
-    }
-    if (fresh.size === 0) return;
-    for (const seat of seats) {
-      const own = fresh.get(seat.route.config.name);
-      if (own?.acquire(seat.key, now) === KeyedVerdict.Ok) seat.own = own;
-    }
-    for (const [name, own] of fresh) {
-      const route = limited.get(name);
-      if (route !== undefined) own.retune(this.ownLimits(route), now);
-      this.ownAddresses.set(name, own);
-    }
+    this.own.retune(options.routes, seats, now);
   }
 
   /** `key`: NO_KEY where it counts already. */
@@ -184,25 +161,13 @@ export class Quotas implements HandshakeQuotas {
     return ownVerdict;
   }
 
-  private ownLimits(route: RouteConfig): KeyedLimitsOptions {
-    const rate = route.own_handshakes_per_second_per_ip;
-    return keyedLimits(route.own_max_sessions_per_ip, rate, this.addressesMax);
+  private ownOptions(route: RouteConfig): KeyedLimitsOptions | null {
+    const { own_max_sessions_per_ip: sessionsMax, own_handshakes_per_second_per_ip: rate } = route;
+    if (sessionsMax === Infinity && rate === Infinity) return null;
+    return keyedLimits(sessionsMax, rate, this.addressesMax);
   }
 }
 
 function globalLimits(limits: Limits, entriesMax: number): KeyedLimitsOptions {
   return keyedLimits(limits.max_sessions_per_ip, limits.handshakes_per_second_per_ip, entriesMax);
-}
-
-/** Twice the rate may come at once, and one always. */
-function keyedLimits(sessionsMax: number, rate: number, entriesMax: number): KeyedLimitsOptions {
-  return { entriesMax, sessionsMax, handshakesPerSecond: rate, handshakeBurst: Math.max(1, 2 * rate) };
-}
-
-function hasOwnLimits(route: RouteConfig): boolean {
-  return route.own_max_sessions_per_ip < Infinity || route.own_handshakes_per_second_per_ip < Infinity;
-}
-
-function worseOf(a: KeyedVerdict, b: KeyedVerdict): KeyedVerdict {
-  return a === KeyedVerdict.Ok ? b : a;
 }

@@ -1,8 +1,9 @@
 // The credential of a session for as long as it lives: when it ends, and whether the config still has what it stands
 // on. It ends nobody. The wall clock, which may be set, is looked at again now and then.
 
+import type { QuotaConfig } from '../config/types.ts';
 import type { SessionTerm } from '../session/term.ts';
-import type { AuthMethod, Grant, Standing } from './auth/method.ts';
+import type { AuthMethod, EntryFacts, Grant, Standing } from './auth/method.ts';
 import { ownText } from './own-text.ts';
 
 /** For so long the monotonic clock is trusted to go as the wall clock does. */
@@ -31,12 +32,22 @@ export class SessionCredential implements SessionTerm {
   /** As its method had them when there was one last. */
   private isBound = true;
   private graceMs = 0;
+  /** What it stands on may be given another. */
+  private ownQuota: QuotaConfig | null;
+  private entryExpiresAt: number;
 
   constructor({ grant, methods, wallNow, now }: CredentialOptions) {
     this.grant = standingOf(grant);
     this.wallNow = wallNow;
     this.expiresAt = grant.expiresAt;
+    this.entryExpiresAt = grant.expiresAt;
+    this.ownQuota = grant.quota;
     this.retune(methods, now);
+  }
+
+  /** Of the key, user or token. */
+  get quota(): QuotaConfig | null {
+    return this.ownQuota;
   }
 
   /** When it ends a session, in milliseconds since 1970; Infinity: never. */
@@ -58,11 +69,13 @@ export class SessionCredential implements SessionTerm {
 
   /** What its method says of it may be another by now. */
   retune(methods: MethodsByName, now: number): void {
-    const config = methods.get(this.grant.auth)?.config;
-    if (config !== undefined) {
-      this.isBound = config.bind;
-      this.graceMs = config.grace;
+    const method = methods.get(this.grant.auth);
+    if (method !== undefined) {
+      this.isBound = method.config.bind;
+      this.graceMs = method.config.grace;
     }
+    const entry = method?.entryOf?.(this.grant) ?? null;
+    if (entry !== null) this.takeEntry(entry);
     this.lookFrom(now);
   }
 
@@ -79,6 +92,14 @@ export class SessionCredential implements SessionTerm {
     this.expiresAt = until;
     this.lookFrom(now);
     return true;
+  }
+
+  /** One that was extended stays so, unless its entry says another time now. */
+  private takeEntry({ expiresAt, quota }: EntryFacts): void {
+    this.ownQuota = quota;
+    if (expiresAt === this.entryExpiresAt) return;
+    this.entryExpiresAt = expiresAt;
+    this.expiresAt = expiresAt;
   }
 
   private lookFrom(now: number): void {

@@ -1,6 +1,6 @@
 // A route's limits and timeouts in the form that its sessions work with.
 
-import type { DirectionLimits, RouteConfig } from '../config/types.ts';
+import type { DirectionLimits, QuotaConfig, RouteConfig } from '../config/types.ts';
 import type { EndCause } from '../protocol/end-causes.ts';
 import type { ScannerLimits } from '../protocol/frame-scanner.ts';
 import type { SessionPolicy, SidePolicy } from '../session/policy.ts';
@@ -22,6 +22,34 @@ export function policyOf(route: RouteConfig): SessionPolicy {
     lifetimeMs: timeouts.lifetime,
     closeCodes: route.close_codes as Partial<Record<EndCause, number>>, // its keys were checked; others are of refusals
   };
+}
+
+/** The same object where the quota of its credential asks for nothing stricter. */
+export function policyWithin(policy: SessionPolicy, quota: QuotaConfig | null): SessionPolicy {
+  if (quota === null) return policy;
+  const { rates } = policy.client;
+  const { messages_per_second: messages, bytes_per_second: bytes } = quota.from_client;
+  if (messages >= rates.messagesPerSecond && bytes >= rates.bytesPerSecond) return policy;
+  const ofMessages = stricter(messages, { rate: rates.messagesPerSecond, burst: rates.messageBurst });
+  const ofBytes = stricter(bytes, { rate: rates.bytesPerSecond, burst: rates.byteBurst });
+  const within = {
+    ...rates,
+    messagesPerSecond: ofMessages.rate,
+    messageBurst: ofMessages.burst,
+    bytesPerSecond: ofBytes.rate,
+    byteBurst: ofBytes.burst,
+  };
+  return { ...policy, client: { ...policy.client, rates: within } };
+}
+
+interface Rate {
+  readonly rate: number;
+  readonly burst: number;
+}
+
+/** A quota has the usual burst, but no larger one than its route. */
+function stricter(quota: number, own: Rate): Rate {
+  return quota < own.rate ? { rate: quota, burst: Math.min(own.burst, Math.max(1, 2 * quota)) } : own;
 }
 
 function scannerLimits(limits: DirectionLimits): ScannerLimits {

@@ -10,8 +10,8 @@ import type { End } from '../session/end.ts';
 import type { Session, SessionOwner } from '../session/session.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Holdings } from './holdings.ts';
-import type { Seat } from './quotas.ts';
 import type { SessionCredential } from './session-credential.ts';
+import { policyWithin } from './session-policy.ts';
 import type { Route, Snapshot } from './snapshot.ts';
 
 /** Ends that say of the target that it does not work: what breaks the protocol has not been a session for long. */
@@ -69,7 +69,7 @@ export class SessionRecord implements SessionOwner {
   readonly startedAt: number;
   readonly metrics: RouteMetrics;
   private readonly host: SessionHost;
-  private readonly holdings: Holdings;
+  readonly holdings: Holdings;
   /** Direction and config key of the limits that were hit: a line in the log for the first time only. */
   private hits: Set<string> | null = null;
 
@@ -82,10 +82,6 @@ export class SessionRecord implements SessionOwner {
     this.credential = options.credential;
     this.startedAt = this.host.clock.now();
     this.metrics = this.host.metrics.route(this.facts.route);
-  }
-
-  get seat(): Seat {
-    return this.holdings.seat;
   }
 
   /** Our 101 is on its way: relay. `first` comes before; what goes wrong from here on is the end of a session. */
@@ -108,7 +104,7 @@ export class SessionRecord implements SessionOwner {
   retune(): void {
     const { host, session, route, credential } = this;
     credential?.retune(host.snapshot.auth, host.clock.now());
-    session.retune(route.policy);
+    session.retune(policyWithin(route.policy, credential?.quota ?? null));
   }
 
   onSessionEnding({ cause }: Session): void {

@@ -157,3 +157,12 @@ export class KeyedLimits {
     entry.next = null;
   }
 }
+
+/** Twice the rate may come at once, and one always. */
+export function keyedLimits(sessionsMax: number, rate: number, entriesMax: number): KeyedLimitsOptions {
+  return { entriesMax, sessionsMax, handshakesPerSecond: rate, handshakeBurst: Math.max(1, 2 * rate) };
+}
+
+export function worseOf(a: KeyedVerdict, b: KeyedVerdict): KeyedVerdict {
+  return a === KeyedVerdict.Ok ? b : a;
+}

@@ -21,7 +21,7 @@ interface Method {
 export function configOf(keys: Keys, method: Method = {}, over: Partial<ConfigInput> = {}): Partial<ConfigInput> {
   const entries = Object.entries(keys).map(([name, ms]) => ({
     name,
-    sha256: createHash('sha256').update(`key of ${name}`).digest('hex'),
+    sha256: createHash('sha256').update(`key-of-${name}`).digest('hex'),
     ...(ms === null ? {} : { expires: new Date(BEGIN + ms).toISOString() }),
   }));
   return {
@@ -35,7 +35,7 @@ export function configOf(keys: Keys, method: Method = {}, over: Partial<ConfigIn
 }
 
 export function ask(rig: Rig, name: string): MemoryTransport {
-  return rig.connect(upgradeRequest({ path: '/echo', headers: [['X-API-Key', `key of ${name}`]] }));
+  return rig.connect(upgradeRequest({ path: '/echo', headers: [['X-API-Key', `key-of-${name}`]] }));
 }
 
 export async function open(rig: Rig, name: string): Promise<SessionRecord> {

@@ -1,26 +1,41 @@
-// Keys that are known by their hash. What a client brings is hashed before it is compared with anything.
+// Keys that are known by their hash. What a client brings is hashed before it is compared with anything, and whatever
+// is wrong with it costs the same.
 
-import { createHash } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { ApiKeyAuth, ApiKeyEntry } from '../../config/types.ts';
-import type { CredentialPlace } from '../../protocol/credential-places.ts';
-import { findCredential } from './carriers.ts';
-import type { AuthAsk, AuthMeans, AuthMethod, AuthVerdict, Found, Grant, Standing } from './method.ts';
+import { type CredentialPlace, placeKey } from '../../protocol/credential-places.ts';
+import { type Carried, findCredential } from './carriers.ts';
+import type { AuthAsk, AuthMeans, AuthMethod, AuthVerdict, EntryFacts, Found, Grant, Standing } from './method.ts';
 
 const SCHEMES = ['', 'bearer'];
+/** Visible ASCII, 4 KiB at most. */
+const KEY = /^[\x21-\x7e]{1,4096}$/;
+/** RFC 4648 5, without padding. */
+const BASE64URL = /^[0-9A-Za-z_-]+$/;
 const BAD: AuthVerdict = { kind: 'bad', cause: 'key' };
+
+interface KnownKey {
+  readonly entry: ApiKeyEntry;
+  readonly digest: Buffer;
+}
 
 export class ApiKeyMethod implements AuthMethod {
   readonly config: ApiKeyAuth;
-  readonly challenge = null;
+  readonly challenge: string | null;
   readonly isGuessable = true;
   private readonly means: AuthMeans;
-  /** By their digests. */
-  private readonly entries: ReadonlyMap<string, ApiKeyEntry>;
+  /** By their digests in hex. */
+  private readonly keys: ReadonlyMap<string, KnownKey>;
 
   constructor(config: ApiKeyAuth, means: AuthMeans) {
     this.config = config;
     this.means = means;
-    this.entries = new Map(config.keys.map((entry) => [entry.sha256, entry]));
+    this.keys = new Map(
+      config.keys.map((entry) => [entry.sha256, { entry, digest: Buffer.from(entry.sha256, 'hex') }]),
+    );
+    // RFC 6750 3; no scheme of RFC 9110 11 stands for the other places.
+    const isBearer = config.from.some((place) => placeKey(place) === 'header:authorization');
+    this.challenge = isBearer ? 'Bearer realm="framegate"' : null;
   }
 
   get places(): readonly CredentialPlace[] {
@@ -28,25 +43,36 @@ export class ApiKeyMethod implements AuthMethod {
   }
 
   find(ask: AuthAsk, sole: ReadonlySet<string>): Found {
-    const { from: places, prefix = '' } = this.config;
-    return findCredential(
-      { places, schemes: SCHEMES, isMine: ({ scheme, text }) => SCHEMES.includes(scheme) && text.startsWith(prefix) },
-      ask,
-      sole,
-    );
+    const { from: places, prefix = '', decode } = this.config;
+    const isMine = ({ scheme, text }: Carried) =>
+      SCHEMES.includes(scheme) && text.startsWith(prefix) && !text.includes(' ');
+    const textOf = decode === 'base64url' ? decodedOf : undefined;
+    return findCredential({ places, schemes: SCHEMES, textOf, isMine }, ask, sole);
   }
 
   judge(credential: string, { route }: AuthAsk): AuthVerdict {
-    const entry = this.entries.get(createHash('sha256').update(credential, 'latin1').digest('hex'));
-    const expiresAt = entry?.expires ?? Number.POSITIVE_INFINITY;
-    if (entry === undefined || expiresAt <= this.means.wallNow()) return BAD;
+    const { prefix = '' } = this.config;
+    const digest = createHash('sha256').update(credential, 'latin1').digest();
+    const known = this.keys.get(digest.toString('hex'));
+    // A look-up stops at the first difference; that what it found is the same is asked once more, in constant time.
+    const isKnown = timingSafeEqual(digest, known?.digest ?? NO_DIGEST) && KEY.test(credential);
+    const expiresAt = expiryOf(known?.entry);
+    const isGood = isKnown && credential.startsWith(prefix) && expiresAt > this.means.wallNow();
+    if (known === undefined || !isGood) return BAD;
+    const { entry } = known;
     if (entry.routes !== undefined && !entry.routes.includes(route))
       return { kind: 'refused', refusal: { slug: 'scope_missing', cause: 'routes' } };
     return { kind: 'good', grant: this.grantOf(entry, expiresAt) };
   }
 
-  holds({ entry }: Standing): boolean {
-    return entry !== null && this.entries.has(entry);
+  /** Its name and digest are what they were; expiry and quota may be others. */
+  holds({ key, entry }: Standing): boolean {
+    return entry !== null && this.keys.get(entry)?.entry.name === key;
+  }
+
+  entryOf(grant: Standing): EntryFacts | null {
+    const known = this.holds(grant) ? this.keys.get(grant.entry ?? '') : undefined;
+    return known === undefined ? null : { expiresAt: expiryOf(known.entry), quota: known.entry.quota };
   }
 
   private grantOf({ name, sha256, quota }: ApiKeyEntry, expiresAt: number): Grant {
@@ -63,4 +89,18 @@ export class ApiKeyMethod implements AuthMethod {
       quota,
     };
   }
+}
+
+const NO_DIGEST = Buffer.alloc(32);
+
+function expiryOf(entry: ApiKeyEntry | undefined): number {
+  return entry?.expires ?? Number.POSITIVE_INFINITY;
+}
+
+/** What clients encode, where one spelling is taken; what is none of it is no key. */
+function decodedOf({ place, text }: Carried): string {
+  if (place.kind !== 'subprotocol_prefix') return text;
+  // Node takes both alphabets, padding, junk and unused bits: a form first, and then the way back.
+  const bytes = BASE64URL.test(text) ? Buffer.from(text, 'base64url') : Buffer.alloc(0);
+  return bytes.toString('base64url') === text ? bytes.toString('latin1') : '';
 }

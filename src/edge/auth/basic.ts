@@ -12,7 +12,7 @@ import type { Refusal } from '../../protocol/refusals.ts';
 import { unreachable } from '../../unreachable.ts';
 import { findCredential } from './carriers.ts';
 import { Flights } from './flights.ts';
-import type { AuthAsk, AuthMeans, AuthMethod, AuthVerdict, Found, Grant, Standing } from './method.ts';
+import type { AuthAsk, AuthMeans, AuthMethod, AuthVerdict, EntryFacts, Found, Grant, Standing } from './method.ts';
 import type { HashCost } from './password-hasher.ts';
 
 const GOOD_MS = 60_000;
@@ -101,6 +101,11 @@ export class BasicMethod implements AuthMethod {
   /** Its name and password are what they were. */
   holds({ key, entry }: Standing): boolean {
     return key !== null && this.users.get(key)?.entryDigest === entry;
+  }
+
+  entryOf(grant: Standing): EntryFacts | null {
+    const user = this.holds(grant) ? this.users.get(grant.key ?? '') : undefined;
+    return user === undefined ? null : { expiresAt: Number.POSITIVE_INFINITY, quota: user.entry.quota };
   }
 
   /** What is being hashed is remembered by nobody. */

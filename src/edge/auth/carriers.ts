@@ -15,6 +15,8 @@ interface Finder {
   readonly places: readonly CredentialPlace[];
   /** Of `Authorization`, in lower case: those that its credentials come with. Unless given, any. */
   readonly schemes?: readonly string[];
+  /** What is meant by what stands there, where clients encode it. */
+  readonly textOf?: ((carried: Carried) => string) | undefined;
   /** Whether it is of this method's kind, where others read the same place. */
   isMine(carried: Carried): boolean;
 }
@@ -24,14 +26,21 @@ export function findCredential(finder: Finder, { request }: AuthAsk, sole: Reado
   const { places, schemes, isMine } = finder;
   let found: string | null = null;
   for (const place of places) {
-    for (const value of valuesAt(place, request)) {
-      const carried = { place, ...(isAuthorization(place) ? schemeOf(value) : { scheme: '', text: value }) };
+    const values = valuesAt(place, request);
+    for (const value of values) {
+      const carried = carriedAt(place, value, finder);
       if (!sole.has(placeKey(place)) && !isMine(carried)) continue;
-      if (found !== null) return SEVERAL;
+      // One place twice is several, whatever kind the other one is of.
+      if (found !== null || values.length > 1) return SEVERAL;
       found = schemes?.includes(carried.scheme) === false ? value : carried.text;
     }
   }
   return found;
+}
+
+function carriedAt(place: CredentialPlace, value: string, { textOf }: Finder): Carried {
+  const raw = { place, ...(isAuthorization(place) ? schemeOf(value) : { scheme: '', text: value }) };
+  return textOf === undefined ? raw : { ...raw, text: textOf(raw) };
 }
 
 function isAuthorization({ kind, name }: CredentialPlace): boolean {

@@ -82,6 +82,13 @@ export interface Standing {
   readonly expiresAt: number;
 }
 
+/** What may change while the entry stays the same one. */
+export interface EntryFacts {
+  /** Milliseconds since 1970, Infinity for never. */
+  readonly expiresAt: number;
+  readonly quota: QuotaConfig;
+}
+
 /** The same with what is asked of it while the session is made. */
 export interface Grant extends Standing {
   /** No prototype. */
@@ -121,6 +128,8 @@ export interface AuthMethod {
   judge(credential: string, ask: AuthAsk): AuthVerdict | Promise<AuthVerdict>;
   /** Whether a grant of this method, or of one that it replaces under the same name, still stands by the config. */
   holds(grant: Standing): boolean;
+  /** What the entry of the config that a grant stands on says now; null: there is none. */
+  entryOf?(grant: Standing): EntryFacts | null;
   /** What it has learned, or is asking now, counts no longer: all that comes is judged anew. */
   forget?(): void;
   /** It is in force. Called once. */

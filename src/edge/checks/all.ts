@@ -3,6 +3,7 @@
 import type { Check } from '../admission.ts';
 import { addressCheck } from './address.ts';
 import { authCheck } from './auth.ts';
+import { identityCheck } from './identity.ts';
 import { originCheck } from './origin.ts';
 import { drainingCheck, overloadCheck, quotasCheck } from './quotas.ts';
 import { loopCheck, routeCheck, subprotocolCheck, upgradeCheck } from './request.ts';
@@ -22,4 +23,5 @@ export const CHECKS: readonly Check[] = [
   overloadCheck,
   quotasCheck,
   authCheck,
+  identityCheck,
 ];
