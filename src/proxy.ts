@@ -6,6 +6,7 @@ import { AdminServer } from './admin/server.ts';
 import { loadObject } from './config/load.ts';
 import type { Config, ConfigInput } from './config/types.ts';
 import { CertificateWatch } from './control/certificate-watch.ts';
+import { Credentials } from './control/credentials.ts';
 import { cutAll, Drain, type DrainResult } from './control/drain.ts';
 import { Life } from './control/life.ts';
 import { BindError, Listeners } from './control/listeners.ts';
@@ -51,7 +52,7 @@ export interface ProxyOptions {
   readonly baseDir?: string;
   /** `stream` keeps to Node's public stream API; `auto` (the default) goes below it where that works: it is faster. */
   readonly transport?: 'auto' | 'stream';
-  /** What `${NAME}` stands for in files of targets (`discover.file`); none when absent. */
+  /** What `${NAME}` stands for in files of targets (`discover.file`), and STATE_DIRECTORY; none when absent. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Further fields of the `start` event: version, pid, where the config came from. */
   readonly about?: Readonly<Record<string, string | number>>;
@@ -123,6 +124,7 @@ class ProxyProcess implements Proxy {
   private readonly life: Life;
   private readonly listeners: Listeners;
   private readonly operations: Operations;
+  private readonly credentials: Credentials;
   private readonly drainer: Drain;
   private readonly reloads: Reloads;
   private readonly certificates: CertificateWatch;
@@ -175,6 +177,7 @@ class ProxyProcess implements Proxy {
     this.certificates = new CertificateWatch(this.edge);
     this.listeners = new Listeners(this.edge, carrier);
     this.operations = new Operations(this.edge);
+    this.credentials = new Credentials(this.edge, this.slices);
     this.drainer = new Drain({ edge: this.edge, listeners: this.listeners, pulse: this.pulse });
     this.reloads = new Reloads({
       edge: this.edge,
@@ -203,6 +206,7 @@ class ProxyProcess implements Proxy {
     this.edge.snapshot.auth.start();
     this.tellStart();
     try {
+      await this.openRevocations();
       await this.startAdmin();
       const move = await this.listeners.prepare(this.config.listeners);
       move.commit();
@@ -243,6 +247,7 @@ class ProxyProcess implements Proxy {
     this.drainer.abort();
     cutAll(this.edge);
     await closing;
+    await this.edge.snapshot.auth.revocations.close();
     this.pulse.stop();
     this.runtime?.stop();
     this.runtime = null;
@@ -267,6 +272,19 @@ class ProxyProcess implements Proxy {
     log.event('info', 'max_sessions.lowered', { max_sessions: cap.sessionsMax, why: cap.lowered });
   }
 
+  /** Before anybody may come in. */
+  private async openRevocations(): Promise<void> {
+    // systemd may name several folders; the first is ours.
+    const [own = ''] = (this.options.env?.STATE_DIRECTORY ?? '').split(':');
+    const folder = this.config.revocations.dir ?? own;
+    if (folder === '') return;
+    try {
+      await this.edge.snapshot.auth.revocations.open(folder);
+    } catch (error) {
+      throw new StartError(`cannot read what was revoked: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
   private async startAdmin(): Promise<void> {
     const settings = this.config.admin;
     if (settings === null) return;
@@ -287,7 +305,7 @@ class ProxyProcess implements Proxy {
   }
 
   private subject(): ProxySubject {
-    const { options, life, edge, listeners, reloads, operations, runtime } = this;
+    const { options, life, edge, listeners, reloads, operations, credentials, runtime } = this;
     const { version = '', node = options.process?.version ?? '', pid = 0 } = options.about ?? {};
     return new ProxySubject({
       about: { version: String(version), node: String(node), pid: Number(pid), configName: this.name },
@@ -296,6 +314,7 @@ class ProxyProcess implements Proxy {
       listeners,
       reloads,
       operations,
+      credentials,
       processView: options.process ?? null,
       runtime,
       drain: () => this.onDrainAsked(),

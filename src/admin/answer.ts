@@ -58,7 +58,9 @@ function* chunksOf(pieces: Iterable<Pull<string>>): Generator<unknown, Buffer[]>
 const ADMIN_ERRORS = {
   bad_path: { status: 400, message: 'the path has a bad escape' },
   bad_parameter: { status: 400, message: 'a parameter is unknown, given twice or malformed' },
-  no_filter: { status: 400, message: 'at least one of route, client and target is needed' },
+  no_filter: { status: 400, message: 'at least one of route, client, target and identity is needed' },
+  bad_until: { status: 400, message: 'until is a time to come, in seconds since 1970' },
+  not_of_method: { status: 400, message: 'credentials of this method have no such thing' },
   bad_code: { status: 400, message: 'code is 1000, 1001, 1008, 1011 to 1014, or 3000 to 4999' },
   bad_reason: { status: 400, message: 'reason has at most 123 bytes and no control characters' },
   unauthorized: { status: 401, message: 'a token is needed: Authorization: Bearer TOKEN' },
@@ -67,12 +69,17 @@ const ADMIN_ERRORS = {
   no_session: { status: 404, message: 'no such session, or it is ending' },
   no_route: { status: 404, message: 'no such route' },
   no_target: { status: 404, message: 'no such upstream or target' },
+  no_method: { status: 404, message: 'no such method of auth' },
   method: { status: 405, message: 'the method is not one of those in Allow' },
+  ending: { status: 409, message: 'it is ending' },
+  not_bound: { status: 409, message: 'no credential ends this session: it has none, or bind is off' },
   body_too_large: { status: 413, message: 'a body is not needed, and this one is too large' },
   foreign_host: { status: 421, message: 'Host is neither an IP address nor localhost nor listed in admin.hosts' },
   config_rejected: { status: 422, message: 'the new config has problems, the old one stays' },
   too_many_requests: { status: 429, message: 'too many requests, try again in a second' },
   too_many_connections: { status: 503, message: 'too many connections, only health is answered on this one' },
+  not_written: { status: 500, message: 'it cannot be written down, so nothing was revoked' },
+  revocations_full: { status: 507, message: 'there are 100000 revocations already, so nothing was revoked' },
   internal_error: { status: 500, message: 'a fault in framegate itself' },
 } as const satisfies Record<string, { status: number; message: string }>;
 

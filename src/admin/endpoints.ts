@@ -4,7 +4,15 @@
 import type { Steps } from '../limits/slices.ts';
 import { METRICS_CONTENT_TYPE } from '../observe/text-format.ts';
 import { type Answer, doneSteps, errorAnswer, jsonAnswer, jsonAnswerSteps, textAnswerSteps } from './answer.ts';
-import { filterOf, type Parameters, readClose, readParameters, readQuery } from './parameters.ts';
+import {
+  filterOf,
+  type Parameters,
+  readClose,
+  readParameters,
+  readQuery,
+  readRevoke,
+  readUntil,
+} from './parameters.ts';
 import type { AdminSubject } from './subject.ts';
 
 /** What an endpoint is given: names out of the path, in its order, and parameters it has listed. */
@@ -52,7 +60,7 @@ const endpoints: readonly Endpoint[] = [
   view('/api/v1/config', [], async ({ subject }) => textAnswerSteps(await subject.config(), 'application/yaml')),
   view('/api/v1/upstreams', [], async ({ subject }) => jsonAnswerSteps({ upstreams: await subject.upstreams() })),
   view('/api/v1/advice', [], async ({ subject }) => jsonAnswerSteps(await subject.advice())),
-  view('/api/v1/sessions', ['route', 'client', 'target', 'state', 'limit', 'after'], listSessions),
+  view('/api/v1/sessions', ['route', 'client', 'target', 'identity', 'state', 'limit', 'after'], listSessions),
   get('/api/v1/sessions/*', [], showSession),
   view('/application/websockets', [], async ({ subject }) => jsonAnswerSteps(await subject.applicationWebsockets())),
   post('/api/v1/reload', ['force'], reload),
@@ -64,8 +72,10 @@ const endpoints: readonly Endpoint[] = [
   post('/api/v1/routes/*/undrain', [], (call) => drainRoute(call, false)),
   post('/api/v1/upstreams/*/targets/*/drain', [], (call) => drainTarget(call, true)),
   post('/api/v1/upstreams/*/targets/*/undrain', [], (call) => drainTarget(call, false)),
-  post('/api/v1/sessions/close', ['route', 'client', 'target', 'code', 'reason'], closeSessions),
+  post('/api/v1/sessions/close', ['route', 'client', 'target', 'identity', 'code', 'reason'], closeSessions),
   post('/api/v1/sessions/*/close', ['code', 'reason'], closeSession),
+  post('/api/v1/sessions/*/extend', ['until'], extendSession),
+  post('/api/v1/revoke', ['auth', 'identity', 'key', 'jti', 'all', 'for'], revoke),
 ];
 
 /** A request that names an endpoint, ready to run once it is known who asks. */
@@ -193,6 +203,20 @@ async function closeSessions({ subject, parameters }: Call): Promise<Answer> {
   const close = readClose(parameters);
   if (typeof close === 'string') return errorAnswer(close);
   return jsonAnswer({ closing: await subject.closeSessions(filter, close) });
+}
+
+async function extendSession({ subject, names: [id = ''], parameters }: Call): Promise<Answer> {
+  const until = readUntil(parameters);
+  if (until === null) return errorAnswer('bad_until');
+  const extended = await subject.extendSession(id, until);
+  return extended === 'ok' ? jsonAnswer({ session: id, until: until / 1000 }) : errorAnswer(extended);
+}
+
+async function revoke({ subject, parameters }: Call): Promise<Answer> {
+  const ask = readRevoke(parameters);
+  if (ask === null) return errorAnswer('bad_parameter');
+  const result = await subject.revoke(ask);
+  return 'error' in result ? errorAnswer(result.error) : jsonAnswer(result);
 }
 
 async function reload({ subject, parameters }: Call): Promise<Answer> {

@@ -1,7 +1,7 @@
 // The parameters of a request to the admin listener: what each may say, and what they come to. Pure.
 
 import type { AdminError } from './answer.ts';
-import type { AskedClose, SessionFilter, SessionQuery, SessionState } from './subject.ts';
+import type { AskedClose, RevokeAsk, SessionFilter, SessionQuery, SessionState } from './subject.ts';
 
 /** By their names; each is one that the endpoint knows. */
 export type Parameters = ReadonlyMap<string, string>;
@@ -41,11 +41,39 @@ function isSessionState(text: string): text is SessionState {
 
 export function filterOf(parameters: Parameters): SessionFilter {
   const filter: Record<string, string> = {};
-  for (const name of ['route', 'client', 'target']) {
+  for (const name of ['route', 'client', 'target', 'identity']) {
     const value = parameters.get(name);
     if (value !== undefined) filter[name] = value;
   }
   return filter;
+}
+
+const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+/** Ten years. */
+const FOR_MAX_MS = 3_650 * UNITS.d;
+
+/** Exactly one of what may be named. */
+export function readRevoke(parameters: Parameters): RevokeAsk | null {
+  const auth = parameters.get('auth');
+  const [named, ...others] = (['identity', 'key', 'jti', 'all'] as const).filter((kind) => parameters.has(kind));
+  if (auth === undefined || named === undefined || others.length > 0) return null;
+  const value = parameters.get(named) ?? '';
+  const time = parameters.get('for');
+  const forMs = time === undefined ? null : msOf(time);
+  if (Number.isNaN(forMs) || (named === 'all' && value !== '1')) return null;
+  return { auth, kind: named, value: named === 'all' ? '' : value, forMs };
+}
+
+function msOf(text: string): number {
+  const [, count = '', unit = ''] = /^([1-9][0-9]{0,8})([smhd])$/.exec(text) ?? [];
+  const ms = Number(count || Number.NaN) * UNITS[unit as keyof typeof UNITS];
+  return ms <= FOR_MAX_MS ? ms : Number.NaN;
+}
+
+/** In milliseconds; null when it is none. */
+export function readUntil(parameters: Parameters): number | null {
+  const seconds = parameters.get('until') ?? '';
+  return /^[1-9][0-9]{0,10}$/.test(seconds) ? Number(seconds) * 1000 : null;
 }
 
 /** What is left out is as `close_codes.admin` has it. */

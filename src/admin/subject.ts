@@ -165,6 +165,12 @@ export interface SessionView {
   readonly path: string;
   readonly request_id: string;
   readonly subprotocol: string | null;
+  /** The method of `auth` that let it in, and whom it took the client for. */
+  readonly auth: string | null;
+  readonly identity: string | null;
+  /** When its credential ends it, as an ISO time, and until then; null: never. */
+  readonly expires_at: string | null;
+  readonly expires_in_ms: number | null;
   readonly age_ms: number;
   /** Of the last ping of ours; null when there was none. */
   readonly ping_rtt_ms: number | null;
@@ -174,11 +180,36 @@ export interface SessionView {
   readonly from_backend: SessionSideView;
 }
 
+/** Which credentials of a method are refused from now on. */
+export interface RevokeAsk {
+  readonly auth: string;
+  readonly kind: 'identity' | 'key' | 'jti' | 'all';
+  /** '' for all. */
+  readonly value: string;
+  /** Null: for a day, or for as long as they would be good where that is known. */
+  readonly forMs: number | null;
+}
+
+export type RevokeResult =
+  | {
+      readonly ended: number;
+      /** ISO time. */
+      readonly until: string;
+      /** Also over a restart. */
+      readonly durable: boolean;
+    }
+  | { readonly error: 'no_method' | 'not_of_method' | 'revocations_full' | 'not_written' };
+
+/** `ok`, or why not. */
+export type Extended = 'ok' | 'no_session' | 'ending' | 'not_bound' | 'bad_until';
+
 /** What a session must be to be meant; absent means any. `client` is an address as shown, `target` a target's name. */
 export interface SessionFilter {
   readonly route?: string;
   readonly client?: string;
   readonly target?: string;
+  /** As it is, or behind its method and a slash. */
+  readonly identity?: string;
 }
 
 export interface SessionQuery extends SessionFilter {
@@ -235,6 +266,10 @@ export interface AdminSubject {
   closeSession(id: string, close: AskedClose): Promise<boolean>;
   /** Closes all that fit, spread over `drain.spread`; how many those are. */
   closeSessions(filter: SessionFilter, close: AskedClose): Promise<number>;
+  /** Resolves when all of them have been told to end. */
+  revoke(ask: RevokeAsk): Promise<RevokeResult>;
+  /** `until`: milliseconds since 1970. */
+  extendSession(id: string, until: number): Promise<Extended>;
   /** False: no such route or target. Doing it twice is no fault. */
   drainRoute(route: string, draining: boolean): Promise<boolean>;
   drainTarget(upstream: string, target: string, draining: boolean): Promise<boolean>;

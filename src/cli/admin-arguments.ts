@@ -36,6 +36,10 @@ export function judgeAdminCommand(name: AdminName, values: Values, rest: readonl
     }
     case 'reload':
       return { kind: name, at, force: values.has('force'), format };
+    case 'revoke':
+      return judgeRevoke(at, values);
+    case 'extend':
+      return judgeExtend(at, values, rest[0] ?? null);
     case 'advise':
       return { kind: name, at, route, format };
     case 'healthcheck':
@@ -48,7 +52,7 @@ export function judgeAdminCommand(name: AdminName, values: Values, rest: readonl
 function judgeSessions(at: AdminPlace, values: Values, id: string | null): AdminCommand | string {
   const format = values.get('format') === 'json' ? 'json' : 'text';
   const watch = values.has('watch');
-  const filter = (['route', 'client', 'target', 'state', 'limit', 'after', 'watch'] as const).find((one) =>
+  const filter = (['route', 'client', 'target', 'identity', 'state', 'limit', 'after', 'watch'] as const).find((one) =>
     values.has(one),
   );
   if (id !== null && filter !== undefined) return `a session id and --${filter} exclude each other`;
@@ -67,9 +71,9 @@ function judgeSessions(at: AdminPlace, values: Values, id: string | null): Admin
 
 function judgeClose(at: AdminPlace, values: Values, id: string | null): AdminCommand | string {
   const choice = choiceOf(values);
-  const isFiltered = choice.route !== null || choice.client !== null || choice.target !== null;
-  if (id === null && !isFiltered) return '"close" needs a session id, or --route, --client or --target';
-  if (id !== null && isFiltered) return 'a session id excludes --route, --client and --target';
+  const isFiltered = Object.values(choice).some((one) => one !== null);
+  if (id === null && !isFiltered) return '"close" needs a session id, or --route, --client, --target or --identity';
+  if (id !== null && isFiltered) return 'a session id excludes --route, --client, --target and --identity';
   return { kind: 'close', at, id, choice, code: values.get('code') ?? null, reason: values.get('reason') ?? null };
 }
 
@@ -87,11 +91,36 @@ function judgeDrain(at: AdminPlace, values: Values, rest: readonly string[]): Ad
   return { kind: 'drain', at, subject, wait: { timeoutMs: parsed.value } };
 }
 
+function judgeRevoke(at: AdminPlace, values: Values): AdminCommand | string {
+  const auth = values.get('auth');
+  if (auth === undefined) return '"revoke" needs --auth';
+  const [kind, ...others] = (['identity', 'key', 'jti', 'all'] as const).filter((one) => values.has(one));
+  if (kind === undefined || others.length > 0) return '"revoke" needs one of --identity, --key, --jti and --all';
+  const value = kind === 'all' ? '1' : (values.get(kind) ?? '');
+  return { kind: 'revoke', at, choice: { auth, kind, value }, time: values.get('for') ?? null };
+}
+
+function judgeExtend(at: AdminPlace, values: Values, id: string | null): AdminCommand | string {
+  const text = values.get('until');
+  if (id === null || text === undefined) return '"extend" needs a session id and --until';
+  const until = /^[0-9]{1,11}$/.test(text) ? Number(text) : secondsOf(text);
+  if (until === null) return `--until is seconds since 1970, or a time such as 2027-01-31T00:00:00Z, not "${text}"`;
+  return { kind: 'extend', at, id, until };
+}
+
+/** RFC 3339. */
+function secondsOf(text: string): number | null {
+  const form = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/;
+  const ms = form.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(ms) ? null : Math.floor(ms / 1000);
+}
+
 function choiceOf(values: Values): SessionChoice {
   return {
     route: values.get('route') ?? null,
     client: values.get('client') ?? null,
     target: values.get('target') ?? null,
+    identity: values.get('identity') ?? null,
   };
 }
 

@@ -1,7 +1,7 @@
 // Owns the commands that ask a running proxy: which request each makes, what is printed of the answer, the exit code.
 // Streams, environment and waiting are arguments; it touches no process.
 
-import type { SessionPage, SessionView, StatusView, UpstreamView } from '../admin/subject.ts';
+import type { RevokeResult, SessionPage, SessionView, StatusView, UpstreamView } from '../admin/subject.ts';
 import type { Problem } from '../config/problems.ts';
 import { formatProblems } from '../config/problems.ts';
 import type { Advice } from '../observe/advice.ts';
@@ -51,6 +51,14 @@ async function run(command: AdminCommand, admin: Conversation, terminal: Termina
       return ExitCode.Stopped;
     case 'reload':
       return reload(command, admin, terminal);
+    case 'revoke':
+      return revoke(command, admin, terminal);
+    case 'extend': {
+      const { id, until } = command;
+      await admin.post(`${API}/sessions/${encodeURIComponent(id)}/extend${queryText({ until: String(until) })}`);
+      terminal.print(`${harmless(id)} ends at ${new Date(until * 1000).toISOString()}\n`);
+      return ExitCode.Stopped;
+    }
     case 'advise':
       return printAdvice(command.route, command.format, admin, terminal);
     case 'healthcheck': {
@@ -125,6 +133,19 @@ async function close(
   const reply = await admin.post(`${API}/${path}${queryText({ ...chosen, code, reason })}`);
   const { closing } = parsed<{ readonly closing: number }>(reply.body);
   terminal.print(`closing ${closing} ${closing === 1 ? 'session' : 'sessions'}\n`);
+  return ExitCode.Stopped;
+}
+
+async function revoke(
+  { choice, time }: Extract<AdminCommand, { kind: 'revoke' }>,
+  admin: Conversation,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const { auth, kind, value } = choice;
+  const reply = await admin.post(`${API}/revoke${queryText({ auth, [kind]: value, for: time })}`);
+  const { ended, until, durable } = parsed<Extract<RevokeResult, { ended: number }>>(reply.body);
+  const how = durable ? '' : ', or until a restart: there is no revocations.dir';
+  terminal.print(`ended ${ended} ${ended === 1 ? 'session' : 'sessions'}; refused until ${harmless(until)}${how}\n`);
   return ExitCode.Stopped;
 }
 

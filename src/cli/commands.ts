@@ -33,6 +33,15 @@ export interface SessionChoice {
   readonly route: string | null;
   readonly client: string | null;
   readonly target: string | null;
+  readonly identity: string | null;
+}
+
+/** Which credentials of a method. */
+interface RevokeChoice {
+  readonly auth: string;
+  readonly kind: 'identity' | 'key' | 'jti' | 'all';
+  /** `1` for all. */
+  readonly value: string;
 }
 
 /** What `drain` and `undrain` are about. */
@@ -77,6 +86,9 @@ export type AdminCommand = { readonly at: AdminPlace } & (
     }
   | { readonly kind: 'undrain'; readonly subject: DrainSubject }
   | { readonly kind: 'reload'; readonly force: boolean; readonly format: OutputFormat }
+  | { readonly kind: 'revoke'; readonly choice: RevokeChoice; readonly time: string | null }
+  /** `until`: seconds since 1970. */
+  | { readonly kind: 'extend'; readonly id: string; readonly until: number }
   | { readonly kind: 'advise'; readonly route: string | null; readonly format: OutputFormat }
   | { readonly kind: 'healthcheck'; readonly route: string | null }
 );

@@ -17,6 +17,8 @@ Usage:
   framegate upstreams [NAME] [--watch]      its upstreams and targets: load, health, latency
   framegate sessions [ID] [--watch]         its sessions, or one of them
   framegate close ID | --route NAME ...     close sessions
+  framegate revoke --auth METHOD ...        end what stands on credentials, and refuse them
+  framegate extend ID --until TIME          let a session outlive its credential until then
   framegate drain [route NAME | target UPSTREAM NAME]
                                             end the proxy in order, or empty a route or a target
   framegate undrain route NAME | target UPSTREAM NAME
@@ -45,6 +47,7 @@ const adminOptions = `  --admin ADDRESS     the admin listener: host:port, "[v6]
 const filterOptions = `  --route NAME        only of this route
   --client ADDRESS    only of this client
   --target NAME       only of this target
+  --identity NAME     only of this identity: acme of any method, or METHOD/acme of one
 `;
 
 const topics: Readonly<Record<CommandName, string>> = {
@@ -99,7 +102,8 @@ connecting and the upgrade take; failures, ejections and where the target comes 
 ${adminOptions}  --watch             redraw it every second, until Ctrl-C
   --format FORMAT     text (default), or json as the admin listener gives it
 `,
-  sessions: `framegate sessions [--route NAME] [--client ADDRESS] [--target NAME] [--state STATE]
+  sessions: `framegate sessions [--route NAME] [--client ADDRESS] [--target NAME] [--identity NAME]
+                   [--state STATE]
 framegate sessions ID
 
 Sessions of a running proxy, oldest first, or all that is known of one.
@@ -111,7 +115,8 @@ ${adminOptions}${filterOptions}  --state STATE       only open, paused or closin
   --format FORMAT     text (default), or json as the admin listener gives it
 `,
   close: `framegate close ID [--code CODE] [--reason TEXT]
-framegate close [--route NAME] [--client ADDRESS] [--target NAME] [--code CODE] [--reason TEXT]
+framegate close [--route NAME] [--client ADDRESS] [--target NAME] [--identity NAME]
+                [--code CODE] [--reason TEXT]
 
 Closes one session, or all that fit, spread over drain.spread.
 
@@ -142,6 +147,25 @@ that, exits 1, and the old config stays.
 
 ${adminOptions}  --force             however many sessions lose their route, target or key (reload.max_ended)
   --format FORMAT     text (default) or json
+`,
+  revoke: `framegate revoke --auth METHOD --identity NAME | --key NAME | --jti ID | --all [--for DURATION]
+
+Ends the sessions that such a credential of this method let in, and refuses those issued before now:
+401. Tokens by their time of issue, keys and passwords until a reload brings another one.
+
+${adminOptions}  --auth METHOD       its name in the auth block
+  --identity NAME     all that say they are it
+  --key NAME          a key or user by its name
+  --jti ID            one token
+  --all               all of the method
+  --for DURATION      how long they are refused, such as 30m, 24h (default) or 7d; of a key or token
+                      whose end is known: until then
+`,
+  extend: `framegate extend ID --until TIME
+
+A session ends at TIME instead of when its credential does.
+
+${adminOptions}  --until TIME        seconds since 1970, or 2027-01-31T00:00:00Z
 `,
   advise: `framegate advise [--route NAME] [--format text|json]
 

@@ -70,6 +70,8 @@ const sessionColumns: readonly Column<SessionView>[] = [
   left('ROUTE', ({ route }) => route),
   left('TARGET', ({ target }) => target),
   left('CLIENT', ({ client }) => client),
+  left('IDENTITY', ({ auth, identity }) => (auth === null ? '-' : `${auth}/${identity ?? '-'}`)),
+  right('EXPIRES', ({ expires_in_ms }) => (expires_in_ms === null ? '-' : durationText(expires_in_ms))),
   right('AGE', ({ age_ms }) => durationText(age_ms)),
   right('SILENT', ({ from_client, from_backend }) =>
     durationText(Math.min(from_client.silent_ms, from_backend.silent_ms)),
@@ -101,6 +103,11 @@ export function renderSession(view: SessionView): string {
     ['upstream', `${view.upstream}, target ${view.target}`],
     ['subprotocol', view.subprotocol],
     ['request id', view.request_id],
+    [
+      'auth',
+      view.auth === null ? null : view.identity === null ? view.auth : `${view.auth}, identity ${view.identity}`,
+    ],
+    ['expires', view.expires_in_ms === null ? null : `in ${durationText(view.expires_in_ms)}, ${view.expires_at}`],
     ['age', durationText(view.age_ms)],
     ['ping', view.ping_rtt_ms === null ? null : `${durationText(view.ping_rtt_ms)} there and back`],
     ['from client', sideText(view.from_client)],

@@ -83,9 +83,14 @@ export function buildConfig(parsed: ParsedConfig, context: BuildContext): Config
     limits: whole.limits,
     timeouts: whole.timeouts,
     close_codes: mergeCodes(parsed.close_codes, {}),
+    revocations: buildRevocations(parsed.revocations, context.baseDir),
     admin: parsed.admin === undefined ? null : buildAdmin(parsed.admin, context.baseDir),
   };
   return freeze(withOrigin(config, context.origin));
+}
+
+function buildRevocations({ dir }: ParsedConfig['revocations'], baseDir: string): Config['revocations'] {
+  return dir === undefined ? { dir: null, dir_text: null } : { dir: resolvePath(baseDir, dir), dir_text: dir };
 }
 
 /** Those with a block of their own, and those that a URL in a route stands for. */

@@ -72,6 +72,7 @@ export function* configPieces(config: Config): Generator<string> {
     close_codes: config.close_codes,
     drain: printed(drain, config.drain),
     reload: printed(reload, config.reload),
+    revocations: { dir: config.revocations.dir_text ?? undefined },
     ...(config.admin === null ? {} : { admin: plainAdmin(config.admin) }),
     log: printed(log, config.log),
   };

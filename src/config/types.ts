@@ -281,6 +281,13 @@ export interface AdminConfig extends Omit<Block<typeof admin>, 'address'> {
   readonly address_text: string;
 }
 
+/** Null: by the environment. */
+interface RevocationsConfig {
+  readonly dir: string | null;
+  /** As it was written. */
+  readonly dir_text: string | null;
+}
+
 export type LogConfig = Block<typeof log>;
 
 /** A key of the file that the loaded config holds in another form is named here. */
@@ -296,6 +303,7 @@ export interface Config
     | 'limits'
     | 'timeouts'
     | 'close_codes'
+    | 'revocations'
     | 'admin'
   > {
   readonly listeners: readonly ListenerConfig[];
@@ -309,6 +317,7 @@ export interface Config
   readonly limits: Limits;
   readonly timeouts: Timeouts;
   readonly close_codes: CloseCodes;
+  readonly revocations: RevocationsConfig;
   /** Null: no admin listener. */
   readonly admin: AdminConfig | null;
 }

@@ -93,6 +93,9 @@ export function restartObstacles(before: Config, after: Config): Obstacle[] {
       message: NEEDS_RESTART,
     });
   }
+  if (before.revocations.dir !== after.revocations.dir) {
+    found.push({ path: 'revocations.dir', message: NEEDS_RESTART });
+  }
   if (before.log.format !== after.log.format) found.push({ path: 'log.format', message: NEEDS_RESTART });
   for (const [index, listener] of after.listeners.entries()) {
     const bound = before.listeners.find((one) => one.address_text === listener.address_text);

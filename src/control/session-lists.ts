@@ -21,6 +21,34 @@ export function chooseSessions(sessions: Sessions, filter: SessionFilter): Sessi
   return [...sessions].filter((record) => fits(record, filter) && record.session.cause === null);
 }
 
+/** Of all that are offered, in any order, those with the lowest ids. */
+class FirstById {
+  /** At most `max`, in the order of their ids. */
+  readonly records: SessionRecord[] = [];
+  /** There were more. */
+  isCut = false;
+  private readonly max: number;
+  private readonly orders: number[] = [];
+
+  constructor(max: number) {
+    this.max = max;
+  }
+
+  offer(record: SessionRecord): void {
+    const { records, orders, max } = this;
+    const order = idOrder(record.facts.session);
+    let at = orders.length;
+    // Nearly in order, so mostly it is the last.
+    while (at > 0 && (orders[at - 1] ?? 0) > order) at -= 1;
+    records.splice(at, 0, record);
+    orders.splice(at, 0, order);
+    if (records.length <= max) return;
+    records.pop();
+    orders.pop();
+    this.isCut = true;
+  }
+}
+
 /** `next` is right once the sessions have been read. */
 export function sessionPage(sessions: Sessions, query: SessionQuery, now: () => number): Pulled<SessionPage> {
   const after = query.after === undefined ? 0 : idOrder(query.after);
@@ -28,22 +56,14 @@ export function sessionPage(sessions: Sessions, query: SessionQuery, now: () => 
   const isMeant = ({ facts, session }: SessionRecord): boolean =>
     idOrder(facts.session) > after && (query.state === undefined || sessionState(session) === query.state);
   const pick = function* (records: Iterable<Found>): Generator<SessionView | typeof NOTHING_YET> {
-    let found = 0;
-    let last: string | null = null;
+    // An id is given before the backend answers: they begin in about the order of their ids.
+    const first = new FirstById(query.limit);
     for (const record of records) {
-      if (record === NOTHING_YET || !isMeant(record)) {
-        yield NOTHING_YET;
-        continue;
-      }
-      // One more than asked for tells whether there is a next page.
-      if (found === query.limit) {
-        next = last;
-        return;
-      }
-      found += 1;
-      last = record.facts.session;
-      yield sessionView(record, now());
+      if (record !== NOTHING_YET && isMeant(record)) first.offer(record);
+      yield NOTHING_YET;
     }
+    next = first.isCut ? (first.records.at(-1)?.facts.session ?? null) : null;
+    for (const record of first.records) yield sessionView(record, now());
   };
   return {
     sessions: pick(chooseSlowly(sessions, query)),
@@ -80,10 +100,12 @@ function* chooseSlowly(sessions: Sessions, filter: SessionFilter): Generator<Fou
   }
 }
 
-function fits({ facts }: SessionRecord, { route, client, target }: SessionFilter): boolean {
+function fits({ facts }: SessionRecord, { route, client, target, identity }: SessionFilter): boolean {
   if (route !== undefined && facts.route !== route) return false;
   if (client !== undefined && facts.client !== client) return false;
-  return target === undefined || facts.target === target;
+  if (target !== undefined && facts.target !== target) return false;
+  if (identity === undefined || facts.identity === identity) return true;
+  return facts.identity !== undefined && `${facts.auth}/${facts.identity}` === identity;
 }
 
 /** Ids count up behind the instance's part, in base 36. What is no id comes before all. */

@@ -4,9 +4,10 @@ import type { SessionSideView, SessionState, SessionView } from '../admin/subjec
 import type { SessionRecord } from '../edge/session-record.ts';
 import type { End } from '../session/end.ts';
 import type { Session } from '../session/session.ts';
+import { isoTime } from './iso-time.ts';
 
 export function sessionView(record: SessionRecord, now: number): SessionView {
-  const { facts, session, startedAt } = record;
+  const { facts, session, credential, startedAt } = record;
   return {
     id: facts.session,
     state: sessionState(session),
@@ -19,6 +20,10 @@ export function sessionView(record: SessionRecord, now: number): SessionView {
     path: facts.path,
     request_id: facts.request_id,
     subprotocol: facts.subprotocol ?? null,
+    auth: facts.auth ?? null,
+    identity: facts.identity ?? null,
+    expires_at: isoTime(credential?.endsAt ?? Number.POSITIVE_INFINITY),
+    expires_in_ms: credential === null || credential.leftMs === Number.POSITIVE_INFINITY ? null : credential.leftMs,
     age_ms: Math.round(now - startedAt),
     ping_rtt_ms: session.client.liveness.rttMs,
     reason: session.cause,

@@ -5,8 +5,11 @@ import type {
   AdminSubject,
   ApplicationWebsocket,
   AskedClose,
+  Extended,
   Readiness,
   ReloadResult,
+  RevokeAsk,
+  RevokeResult,
   SessionFilter,
   SessionPage,
   SessionQuery,
@@ -115,6 +118,14 @@ export class ProxySubject implements AdminSubject {
 
   async closeSessions(filter: SessionFilter, close: AskedClose): Promise<number> {
     return this.proxy.operations.closeSessions(filter, close);
+  }
+
+  revoke(ask: RevokeAsk): Promise<RevokeResult> {
+    return this.proxy.credentials.revoke(ask);
+  }
+
+  async extendSession(id: string, until: number): Promise<Extended> {
+    return this.proxy.credentials.extend(id, until);
   }
 
   async drainRoute(route: string, draining: boolean): Promise<boolean> {

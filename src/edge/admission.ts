@@ -49,6 +49,8 @@ export class Asked {
   holdings: Holdings | null = null;
   /** What its session will stand on; null: nothing was asked of it, or it is anonymous. */
   grant: Grant | null = null;
+  /** When that was first asked, by the clock. */
+  judgedAt = 0;
   /** Announced a credential that was taken out of the offer; null: none did. */
   marker: string | null = null;
 
@@ -102,7 +104,8 @@ export class Asked {
     const { arrival, request } = this;
     const { route, path } = chosen;
     const answerable = nameableProtocols(protocols, route.auth?.places ?? []);
-    return { arrival, request, route, path, protocols, answerable, marker, holdings, grant };
+    const session = this.context.nextSessionId();
+    return { session, arrival, request, route, path, protocols, answerable, marker, holdings, grant };
   }
 }
 

@@ -25,6 +25,8 @@ import { type SessionFacts, type SessionHost, SessionRecord } from './session-re
 import type { Route } from './snapshot.ts';
 
 export interface Admitted {
+  /** What its session will be called. */
+  readonly session: string;
   readonly arrival: Arrival;
   readonly request: UpgradeRequest;
   readonly route: Route;
@@ -75,6 +77,8 @@ export function openFor(
       sendForwarded: context.snapshot.config.send_forwarded,
       listenerPort: arrival.listener.port,
       requestId: arrival.requestId,
+      // Where credentials end sessions, a backend may renew one.
+      sessionId: route.auth === null ? null : admitted.session,
       instanceId: context.instanceId,
       key: request.key,
       changes: requestChanges(admitted),
@@ -136,7 +140,7 @@ export function makeSession(admitted: Admitted, opened: Opened, client: Transpor
   const { clock, snapshot } = host;
   const { auth: methods, wallNow } = snapshot;
   const credential = grant === null ? null : new SessionCredential({ grant, methods, wallNow, now: clock.now() });
-  const facts = sessionFacts(admitted, opened, host.nextSessionId(), snapshot.config.log);
+  const facts = sessionFacts(admitted, opened, snapshot.config.log);
   const record = new SessionRecord({ host, route, target: opened.target, facts, holdings, credential });
   record.session = new Session({
     clock: host.clock,
@@ -153,15 +157,15 @@ export function makeSession(admitted: Admitted, opened: Opened, client: Transpor
 }
 
 /** They outlive the head, so they keep nothing of it. */
-export function sessionFacts(admitted: Admitted, opened: Opened, id: string, log: LogConfig): SessionFacts {
-  const { arrival, request, route, marker, grant } = admitted;
+export function sessionFacts(admitted: Admitted, opened: Opened, log: LogConfig): SessionFacts {
+  const { session, arrival, request, route, marker, grant } = admitted;
   const { client, peer } = arrival;
   const identity = grant?.identity ?? null;
   const { config } = route;
   const { protocol } = opened.answer;
   const path = shownPath({ path: request.path, query: request.query, pattern: config.match.path, log });
   return {
-    session: ownText(id),
+    session: ownText(session),
     listener: arrival.listenerName,
     route: config.name,
     upstream: opened.upstream.name,

@@ -45,4 +45,6 @@ export interface EdgeContext {
   /** Bytes that are held in memory; `isOver` while they are too many. */
   readonly buffers: { early: number; readonly isOver: boolean };
   readonly notices: PeerNotices;
+  /** Those of handshakes that become none are skipped. */
+  nextSessionId(): string;
 }

@@ -81,7 +81,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
   private readonly ids = new RandomIds();
   /** Not the name in Via, which backends know. */
   private readonly sessionPrefix = this.ids.next().slice(0, 16);
-  private sessionsStarted = 0;
+  private sessionIds = 0;
   private whenEmpty: (() => void) | null = null;
 
   constructor(options: EdgeOptions) {
@@ -238,8 +238,8 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
   }
 
   nextSessionId(): string {
-    this.sessionsStarted += 1;
-    return `${this.sessionPrefix}-${this.sessionsStarted.toString(36)}`;
+    this.sessionIds += 1;
+    return `${this.sessionPrefix}-${this.sessionIds.toString(36)}`;
   }
 
   /** 32 hex digits that tell neither who made them nor how many there were. */

@@ -367,10 +367,10 @@ export class Handshake implements SlotOwner, StepOwner, RoomWaiter {
 
   /** Whether it was refused: its route, the target of what was `opened`, or its credential is no good any more. */
   private refuseIfClosed(opened: Opened | null = null): boolean {
-    const { chosen, grant } = this.asked;
+    const { chosen, grant, judgedAt } = this.asked;
     if (chosen === null) return false;
     const { route } = chosen;
-    const refusal = closedToNew(this.context.snapshot, { route, target: opened?.target ?? null, grant });
+    const refusal = closedToNew(this.context.snapshot, { route, target: opened?.target ?? null, grant, judgedAt });
     if (refusal !== null) this.refuse(refusal);
     return refusal !== null;
   }

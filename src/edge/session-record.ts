@@ -44,7 +44,6 @@ export interface SessionHost {
   readonly log: Log;
   readonly metrics: MetricsRegistry;
   readonly snapshot: Snapshot;
-  nextSessionId(): string;
   removeSession(record: SessionRecord): void;
 }
 
@@ -105,6 +104,13 @@ export class SessionRecord implements SessionOwner {
     const { host, session, route, credential } = this;
     credential?.retune(host.snapshot.auth, host.clock.now());
     session.retune(policyWithin(route.policy, credential?.quota ?? null));
+  }
+
+  /** Its credential is good until then, in milliseconds since 1970. False when nothing of that ends it. */
+  extend(until: number): boolean {
+    if (this.credential?.extend(until, this.host.clock.now()) !== true) return false;
+    this.session.renew();
+    return true;
   }
 
   onSessionEnding({ cause }: Session): void {

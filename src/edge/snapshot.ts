@@ -75,6 +75,8 @@ interface Footing {
 interface NewFooting extends Omit<Footing, 'credential'> {
   /** Null before it was let in, or: nothing was asked of it. */
   readonly grant: Standing | null;
+  /** When that was first asked, by the monotonic clock. */
+  readonly judgedAt: number;
 }
 
 /** What the config of `snapshot` has no longer, or, under the same name, has as another one; null when nothing is. */
@@ -95,8 +97,8 @@ function placeRemovedFrom(snapshot: Snapshot, { route, target }: Pick<Footing, '
 export function closedToNew(snapshot: Snapshot, footing: NewFooting): Refusal | null {
   const cause = drainedOf(snapshot, footing);
   if (cause !== null) return { slug: 'draining', cause };
-  const { grant, route } = footing;
-  const fault = grant === null ? null : snapshot.auth.faultOf(grant);
+  const { grant, judgedAt, route } = footing;
+  const fault = grant === null ? null : snapshot.auth.faultOf(grant, judgedAt);
   if (fault === null) return null;
   return route.auth?.unauthorized(fault) ?? { slug: 'unauthorized', cause: fault };
 }

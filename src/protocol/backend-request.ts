@@ -31,6 +31,8 @@ export interface ForwardOptions {
   /** 0 when the listener has none. */
   readonly listenerPort: number;
   readonly requestId: string;
+  /** Null: the backend is not told. */
+  readonly sessionId: string | null;
   readonly instanceId: string;
   readonly key: string;
   /** Null: none. */
@@ -50,6 +52,7 @@ const OWN: ReadonlySet<string> = new Set([
   'sec-websocket-protocol',
   'sec-websocket-version',
   'x-forwarded-for',
+  'x-framegate-session',
   'x-real-ip',
   'x-request-id',
 ]);
@@ -73,6 +76,7 @@ export function buildBackendRequest(options: ForwardOptions): Buffer {
   if (options.extensions.length > 0) writer.field('Sec-WebSocket-Extensions', options.extensions.join(', '));
   writeForwarded(writer, options);
   writer.own('X-Request-ID', options.requestId);
+  if (options.sessionId !== null) writer.own('X-Framegate-Session', options.sessionId);
   // RFC 9110 7.6.3: appended after the Via lines of the client.
   writer.own('Via', `1.1 ${options.instanceId}`);
   return writer.finish();

@@ -38,6 +38,7 @@ const REQUEST = [
   'x-forwarded-host',
   'x-forwarded-port',
   'x-forwarded-proto',
+  'x-framegate-session',
   'x-real-ip',
   'x-request-id',
 ] as const;

@@ -88,6 +88,24 @@ describe('endpoints', () => {
     [`POST /api/v1/sessions/cafe-1/close?reason=${'x'.repeat(124)}`, 400, 'bad_reason', undefined],
     ['POST /api/v1/sessions/cafe-1/close?reason=%00', 400, 'bad_reason', undefined],
     ['POST /api/v1/sessions/other/close', 404, 'no_session', undefined],
+    ...[
+      '',
+      '?auth=users',
+      '?identity=a',
+      '?auth=users&identity=a&key=b',
+      '?auth=users&all=yes',
+      '?auth=users&all=1&for=1',
+    ].map((query): [string, number, string, undefined] => [
+      `POST /api/v1/revoke${query}`,
+      400,
+      'bad_parameter',
+      undefined,
+    ]),
+    ['POST /api/v1/revoke?auth=users&all=1&for=3651d', 400, 'bad_parameter', undefined],
+    ['POST /api/v1/sessions/cafe-1/extend', 400, 'bad_until', undefined],
+    ['POST /api/v1/sessions/cafe-1/extend?until=1e9', 400, 'bad_until', undefined],
+    ['POST /api/v1/sessions/other/extend?until=1', 404, 'no_session', undefined],
+    ['GET /api/v1/revoke', 405, 'method', 'POST'],
     ['POST /api/v1/routes/chat/drain', 404, 'no_route', undefined],
     ['POST /api/v1/upstreams/chat/targets/z/undrain', 404, 'no_target', undefined],
   ])('%s is %i %s', async (line, status, error, allow) => {
@@ -99,10 +117,23 @@ describe('endpoints', () => {
 
   test('sessions are filtered and paged as asked', async () => {
     const admin = await startAdmin();
-    await admin.ask('GET /api/v1/sessions?route=chat&client=192.0.2.7&target=a&state=paused&limit=1000&after=cafe-1');
+    await admin.ask(
+      'GET /api/v1/sessions?route=chat&client=192.0.2.7&target=a&identity=b&state=paused&limit=1000&after=cafe-1',
+    );
     await admin.ask('GET /api/v1/sessions');
     expect(admin.subject.calls).toEqual([
-      ['sessions', { route: 'chat', client: '192.0.2.7', target: 'a', state: 'paused', limit: 1000, after: 'cafe-1' }],
+      [
+        'sessions',
+        {
+          route: 'chat',
+          client: '192.0.2.7',
+          target: 'a',
+          identity: 'b',
+          state: 'paused',
+          limit: 1000,
+          after: 'cafe-1',
+        },
+      ],
       ['sessions', { limit: 100 }],
     ]);
   });
@@ -129,6 +160,38 @@ describe('endpoints', () => {
       ].map((action) => ['info', 'admin.action', action, '127.0.0.1']),
     );
     expect(admin.logs.at(-2)?.fields.arguments).toEqual({ of: 'cafe-1', code: '4001', reason: 'bye' });
+  });
+
+  test('credentials are revoked and sessions extended as asked, or it says why not', async () => {
+    const admin = await startAdmin();
+    const post = async (target: string) => {
+      const reply = await admin.ask(`POST /api/v1/${target}`);
+      return [reply.status, JSON.parse(reply.body)];
+    };
+    const done = { ended: 3, until: '2026-01-02T00:00:00.000Z', durable: true };
+    expect(await post('revoke?auth=users&identity=a%2Fb')).toEqual([200, done]);
+    expect(await post('revoke?auth=users&all=1&for=3650d')).toEqual([200, done]);
+    expect(await post('sessions/cafe-1/extend?until=2000000000')).toEqual([200, { session: 'cafe-1', until: 2e9 }]);
+    expect(admin.subject.calls).toEqual([
+      ['revoke', { auth: 'users', kind: 'identity', value: 'a/b', forMs: null }],
+      ['revoke', { auth: 'users', kind: 'all', value: '', forMs: 3_650 * 86_400_000 }],
+      ['extendSession', 'cafe-1', 2e12],
+    ]);
+    expect(admin.logs.map(({ fields }) => fields.action)).toEqual(['revoke', 'revoke', 'sessions.extend']);
+    const errors = [
+      ['no_method', 404],
+      ['not_of_method', 400],
+      ['revocations_full', 507],
+      ['not_written', 500],
+    ] as const;
+    for (const [error, status] of errors) {
+      admin.subject.revokeResult = { error };
+      expect(await post('revoke?auth=users&all=1')).toMatchObject([status, { error }]);
+    }
+    for (const extended of ['ending', 'not_bound'] as const) {
+      admin.subject.extended = extended;
+      expect(await post('sessions/cafe-1/extend?until=2000000000')).toMatchObject([409, { error: extended }]);
+    }
   });
 
   test('a list whose elements still have to come from somewhere is whole, and holds no other answer up', async () => {

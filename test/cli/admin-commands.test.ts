@@ -101,6 +101,25 @@ describe('asked of a real admin listener', () => {
     ]);
   });
 
+  test('revoke and extend do what they say', async () => {
+    const admin = await startAdmin();
+    const at = `--admin 127.0.0.1:${admin.port}`;
+    const until = '2026-01-02T00:00:00.000Z';
+    expect((await run(`revoke --auth users --key acme ${at}`)).out).toBe(`ended 3 sessions; refused until ${until}\n`);
+    admin.subject.revokeResult = { ended: 1, until, durable: false };
+    expect((await run(`revoke --auth users --all --for 1h ${at}`)).out).toBe(
+      `ended 1 session; refused until ${until}, or until a restart: there is no revocations.dir\n`,
+    );
+    expect((await run(`extend cafe-1 --until 1800000000 ${at}`)).out).toBe('cafe-1 ends at 2027-01-15T08:00:00.000Z\n');
+    expect(admin.subject.calls).toEqual([
+      ['revoke', { auth: 'users', kind: 'key', value: 'acme', forMs: null }],
+      ['revoke', { auth: 'users', kind: 'all', value: '', forMs: 3_600_000 }],
+      ['extendSession', 'cafe-1', 1.8e12],
+    ]);
+    admin.subject.extended = 'ending';
+    expect(await run(`extend cafe-1 --until 1800000000 ${at}`)).toMatchObject({ exit: ExitCode.Failed });
+  });
+
   test('a refusal is exit code 1 and says why', async () => {
     const admin = await startAdmin({ token: 'secret' });
     const at = `--admin 127.0.0.1:${admin.port}`;

@@ -47,7 +47,7 @@ describe('commands', () => {
 
 describe('commands that ask a running proxy', () => {
   const at = { address: null, source: defaultFile };
-  const all = { route: null, client: null, target: null };
+  const all = { route: null, client: null, target: null, identity: null };
   const list = { kind: 'sessions', at, id: null, choice: all, state: null, limit: null, after: null, watch: false };
 
   test.each([
@@ -86,6 +86,14 @@ describe('commands that ask a running proxy', () => {
     ['undrain target u a', { kind: 'undrain', at, subject: { kind: 'target', upstream: 'u', target: 'a' } }],
     ['reload', { kind: 'reload', at, force: false, format: 'text' }],
     ['reload --force', { kind: 'reload', at, force: true, format: 'text' }],
+    [
+      'revoke --auth users --identity acme --for 1h',
+      { kind: 'revoke', at, choice: { auth: 'users', kind: 'identity', value: 'acme' }, time: '1h' },
+    ],
+    ['revoke --auth m --all', { kind: 'revoke', at, choice: { auth: 'm', kind: 'all', value: '1' }, time: null }],
+    ['extend a-1 --until 1800000000', { kind: 'extend', at, id: 'a-1', until: 1_800_000_000 }],
+    ['extend a-1 --until 2027-01-15T08:00:00Z', { kind: 'extend', at, id: 'a-1', until: 1_800_000_000 }],
+    ['sessions --identity m/a', { ...list, choice: { ...all, identity: 'm/a' }, format: 'text' }],
     ['advise --route chat', { kind: 'advise', at, route: 'chat', format: 'text' }],
     ['healthcheck', { kind: 'healthcheck', at, route: null }],
     ['status --help', { kind: 'help', topic: 'status' }],
@@ -148,9 +156,14 @@ describe('bad command lines', () => {
     ['sessions --state odd', '--state is open, paused or closing, not "odd"'],
     ['sessions a-1 --route chat', 'a session id and --route exclude each other'],
     ['sessions a-1 b-2', '"sessions" takes no argument "b-2"'],
-    ['close', '"close" needs a session id, or --route, --client or --target'],
-    ['close --code 1001', '"close" needs a session id, or --route, --client or --target'],
-    ['close a-1 --route chat', 'a session id excludes --route, --client and --target'],
+    ['close', '"close" needs a session id, or --route, --client, --target or --identity'],
+    ['revoke --identity acme', '"revoke" needs --auth'],
+    ['revoke --auth m', '"revoke" needs one of --identity, --key, --jti and --all'],
+    ['revoke --auth m --all --key a', '"revoke" needs one of --identity, --key, --jti and --all'],
+    ['extend a-1', '"extend" needs a session id and --until'],
+    ['extend a-1 --until soon', '--until is seconds since 1970, or a time such as 2027-01-31T00:00:00Z, not "soon"'],
+    ['close --code 1001', '"close" needs a session id, or --route, --client, --target or --identity'],
+    ['close a-1 --route chat', 'a session id excludes --route, --client, --target and --identity'],
     ['drain chat', '"drain" takes "route NAME" or "target UPSTREAM NAME", not "chat"'],
     ['drain route', '"drain" takes "route NAME" or "target UPSTREAM NAME"'],
     ['drain route a b', '"drain" takes "route NAME" or "target UPSTREAM NAME"'],

@@ -89,11 +89,12 @@ test('sessions', () => {
   const cells = lines.map((line) => line.split(/ {2,}/));
   expect(cells).toEqual([
     [
-      ...['ID', 'STATE', 'ROUTE', 'TARGET', 'CLIENT', 'AGE', 'SILENT', 'RTT'],
+      ...['ID', 'STATE', 'ROUTE', 'TARGET', 'CLIENT', 'IDENTITY', 'EXPIRES'],
+      ...['AGE', 'SILENT', 'RTT'],
       ...['FROM CLIENT', 'FROM BACKEND', 'BUFFERED', 'PATH'],
     ],
     [
-      ...['cafe-1', 'paused', 'chat', 'a', '192.0.2.7', '1.5m', '20ms', '12ms'],
+      ...['cafe-1', 'paused', 'chat', 'a', '192.0.2.7', 'users/acme', '1h', '1.5m', '20ms', '12ms'],
       ...['12 / 3.3KiB', '34 567 / 8.6MiB', '256KiB', '/chat/a?token=***'],
     ],
     [''],
@@ -114,6 +115,8 @@ test('one session', () => {
       'listener      public',
       'upstream      chat, target a',
       'request id    r1',
+      'auth          users, identity acme',
+      'expires       in 1h, 2027-01-31T00:00:00.000Z',
       'age           1.5m',
       'ping          12ms there and back',
       'from client   12 messages, 3.3KiB, largest 900B; silent 800ms; 0B waiting, 0 pauses',

@@ -191,6 +191,7 @@ describe('defaults', () => {
       close_codes: {},
       drain: { delay: 0, grace: 0, spread: 5000, timeout: 25_000 },
       reload: { max_ended: 0.5 },
+      revocations: { dir: null, dir_text: null },
       admin: null,
       log: DEFAULT_LOG,
     });

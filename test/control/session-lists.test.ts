@@ -12,8 +12,20 @@ function recordOf(order: number): SessionRecord {
   const end = { transport, other: { transport }, relay, liveness: { rttMs: null } };
   const facts = { session: `cafe-${order.toString(36)}`, route: order % 2 === 0 ? 'even' : 'odd', client: '192.0.2.1' };
   const session = { cause: null, client: end, backend: end };
-  return { facts, session, startedAt: 0, target: { url: 'ws://a' } } as unknown as SessionRecord;
+  return { facts, session, credential: null, startedAt: 0, target: { url: 'ws://a' } } as unknown as SessionRecord;
 }
+
+test('pages are in the order of ids, in whichever they began', () => {
+  const sessions = new Set([3, 1, 5, 2, 4].map(recordOf));
+  const page = (after?: string) => {
+    const view = sessionPage(sessions, after === undefined ? { limit: 2 } : { limit: 2, after }, () => 1);
+    const ids = [...view.sessions].flatMap((one) => (typeof one === 'object' && 'id' in one ? [one.id] : []));
+    return [ids, view.next];
+  };
+  expect(page()).toEqual([['cafe-1', 'cafe-2'], 'cafe-2']);
+  expect(page('cafe-2')).toEqual([['cafe-3', 'cafe-4'], 'cafe-4']);
+  expect(page('cafe-4')).toEqual([['cafe-5'], null]);
+});
 
 const parsed = (chunks: readonly Buffer[]) => JSON.parse(Buffer.concat(chunks).toString());
 

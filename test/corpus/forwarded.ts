@@ -31,6 +31,7 @@ function faultOf(bytes: Buffer, peerTrusted: boolean): string | null {
     sendForwarded: false,
     listenerPort: 80,
     requestId: 'id',
+    sessionId: null,
     instanceId: 'instance',
     key: request.key,
     changes: null,

@@ -72,6 +72,20 @@ describe('a session whose credential ends', () => {
     expect(session.cause).toBe('credential_expired');
   });
 
+  test('ends when it was extended to, later or earlier; one that is not bound cannot be', async () => {
+    const rig = new Rig(configOf({ acme: 10 * SECOND, other: 10 * SECOND }));
+    const [later, earlier] = [await open(rig, 'acme'), await open(rig, 'other')];
+    const extended = [later.extend(rig.wallNow() + 20 * SECOND), earlier.extend(rig.wallNow() + 5 * SECOND)];
+    pass(rig, 5 * SECOND);
+    expect([extended, later.session.cause, earlier.session.cause]).toEqual([[true, true], null, 'credential_expired']);
+    pass(rig, 15 * SECOND - 1);
+    expect(later.session.cause).toBeNull();
+    pass(rig, 1);
+    expect(later.session.cause).toBe('credential_expired');
+    const unbound = new Rig(configOf({ acme: null }, { bind: 'off' }));
+    expect((await open(unbound, 'acme')).extend(unbound.wallNow() + SECOND)).toBe(false);
+  });
+
   test('says in session.open when it will, and who it is', async () => {
     const rig = new Rig(
       configOf({ acme: 10 * SECOND, other: null }, { grace: '2s' }, { log: { session_open: 'info' } }),

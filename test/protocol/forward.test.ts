@@ -18,6 +18,7 @@ function forwarded(fields: readonly string[], options: Partial<ForwardOptions> =
     sendForwarded: false,
     listenerPort: 8080,
     requestId: 'r1',
+    sessionId: null,
     instanceId: 'i1',
     key: KEY,
     changes: null,

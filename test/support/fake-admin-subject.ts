@@ -3,8 +3,11 @@
 import type {
   AdminSubject,
   AskedClose,
+  Extended,
   Readiness,
   ReloadResult,
+  RevokeAsk,
+  RevokeResult,
   SessionPage,
   SessionView,
   StatusView,
@@ -25,6 +28,10 @@ export const sampleSession: SessionView = {
   path: '/chat/a?token=***',
   request_id: 'r1',
   subprotocol: null,
+  auth: 'users',
+  identity: 'acme',
+  expires_at: '2027-01-31T00:00:00.000Z',
+  expires_in_ms: 3_600_000,
   age_ms: 90_000,
   ping_rtt_ms: 12,
   reason: null,
@@ -114,6 +121,8 @@ export const sampleUpstreams: readonly UpstreamView[] = [
 export class FakeAdminSubject implements AdminSubject {
   readonly calls: (readonly [name: string, ...given: unknown[]])[] = [];
   state: Readiness = 'ready';
+  revokeResult: RevokeResult = { ended: 3, until: '2026-01-02T00:00:00.000Z', durable: true };
+  extended: Extended = 'ok';
   reloadResult: ReloadResult = { ok: true, changed: ['limits.max_sessions'] };
   metricsText = 'framegate_ready 1\n';
   configText = 'log: {}\n';
@@ -171,6 +180,16 @@ export class FakeAdminSubject implements AdminSubject {
   async closeSessions(filter: unknown, close: AskedClose): Promise<number> {
     this.note('closeSessions', filter, close);
     return 3;
+  }
+
+  async revoke(ask: RevokeAsk): Promise<RevokeResult> {
+    this.note('revoke', ask);
+    return this.revokeResult;
+  }
+
+  async extendSession(id: string, until: number): Promise<Extended> {
+    this.note('extendSession', id, until);
+    return id === sampleSession.id ? this.extended : 'no_session';
   }
 
   async drainRoute(route: string, draining: boolean): Promise<boolean> {

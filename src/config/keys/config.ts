@@ -4,7 +4,7 @@ import { method } from './auth.ts';
 import { closeCodes } from './close-codes.ts';
 import { limits } from './limits.ts';
 import { listener } from './listeners.ts';
-import { admin, drain, log, reload } from './process.ts';
+import { admin, drain, log, reload, revocations } from './process.ts';
 import { route, shared } from './routes.ts';
 import type { Keys } from './row.ts';
 import { timeouts } from './timeouts.ts';
@@ -95,6 +95,12 @@ export const config = {
     says: 'How the process stops: on TERM, INT, QUIT and POST /api/v1/drain.',
   },
   reload: { kind: 'block', keys: reload, default: {}, says: 'What a reload may do.' },
+  revocations: {
+    kind: 'block',
+    keys: revocations,
+    default: {},
+    says: 'What POST /api/v1/revoke refuses.',
+  },
   admin: {
     kind: 'block',
     keys: admin,

@@ -48,6 +48,17 @@ export const reload = {
   },
 } as const satisfies Keys;
 
+export const revocations = {
+  dir: {
+    kind: 'text',
+    form: 'file',
+    values: 'folder',
+    unset: '$STATE_DIRECTORY, else in memory only',
+    example: '/var/lib/framegate',
+    says: 'Where what was revoked is kept over a restart, in revocations.jsonl; of one process alone.',
+  },
+} as const satisfies Keys;
+
 export const admin = {
   address: {
     kind: 'text',

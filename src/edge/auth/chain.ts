@@ -12,7 +12,7 @@ import {
   SEVERAL,
 } from './method.ts';
 
-interface Judged {
+export interface Judged {
   readonly method: AuthMethod;
   readonly verdict: AuthVerdict;
   /** What it has judged. */

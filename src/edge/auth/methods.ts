@@ -8,6 +8,7 @@ import { AuthChain } from './chain.ts';
 import { FAILURES_KEY } from './failures.ts';
 import { makeMethod } from './kinds.ts';
 import type { AuthMeans, AuthMethod, Standing } from './method.ts';
+import { Revocations } from './revocations.ts';
 
 const ANONYMOUS = 'anonymous';
 
@@ -20,11 +21,13 @@ interface AuthPlan {
 
 export class AuthMethods {
   readonly means: AuthMeans;
+  readonly revocations: Revocations;
   private byName: ReadonlyMap<string, AuthMethod> = new Map();
   private state: 'idle' | 'started' | 'stopped' = 'idle';
 
   constructor(means: AuthMeans) {
     this.means = means;
+    this.revocations = new Revocations(means);
   }
 
   get(name: string): AuthMethod | undefined {
@@ -36,9 +39,11 @@ export class AuthMethods {
   }
 
   /** Why a grant is worth nothing any more, for who is no session yet; null while it is. */
-  faultOf(grant: Standing): 'expired' | 'removed' | null {
+  faultOf(grant: Standing, judgedAt: number): 'expired' | 'removed' | 'revoked' | null {
     if (grant.expiresAt <= this.means.wallNow()) return 'expired';
-    return this.byName.get(grant.auth)?.holds(grant) === true ? null : 'removed';
+    const method = this.byName.get(grant.auth);
+    if (method?.holds(grant) !== true) return 'removed';
+    return this.revocations.refuses(grant, method.config, judgedAt) ? 'revoked' : null;
   }
 
   /** In small steps. Nothing of it is in force before it is committed. */

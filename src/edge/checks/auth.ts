@@ -6,15 +6,16 @@ import { Abort } from '../../net/abort.ts';
 import { clientKeyOf } from '../../protocol/addresses/client-key.ts';
 import type { Refusal } from '../../protocol/refusals.ts';
 import type { Asked } from '../admission.ts';
-import type { AuthChain, ChainAnswer } from '../auth/chain.ts';
+import type { AuthChain, ChainAnswer, Judged } from '../auth/chain.ts';
 import { FAILURES_KEY } from '../auth/failures.ts';
-import type { AuthAsk } from '../auth/method.ts';
+import type { AuthAsk, AuthVerdict } from '../auth/method.ts';
 
 export function authCheck(asked: Asked): Refusal | null | Promise<Refusal | null> {
   const { auth } = asked.route;
   if (auth === null) return null;
   const { context, signal, arrival, request, route } = asked;
   const startedAt = context.clock.now();
+  asked.judgedAt = startedAt;
   const abort = new Abort();
   const ask: AuthAsk = {
     request,
@@ -65,7 +66,8 @@ function decide(asked: Asked, auth: AuthChain, answer: ChainAnswer, startedAt: n
     record.noteAuth(answer.several.config.name, null);
     return { slug: 'multiple_credentials' };
   }
-  const { method, verdict } = answer;
+  const { method } = answer;
+  const verdict = unlessRevoked(answer, asked);
   const { name } = method.config;
   const metrics = context.metrics.auth(name);
   metrics.duration.observe((context.clock.now() - startedAt) / 1000);
@@ -82,6 +84,13 @@ function decide(asked: Asked, auth: AuthChain, answer: ChainAnswer, startedAt: n
     case 'unavailable':
       return unavailable(verdict.cause);
   }
+}
+
+/** Good by itself, and not by an operator's word. */
+function unlessRevoked({ method, verdict }: Judged, { context, judgedAt }: Asked): AuthVerdict {
+  if (verdict.kind !== 'good') return verdict;
+  const { revocations } = context.snapshot.auth;
+  return revocations.refuses(verdict.grant, method.config, judgedAt) ? { kind: 'bad', cause: 'revoked' } : verdict;
 }
 
 function unavailable(cause: string): Refusal {

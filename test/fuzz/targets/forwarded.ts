@@ -121,6 +121,7 @@ function checkBackendRequest(request: UpgradeRequest, peer: string): void {
     sendForwarded: false,
     listenerPort: 8080,
     requestId: '0123456789abcdef',
+    sessionId: null,
     instanceId: 'framegate-fuzz',
     key: 'dGhlIHNhbXBsZSBub25jZQ==',
     changes: null,
