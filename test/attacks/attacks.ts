@@ -8,6 +8,7 @@ import { backends } from './backends.ts';
 import { badTokens } from './bad-tokens.ts';
 import { emptyFrames } from './empty-frames.ts';
 import { ends } from './ends.ts';
+import { jwksRotation } from './jwks-rotation.ts';
 import { largeConfig } from './large-config.ts';
 import { reloads } from './reloads.ts';
 import { silentBackend } from './silent-backend.ts';
@@ -21,6 +22,7 @@ export const ATTACKS: readonly Demand[] = [
   backends,
   badTokens,
   ends,
+  jwksRotation,
   largeConfig,
   reloads,
   silentBackend,

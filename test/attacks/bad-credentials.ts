@@ -31,6 +31,7 @@ const SECONDS_PER_DAY = 86_400;
 export const UNAVAILABLE = '503 auth_unavailable';
 const NEGATIVE_CACHE_MS = 5_000;
 const KID = 'current';
+const SIGNATURE = 'keyId="device",algorithm="hmac-sha256",headers="(request-target) host date",signature="{text:16}"';
 const CHEAP = { factor: FACTOR, lookUpMs: null, answers: [], isCounted: false, asks: null };
 
 /** `url`: of the authorization server. `jwks`: what it serves. */
@@ -63,6 +64,12 @@ function secretKinds(): BadKind[] {
       lookUpMs: 150,
       answers: [UNAVAILABLE],
       isCounted: true,
+    },
+    {
+      ...CHEAP,
+      name: 'hmac',
+      method: { hmac: { keys: [{ name: 'device', secret: SECRET_TEXT }] } },
+      fields: [{ Date: '{date}', Authorization: `Signature ${SIGNATURE}` }],
     },
   ];
 }

@@ -95,14 +95,28 @@ export const badTokens: Demand = {
 };
 
 function configOf(kinds: readonly BadKind[], backend: number, limit: Limit): string {
-  const open = (path: string, host: string) => ({ name: host, match: { path }, upstream: `ws://${host}:${backend}` });
+  const open = (path: string, host: string) => ({
+    name: host,
+    match: { path },
+    upstream: `ws://${host}:${backend}`,
+    auth: [],
+  });
+  // These clients are no browsers.
+  const origins = { origins: ['same'], missing_origin: 'allow' };
+  const closed = (name: string) => ({
+    name,
+    match: { path: `/${name}` },
+    upstream: 'builtin:echo',
+    auth: [name],
+    ...origins,
+  });
   return JSON.stringify({
     listeners: [{ name: 'test', address: '127.0.0.1:0' }],
     admin: { address: '127.0.0.1:0' },
     routes: [
       open('/echo/named', 'localhost'),
       open('/echo/meter', '127.0.0.1'),
-      ...kinds.map(({ name }) => ({ name, match: { path: `/${name}` }, upstream: 'builtin:echo', auth: [name] })),
+      ...kinds.map(({ name }) => closed(name)),
     ],
     auth: Object.fromEntries(kinds.map(({ name, method }) => [name, method])),
     limits: {
