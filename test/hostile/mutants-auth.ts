@@ -89,4 +89,89 @@ const SEEN: readonly Mutant[] = [
   },
 ];
 
-export const AUTH_MUTANTS: readonly Mutant[] = [...SEEN];
+/** Services that decide about them. */
+const ASKED: readonly Mutant[] = [
+  {
+    row: 'A17',
+    at: 'IntrospectionMethod.verdictOf',
+    search: "if (active !== true) return { problem: 'active' };",
+    replace: "if (!active) return { problem: 'active' };",
+    why: 'what is no boolean lets in',
+  },
+  {
+    row: 'A17',
+    at: 'claimsOf',
+    search: 'if (status !== 200)',
+    replace: 'if (status === 0)',
+    why: 'any status counts',
+  },
+  {
+    row: 'A17',
+    at: 'ServiceClient.askWithin',
+    search: "if (isCut) throw new ServiceError('the answer was not whole');",
+    replace: '',
+    why: 'the first 64 KiB of an answer count for all of it',
+  },
+  {
+    row: 'A17',
+    at: 'ForwardMethod.verdictOf',
+    search: 'if (status >= 200 && status < 300) return this.goodBy(headers);',
+    replace: 'if (status >= 200 && status < 600) return this.goodBy(headers);',
+  },
+  {
+    row: 'A18',
+    at: 'Flights.ask',
+    search: 'this.byKey.get(key) ?? this.start(key, begin)',
+    replace: 'this.start(key, begin)',
+    why: 'each asks by itself',
+  },
+  {
+    row: 'A18',
+    at: 'AuthService.hasRoom',
+    search: 'if (this.inFlight >= most) return false;',
+    replace: '',
+  },
+  {
+    row: 'A18',
+    at: 'AuthService.hasRoom',
+    search: 'Math.max(1, Math.floor(most / SHARE))',
+    replace: 'most',
+    why: 'one address takes all',
+  },
+  {
+    row: 'A18',
+    at: 'IntrospectionMethod.remember',
+    search: "else if (verdict.kind !== 'unavailable') this.bad.set(digest, verdict, now + negative);",
+    replace: '',
+    why: 'a bad token is asked about each time',
+  },
+  {
+    row: 'E27',
+    at: 'Circuit.begin',
+    search: 'if (this.isTried || now < this.closedUntil) return Turn.No;',
+    replace: '',
+    why: 'it is asked for every handshake',
+  },
+  {
+    row: 'E27',
+    at: 'Circuit.begin',
+    search: 'return Turn.Trial;',
+    replace: 'return Turn.No;',
+    why: 'it is never asked again',
+  },
+  {
+    row: 'E27',
+    at: 'IntrospectionMethod.remember',
+    search: "if (verdict.kind === 'good')",
+    replace: 'if (false)',
+    why: 'nothing is remembered',
+  },
+  {
+    row: 'E27',
+    at: 'UnavailableNotice.tell',
+    search: 'if (now - this.toldAt < BETWEEN_MS) return;',
+    replace: '',
+  },
+];
+
+export const AUTH_MUTANTS: readonly Mutant[] = [...ASKED, ...SEEN];

@@ -1,6 +1,7 @@
 // A service that decides about credentials, in a test's hands: what it was asked, and what it says.
 
 import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { atTestEnd } from './cleanup.ts';
 
@@ -13,28 +14,35 @@ export interface AskedOfService {
   readonly body: string;
 }
 
+interface ListenOptions {
+  readonly port?: number;
+  /** PEM. */
+  readonly tls?: { readonly cert: string; readonly key: string } | null;
+}
+
 interface Says {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string | string[]>>;
   readonly body?: string;
 }
 
-/** Null: no answer, for as long as the test runs. */
-export type Answer = (asked: AskedOfService) => Says | null | Promise<Says | null>;
+/** Null: no answer, for as long as the test runs. A function gets the connection to say anything on. */
+type Said = Says | null | ((socket: Socket) => void);
+export type Answer = (asked: AskedOfService) => Said | Promise<Said>;
 
 export class AuthServer {
   readonly asked: AskedOfService[] = [];
   readonly url: string;
   readonly port: number;
   answer: Answer;
-  private readonly server: Server;
+  private readonly server: Server | TlsServer;
   private readonly sockets = new Set<Socket>();
 
-  private constructor(server: Server, answer: Answer) {
+  private constructor(server: Server | TlsServer, answer: Answer) {
     this.server = server;
     this.answer = answer;
     this.port = (server.address() as AddressInfo).port;
-    this.url = `http://127.0.0.1:${this.port}/ask`;
+    this.url = `${server instanceof TlsServer ? 'https' : 'http'}://127.0.0.1:${this.port}/ask`;
     server.on('connection', (socket: Socket) => {
       this.sockets.add(socket);
       socket.on('close', () => this.sockets.delete(socket));
@@ -42,8 +50,8 @@ export class AuthServer {
     server.on('request', this.take);
   }
 
-  static async listen(answer: Answer, port = 0): Promise<AuthServer> {
-    const server = createServer();
+  static async listen(answer: Answer, { port = 0, tls = null }: ListenOptions = {}): Promise<AuthServer> {
+    const server = tls === null ? createServer() : createTlsServer(tls);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, '127.0.0.1', resolve);
@@ -51,6 +59,11 @@ export class AuthServer {
     const service = new AuthServer(server, answer);
     atTestEnd(() => service.close());
     return service;
+  }
+
+  /** It has heard so many questions. */
+  async wasAsked(times: number): Promise<void> {
+    while (this.asked.length < times) await new Promise((resolve) => setImmediate(resolve));
   }
 
   /** Connections that are open now. */
@@ -72,9 +85,34 @@ export class AuthServer {
       this.asked.push(asked);
       const says = await this.answer(asked);
       if (says === null) return;
+      if (typeof says === 'function') {
+        if (response.socket !== null) says(response.socket);
+        return;
+      }
       response.writeHead(says.status ?? 200, says.headers);
       response.end(says.body ?? '');
     });
+  };
+}
+
+/** Goes on until it has said `bytes`, or nobody listens any more; `told` is called with what it has said so far. */
+export function endless(bytes: number, told: (said: number) => void): (socket: Socket) => void {
+  const chunk = Buffer.alloc(65_536, ' ');
+  return (socket) => {
+    let said = 0;
+    socket.on('error', () => {});
+    const goOn = (): void => {
+      while (said < bytes && socket.writable) {
+        said += chunk.length;
+        told(said);
+        if (!socket.write(chunk)) {
+          socket.once('drain', goOn);
+          return;
+        }
+      }
+    };
+    socket.write('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n');
+    goOn();
   };
 }
 
