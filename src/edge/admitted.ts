@@ -141,7 +141,7 @@ export function makeSession(admitted: Admitted, opened: Opened, client: Transpor
   const { auth: methods, wallNow } = snapshot;
   const credential = grant === null ? null : new SessionCredential({ grant, methods, wallNow, now: clock.now() });
   const facts = sessionFacts(admitted, opened, snapshot.config.log);
-  const record = new SessionRecord({ host, route, target: opened.target, facts, holdings, credential });
+  const record = new SessionRecord({ host, route, target: opened.target, facts, holdings, credential, grant });
   record.session = new Session({
     clock: host.clock,
     wheel: host.wheel,

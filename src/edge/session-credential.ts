@@ -102,6 +102,13 @@ export class SessionCredential implements SessionTerm {
     this.expiresAt = expiresAt;
   }
 
+  /** Who decides says now that it is good until then. What it or somebody else has said before holds if it is later. */
+  renew(until: number, now: number): void {
+    if (until <= this.expiresAt) return;
+    this.expiresAt = until;
+    this.lookFrom(now);
+  }
+
   private lookFrom(now: number): void {
     if (this.hasEnded(now)) this.lookAt = now;
   }

@@ -9,6 +9,8 @@ import { END_CAUSES, type EndCause, type Side } from '../protocol/end-causes.ts'
 import type { End } from '../session/end.ts';
 import type { Session, SessionOwner } from '../session/session.ts';
 import type { Target } from '../upstream/target.ts';
+import type { Grant } from './auth/method.ts';
+import type { Recheck, Rechecked } from './auth/rechecks.ts';
 import type { Holdings } from './holdings.ts';
 import type { SessionCredential } from './session-credential.ts';
 import { policyWithin } from './session-policy.ts';
@@ -55,9 +57,10 @@ interface SessionRecordOptions {
   /** What its handshake took; the session gives it back. */
   readonly holdings: Holdings;
   readonly credential: SessionCredential | null;
+  readonly grant: Grant | null;
 }
 
-export class SessionRecord implements SessionOwner {
+export class SessionRecord implements SessionOwner, Rechecked {
   /** Set right after construction, before the session starts. */
   session!: Session;
   readonly route: Route;
@@ -69,6 +72,7 @@ export class SessionRecord implements SessionOwner {
   readonly metrics: RouteMetrics;
   private readonly host: SessionHost;
   readonly holdings: Holdings;
+  private readonly recheck: Recheck | null;
   /** Direction and config key of the limits that were hit: a line in the log for the first time only. */
   private hits: Set<string> | null = null;
 
@@ -79,6 +83,7 @@ export class SessionRecord implements SessionOwner {
     this.facts = options.facts;
     this.holdings = options.holdings;
     this.credential = options.credential;
+    this.recheck = options.grant === null ? null : this.host.snapshot.auth.rechecks.of(options.grant, this);
     this.startedAt = this.host.clock.now();
     this.metrics = this.host.metrics.route(this.facts.route);
   }
@@ -94,6 +99,7 @@ export class SessionRecord implements SessionOwner {
       const level = host.snapshot.config.log.session_open;
       if (host.log.enabled(level)) host.log.event(level, 'session.open', { ...facts, expires_in: this.expiresIn });
       session.start(clientBytes, backendBytes);
+      this.recheck?.retune();
     } catch (error) {
       session.fail(error);
     }
@@ -104,6 +110,19 @@ export class SessionRecord implements SessionOwner {
     const { host, session, route, credential } = this;
     credential?.retune(host.snapshot.auth, host.clock.now());
     session.retune(policyWithin(route.policy, credential?.quota ?? null));
+    this.recheck?.retune();
+  }
+
+  onRevoked(): void {
+    this.session.end('credential_revoked');
+  }
+
+  onGood(until: number): void {
+    this.credential?.renew(until, this.host.clock.now());
+  }
+
+  onFault(error: unknown): void {
+    this.session.fail(error);
   }
 
   /** Its credential is good until then, in milliseconds since 1970. False when nothing of that ends it. */
@@ -114,6 +133,7 @@ export class SessionRecord implements SessionOwner {
   }
 
   onSessionEnding({ cause }: Session): void {
+    this.recheck?.stop();
     this.holdings.beginEnd();
     const livedMs = this.host.clock.now() - this.startedAt;
     const isLost = cause !== null && LOST.has(cause);

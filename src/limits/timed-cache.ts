@@ -36,6 +36,10 @@ export class TimedCache<V> {
     this.entries.set(key, { value, until });
   }
 
+  delete(key: string): void {
+    this.entries.delete(key);
+  }
+
   deleteWhere(isGone: (value: V, key: string) => boolean): void {
     for (const [key, { value }] of this.entries) if (isGone(value, key)) this.entries.delete(key);
   }

@@ -2,19 +2,28 @@
 
 import { expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/proxy.ts';
-import { AuthServer, claims } from '../support/auth-server.ts';
+import { type Answer, AuthServer, claims } from '../support/auth-server.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { oneRoute, startProxy } from '../support/harness.ts';
 import { RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
-import type { Head } from '../support/wire.ts';
+import { closeFrame, type Head } from '../support/wire.ts';
 
 type Methods = NonNullable<ConfigInput['auth']>;
 type Headers = Readonly<Record<string, string>> | readonly (readonly [string, string])[];
 
+const timeouts = { idle: 'off', client_ping_interval: 'off', backend_ping_interval: 'off' } as const;
+
 async function start(auth: Methods, route: Partial<ConfigInput['routes'][number]> = {}) {
+  const clock = new FakeClock();
   const backend = await RawBackend.listen();
   const names = Object.keys(auth);
-  const running = await startProxy(oneRoute(backend.url, { auth: names, origins: 'any', ...route }, { auth }));
+  const running = await startProxy(
+    oneRoute(backend.url, { auth: names, origins: 'any', missing_origin: 'allow', ...route }, { auth, timeouts }),
+    {
+      clock,
+    },
+  );
   const refused = async (headers: Headers): Promise<Head> => {
     const client = await RawClient.connect(running.port);
     return client.upgrade({ path: '/chat?room=1', headers });
@@ -29,7 +38,14 @@ async function start(auth: Methods, route: Partial<ConfigInput['routes'][number]
     expect((await answer).status).toBe(101);
     return session.request();
   };
-  return { backend, running, refused, admitted };
+  const open = async (headers: Headers) => {
+    const client = await RawClient.connect(running.port);
+    const answer = client.upgrade({ headers });
+    const server = await backend.nextSession();
+    expect((await answer).status).toBe(101);
+    return { client, server };
+  };
+  return { backend, running, clock, refused, admitted, open };
 }
 
 const introspection = (url: string) => ({ introspection: { url, client_id: 'fg', client_secret: 's' } });
@@ -79,4 +95,44 @@ test('forward: the service is asked about every handshake, and decides', async (
     ['a=1', 'b=2'],
   ]);
   expect(await running.waitForLog('handshake.refused')).toMatchObject({ auth: 'ask', cause: 'forward 401' });
+});
+
+test('recheck: a bad answer ends the session, none keeps it', async () => {
+  let says: Answer = () => claims({ active: true, sub: 'ann' });
+  const service = await AuthServer.listen((asked) => says(asked));
+  const { introspection: settings } = introspection(service.url);
+  const { open, running, clock } = await start({ opaque: { introspection: { ...settings, recheck: '20s' } } });
+  const { client, server } = await open({ Authorization: 'Bearer t' });
+  const other = await open({ Authorization: 'Bearer u' });
+  says = () => ({ status: 500 });
+  clock.advance(20_000);
+  await running.waitForLog('auth.unavailable');
+  await service.wasAsked(4);
+  await service.isLeft();
+  says = ({ body }) => claims({ active: !body.includes('token=t'), sub: 'ann' });
+  clock.advance(20_000);
+  await service.wasAsked(6);
+  expect(await client.nextClose()).toEqual({ code: 3003, reason: 'credential revoked' });
+  client.send(closeFrame(3003, '', { mask: true }));
+  expect(await server.nextClose()).toEqual({ code: 1001, reason: 'credential revoked' });
+  server.destroy();
+  client.destroy();
+  expect(await running.waitForLog('session.end')).toMatchObject({ reason: 'credential_revoked', identity: 'ann' });
+  await service.isLeft();
+  clock.advance(20_000);
+  await service.wasAsked(7);
+  expect(running.logsOf('session.end').length).toBe(1);
+  other.client.destroy();
+});
+
+test('recheck: forward is asked with what the client sent then', async () => {
+  const service = await AuthServer.listen(() => ({ status: service.asked.length > 2 ? 403 : 204 }));
+  const { open, clock } = await start({ ask: { forward: { url: service.url, recheck: '20s' } } });
+  const { client } = await open({ Cookie: 'sid=1', 'X-Other': '1' });
+  clock.advance(20_000);
+  await service.wasAsked(2);
+  await service.isLeft();
+  expect(service.asked[1]?.raw).toEqual(service.asked[0]?.raw);
+  clock.advance(20_000);
+  expect(await client.nextClose()).toEqual({ code: 3003, reason: 'credential revoked' });
 });

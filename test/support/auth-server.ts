@@ -66,9 +66,9 @@ export class AuthServer {
     while (this.asked.length < times) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** Connections that are open now. */
-  get open(): number {
-    return this.sockets.size;
+  /** Whoever has asked has read its answer, and is gone. */
+  async isLeft(): Promise<void> {
+    while (this.sockets.size > 0) await new Promise((resolve) => setImmediate(resolve));
   }
 
   async close(): Promise<void> {

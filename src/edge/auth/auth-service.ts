@@ -4,7 +4,7 @@
 import type { ServiceUrl, TlsConfig } from '../../config/types.ts';
 import { Circuit, Turn } from '../../limits/circuit.ts';
 import { type ServiceAnswer, type ServiceAsk, ServiceError } from '../../net/service-client.ts';
-import type { AuthAsk, AuthMeans } from './method.ts';
+import type { AuthAsk, AuthMeans, RecheckRules } from './method.ts';
 
 interface ServiceSettings {
   /** Of the method. */
@@ -84,4 +84,17 @@ export class AuthService {
     if (left === 0) this.byClient.delete(client);
     else this.byClient.set(client, left);
   }
+}
+
+interface RecheckSettings {
+  /** Infinity: off. */
+  readonly recheck: number;
+  readonly max_in_flight: number;
+  readonly bind: boolean;
+}
+
+/** Sessions that do not end with their credential are not asked about; handshakes have most of the questions. */
+export function rechecksOf({ recheck, max_in_flight: most, bind }: RecheckSettings): RecheckRules | null {
+  if (!bind || recheck === Number.POSITIVE_INFINITY) return null;
+  return { everyMs: recheck, atOnce: Math.max(1, Math.floor(most / SHARE)) };
 }

@@ -2,14 +2,16 @@
 // client is taken as it is. Nothing is remembered.
 
 import type { ForwardAuth } from '../../config/types.ts';
+import type { AbortLike } from '../../net/abort.ts';
 import type { ServiceAnswer } from '../../net/service-client.ts';
 import { isSaidSecure } from '../../protocol/backend-request.ts';
 import type { CredentialPlace } from '../../protocol/credential-places.ts';
 import { isHopByHop } from '../../protocol/field-names.ts';
 import type { Refusal } from '../../protocol/refusals.ts';
-import { AuthService } from './auth-service.ts';
+import { ownText } from '../own-text.ts';
+import { AuthService, rechecksOf } from './auth-service.ts';
 import { expirySeconds, identityIn, relayedFields, retrySeconds, takenFields } from './forward-answer.ts';
-import type { AuthAsk, AuthMeans, AuthMethod, AuthVerdict, Grant } from './method.ts';
+import type { AuthAsk, AuthMeans, AuthMethod, AuthVerdict, Grant, Kept, RecheckRules } from './method.ts';
 
 /** The status counts; a page that comes with it is read, so that its sender sees it taken. */
 const ANSWER_BYTES_MAX = 65_536;
@@ -47,6 +49,7 @@ export class ForwardMethod implements AuthMethod {
   readonly config: ForwardAuth;
   readonly challenge = null;
   readonly isGuessable = true;
+  readonly rechecks: RecheckRules | null;
   readonly places: readonly CredentialPlace[];
   private readonly means: AuthMeans;
   private readonly service: AuthService;
@@ -56,6 +59,7 @@ export class ForwardMethod implements AuthMethod {
     this.config = config;
     this.means = means;
     this.service = new AuthService(config, means);
+    this.rechecks = rechecksOf(config);
     this.sent = config.send.filter((name) => !isOwn(name));
     this.places = this.sent.filter((name) => !NO_CREDENTIALS.has(name)).map((name) => ({ kind: 'header', name }));
   }
@@ -80,14 +84,26 @@ export class ForwardMethod implements AuthMethod {
       ...(arrival.client === '' ? {} : { 'X-Forwarded-For': [arrival.client] }),
       'X-Request-ID': [arrival.requestId],
     };
-    const asking = await this.service.ask(ask, { method: 'GET', headers, body: null, bodyBytesMax: ANSWER_BYTES_MAX });
-    if ('cause' in asking) return { kind: 'unavailable', cause: asking.cause };
-    const verdict = this.verdictOf(asking.answer);
-    return 'problem' in verdict ? { kind: 'unavailable', cause: this.service.without(verdict.problem).cause } : verdict;
+    const verdict = await this.askService(ask, headers);
+    if (verdict.kind !== 'good' || this.rechecks === null) return verdict;
+    return { ...verdict, grant: { ...verdict.grant, kept: { kind: 'forward', headers: ownFields(headers) } } };
+  }
+
+  async recheck(kept: Kept, signal: AbortLike): Promise<AuthVerdict> {
+    if (kept.kind !== 'forward') return { kind: 'unavailable', cause: 'another kind' };
+    return this.askService({ clientKey: '', signal }, kept.headers);
   }
 
   holds({ entry }: Grant): boolean {
     return entry === ENTRY;
+  }
+
+  private async askService(asker: Pick<AuthAsk, 'clientKey' | 'signal'>, headers: Fields): Promise<AuthVerdict> {
+    const sent = { method: 'GET', headers, body: null, bodyBytesMax: ANSWER_BYTES_MAX } as const;
+    const asking = await this.service.ask(asker, sent);
+    if ('cause' in asking) return { kind: 'unavailable', cause: asking.cause };
+    const verdict = this.verdictOf(asking.answer);
+    return 'problem' in verdict ? { kind: 'unavailable', cause: this.service.without(verdict.problem).cause } : verdict;
   }
 
   private verdictOf({ status, headers }: ServiceAnswer): AuthVerdict | { readonly problem: string } {
@@ -133,6 +149,11 @@ export class ForwardMethod implements AuthMethod {
 
 function isOwn(name: string): boolean {
   return OWN.has(name) || name.startsWith('x-forwarded-') || name.startsWith('sec-websocket-') || isHopByHop(name);
+}
+
+/** They outlive the head that they come from. */
+function ownFields(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).map(([name, values]) => [name, values.map(ownText)]));
 }
 
 /** As they came, each line by itself. RFC 9110 7.6.1: what Connection names was for us alone. */

@@ -9,11 +9,22 @@ import type { ServiceAnswer } from '../../net/service-client.ts';
 import { isCompactForm } from '../../protocol/compact-jws.ts';
 import type { CredentialPlace } from '../../protocol/credential-places.ts';
 import { isJsonObject, type JsonObject, parseStrictJson } from '../../protocol/strict-json.ts';
-import { AuthService } from './auth-service.ts';
+import { ownText } from '../own-text.ts';
+import { AuthService, rechecksOf } from './auth-service.ts';
 import { type Carried, findCredential } from './carriers.ts';
 import { missingClaim, subjectOf } from './claims.ts';
 import { Flights } from './flights.ts';
-import type { AuthAsk, AuthMeans, AuthMethod, AuthVerdict, Found, Grant, Rivals } from './method.ts';
+import type {
+  AuthAsk,
+  AuthMeans,
+  AuthMethod,
+  AuthVerdict,
+  Found,
+  Grant,
+  Kept,
+  RecheckRules,
+  Rivals,
+} from './method.ts';
 
 const ANSWER_BYTES_MAX = 65_536;
 const ENTRIES_MAX = 10_000;
@@ -30,6 +41,7 @@ export class IntrospectionMethod implements AuthMethod {
   readonly config: IntrospectionAuth;
   readonly challenge: string | null;
   readonly isGuessable = true;
+  readonly rechecks: RecheckRules | null;
   private readonly means: AuthMeans;
   private readonly service: AuthService;
   private readonly secret = randomBytes(32);
@@ -44,6 +56,7 @@ export class IntrospectionMethod implements AuthMethod {
     this.config = config;
     this.means = means;
     this.service = new AuthService(config, means);
+    this.rechecks = rechecksOf(config);
     const isHeader = config.from.some(({ kind, name }) => kind === 'header' && name === 'authorization');
     // RFC 6750 3.
     this.challenge = isHeader ? 'Bearer realm="framegate"' : null;
@@ -64,10 +77,19 @@ export class IntrospectionMethod implements AuthMethod {
 
   judge(token: string, { clientKey, signal }: AuthAsk): AuthVerdict | Promise<AuthVerdict> {
     if (!TOKEN.test(token)) return { kind: 'bad', cause: 'token' };
-    const digest = createHmac('sha256', this.secret).update(token).digest('base64url');
+    const digest = this.digestOf(token);
     const known = this.recalled(digest);
     this.means.metrics.auth(this.config.name).cache.add(known === null ? 'miss' : 'hit');
-    return known ?? this.flights.ask(digest, signal, (whole) => this.askAnew(digest, token, clientKey, whole));
+    if (known !== null) return this.keeping(token, known);
+    const asked = this.flights.ask(digest, signal, (whole) => this.askAnew(digest, token, clientKey, whole));
+    return asked.then((verdict) => this.keeping(token, verdict));
+  }
+
+  async recheck(kept: Kept, signal: AbortLike): Promise<AuthVerdict> {
+    if (kept.kind !== 'introspection') return GONE;
+    const { token } = kept;
+    const digest = this.digestOf(token);
+    return this.flights.ask(digest, signal, (whole) => this.askAnew(digest, token, '', whole));
   }
 
   holds({ entry }: Grant): boolean {
@@ -79,6 +101,16 @@ export class IntrospectionMethod implements AuthMethod {
     this.good.clear();
     this.bad.clear();
     this.flights.forget();
+  }
+
+  private digestOf(token: string): string {
+    return createHmac('sha256', this.secret).update(token).digest('base64url');
+  }
+
+  /** What is remembered for all holds no token; what a session stands on does where it is asked about again. */
+  private keeping(token: string, verdict: AuthVerdict): AuthVerdict {
+    if (verdict.kind !== 'good' || this.rechecks === null) return verdict;
+    return { ...verdict, grant: { ...verdict.grant, kept: { kind: 'introspection', token: ownText(token) } } };
   }
 
   private recalled(digest: string): AuthVerdict | null {
@@ -135,9 +167,11 @@ export class IntrospectionMethod implements AuthMethod {
   private remember(digest: string, verdict: AuthVerdict): void {
     const { cache, negative_cache: negative } = this.config;
     const now = this.means.clock.now();
+    if (verdict.kind === 'unavailable') return;
+    this.good.delete(digest);
     if (verdict.kind === 'good')
       this.good.set(digest, verdict, now + Math.min(cache, verdict.grant.expiresAt - this.means.wallNow()));
-    else if (verdict.kind !== 'unavailable') this.bad.set(digest, verdict, now + negative);
+    else this.bad.set(digest, verdict, now + negative);
   }
 }
 

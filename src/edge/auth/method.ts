@@ -89,14 +89,21 @@ export interface EntryFacts {
   readonly quota: QuotaConfig;
 }
 
-/** The same with what is asked of it while the session is made. */
+/** The same with what is asked of it while the session is made. `kept` goes to whom it is asked about again alone. */
 export interface Grant extends Standing {
   /** No prototype. */
   readonly claims: Readonly<Record<string, unknown>> | null;
   /** What a service said of it: values by names in lower case. */
   readonly forwarded: ReadonlyMap<string, string> | null;
   readonly quota: QuotaConfig | null;
+  /** Absent: nobody asks again about it. */
+  readonly kept?: Kept;
 }
+
+/** What is kept of a handshake to ask about its session again: the credential. Nobody shows it. */
+export type Kept =
+  | { readonly kind: 'introspection'; readonly token: string }
+  | { readonly kind: 'forward'; readonly headers: Readonly<Record<string, readonly string[]>> };
 
 export type AuthVerdict =
   | { readonly kind: 'good'; readonly grant: Grant }
@@ -113,6 +120,12 @@ export const SEVERAL = Symbol('several');
 
 /** The other methods of the route that read a place. */
 export type Rivals = (place: CredentialPlace) => readonly AuthConfig[];
+
+export interface RecheckRules {
+  readonly everyMs: number;
+  /** So many sessions at a time. */
+  readonly atOnce: number;
+}
 
 export interface AuthMethod {
   readonly config: AuthConfig;
@@ -132,6 +145,10 @@ export interface AuthMethod {
   entryOf?(grant: Standing): EntryFacts | null;
   /** What it has learned, or is asking now, counts no longer: all that comes is judged anew. */
   forget?(): void;
+  /** Null or absent: nobody asks again about its open sessions. */
+  readonly rechecks?: RecheckRules | null;
+  /** `kept`: of a grant of this method, or of one that it replaces. Never rejects but for a fault of ours. */
+  recheck?(kept: Kept, signal: AbortLike): Promise<AuthVerdict>;
   /** It is in force. Called once. */
   start?(): void;
   /** It is not any more, or nothing runs any more. */

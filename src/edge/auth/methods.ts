@@ -8,6 +8,7 @@ import { AuthChain } from './chain.ts';
 import { FAILURES_KEY } from './failures.ts';
 import { makeMethod } from './kinds.ts';
 import type { AuthMeans, AuthMethod, Standing } from './method.ts';
+import { Rechecks } from './rechecks.ts';
 import { Revocations } from './revocations.ts';
 
 const ANONYMOUS = 'anonymous';
@@ -22,12 +23,15 @@ interface AuthPlan {
 export class AuthMethods {
   readonly means: AuthMeans;
   readonly revocations: Revocations;
+  readonly rechecks: Rechecks;
   private byName: ReadonlyMap<string, AuthMethod> = new Map();
   private state: 'idle' | 'started' | 'stopped' = 'idle';
 
   constructor(means: AuthMeans) {
     this.means = means;
     this.revocations = new Revocations(means);
+    const { clock, wheel } = means;
+    this.rechecks = new Rechecks({ clock, wheel, random: Math.random, get: (name) => this.get(name) });
   }
 
   get(name: string): AuthMethod | undefined {
