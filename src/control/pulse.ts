@@ -7,7 +7,7 @@ import { WheelDriver } from '../limits/wheel-driver.ts';
 import type { Log } from '../observe/log.ts';
 import { WallWatch } from '../observe/wall-watch.ts';
 
-/** How often the timer wheel is driven. Deadlines are at most this much, and one tick, late. */
+/** How often the timer wheel is driven: once for each of its ticks. */
 const WHEEL_DRIVE_MS = 50;
 
 interface PulseOptions {
@@ -19,7 +19,7 @@ interface PulseOptions {
 export class Pulse {
   private readonly options: PulseOptions;
   private readonly wall = new WallWatch(performance.now(), Date.now());
-  private interval: NodeJS.Timeout | null = null;
+  private timer: NodeJS.Timeout | null = null;
 
   constructor(options: PulseOptions) {
     this.options = options;
@@ -27,18 +27,26 @@ export class Pulse {
 
   /** Without it no deadline comes. */
   get isBeating(): boolean {
-    return this.interval !== null;
+    return this.timer !== null;
   }
 
   start(): void {
     const { clock, wheel } = this.options;
-    const driver = new WheelDriver(wheel, clock.now());
-    this.interval = setInterval(() => setImmediate(() => this.beat(driver)), WHEEL_DRIVE_MS);
+    this.wait(new WheelDriver(wheel, clock.now()));
   }
 
   stop(): void {
-    if (this.interval !== null) clearInterval(this.interval);
-    this.interval = null;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+  }
+
+  /** Until just behind a tick of the wheel: what is due is late by a tick then, and not by two. */
+  private wait(driver: WheelDriver): void {
+    const ms = WHEEL_DRIVE_MS - (this.options.clock.now() % WHEEL_DRIVE_MS) + 1;
+    this.timer = setTimeout(() => {
+      this.wait(driver);
+      setImmediate(() => this.beat(driver));
+    }, ms);
   }
 
   /**
@@ -46,7 +54,7 @@ export class Pulse {
    * was busy has been read. Nobody is cut off for a silence of our own.
    */
   private beat(driver: WheelDriver): void {
-    if (this.interval === null) return;
+    if (this.timer === null) return;
     const { clock, log } = this.options;
     const now = clock.now();
     driver.drive(now);

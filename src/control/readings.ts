@@ -5,6 +5,7 @@ import type { Route } from '../edge/snapshot.ts';
 import { mapped, type Pulled } from '../limits/pulled.ts';
 import { type Advice, type AdviceInput, adviseRoute, type Direction } from '../observe/advice.ts';
 import { adviseCap } from '../observe/cap-advice.ts';
+import { adviseExpiry } from '../observe/expiry-advice.ts';
 import type {
   CertificateReading,
   DiscoveryReading,
@@ -92,6 +93,7 @@ function adviceInput({ config, upstream }: Route, seen: RouteMetrics): AdviceInp
     timeouts: config.timeouts,
     hits: (direction, key) => from(direction).limitHits.of(key),
     largestRefused: (direction, key) => from(direction).largestRefused(key),
+    expiry: adviseExpiry(seen.sessionDuration.count, seen.expiredEarly),
     ends: (key) => seen.limitEnds.of(key),
     relaxed: relaxedUses({ route: config.relax, upstream: upstream.relax, upstreamName: upstream.name }, (check) =>
       seen.relaxed.of(check),

@@ -90,6 +90,8 @@ export class ProxySubject implements AdminSubject {
       discoveries: discoveryReadings(edge),
       listeners: [...metrics.listeners()],
       certificates: certificateReadings(edge),
+      auths: [...metrics.auths()],
+      revocations: snapshot.auth.revocations.size,
       runtime: reading,
     });
   }

@@ -6,6 +6,7 @@ import type { Advice, Candidate, DirectionAdvice, LimitAdvice, RouteAdvice, Verd
 import type { Unit } from './advised-values.ts';
 import type { CapAdvice } from './cap-advice.ts';
 import { CLIENTS_MAX } from './client-count.ts';
+import { expiryLines } from './expiry-advice.ts';
 import type { Summary } from './histogram.ts';
 import { countText, durationText, groupedText, shareText, sizeText } from './quantities.ts';
 import { relaxedLines } from './relax-advice.ts';
@@ -47,7 +48,7 @@ function routeLines(route: RouteAdvice): string[] {
             `the longest ${durationText(duration.max)}`
       }`,
   ];
-  const relaxed = relaxedLines(route.relaxed);
+  const relaxed = [...expiryLines(route.credentials), ...relaxedLines(route.relaxed)];
   if (route.sessions_total === 0) return [...lines, '  nothing seen yet', ...relaxed];
   for (const [name, direction] of [
     ['from_client', route.from_client],

@@ -3,6 +3,7 @@
 
 import { DAY_MS, nextBelow, roundUp, type Unit } from './advised-values.ts';
 import type { CapAdvice } from './cap-advice.ts';
+import type { ExpiryAdvice } from './expiry-advice.ts';
 import type { LogLinearHistogram, Summary } from './histogram.ts';
 import type { DirectionProfile, TrafficProfile } from './profile.ts';
 import type { RelaxedUse } from './relax-advice.ts';
@@ -46,6 +47,7 @@ export interface AdviceInput {
   /** Handshakes and sessions that this limit or timeout has ended since the start. */
   ends(key: string): number;
   readonly relaxed: readonly RelaxedUse[];
+  readonly expiry: ExpiryAdvice;
 }
 
 export type Direction = 'from_client' | 'from_backend';
@@ -103,6 +105,7 @@ export interface RouteAdvice {
   readonly route: string;
   /** Checks that are switched off for it. */
   readonly relaxed: readonly RelaxedUse[];
+  readonly credentials: ExpiryAdvice;
   readonly sessions_open: number;
   readonly sessions_total: number;
   /** Addresses that they came from; 100 stands for 100 or more. */
@@ -146,6 +149,7 @@ export function adviseRoute(input: AdviceInput, watchedMs: number): RouteAdvice 
   return {
     route: input.route,
     relaxed: input.relaxed,
+    credentials: input.expiry,
     sessions_open: input.sessionsOpen,
     sessions_total: input.sessionsTotal,
     clients: input.clients,

@@ -1,8 +1,10 @@
 // The metrics that framegate shows: every name, type and label, read from the counters at scrape time. It counts
 // nothing itself, and no value of a label comes from a peer.
 
+import { writeAuth } from './exposition-auth.ts';
 import { Exposition, type Family } from './exposition-families.ts';
 import {
+  type AuthMetrics,
   type DirectionMetrics,
   type ListenerMetrics,
   NO_ROUTE,
@@ -77,6 +79,8 @@ export interface MetricsSource {
   readonly discoveries: Iterable<DiscoveryReading>;
   readonly listeners: Iterable<ListenerMetrics>;
   readonly certificates: Iterable<CertificateReading>;
+  readonly auths: Iterable<AuthMetrics>;
+  readonly revocations: number;
   /** Null leaves `process_*` and `nodejs_*` out. */
   readonly runtime: RuntimeReading | null;
 }
@@ -106,6 +110,7 @@ function* writeAll(out: Exposition, source: MetricsSource): Generator<void> {
   yield* writeListeners(out, [...source.listeners]);
   yield* writeCertificates(out, source.certificates);
   yield* writeHandshakes(out, source, routes);
+  yield* writeAuth(out, [...source.auths], source.revocations);
   yield* writeRelaxed(out, routes);
   yield* writeSessions(out, source, routes);
   yield* writeDirections(out, source, routes);

@@ -2,6 +2,7 @@
 // listener. It reads no clock and writes no text; exposition.ts does the latter.
 
 import { ClientCount } from './client-count.ts';
+import { EARLY_SECONDS } from './expiry-advice.ts';
 import { Histogram, LogLinearHistogram } from './histogram.ts';
 import { type DirectionProfile, TrafficProfile } from './profile.ts';
 
@@ -107,6 +108,8 @@ export class RouteMetrics {
   readonly name: string;
   sessionsOpen = 0;
   sessionsTotal = 0;
+  /** Ended by their credential soon after they began: see `expiry-advice`. */
+  expiredEarly = 0;
   readonly handshakes = new Tally();
   readonly handshakeDuration = new Histogram(handshakeSeconds);
   readonly sessionDuration = new Histogram(sessionSeconds);
@@ -143,6 +146,7 @@ export class RouteMetrics {
   sessionEnded(by: EndedBy, reason: string, code: number | null, seconds: number): void {
     this.sessionsOpen -= 1;
     this.sessionDuration.observe(seconds);
+    if (reason === 'credential_expired' && seconds <= EARLY_SECONDS) this.expiredEarly += 1;
     const label = codeLabel(code);
     const key = `${by} ${reason} ${label}`;
     const known = this.ends.get(key);
@@ -221,7 +225,7 @@ export class TargetMetrics {
 }
 
 /** One method of `auth`. */
-class AuthMetrics {
+export class AuthMetrics {
   readonly name: string;
   /** By result: `good`, `bad`, `absent` or `unavailable`. */
   readonly results = new Tally();

@@ -3,6 +3,8 @@ import { loadObject } from '../../src/config/load.ts';
 import { type AdviceInput, advise, type LimitAdvice } from '../../src/observe/advice.ts';
 import { renderAdvice } from '../../src/observe/advice-text.ts';
 import { adviseCap } from '../../src/observe/cap-advice.ts';
+import { adviseExpiry, expiryLines } from '../../src/observe/expiry-advice.ts';
+import { RouteMetrics } from '../../src/observe/metrics.ts';
 import { TrafficProfile } from '../../src/observe/profile.ts';
 import { countText, durationText, groupedText, shareText, sizeText } from '../../src/observe/quantities.ts';
 
@@ -32,6 +34,7 @@ function input(profile: TrafficProfile, change: Partial<AdviceInput> = {}): Advi
       lifetime: OFF,
     },
     relaxed: [],
+    expiry: adviseExpiry(0, 0),
     hits: () => 0,
     largestRefused: () => 0,
     ends: () => 0,
@@ -260,4 +263,22 @@ test('shares are never rounded to nothing', () => {
     '33 %',
     'under 0.001 %',
   ]);
+});
+
+describe('sessions that their credentials cut short', () => {
+  test.each([
+    [9, 9, 'too_few'],
+    [10, 5, 'fits'],
+    [10, 6, 'tight'],
+  ] as const)('of %i that ended %i: %s', (ended, early, verdict) => {
+    const advice = adviseExpiry(ended, early);
+    expect([advice.verdict, expiryLines(advice).length > 0]).toEqual([verdict, verdict === 'tight']);
+  });
+
+  test('are those that credential_expired ended within 15 minutes', () => {
+    const metrics = new RouteMetrics('chat');
+    for (const seconds of [1, 900, 901]) metrics.sessionEnded('proxy', 'credential_expired', 3000, seconds);
+    metrics.sessionEnded('proxy', 'drain', 1012, 1);
+    expect(metrics.expiredEarly).toBe(2);
+  });
 });

@@ -27,6 +27,10 @@ export function sampleRegistry(): MetricsRegistry {
     direction.limitHits.add('messages_per_second');
     direction.pause(1_000);
   }
+  const users = registry.auth('users');
+  users.results.add('good');
+  users.duration.observe(0.002);
+  users.cache.add('hit');
   const listener = registry.listener('public');
   listener.connectionsOpen = 2;
   listener.connectionsAccepted = 5;
@@ -66,6 +70,8 @@ export function sampleSource(registry: MetricsRegistry, runtime: RuntimeReading 
     discoveries: [{ metrics: registry.upstream('chat'), targets: 2, answeredAt: 1_700_000_000_000 }],
     listeners: registry.listeners(),
     certificates: [{ listener: 'public', name: 'a.test', notAfter: 1_800_000_000_000 }],
+    auths: registry.auths(),
+    revocations: 1,
     runtime,
   };
 }
