@@ -9,7 +9,7 @@ export interface Holder {
   /** Who it is, within the method; null: nobody says. */
   readonly identity: string | null;
   readonly claims: JsonObject | null;
-  /** What a service said: values, one latin1 character for each byte, by names in lower case. */
+  /** What a service said: texts by the names of fields in lower case. */
   readonly forwarded: ReadonlyMap<string, string> | null;
 }
 

@@ -108,7 +108,7 @@ const NAMED_VALUES = {
     fits: (argument) => isSafeName(argument.toLowerCase()),
     reader: (argument) => {
       const lower = argument.toLowerCase();
-      return ({ holder }) => encodeBytes(holder?.forwarded?.get(lower) ?? '');
+      return ({ holder }) => encodeText(holder?.forwarded?.get(lower) ?? '');
     },
   },
 } as const satisfies Record<string, NamedValue>;

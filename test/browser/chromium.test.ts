@@ -287,6 +287,71 @@ describe.skipIf(executable === null)('a real browser', { timeout: TEST_MS }, () 
     });
   });
 
+  describe('a page that can bring its token in the subprotocol alone', () => {
+    const KEY = 'key-of-this-page';
+    const clean = { wasClean: true, opened: true };
+    const auth = (expires?: string): ConfigInput['auth'] => {
+      const own = { name: 'page', sha256: createHash('sha256').update(KEY).digest('hex') };
+      const from = ['subprotocol:bearer', 'cookie:sid'];
+      return { pages: { api_key: { from, keys: [{ ...own, ...(expires === undefined ? {} : { expires }) }] } } };
+    };
+    const guarded = (): RouteInput => ({
+      auth: ['pages'],
+      origins: [originOf('app.site.test')],
+      refuse_with: 'close',
+    });
+
+    test('is let in: it sees the marker, or what the backend chose; the backend sees neither', async () => {
+      const backend = await WsBackend.listen();
+      const running = await start(backend.url, guarded(), { auth: auth() });
+      const alone = await app.connect(urlOf(running), ['bearer', KEY]);
+      expect(await alone.settled()).toMatchObject({ protocol: 'bearer' });
+      const { request, socket } = await backend.next();
+      expect(request.headers['sec-websocket-protocol']).toBeUndefined();
+      socket.send('welcome');
+      expect(await alone.next()).toEqual({ kind: 'text', data: 'welcome' });
+      const chat = await app.connect(urlOf(running), ['chat.v1', 'bearer', KEY, 'chat.v2']);
+      expect(await chat.settled()).toMatchObject({ protocol: 'chat.v1' });
+      expect((await backend.next()).request.headers['sec-websocket-protocol']).toBe('chat.v1, chat.v2');
+    });
+
+    test('reads why it is not: a bad token is 3000, another page 3003', async () => {
+      const running = await start('builtin:echo', guarded(), { auth: auth() });
+      const bad = { code: 3000, reason: 'unauthorized', ...clean };
+      expect(await app.endOf(urlOf(running), ['bearer', 'wrong'])).toEqual(bad);
+      expect(await app.endOf(urlOf(running), ['chat', 'bearer', 'wrong'])).toEqual(bad);
+      expect(await app.endOf(urlOf(running))).toEqual(bad);
+      const foreign = await (await pageOf('evil.test')).endOf(urlOf(running), ['bearer', KEY]);
+      expect(foreign).toEqual({ code: 3003, reason: 'origin_not_allowed', ...clean });
+      expect(JSON.stringify(running.logs)).not.toMatch(/wrong|key-of/);
+    });
+
+    test('hears when its token has ended', async () => {
+      const clock = new FakeClock();
+      const wallNow = () => Date.UTC(2030, 0, 1) + clock.now() - 1_000_000;
+      const config = { auth: auth('2030-01-01T00:05:00Z'), timeouts: { idle: 'off' } } as const;
+      const running = await start('builtin:echo', guarded(), config, { clock, wallNow });
+      const socket = await app.connect(urlOf(running), ['bearer', KEY]);
+      await echoes(socket, 'before');
+      clock.advance(5 * 60_000 + 50);
+      expect(await socket.closed()).toEqual({ code: 3000, reason: 'credential expired', ...clean });
+      const again = await app.endOf(urlOf(running), ['bearer', KEY]);
+      expect(again).toEqual({ code: 3000, reason: 'unauthorized', ...clean });
+    });
+
+    test('or in a cookie: the browser sends it for any page, and only the right one gets in', async () => {
+      const backend = await WsBackend.listen();
+      const running = await start(backend.url, guarded(), { auth: auth() });
+      const cookies = ['sid', 'theme'].map((name) => ({ name, value: KEY, domain: GATE, path: '/', secure: true }));
+      const [own, foreign] = [await pageOf(), await pageOf('other.site.test')];
+      for (const { context } of [own, foreign]) await context.addCookies(cookies);
+      await own.connect(urlOf(running));
+      expect((await backend.next()).request.headers.cookie).toBe(`theme=${KEY}`);
+      const refused = { code: 3003, reason: 'origin_not_allowed', ...clean };
+      expect(await foreign.endOf(urlOf(running))).toEqual(refused);
+    });
+  });
+
   describe('an operator', () => {
     test('drains: the page has 1012, clean', async () => {
       const drain = { delay: '0s', grace: '0s', spread: '0s', timeout: '20s' } as const;

@@ -87,6 +87,34 @@ const SEEN: readonly Mutant[] = [
     replace: '',
     why: 'a blank hides a cookie',
   },
+  {
+    row: 'A15',
+    at: 'findCredential',
+    search: 'if (found !== null || values.length > 1) return SEVERAL;',
+    replace: '',
+    why: 'the last one counts',
+  },
+  {
+    row: 'X4',
+    at: 'claimTexts',
+    search: 'items.every(isPlain) ? items.map(String) : []',
+    replace: 'items.map(String)',
+    why: 'an object is a value',
+  },
+  {
+    row: 'X5',
+    at: 'encodeClaim',
+    search: "texts.length === 1 ? encodeText(texts[0] ?? '') : encodeList(texts)",
+    replace: "texts.join(',')",
+    why: 'claims go on as they are',
+  },
+  {
+    row: 'X5',
+    at: 'NAMED_VALUES',
+    search: "encodeText(holder?.forwarded?.get(lower) ?? '')",
+    replace: "holder?.forwarded?.get(lower) ?? ''",
+    why: 'so does what a service says',
+  },
 ];
 
 /** Services that decide about them. */

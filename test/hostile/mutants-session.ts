@@ -861,7 +861,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'E13',
     at: 'Reloads.retune',
-    search: 'session.retune(route.policy);',
+    search: 'record.retune();',
     replace: '',
   },
   {
@@ -972,7 +972,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'L43',
     at: 'ownText',
-    search: "return Buffer.from(text, 'latin1').toString('latin1');",
+    search: 'return Buffer.from(text, encoding).toString(encoding);',
     replace: 'return text;',
   },
   {

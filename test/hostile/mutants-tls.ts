@@ -111,7 +111,7 @@ export const TLS_MUTANTS: readonly Mutant[] = [
   {
     row: 'D43',
     at: 'certificateOf',
-    search: "if (now >= Date.parse(certificate.validTo)) return 'CERT_HAS_EXPIRED';",
+    search: "if (now >= notAfter) return 'CERT_HAS_EXPIRED';",
     replace: '',
   },
   {

@@ -120,13 +120,13 @@ describe('the values', () => {
   });
 
   test('of whoever it is for, where auth knows', () => {
-    const forwarded = new Map([['x-plan', 'gold\xe9']]);
+    const forwarded = new Map([['x-plan', 'gold\u20ac']]);
     const claims = { sub: 'ada', 'a.b': 'exact', a: { b: 'path', c: { d: 7 } }, ok: true, none: null };
     const holder = { auth: 'users', identity: 'Zo\u00eb', claims, forwarded };
     const of = (text: string) => filled(text, { facts: { holder } });
     expect(of('{auth}/{identity}')).toBe('users/Zo%C3%AB');
     expect(of('{claim.sub} {claim.a.b} {claim.a.c.d} {claim.ok}')).toBe('ada exact 7 true');
-    expect(of('{forward.X-Plan}')).toBe('gold%E9');
+    expect(of('{forward.X-Plan}')).toBe('gold%E2%82%AC');
     for (const text of ['{claim.none}', '{claim.a}', '{claim.a.c}', '{claim.x}', '{claim.a.c.d.e}', '{forward.x}'])
       expect(of(text), text).toBe(null);
     expect(filled('{identity}', { facts: { holder: { ...holder, identity: null } } })).toBe(null);
