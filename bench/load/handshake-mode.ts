@@ -6,24 +6,26 @@ import { percent, type Timing } from './cells.ts';
 import { interleave } from './interleave.ts';
 import { HOST } from './peer-configs.ts';
 import type { RunningPeer } from './peers.ts';
-import type { HandshakeKind, HandshakeRound, PeerHandshakes } from './results.ts';
+import { type HandshakeKind, type HandshakeRound, overTls, type PeerHandshakes } from './results.ts';
 import { type Rig, stopAll } from './rig.ts';
 
-const CONCURRENCY = 32;
+export const CONCURRENCY = 32;
 /** With fewer, something else was measured than resumption. */
 const RESUMED_MIN = 0.95;
 const TITLES = { plain: 'handshakes', full: 'TLS handshakes, full', resumed: 'TLS handshakes, resumed' } as const;
+/** What is measured beside each other without auth. */
+type OpenKind = keyof typeof TITLES;
 
 export async function measureHandshakes(
   rig: Rig,
   names: readonly string[],
   timing: Timing,
   progress: Progress,
-  kind: HandshakeKind = 'plain',
+  kind: OpenKind = 'plain',
 ): Promise<PeerHandshakes[]> {
   const peers = await rig.startPeers(names, CONCURRENCY, { sides: kind === 'plain' ? 'none' : 'client' });
   try {
-    const turns = peers.map((peer) => ({ peer, measure: () => measureOnce(rig, peer, timing, kind) }));
+    const turns = peers.map((peer) => ({ peer, measure: () => measureOnce(rig, peer, timing, { kind }) }));
     const found = await interleave(TITLES[kind], turns, timing.rounds, progress);
     return found.map((one) => ({ kind, ...one }));
   } finally {
@@ -31,15 +33,16 @@ export async function measureHandshakes(
   }
 }
 
-async function measureOnce(
+/** `fields`: of each request, as `HandshakePlan` has them. */
+export async function measureOnce(
   rig: Rig,
   peer: RunningPeer,
   timing: Timing,
-  kind: HandshakeKind,
+  { kind, fields = '' }: { readonly kind: HandshakeKind; readonly fields?: string },
 ): Promise<{ result: HandshakeRound; text: string }> {
   const { warmupMs, measureMs } = timing;
-  const plan = { host: HOST, port: peer.port, path: '/', concurrency: CONCURRENCY, warmupMs, measureMs };
-  const tls = { tls: kind === 'plain' ? null : rig.tls, resume: kind === 'resumed' };
+  const plan = { host: HOST, port: peer.port, path: '/', fields, concurrency: CONCURRENCY, warmupMs, measureMs };
+  const tls = { tls: overTls(kind) ? rig.tls : null, resume: kind === 'resumed' };
   const found = await rig.generator.handshakes({ ...plan, ...tls, pids: [peer.pids] });
   const { seconds, handshakes, resumed, p50, p99, ownCpu } = found;
   const resumedShare = resumed / handshakes;

@@ -5,7 +5,7 @@ import { figure, markdownTable } from '../support/table.ts';
 import { percent } from './cells.ts';
 import { atLeastText, rangeText } from './figures.ts';
 import { HANDSHAKE_GOALS, STORM_GOAL } from './goals.ts';
-import type { HandshakeKind, PeerHandshakes, PeerStorms, StormRound } from './results.ts';
+import { type HandshakeKind, overTls, type PeerHandshakes, type PeerStorms, type StormRound } from './results.ts';
 
 const SUBJECT = 'framegate';
 
@@ -15,6 +15,10 @@ const HANDSHAKE_TEXTS: Readonly<Record<HandshakeKind, readonly [title: string, t
   resumed: [
     'TLS handshakes, resumed',
     'Each client offers the ticket of its last visit, and is asked whether it was taken.',
+  ],
+  auth: [
+    'Handshakes by method of auth',
+    'The same with a good credential, the same one all the time, beside a route without auth.',
   ],
 };
 
@@ -36,10 +40,10 @@ export function handshakeSection(kind: HandshakeKind, found: readonly PeerHandsh
       figure(of((round) => round.p99).median),
       percent(of((round) => round.proxyShare).median),
       percent(of((round) => round.generatorShare).median),
-      ...(kind === 'plain' ? [] : [percent(of((round) => round.resumedShare).median)]),
+      ...(overTls(kind) ? [percent(of((round) => round.resumedShare).median)] : []),
     ];
   });
-  const more = kind === 'plain' ? [] : ['resumed'];
+  const more = overTls(kind) ? ['resumed'] : [];
   const head = ['proxy', 'a CPU second', 'framegate / this', 'a second', 'p50 ms', 'p99 ms', 'proxy core', 'generator'];
   const [title, text] = HANDSHAKE_TEXTS[kind];
   return [

@@ -17,6 +17,8 @@ export interface HandshakePlan {
   readonly host: string;
   readonly port: number;
   readonly path: string;
+  /** More of each request, each with its CR LF. */
+  readonly fields?: string;
   /** Sessions opening or closing at a time. */
   readonly concurrency: number;
   readonly warmupMs: number;
@@ -91,7 +93,7 @@ async function runLane(maker: WireMaker, plan: HandshakePlan, shared: Shared, ti
 }
 
 async function visit(maker: WireMaker, plan: HandshakePlan, shared: Shared, ticket: Ticket | null): Promise<void> {
-  const { host, port, path, tls = null } = plan;
+  const { host, port, path, fields, tls = null } = plan;
   const localAddress = host === '127.0.0.1' ? `127.0.0.${2 + (shared.started % SOURCES)}` : null;
   const target = { host, port, localAddress };
   shared.started += 1;
@@ -100,7 +102,7 @@ async function visit(maker: WireMaker, plan: HandshakePlan, shared: Shared, tick
   try {
     const secure = tls === null ? null : await maker.connectTls(tls, target, reader, ticket);
     const wire = secure ?? (await maker.connect(target, reader));
-    await reader.exchange(wire, upgradeRequest(`${host}:${port}`, path), closeFrame(), () => {
+    await reader.exchange(wire, upgradeRequest(`${host}:${port}`, path, fields), closeFrame(), () => {
       shared.done += 1;
       if (secure?.resumed) shared.resumed += 1;
       shared.latencies.record(performance.now() - begunAt);

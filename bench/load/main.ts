@@ -7,6 +7,7 @@ import { endChildrenOnExit, hasProgram, pinSelf } from '../support/child-process
 import { writeSection } from '../support/document.ts';
 import { describeMachine, machineLine } from '../support/machine.ts';
 import { Progress } from '../support/progress.ts';
+import { measureAuth } from './auth-mode.ts';
 import { measureCell, type Timing } from './cells.ts';
 import { svgChart } from './chart.ts';
 import { FLOOD_NAMES, measureFairness } from './fairness.ts';
@@ -80,6 +81,7 @@ async function measure(
     if (modes.includes('fairness')) progress.expect(small.length * rounds * FLOOD_NAMES.length);
     if (modes.includes('tls-handshakes')) progress.expect(2 * secure.length * rounds);
     if (modes.includes('storm')) progress.expect(proxies.length * rounds);
+    if (modes.includes('auth')) progress.expect((1 + options.auth.length) * rounds);
     const cells: CellResult[] = [];
     if (modes.includes('grid')) {
       for (const cell of options.grid) cells.push(await measureCell(rig, cell, peersOf(cell), timing, progress));
@@ -91,6 +93,7 @@ async function measure(
         handshakes.push(...(await measureHandshakes(rig, secure, timing, progress, kind)));
       }
     }
+    if (modes.includes('auth')) handshakes.push(...(await measureAuth(rig, options.auth, timing, progress)));
     const storm = { clients: options.stormClients, rounds };
     return {
       machine: describeMachine(),

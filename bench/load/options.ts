@@ -2,11 +2,12 @@
 
 import { parseArgs } from 'node:util';
 import { CERTIFICATE_KINDS } from '../support/certificate-kinds.ts';
+import { AUTH_METHODS, type AuthMethodName } from './auth-methods.ts';
 import { type Cell, DEFAULT_GRID, parseCell, TLS_GRID } from './grid.ts';
 import { DEFAULT_PEERS } from './peers.ts';
 import { TLS_VERSIONS, type TlsChoice } from './tls.ts';
 
-export const MODES = ['grid', 'handshakes', 'fairness', 'tls-handshakes', 'storm'] as const;
+export const MODES = ['grid', 'handshakes', 'fairness', 'tls-handshakes', 'storm', 'auth'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface LoadOptions {
@@ -16,6 +17,7 @@ export interface LoadOptions {
   /** What TLS is where there is some. */
   readonly tls: TlsChoice;
   readonly stormClients: number;
+  readonly auth: readonly AuthMethodName[];
   readonly rounds: number;
   readonly seconds: number;
   readonly warmupSeconds: number;
@@ -42,6 +44,8 @@ export const USAGE = `npm run bench:load -- [options]
   --certificate K   ${CERTIFICATE_KINDS.join(' or ')}, made for this run (default: ${CERTIFICATE_KINDS[0]})
   --tls-version V   ${TLS_VERSIONS.join(' or ')} (default: ${TLS_VERSIONS[0]})
   --storm N         clients that come back at once (default: ${STORM_CLIENTS})
+  --auth LIST       methods of auth that framegate asks for, beside a route without (default:
+                    ${AUTH_METHODS.join(', ')})
   --rounds N        interleaved rounds of every cell (default: 5)
   --seconds N       length of one measurement (default: 2)
   --warmup N        seconds before it (default: 1)
@@ -68,6 +72,7 @@ export function parseLoadOptions(argv: readonly string[]): LoadOptions {
       'tls-version': { type: 'string', default: TLS_VERSIONS[0] },
       storm: { type: 'string', default: String(STORM_CLIENTS) },
       peers: { type: 'string', default: DEFAULT_PEERS.join(',') },
+      auth: { type: 'string', default: AUTH_METHODS.join(',') },
       rounds: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '2' },
       warmup: { type: 'string', default: '1' },
@@ -91,6 +96,7 @@ export function parseLoadOptions(argv: readonly string[]): LoadOptions {
       version: oneOf('--tls-version', values['tls-version'], TLS_VERSIONS),
     },
     stormClients: numberIn('--storm', values.storm, 1, 9_000),
+    auth: list(values.auth).map((name) => oneOf('--auth', name, AUTH_METHODS)),
     rounds: numberIn('--rounds', values.rounds, 1, 1_000),
     seconds: numberIn('--seconds', values.seconds, 0.1, 600),
     warmupSeconds: numberIn('--warmup', values.warmup, 0, 600),

@@ -9,6 +9,8 @@ import type { TlsFiles } from './tls.ts';
 export const HOST = '127.0.0.1';
 /** Room for listeners, logs and spare connections. */
 const SPARE_SESSIONS = 200;
+/** What a method is called where there is one. */
+const AUTH = 'asked';
 
 /** Compiled to bench/dist/bench/load: up to the folder that has package.json. */
 export const PROJECT = fileURLToPath(new URL('../../../../', import.meta.url));
@@ -29,11 +31,15 @@ export interface PeerConfig {
   readonly tls: PeerTls | null;
   /** Of framegate, besides listeners and routes. */
   readonly framegateKeys: Readonly<Record<string, unknown>>;
+  /** The method that all its routes ask for; null for open ones. */
+  readonly framegateAuth: object | null;
 }
 
 /** All of these give the file that they wrote. */
 export function framegateConfig(port: number, config: PeerConfig): string {
-  const { backendPort, floodBackendPort, tls } = config;
+  const { backendPort, floodBackendPort, tls, framegateAuth } = config;
+  // Its clients are no browsers.
+  const asked = framegateAuth === null ? {} : { auth: [AUTH], origins: ['same'], missing_origin: 'allow' };
   const scheme = tls?.toBackend ? 'wss' : 'ws';
   const listenerTls = tls === null ? {} : { tls: { certificates: [{ cert: tls.cert, key: tls.key }] } };
   // The others do not ask for a good certificate either, unless they are told to.
@@ -41,11 +47,12 @@ export function framegateConfig(port: number, config: PeerConfig): string {
   const upstream = (backend: number) => ({ targets: [{ url: `${scheme}://${HOST}:${backend}` }], ...upstreamTls });
   const content = {
     ...config.framegateKeys,
+    ...(framegateAuth === null ? {} : { auth: { [AUTH]: framegateAuth } }),
     listeners: [{ address: `${HOST}:${port}`, ...listenerTls }],
     upstreams: { echo: upstream(backendPort), flood: upstream(floodBackendPort) },
     routes: [
-      { match: { path: '/flood' }, upstream: 'flood' },
-      { match: { path: '/*' }, upstream: 'echo' },
+      { match: { path: '/flood' }, upstream: 'flood', ...asked },
+      { match: { path: '/*' }, upstream: 'echo', ...asked },
     ],
   };
   const file = join(config.directory, 'framegate.yaml');

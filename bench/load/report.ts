@@ -11,7 +11,7 @@ import { handshakeSection, stormSection } from './handshake-report.ts';
 import type { CellResult, HandshakeKind, PeerFairness, PeerRounds, Report, Round } from './results.ts';
 
 const SUBJECT = 'framegate';
-const KINDS: readonly HandshakeKind[] = ['plain', 'full', 'resumed'];
+const KINDS: readonly HandshakeKind[] = ['plain', 'full', 'resumed', 'auth'];
 
 export function markdownReport(report: Report): string {
   const parts = [introduction(report)];
@@ -29,13 +29,14 @@ export function markdownReport(report: Report): string {
 /** The sections of a document that hold it, each with its part: what was not measured stays as it is there. */
 export function sectionsOf(report: Report): { readonly section: string; readonly part: Report }[] {
   const cellsOf = (isSecure: boolean) => report.cells.filter((cell) => cell.cell.startsWith('wss') === isSecure);
-  const handshakesOf = (isSecure: boolean) => report.handshakes.filter((one) => (one.kind !== 'plain') === isSecure);
+  const handshakesOf = (...kinds: HandshakeKind[]) => report.handshakes.filter(({ kind }) => kinds.includes(kind));
   const nothing = { cells: [], handshakes: [], fairness: [], storms: [] };
-  const plain = { cells: cellsOf(false), handshakes: handshakesOf(false), fairness: report.fairness };
-  const secure = { cells: cellsOf(true), handshakes: handshakesOf(true) };
+  const plain = { cells: cellsOf(false), handshakes: handshakesOf('plain'), fairness: report.fairness };
+  const secure = { cells: cellsOf(true), handshakes: handshakesOf('full', 'resumed') };
   const all = [
     { section: 'bench:load', part: { ...report, ...nothing, ...plain, tls: null } },
     { section: 'bench:tls', part: { ...report, ...nothing, ...secure } },
+    { section: 'bench:auth', part: { ...report, ...nothing, handshakes: handshakesOf('auth'), tls: null } },
     { section: 'bench:storm', part: { ...report, ...nothing, storms: report.storms } },
   ];
   return all.filter(({ part }) => {

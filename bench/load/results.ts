@@ -31,8 +31,15 @@ export interface CellResult {
   readonly peers: readonly PeerRounds[];
 }
 
-/** Without TLS, with a TLS session of its own each, or with the one of the client's last visit. */
-export type HandshakeKind = 'plain' | 'full' | 'resumed';
+/**
+ * Without TLS, with a TLS session of its own each, or with the one of the client's last visit; or without TLS by method
+ * of auth.
+ */
+export type HandshakeKind = 'plain' | 'full' | 'resumed' | 'auth';
+
+export function overTls(kind: HandshakeKind): boolean {
+  return kind === 'full' || kind === 'resumed';
+}
 
 export interface HandshakeRound {
   readonly perSecond: number;

@@ -34,6 +34,8 @@ interface Start {
   readonly sides?: TlsSides;
   /** Besides those of the rig. */
   readonly framegateFlags?: readonly string[];
+  /** A method that all its routes ask for. */
+  readonly framegateAuth?: object;
 }
 
 export class Rig {
@@ -96,7 +98,7 @@ export class Rig {
 
   /** A proxy of its own process, fresh, in front of the backends. */
   startPeer(name: string, sessionsMax: number, how: Start = {}): Promise<RunningPeer> {
-    const { sides = 'none', framegateFlags = [] } = how;
+    const { sides = 'none', framegateFlags = [], framegateAuth = null } = how;
     this.started += 1;
     const { files, ports, floodPorts } = this;
     if (sides !== 'none' && files === null) throw new Error('the rig was started without TLS');
@@ -113,6 +115,7 @@ export class Rig {
       nodeFlags: this.options.nodeFlags,
       framegateFlags: [...(this.options.framegateFlags ?? []), ...framegateFlags],
       framegateKeys: this.options.framegateKeys ?? {},
+      framegateAuth,
     });
   }
 

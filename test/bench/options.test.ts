@@ -1,6 +1,7 @@
 // The command line of the load bench, and the tables it stands on.
 
 import { describe, expect, test } from 'vitest';
+import { AUTH_METHODS } from '../../bench/load/auth-methods.ts';
 import { GOALS } from '../../bench/load/goals.ts';
 import { DEFAULT_GRID, isLarge, parseCell, TLS_GRID } from '../../bench/load/grid.ts';
 import { parseLoadOptions } from '../../bench/load/options.ts';
@@ -39,7 +40,8 @@ test.each([
 test('without arguments everything is measured, in five rounds of two seconds, and printed', () => {
   const options = parseLoadOptions([]);
   expect(options).toMatchObject({ rounds: 5, seconds: 2, warmupSeconds: 1, rate: null, markdown: true });
-  expect(options.modes).toEqual(['grid', 'handshakes', 'fairness', 'tls-handshakes', 'storm']);
+  expect(options.modes).toEqual(['grid', 'handshakes', 'fairness', 'tls-handshakes', 'storm', 'auth']);
+  expect(options.auth).toEqual([...AUTH_METHODS]);
   expect(options.tls).toEqual({ certificate: 'ecdsa', version: '1.3' });
   expect(options.stormClients).toBe(5_000);
   expect(options.grid.map((cell) => cell.name)).toEqual([...DEFAULT_GRID, ...TLS_GRID]);
@@ -61,6 +63,7 @@ test.each([
   ['--certificate', 'dsa'],
   ['--tls-version', '1.1'],
   ['--storm', '0'],
+  ['--auth', 'kerberos'],
   ['--unknown', '1'],
 ])('refuses %s %s', (...argv) => {
   expect(() => parseLoadOptions(argv)).toThrow();

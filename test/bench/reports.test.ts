@@ -76,6 +76,18 @@ function storm(change: Partial<StormRound>): Report['storms'] {
   return [{ peer: 'framegate', rounds: [{ ...came, ...seen, ...change }], fault: null }];
 }
 
+test('handshakes by method of auth have a table and a section of their own', () => {
+  const found = [handshakes('auth', 'framegate', 1_000), handshakes('auth', 'framegate, hmac', 800)];
+  const whole = { ...report, cells: [], handshakes: [...found, handshakes('plain', 'framegate', 900)] };
+  const [load, auth] = sectionsOf(whole);
+  expect([load?.section, auth?.section]).toEqual(['bench:load', 'bench:auth']);
+  expect(auth?.part.handshakes).toEqual(found);
+  const text = markdownReport(auth?.part ?? report);
+  expect(text).toContain('### Handshakes by method of auth');
+  expect(text).toMatch(/framegate, hmac \| +800 \| +1\.25 /);
+  expect(text).not.toContain('resumed');
+});
+
 describe('a report of TLS', () => {
   test('has a table for each kind of handshake, with its own goal', () => {
     const found = [handshakes('full', 'framegate', 39), handshakes('full', 'nginx', 100)];
