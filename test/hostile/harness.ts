@@ -117,8 +117,11 @@ const required: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   '426 version': { 'sec-websocket-version': '13' },
 };
 
+/** Fields in lower case that one refusal has and others do not. */
+type OwnFields = Readonly<Record<string, unknown>>;
+
 /** Everything an answer of the proxy's own must be; gives its request id. */
-export function expectRefusal(answer: Response, refusal: Refusal): string {
+export function expectRefusal(answer: Response, refusal: Refusal, own: OwnFields = {}): string {
   const [status = '', error = ''] = refusal.split(' ');
   const { head, body } = answer;
   const id = String(answer.json().request_id);
@@ -138,6 +141,7 @@ export function expectRefusal(answer: Response, refusal: Refusal): string {
     ...(status === '429' || status === '503' ? { 'retry-after': expect.stringMatching(/^[1-5]$/) } : {}),
     ...(challenge === undefined ? {} : { 'www-authenticate': challenge }),
     ...required[refusal],
+    ...own,
   });
   return id;
 }
@@ -217,9 +221,9 @@ export class Gate {
   }
 
   /** Reads the refusal on `client` to the end of the connection, and checks its line in the log. */
-  async expectRefused(client: RawClient, refusal: Refusal): Promise<LogLine> {
+  async expectRefused(client: RawClient, refusal: Refusal, own: OwnFields = {}): Promise<LogLine> {
     const [status = '', error = ''] = refusal.split(' ');
-    const requestId = expectRefusal(await client.readResponse(), refusal);
+    const requestId = expectRefusal(await client.readResponse(), refusal, own);
     await expectEnd(client);
     const line = await this.refusalLine(requestId);
     const level = Number(status) >= 500 && error !== 'http_version' ? 'warn' : 'info';
@@ -228,14 +232,19 @@ export class Gate {
   }
 
   /** Sends the request in one piece or byte by byte: one refusal, no dial, one line in the log. */
-  async refuses(request: Bytes, refusal: Refusal, cut: 'whole' | 'bytewise' = 'whole'): Promise<LogLine> {
+  async refuses(
+    request: Bytes,
+    refusal: Refusal,
+    cut: 'whole' | 'bytewise' = 'whole',
+    own: OwnFields = {},
+  ): Promise<LogLine> {
     // The log holds back what comes more than a hundred times a second.
     this.clock.advance(1000);
     const before = this.backend.connections;
     const client = await this.connect();
     if (cut === 'whole') client.send(request);
     else await client.sendBytewise(request);
-    const line = await this.expectRefused(client, refusal);
+    const line = await this.expectRefused(client, refusal, own);
     expect(this.backend.connections - before, 'dials').toBe(0);
     return line;
   }

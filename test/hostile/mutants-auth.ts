@@ -202,4 +202,122 @@ const ASKED: readonly Mutant[] = [
   },
 ];
 
-export const AUTH_MUTANTS: readonly Mutant[] = [...ASKED, ...SEEN];
+/** Keys and passwords that are wrong, said twice, or guessed. */
+const GUESSED: readonly Mutant[] = [
+  {
+    row: 'A13',
+    at: 'ApiKeyMethod.judge',
+    search: ' && expiresAt > this.means.wallNow()',
+    replace: '',
+    why: 'an expired key',
+  },
+  {
+    row: 'A13',
+    at: 'ApiKeyMethod.judge',
+    search: ' && credential.startsWith(prefix)',
+    replace: '',
+  },
+  {
+    row: 'A13',
+    at: 'ApiKeyMethod.judge',
+    search: ' && KEY.test(credential)',
+    replace: '',
+    why: 'whatever hashes to the right thing',
+  },
+  {
+    row: 'A13',
+    at: 'ApiKeyMethod.judge',
+    search: "    const digest = createHash('sha256')",
+    replace: "    if (!credential.startsWith(prefix)) return BAD;\n    const digest = createHash('sha256')",
+    why: 'the time tells what is wrong',
+  },
+  {
+    row: 'A14',
+    at: 'parseBasic',
+    search: "  if (bytes.toString('base64') !== text) return null;\n",
+    replace: '',
+    why: 'Node takes what is no base64',
+  },
+  {
+    row: 'A14',
+    at: 'parseBasic',
+    search: '  if (bytes.some((byte) => byte < 0x20 || byte === 0x7f)) return null;\n',
+    replace: '',
+  },
+  {
+    row: 'A14',
+    at: 'parseBasic',
+    search: 'text.length > TEXT_LENGTH_MAX || ',
+    replace: '',
+  },
+  {
+    row: 'A14',
+    at: 'textOf',
+    search: "isBasic(carried) ? carried.text : ''",
+    replace: 'carried.text',
+    why: 'any scheme, or none',
+  },
+  {
+    row: 'A14',
+    at: 'BasicMethod.judge',
+    search: 'if (login === null) return',
+    replace: 'if (login === null || !this.users.has(login.user)) return',
+    why: 'an unknown name costs nothing',
+  },
+  {
+    row: 'A15',
+    at: 'findCredential',
+    search: 'found !== null || values.length > 1',
+    replace: 'values.length > 1',
+    why: 'two places',
+  },
+  {
+    row: 'A15',
+    at: 'findCredential',
+    search: 'found !== null || values.length > 1',
+    replace: 'found !== null',
+    why: 'one place twice, of two kinds',
+  },
+  {
+    row: 'A15',
+    at: 'FIELD_RULES',
+    search: "['authorization', { onceBit: 4,",
+    replace: "['authorization', { onceBit: 0,",
+  },
+  {
+    row: 'A19',
+    at: 'AuthChain.guarded',
+    search: 'if (refusal !== null) return {',
+    replace: 'if (refusal?.retryAfter === 0) return {',
+  },
+  {
+    row: 'A19',
+    at: 'AuthFailures.note',
+    search: 'const thing = this.numberOf(credential);',
+    replace: 'const thing = Math.random() + Number(this.numberOf(credential) < 0);',
+    why: 'the same one counts again',
+  },
+  {
+    row: 'A19',
+    at: 'DistinctRates.note',
+    search: 'this.keys.size <= this.keysMax && ',
+    replace: '',
+    why: 'as many addresses as there are',
+  },
+  {
+    row: 'A19',
+    at: 'AuthFailures.againstAs',
+    search: '    if (this.known.get(pairOf(user, client), now) === true) return null;\n',
+    replace: '',
+    why: 'whoever guesses keeps the user out',
+  },
+  {
+    row: 'A19',
+    at: 'AuthFailures.noteAs',
+    search: 'this.users.note(user, this.numberOf(credential), now);',
+    replace: '',
+    why: 'a name is guessed from many addresses',
+  },
+];
+
+export const AUTH_MUTANTS: readonly Mutant[] = [...SEEN, ...ASKED, ...GUESSED];

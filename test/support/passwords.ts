@@ -1,6 +1,7 @@
 // Passwords without the time that scrypt takes: hashes that a test makes, and answers when it says so.
 
-import { createHash } from 'node:crypto';
+import { createHash, scrypt } from 'node:crypto';
+import { promisify } from 'node:util';
 import type { HashAsk } from '../../src/edge/auth/password-hasher.ts';
 import { passwordHashText } from '../../src/protocol/password-hash.ts';
 
@@ -9,6 +10,13 @@ const SALT = Buffer.alloc(8, 7);
 /** As the config has it; nothing but `PlainHashes` makes the same of the password. */
 export function plainHash(password: string, ln = 10): string {
   return passwordHashText({ ln, r: 8, p: 1, salt: SALT, hash: digestOf({ password, salt: SALT, size: 32 }) });
+}
+
+/** As hash-password makes it, but cheap. */
+export async function scryptHash(password: string): Promise<string> {
+  const hashed: (text: string, salt: Buffer, size: number, cost: object) => Promise<Buffer> = promisify(scrypt);
+  const hash = await hashed(password, SALT, 32, { N: 1024, r: 8, p: 1 });
+  return passwordHashText({ ln: 10, r: 8, p: 1, salt: SALT, hash });
 }
 
 /** In place of scrypt. */

@@ -10,7 +10,7 @@ import type { CredentialPlace } from '../../protocol/credential-places.ts';
 import { parsePasswordHash } from '../../protocol/password-hash.ts';
 import type { Refusal } from '../../protocol/refusals.ts';
 import { unreachable } from '../../unreachable.ts';
-import { findCredential } from './carriers.ts';
+import { type Carried, findCredential } from './carriers.ts';
 import { Flights } from './flights.ts';
 import type { AuthAsk, AuthMeans, AuthMethod, AuthVerdict, EntryFacts, Found, Grant, Standing } from './method.ts';
 import type { HashCost } from './password-hasher.ts';
@@ -18,7 +18,6 @@ import type { HashCost } from './password-hasher.ts';
 const GOOD_MS = 60_000;
 const BAD_MS = 5_000;
 const REMEMBERED_MAX = 10_000;
-const SCHEMES = ['basic'];
 const PLACES: readonly CredentialPlace[] = [{ kind: 'header', name: 'authorization' }];
 
 /** What a password is compared with. */
@@ -75,8 +74,7 @@ export class BasicMethod implements AuthMethod {
   }
 
   find(ask: AuthAsk, sole: ReadonlySet<string>): Found {
-    const isMine = ({ scheme }: { readonly scheme: string }) => SCHEMES.includes(scheme);
-    return findCredential({ places: PLACES, schemes: SCHEMES, isMine }, ask, sole);
+    return findCredential({ places: PLACES, textOf, isMine: isBasic }, ask, sole);
   }
 
   judge(credential: string, ask: AuthAsk): AuthVerdict | Promise<AuthVerdict> {
@@ -202,6 +200,15 @@ export class BasicMethod implements AuthMethod {
       quota,
     };
   }
+}
+
+function isBasic({ scheme }: Carried): boolean {
+  return scheme === 'basic';
+}
+
+/** What comes with another scheme, or bare, is no pair. */
+function textOf(carried: Carried): string {
+  return isBasic(carried) ? carried.text : '';
 }
 
 function userOf(entry: UserEntry): User {

@@ -31,7 +31,7 @@ class Users {
 
   load(users: User[] = USERS): BasicMethod {
     const auth = { staff: { basic: { realm: 'the staff', users } } };
-    const routes = [{ upstream: 'builtin:echo', auth: ['staff'] }];
+    const routes = [{ upstream: 'builtin:echo', auth: ['staff'], origins: 'any' as const }];
     const { config } = loadObject({ auth, routes }, { baseDir: '.' });
     this.method = new BasicMethod(config.auth.staff as BasicAuth, this.means);
     return this.method;
