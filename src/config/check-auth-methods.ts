@@ -62,24 +62,19 @@ function checkDecode(
 function checkJwt(jwt: Kinds['jwt'], path: PathSegments, { isGiven }: Written, report: CrossReport): void {
   checkDecode(jwt, path, report);
   checkTwice(jwt.algorithms, [...path, 'algorithms'], report);
-  checkOne(jwt, ['secret', 'key', 'jwks'], path, report);
+  checkOne(['secret', 'key', 'jwks'], path, isGiven, report);
   const { jwks } = jwt;
   if (jwks === undefined) return;
   const at = [...path, 'jwks'];
   const { file, url } = jwks;
-  checkOne(jwks, ['file', 'url'], at, report);
+  checkOne(['file', 'url'], at, isGiven, report);
   if (url !== undefined) checkService({ ...jwks, url }, at, report);
   for (const key of file === undefined || url !== undefined ? [] : OF_URL)
     if (isGiven([...at, key])) report('warning', [...at, key], 'has no effect: it is for a set that is fetched');
 }
 
-function checkOne<K extends string>(
-  block: { readonly [P in K]?: unknown },
-  keys: readonly K[],
-  path: PathSegments,
-  report: CrossReport,
-): void {
-  const [first, second] = keys.filter((key) => block[key] !== undefined);
+function checkOne(keys: readonly string[], path: PathSegments, isGiven: Written['isGiven'], report: CrossReport): void {
+  const [first, second] = keys.filter((key) => isGiven([...path, key]));
   if (first === undefined) report('error', [...path, keys[0] ?? ''], `one of ${keys.join(', ')} is required`);
   else if (second !== undefined) report('error', [...path, second], `${first} is there already: one of both is enough`);
 }

@@ -1,7 +1,7 @@
 // What `check` says of methods of auth and of the routes that name them. Keys against algorithms: auth-keys.test.ts.
 
 import { describe, expect, test } from 'vitest';
-import { errorsOf, warningsOf } from './loading.ts';
+import { errorsOf, loaded, warningsOf } from './loading.ts';
 
 const HASH = '2b'.repeat(32);
 const PASSWORD = `"$scrypt$ln=15,r=8,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}"`;
@@ -222,5 +222,154 @@ describe('routes', () => {
       'auth.users: no route uses this method',
       `${place}: ${told}[1]`,
     ]);
+  });
+});
+
+describe('keys of one method', () => {
+  const told = (method: string, kind: string) =>
+    [...errorsOf(config({ a: method })), ...warningsOf(config({ a: method }))]
+      .map(placeless)
+      .map((line) => line.replace(`auth.a.${kind}.`, ''));
+
+  test('exactly one of secret, key and jwks, and of file and url', () => {
+    const two = 'jwt: { key: x, jwks: { file: set.json, url: "https://as/" }, algorithms: [RS256] }';
+    expect(told(two, 'jwt').filter((line) => line.includes('already'))).toEqual([
+      'jwks: key is there already: one of both is enough',
+      'jwks.url: file is there already: one of both is enough',
+    ]);
+    expect(told('jwt: { jwks: {}, algorithms: [RS256] }', 'jwt')).toEqual(['jwks.file: one of file, url is required']);
+  });
+
+  const clear = 'goes to another machine in the clear: https://, or insecure: true';
+  const answer = 'whoever is on the way can answer in its place';
+
+  test.each([
+    ['https://as', '', []],
+    ['http://127.0.0.1:81/x', '', []],
+    ['http://localhost/', '', []],
+    ['http://[::1]/', '', []],
+    ['http://as', '', [`url: ${clear}`]],
+    ['http://127.0.0.1.example.com/', '', [`url: ${clear}`]],
+    ['http://as', ', insecure: true', [`insecure: ${answer}`]],
+    ['https://as', ', insecure: true', ['insecure: has no effect: url does not need it']],
+    ['http://localhost', ', insecure: true', ['insecure: has no effect: url does not need it']],
+    ['http://localhost', ', tls: { server_name: a }', ['tls: has no effect: url is http://']],
+    ['https://as', ', tls: { verify: false }', [`tls.verify: ${answer}`]],
+  ])('%s%s', (url, more, expected) => {
+    const introspection = `introspection: { url: "${url}", client_id: a, client_secret: b${more} }`;
+    expect(told(introspection, 'introspection')).toEqual(expected);
+    const jwks = `jwt: { jwks: { url: "${url}"${more} }, algorithms: [RS256] }`;
+    expect(told(jwks, 'jwt.jwks')).toEqual(expected);
+  });
+
+  test.each([
+    ['http://auth:9000/check', '[authorization, cookie]', ['authorization and cookie of clients go']],
+    ['http://auth:9000/check', '[Cookie]', ['cookie of clients go']],
+    ['http://auth:9000/check', '[origin]', []],
+    ['http://127.0.0.1:9000/check', '[authorization, cookie]', []],
+    ['https://auth/check', '[authorization, cookie]', []],
+  ])('forward to %s sends %s', (url, send, expected) => {
+    expect(told(`forward: { url: "${url}", send: ${send} }`, 'forward')).toEqual(
+      expected.map((what) => `url: ${what} to another machine in the clear`),
+    );
+  });
+
+  test('what is for a set that is fetched has no effect beside a file', () => {
+    const lines = told('jwt: { jwks: { file: set.json, refresh: 10m }, algorithms: [RS256] }', 'jwt.jwks');
+    expect(lines).toContain('refresh: has no effect: it is for a set that is fetched');
+  });
+
+  test.each([
+    [', headers: [host]', ['headers: needs date or x-aux-date: nothing else tells how old a signature is']],
+    [', headers: [X-Aux-Date]', []],
+    [', headers: [date, Date]', ['headers[1]: stands in this list twice']],
+    [
+      ', replay: refuse',
+      [
+        'replay: refuse needs x-nonce among headers: nothing else tells two requests apart',
+        'replay: counts on this machine alone: elsewhere a signature can be used once more',
+      ],
+    ],
+    [
+      ', replay: refuse, headers: [date, x-nonce]',
+      ['replay: counts on this machine alone: elsewhere a signature can be used once more'],
+    ],
+  ])('hmac%s', (more, expected) => {
+    expect(told(`${SIGNED}${more} }`, 'hmac')).toEqual(expected);
+  });
+
+  test('decode needs a place that it is for, of every kind that reads places', () => {
+    const message = 'decode: is for subprotocol_prefix, and from has none';
+    expect(told(`api_key: { ${KEY}, decode: base64url }`, 'api_key')).toEqual([message]);
+    expect(told(`${JWT}, decode: base64url }`, 'jwt')).toEqual([message]);
+    expect(told(`${OPAQUE}, decode: base64url }`, 'introspection')).toEqual([message]);
+    expect(told(`${JWT}, decode: base64url, from: ["subprotocol_prefix:a."] }`, 'jwt')).toEqual([]);
+  });
+
+  test('grace and recheck have no effect where nothing is bound', () => {
+    expect(told(`${OPAQUE}, bind: off, grace: 1m, recheck: 1m }`, 'introspection')).toEqual([
+      'grace: has no effect: bind is off',
+      'recheck: has no effect: bind is off',
+    ]);
+  });
+
+  test('lists that nothing can be of are refused', () => {
+    expect(told(`${JWT}, audience: [], required: { scope: [] } }`, 'jwt')).toEqual([
+      'audience: needs at least one audience',
+      'required.scope: needs at least one value',
+    ]);
+    expect(told('certificate: { allow: [] }', 'certificate')[0]).toBe('allow: needs at least one name');
+  });
+
+  test('16 methods of a route and 16 places of a method are the most', () => {
+    const places = (count: number) => `[${Array.from({ length: count }, (_, i) => `"query:a${i}"`).join()}]`;
+    expect(told(`${JWT}, from: ${places(16)} }`, 'jwt')).toEqual([]);
+    expect(told(`${JWT}, from: ${places(17)} }`, 'jwt')).toEqual([
+      'from[16]: at most 16 places are looked at for one handshake',
+    ]);
+    const methods = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`m${i}`, `${JWT}, from: ["query:a${i}"] }`]));
+    expect(errors(methods(16))).toEqual([]);
+    expect(errors(methods(17))).toEqual(['routes[0].auth[16]: at most 16 methods are tried for one handshake']);
+  });
+
+  test('values of required may be numbers and booleans, which count by their text', () => {
+    const text = config({ a: `${JWT}, required: { level: 3, "https://x/admin": true, roles: [a, 1.5] } }` });
+    const { a } = loaded(text).auth;
+    expect(a?.kind === 'jwt' && { ...a.required }).toEqual({
+      level: ['3'],
+      'https://x/admin': ['true'],
+      roles: ['a', '1.5'],
+    });
+  });
+});
+
+describe('client certificates', () => {
+  const files = (text: string) =>
+    warningsOf(text)
+      .filter((line) => /certificate/.test(line))
+      .map(placeless);
+  const text = (mine: string, auth: string, more = '') =>
+    'auth: { devices: { certificate: {} }, key: { api_key: { keys: [] } } }\nlisteners:\n' +
+    `  - { name: mine, address: ":1", tls: { certificates: [{ cert: c, key: k }], client_auth: ${mine}, client_ca: ca } }\n` +
+    `  - { name: plain, address: ":2" }\n` +
+    `routes: [{ upstream: "builtin:echo", auth: [${auth}], origins: []${more} }]`;
+
+  test('a route that reads them, and no listener of it asks for one', () => {
+    const told = (at: string) =>
+      `${at}: no listener of this route asks for the certificates of "devices" (tls.client_auth)`;
+    expect(files(text('none', 'devices'))).toContain(told('routes[0].auth'));
+    expect(files(text('request', 'devices', ', match: { listeners: [plain] }'))).toContain(told('routes[0].auth'));
+    expect(files(text('request', 'devices'))).not.toContain(told('routes[0].auth'));
+    expect(files(text('require', 'devices'))).not.toContain(told('routes[0].auth'));
+  });
+
+  test('a route that a listener which requires one leads to, and one which does not', () => {
+    const told = 'routes[0].match: "plain" leads here, too, without the certificate that "mine" requires';
+    expect(files(text('require', 'key'))).toContain(told);
+    expect(files(text('require', 'key', ', match: { listeners: [mine] }'))).not.toContain(told);
+    expect(files(text('request', 'key'))).not.toContain(told);
+    // It says itself what is good without one.
+    expect(files(text('require', 'devices, key'))).not.toContain(told);
   });
 });
