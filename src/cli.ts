@@ -105,14 +105,15 @@ async function check(source: FileSource, format: 'text' | 'json'): Promise<ExitC
   if (result === null) return ExitCode.BadConfig;
   const { listProblems } = await import('./cli/list-problems.ts');
   const lists = 'config' in result ? listProblems(result.config, process.env) : [];
-  const parts = [{ problems: 'problems' in result ? result.problems : result.warnings, text: result.text }, ...lists];
+  const { file, text } = result;
+  const parts = [{ problems: 'problems' in result ? result.problems : result.warnings, text, file }, ...lists];
   if (format === 'json') {
     const all = parts.flatMap(({ problems }) => problems);
     print(`${JSON.stringify(all, null, 2)}\n`);
   } else {
     const { formatProblems } = await import('./config/problems.ts');
-    for (const { problems, text } of parts) print(formatProblems(problems, text));
-    if ('config' in result) print(`${result.file}: ok\n`);
+    for (const { problems, text, file } of parts) print(formatProblems(problems, text, file));
+    if ('config' in result) print(`${file}: ok\n`);
   }
   return 'config' in result ? ExitCode.Stopped : ExitCode.BadConfig;
 }
@@ -139,7 +140,7 @@ async function loadAndTell(source: FileSource): Promise<Loaded> {
   const result = await loadFile(source);
   if (result === null) return { exit: ExitCode.BadConfig };
   const { formatProblems } = await import('./config/problems.ts');
-  complain(formatProblems('problems' in result ? result.problems : result.warnings, result.text));
+  complain(formatProblems('problems' in result ? result.problems : result.warnings, result.text, result.file));
   return 'config' in result ? { config: result.config, name: result.file, result } : { exit: ExitCode.BadConfig };
 }
 

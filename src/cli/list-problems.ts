@@ -12,6 +12,7 @@ const BYTES_MAX = 8 * 1024 * 1024;
 interface ListProblems {
   readonly problems: readonly Problem[];
   readonly text: string | null;
+  readonly file: string;
 }
 
 export function listProblems(
@@ -29,9 +30,9 @@ function problemsOf(file: string, env: Readonly<Record<string, string | undefine
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown fault';
     const message = `cannot read this file (${code}): discover.file has no target until it can`;
-    return { problems: [{ severity: 'warning', file, line: null, column: null, path: '', message }], text: null };
+    return { problems: [{ severity: 'warning', file, line: null, column: null, path: '', message }], text: null, file };
   }
   const list = loadTargets({ text: bytes, file, env, readFile: readFileNow });
   const problems = 'problems' in list ? list.problems : [];
-  return { problems: problems.map((one) => ({ ...one, severity: 'warning' })), text: bytes.toString('utf8') };
+  return { problems: problems.map((one) => ({ ...one, severity: 'warning' })), text: bytes.toString('utf8'), file };
 }

@@ -75,7 +75,7 @@ export async function loadSource(
 class Reading {
   private readonly hash: Hash = createHash('sha256');
   private readonly paths = new Set<string>();
-  /** Bytes that may still be read. */
+  /** Bytes that may still be read; dear ones count for more. */
   private left: number;
 
   constructor(env: Surroundings['env'], bytesMax: number) {
@@ -96,16 +96,16 @@ class Reading {
     return this.left < 0;
   }
 
-  readonly read = (path: string, bytesMax: number): Buffer => {
+  readonly read = (path: string, bytesMax: number, weight = 1): Buffer => {
     this.paths.add(path);
-    const bytes = readFileNow(path, Math.max(0, Math.min(bytesMax, this.left)));
-    this.note(path, bytes);
+    const bytes = readFileNow(path, Math.max(0, Math.min(bytesMax, Math.floor(this.left / weight))));
+    this.note(path, bytes, weight);
     return bytes;
   };
 
-  note(path: string, bytes: Buffer): void {
+  note(path: string, bytes: Buffer, weight = 1): void {
     this.paths.add(path);
-    this.left -= bytes.length;
+    this.left -= bytes.length * weight;
     // With its length before it, no part of one file can be taken for another's.
     this.hash.update(`\n${JSON.stringify(path)} ${bytes.length}\n`).update(bytes);
   }

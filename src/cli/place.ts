@@ -47,7 +47,7 @@ export async function placeOf(at: AdminPlace, terminal: Terminal): Promise<Place
     throw new Failure(ExitCode.BadConfig, `no ${DEFAULT_FILE} here: say where to ask with --admin ADDRESS or -c FILE`);
   }
   if ('problems' in result) {
-    terminal.complain(formatProblems(result.problems, result.text));
+    terminal.complain(formatProblems(result.problems, result.text, result.file));
     throw new Failure(ExitCode.BadConfig, '');
   }
   const { config, file } = result;

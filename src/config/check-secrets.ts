@@ -2,6 +2,7 @@
 // text that came from a file, so a URL from one needs a name beside it. It shows none of these texts itself.
 
 import { addressListsOf } from './address-lists.ts';
+import { checkAuthSecrets } from './check-auth-secrets.ts';
 import type { PathSegments } from './problems.ts';
 import { nodeAt, type Tree } from './tree.ts';
 import type { ParsedConfig } from './types.ts';
@@ -25,6 +26,7 @@ export function checkSecrets(parsed: ParsedConfig, tree: Tree, report: Report): 
   const shownEach = (items: unknown, ...path: PathSegments): void => {
     if (Array.isArray(items)) for (const index of items.keys()) shown(...path, index);
   };
+  checkAuthSecrets(parsed, { one: shown, each: shownEach });
   for (const { path, input } of addressListsOf(parsed)) {
     if ('file' in input) shown(...path, 'file');
     else for (const index of input.keys()) if (isSecret([...path, index])) report([...path, index], WHOLE_LIST);

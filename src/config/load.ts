@@ -57,6 +57,11 @@ interface ObjectOptions {
   readonly readFile?: ReadFile;
 }
 
+/** Of a list of `auth` in a file of its own. */
+const LIST_BYTES_MAX = 1024 * 1024;
+/** YAML against lists of addresses, which are most of what a config reads. */
+const YAML_WEIGHT = 16;
+
 /** What stands where the name of the file would in problems of an object. */
 const OBJECT_NAME = 'config';
 
@@ -189,7 +194,10 @@ class Loader {
         if (!isBroken(tree, path)) this.addAt(severity, tree, path, 'value', () => message);
       },
       entriesOf: (kind, file, path) =>
-        this.entriesOf(kind, file, routes, (message) => this.found('error', tree, path, () => message, 'value')),
+        // Problems in it would show a name that is not to be shown.
+        isFaulty([...path, 'file'])
+          ? null
+          : this.entriesOf(kind, file, routes, (message) => this.found('error', tree, path, () => message, 'value')),
     });
     const lists = this.lists(parsed, tree);
     if (this.problems.some((problem) => problem.severity === 'error')) return { problems: this.sorted() };
@@ -207,7 +215,9 @@ class Loader {
 
   /** By position, which is how a person works through them: all, or the first of too many and how many more. */
   sorted(): readonly Problem[] {
-    const { shown, left } = listed([...this.problems].sort(inOrder));
+    const own = this.problems.filter(({ file }) => file === this.file);
+    const others = this.problems.filter(({ file }) => file !== this.file);
+    const { shown, left } = listed([...own.sort(inOrder), ...others.sort(inOrder)]);
     const problems = shown.map(({ message, ...place }) => ({ ...place, message: message() }));
     const last = problems.at(-1);
     if (left.length === 0 || last === undefined) return problems;
@@ -262,7 +272,7 @@ class Loader {
     routes: ReadonlySet<string> | null,
     report: (message: string) => void,
   ): EntryLists[K] | null {
-    const bytes = readBytes(file, this.around);
+    const bytes = readBytes(file, this.around, LIST_BYTES_MAX, YAML_WEIGHT);
     if ('problem' in bytes) {
       report(bytes.problem);
       return null;

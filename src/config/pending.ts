@@ -9,6 +9,7 @@ const PROBLEMS_MAX = 500;
 export type Pending = Omit<Problem, 'message'> & { readonly message: () => string };
 
 export function inOrder(a: Pending, b: Pending): number {
+  if (a.file !== b.file) return a.file < b.file ? -1 : 1;
   const byPath = a.path === b.path ? 0 : a.path < b.path ? -1 : 1;
   return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0) || byPath;
 }

@@ -5,6 +5,7 @@ import { unreachable } from '../unreachable.ts';
 import { freeze } from './build.ts';
 import { type Origin, originOf, withOrigin } from './origin.ts';
 import type {
+  ApiKeyEntry,
   AuthConfig,
   Config,
   ListenerCertificate,
@@ -12,17 +13,21 @@ import type {
   RouteConfig,
   TlsConfig,
   UpstreamConfig,
+  UserEntry,
 } from './types.ts';
 
 export type ConfigPart =
   | { readonly kind: 'certificates'; readonly listener: number; readonly certificates: readonly ListenerCertificate[] }
   | { readonly kind: 'routes'; readonly routes: readonly RouteConfig[] }
   | { readonly kind: 'upstreams'; readonly upstreams: readonly UpstreamConfig[] }
+  | { readonly kind: 'keys'; readonly method: string; readonly keys: readonly ApiKeyEntry[] }
+  | { readonly kind: 'users'; readonly method: string; readonly users: readonly UserEntry[] }
   | { readonly kind: 'given'; readonly paths: readonly string[] }
   | { readonly kind: 'rest'; readonly rest: Omit<Config, 'routes' | 'upstreams'>; readonly origin: Origin };
 
 /** Small enough that a part is copied in about a millisecond. */
 const ITEMS_MAX = 50;
+const ENTRIES_MAX = 200;
 const PATHS_MAX = 2_000;
 
 export function* partsOf(config: Config): Generator<ConfigPart> {
@@ -31,7 +36,17 @@ export function* partsOf(config: Config): Generator<ConfigPart> {
     for (const certificates of slicesOf(tls?.certificates ?? [], ITEMS_MAX))
       yield { kind: 'certificates', listener, certificates };
   }
-  const rest = { ...others, listeners: config.listeners.map(withoutCertificates) };
+  for (const method of Object.values(config.auth)) {
+    if (method.kind === 'api_key')
+      for (const keys of slicesOf(method.keys, ENTRIES_MAX)) yield { kind: 'keys', method: method.name, keys };
+    if (method.kind === 'basic')
+      for (const users of slicesOf(method.users, ENTRIES_MAX)) yield { kind: 'users', method: method.name, users };
+  }
+  const rest = {
+    ...others,
+    listeners: config.listeners.map(withoutCertificates),
+    auth: mapped(config.auth, withoutEntries),
+  };
   for (const some of slicesOf(routes, ITEMS_MAX)) yield { kind: 'routes', routes: some };
   for (const some of slicesOf(Object.values(upstreams), ITEMS_MAX)) yield { kind: 'upstreams', upstreams: some };
   const { given, secrets, files } = originOf(config);
@@ -43,6 +58,15 @@ function withoutCertificates(listener: ListenerConfig): ListenerConfig {
   return listener.tls === null ? listener : { ...listener, tls: { ...listener.tls, certificates: [] } };
 }
 
+function withoutEntries(method: AuthConfig): AuthConfig {
+  if (method.kind === 'api_key') return { ...method, keys: [] };
+  return method.kind === 'basic' ? { ...method, users: [] } : method;
+}
+
+function mapped(auth: Config['auth'], change: (method: AuthConfig) => AuthConfig): Config['auth'] {
+  return bare(Object.fromEntries(Object.entries(auth).map(([name, method]) => [name, change(method)])));
+}
+
 function* slicesOf<T>(items: readonly T[], size: number): Generator<readonly T[]> {
   for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
 }
@@ -51,6 +75,9 @@ function* slicesOf<T>(items: readonly T[], size: number): Generator<readonly T[]
 export class Assembly {
   /** By the position of the listener. */
   private readonly certificates = new Map<number, ListenerCertificate[]>();
+  /** By the name of the method. */
+  private readonly keys = new Map<string, ApiKeyEntry[]>();
+  private readonly users = new Map<string, UserEntry[]>();
   private readonly routes: RouteConfig[] = [];
   private readonly upstreams: Record<string, UpstreamConfig> = Object.create(null);
   private readonly given = new Set<string>();
@@ -64,6 +91,12 @@ export class Assembly {
         this.certificates.set(part.listener, known);
         return null;
       }
+      case 'keys':
+        this.keys.set(part.method, (this.keys.get(part.method) ?? []).concat(freeze(part.keys)));
+        return null;
+      case 'users':
+        this.users.set(part.method, (this.users.get(part.method) ?? []).concat(freeze(part.users)));
+        return null;
       case 'routes':
         for (const route of part.routes) {
           this.routes.push(freeze({ ...route, close_codes: bare(route.close_codes) }));
@@ -84,7 +117,7 @@ export class Assembly {
         const config = {
           ...rest,
           close_codes: freeze(bare(rest.close_codes)),
-          auth: freeze(authOf(rest.auth)),
+          auth: this.authOf(rest.auth),
           routes: this.routes,
           upstreams: this.upstreams,
         };
@@ -94,6 +127,19 @@ export class Assembly {
       default:
         return unreachable(part);
     }
+  }
+
+  private authOf(auth: Config['auth']): Config['auth'] {
+    const whole = freeze(mapped(auth, methodOf));
+    // Frozen part by part: all at once they would take long.
+    const withEntries = (method: AuthConfig): AuthConfig => {
+      if (method.kind === 'api_key')
+        return Object.freeze({ ...method, keys: Object.freeze(this.keys.get(method.name) ?? []) });
+      if (method.kind === 'basic')
+        return Object.freeze({ ...method, users: Object.freeze(this.users.get(method.name) ?? []) });
+      return method;
+    };
+    return Object.freeze(mapped(whole, withEntries));
   }
 
   private listenerOf(listener: ListenerConfig, position: number): ListenerConfig {
@@ -116,10 +162,6 @@ export class Assembly {
 /** Copies between threads have the prototype that these maps must not have. */
 function bare<T extends object>(map: T): T {
   return Object.assign(Object.create(null), map);
-}
-
-function authOf(auth: Config['auth']): Config['auth'] {
-  return bare(Object.fromEntries(Object.entries(auth).map(([name, method]) => [name, methodOf(method)])));
 }
 
 function methodOf(method: AuthConfig): AuthConfig {

@@ -41,10 +41,14 @@ export function pathText(path: PathSegments): string {
   return text;
 }
 
-/** All problems as a person reads them: `file:line:column: error: path: message`, the source line and a caret. */
-export function formatProblems(problems: readonly Problem[], source: string | null): string {
+/**
+ * All problems as a person reads them: `file:line:column: error: path: message`, the source line and a caret.
+ * `file`: whose text `source` is, where problems of other files are among them, whose lines are not shown.
+ */
+export function formatProblems(problems: readonly Problem[], source: string | null, file?: string): string {
   const lines = source === null ? [] : source.replace(/^\ufeff/, '').split(/\r?\n/);
-  return problems.map((problem) => `${headline(problem)}\n${excerpt(problem, lines)}`).join('');
+  const excerptOf = (problem: Problem) => (file === undefined || problem.file === file ? excerpt(problem, lines) : '');
+  return problems.map((problem) => `${headline(problem)}\n${excerptOf(problem)}`).join('');
 }
 
 function headline(problem: Problem): string {

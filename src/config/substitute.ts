@@ -6,8 +6,9 @@ import type { Scalar, Span } from './tree.ts';
 import { formatSize, type Parsed } from './units.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-/** Throws an error with a `code` (ENOENT, ...) when the file cannot be read. Of one over `bytesMax` a part will do. */
-export type ReadFile = (path: string, bytesMax: number) => Buffer;
+/** Throws an error with a `code` (ENOENT, ...) when the file cannot be read. Of one over `bytesMax` a part will do.
+ * `weight`: how much dearer its bytes are to make sense of than those of most files. */
+export type ReadFile = (path: string, bytesMax: number, weight?: number) => Buffer;
 /** Permission bits of a regular file, null for anything else. */
 export type FileMode = (path: string) => number | null;
 
@@ -90,11 +91,11 @@ export interface FileAccess {
   readonly readFile: ReadFile;
 }
 
-export function readBytes(path: string, access: FileAccess, bytesMax = BYTES_MAX): Parsed<Buffer> {
+export function readBytes(path: string, access: FileAccess, bytesMax = BYTES_MAX, weight = 1): Parsed<Buffer> {
   if (path === '' || path.includes('\0')) return { problem: 'expected the path of a file' };
   let bytes: Buffer;
   try {
-    bytes = access.readFile(resolvePath(access.baseDir, path), bytesMax);
+    bytes = access.readFile(resolvePath(access.baseDir, path), bytesMax, weight);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'no such file';
     return { problem: `cannot read this file (${code})` };

@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Config, ListenerConfig } from '../config/types.ts';
+import { isEqualInSteps } from '../limits/stepwise-equal.ts';
 
 /** Named parts are told apart by their names, not by their places in a list. */
 const NAMED = new Set(['listeners', 'routes', 'targets']);
@@ -24,7 +25,7 @@ export function* changedPaths(before: Config, after: Config): Generator<void, st
 /** Looks at each value once: a comparison of the wholes before that of their parts would look at it on every level. */
 function* compare(path: string, before: unknown, after: unknown, found: string[]): Generator<void> {
   if (isMap(before) && isMap(after)) yield* compareMaps(path, before, after, found);
-  else if (!isDeepStrictEqual(before, after)) found.push(path);
+  else if (!(yield* isEqualInSteps(before, after))) found.push(path);
 }
 
 function* compareMaps(path: string, before: PlainMap, after: PlainMap, found: string[]): Generator<void> {

@@ -97,3 +97,22 @@ test('listeners with certificates are the same again, however many they have', a
     for (const one of bytes) expect(Buffer.isBuffer(one)).toBe(true);
   }
 });
+
+test('long lists of keys and users are handed over in small parts', () => {
+  const entries = (one: (at: number) => string) => Array.from({ length: 1001 }, (_, at) => `- ${one(at)}`).join('\n');
+  const files = {
+    'keys.yaml': entries((at) => `{ name: k${at}, sha256: f${at.toString(16).padStart(63, '0')} }`),
+    'users.yaml': entries(
+      (at) => `{ name: u${at}, password: "$scrypt$ln=15,r=8,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}" }`,
+    ),
+  };
+  const text =
+    'auth:\n  a: { api_key: { keys: { file: keys.yaml } } }\n  b: { basic: { users: { file: users.yaml } } }\n' +
+    '  c: { api_key: { keys: [] } }\n';
+  const config = loaded(text, { files });
+  for (const part of partsOf(config)) expect(JSON.stringify(part).length).toBeLessThan(50_000);
+  const copy = carried(config);
+  expect(copy).toEqual(config);
+  expect(Object.getPrototypeOf(copy?.auth)).toBe(null);
+  expect(isFrozen(copy)).toBe(true);
+});

@@ -1,8 +1,8 @@
 // The methods of `auth` for as long as the process lives: a reload keeps those that it does not change, with what they
 // have learned, and replaces the others. And the chain of each route.
 
-import { isDeepStrictEqual } from 'node:util';
 import type { Config, RouteConfig } from '../../config/types.ts';
+import { areMapsEqualInSteps } from '../../limits/stepwise-equal.ts';
 import { authoritiesOf } from './authorities.ts';
 import { AuthChain } from './chain.ts';
 import { FAILURES_KEY } from './failures.ts';
@@ -57,7 +57,8 @@ export class AuthMethods {
     for (const [name, config] of Object.entries(auth)) {
       const known = this.byName.get(name);
       // One for certificates has learned nothing, and goes by what listeners have.
-      const isSame = known !== undefined && config.kind !== 'certificate' && isDeepStrictEqual(known.config, config);
+      const isKept = known !== undefined && config.kind !== 'certificate';
+      const isSame = isKept && (yield* areMapsEqualInSteps(known.config, config));
       next.set(name, isSame ? known : makeMethod(config, this.means, { before: known, authorities }));
       yield;
     }
