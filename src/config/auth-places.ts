@@ -35,25 +35,19 @@ export function meet(a: CredentialPlace, b: CredentialPlace): boolean {
   return marker.name.startsWith(prefix.name);
 }
 
-/** `first`, `second`: one of them has to be tried before the other. */
-type Distinction = 'apart' | 'first' | 'second' | 'never';
-
-/** Whether what stands at a place that both read is told apart by its form. */
-export function distinctionOf(a: ParsedMethod, b: ParsedMethod): Distinction {
-  const kinds = [kindOf(a), kindOf(b)];
-  // Of a scheme of its own.
-  for (const kind of ['basic', 'hmac'] as const)
-    if (kinds.includes(kind)) return kinds[0] === kinds[1] ? 'never' : 'apart';
+/** Whether what stands at a place that both read is told apart by its form, in whatever order they are tried. */
+export function areApart(a: ParsedMethod, b: ParsedMethod): boolean {
+  const [one, other] = [kindOf(a), kindOf(b)];
   if (a.api_key !== undefined && b.api_key !== undefined) {
-    const [one, other] = [a.api_key.prefix ?? '', b.api_key.prefix ?? ''];
-    return one.startsWith(other) || other.startsWith(one) ? 'never' : 'apart';
+    const [prefix, second] = [a.api_key.prefix ?? '', b.api_key.prefix ?? ''];
+    return !prefix.startsWith(second) && !second.startsWith(prefix);
   }
-  if (kinds[0] === kinds[1]) return 'never';
+  if (one === other) return false;
+  // Of a scheme of its own.
+  if ([one, other].some((kind) => kind === 'basic' || kind === 'hmac')) return true;
   const key = a.api_key ?? b.api_key;
-  if (key !== undefined && !isDistinctPrefix(key.prefix ?? '')) return 'never';
-  // Any Bearer token is one for introspection.
-  if (a.introspection !== undefined) return 'second';
-  return b.introspection === undefined ? 'apart' : 'first';
+  // Whatever else is no token of introspection.
+  return key === undefined || isDistinctPrefix(key.prefix ?? '');
 }
 
 /** RFC 7515 3.1: a JWT begins with the Base64 of "{". */

@@ -1,7 +1,7 @@
 // Owns the checks of the methods of `auth`, and of the lists that name them. It must not read files.
 
 import { printable } from './addresses.ts';
-import { ANONYMOUS, distinctionOf, type Methods, meet, placesOf, placeText, soundMethods } from './auth-places.ts';
+import { ANONYMOUS, areApart, type Methods, meet, placesOf, placeText, soundMethods } from './auth-places.ts';
 import { checkMethod } from './check-auth-methods.ts';
 import { checkAuthRoutes } from './check-auth-routes.ts';
 import { checkTwice } from './check-names.ts';
@@ -69,12 +69,9 @@ function checkKinds(own: readonly string[], path: PathSegments, methods: Methods
       const before = methods.get(other);
       if (before === undefined || other === name) continue;
       const shared = placesOf(method).find((place) => placesOf(before).some((one) => meet(one, place)));
-      const distinction = shared === undefined ? 'apart' : distinctionOf(before, method);
-      if (shared === undefined || distinction === 'apart' || distinction === 'first') continue;
-      const both = `reads ${printable(placeText(shared))} as "${printable(other)}" does, which stands before it`;
-      const why =
-        distinction === 'never' ? ', and their kinds cannot be told apart' : ' and takes every token: change the order';
-      report('error', [...path, at], `${both}${why}`);
+      if (shared === undefined || areApart(before, method)) continue;
+      const both = `reads ${printable(placeText(shared))} as "${printable(other)}" does`;
+      report('error', [...path, at], `${both}, and their kinds cannot be told apart`);
       break;
     }
   }

@@ -1,8 +1,8 @@
 // What the next config changes: which paths, and which of them need a restart. It loads and binds nothing.
 
 import { isDeepStrictEqual } from 'node:util';
+import { isEqualInSteps } from '../config/stepwise-equal.ts';
 import type { Config, ListenerConfig } from '../config/types.ts';
-import { isEqualInSteps } from '../limits/stepwise-equal.ts';
 
 /** Named parts are told apart by their names, not by their places in a list. */
 const NAMED = new Set(['listeners', 'routes', 'targets']);

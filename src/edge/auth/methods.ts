@@ -1,8 +1,8 @@
 // The methods of `auth` for as long as the process lives: a reload keeps those that it does not change, with what they
 // have learned, and replaces the others. And the chain of each route.
 
+import { areMapsEqualInSteps } from '../../config/stepwise-equal.ts';
 import type { Config, RouteConfig } from '../../config/types.ts';
-import { areMapsEqualInSteps } from '../../limits/stepwise-equal.ts';
 import { authoritiesOf } from './authorities.ts';
 import { AuthChain } from './chain.ts';
 import { FAILURES_KEY } from './failures.ts';

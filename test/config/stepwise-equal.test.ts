@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { areMapsEqualInSteps, isEqualInSteps } from '../../src/limits/stepwise-equal.ts';
+import { areMapsEqualInSteps, isEqualInSteps } from '../../src/config/stepwise-equal.ts';
 
 function run(steps: Generator<void, boolean>): { equal: boolean; pauses: number } {
   for (let pauses = 0; ; pauses += 1) {
