@@ -6,6 +6,7 @@ import { adminAskers } from './admin-askers.ts';
 import { adminSilence } from './admin-silence.ts';
 import { backends } from './backends.ts';
 import { badTokens } from './bad-tokens.ts';
+import { credentialEnds } from './credential-ends.ts';
 import { emptyFrames } from './empty-frames.ts';
 import { ends } from './ends.ts';
 import { jwksRotation } from './jwks-rotation.ts';
@@ -21,6 +22,7 @@ export const ATTACKS: readonly Demand[] = [
   adminSilence,
   backends,
   badTokens,
+  credentialEnds,
   ends,
   jwksRotation,
   largeConfig,

@@ -320,4 +320,95 @@ const GUESSED: readonly Mutant[] = [
   },
 ];
 
-export const AUTH_MUTANTS: readonly Mutant[] = [...SEEN, ...ASKED, ...GUESSED];
+/** Their ends. */
+const ENDS: readonly Mutant[] = [
+  {
+    row: 'A20',
+    at: 'CREDENTIAL',
+    search: "session.end('credential_expired')",
+    replace: 'session.arm(now)',
+  },
+  {
+    row: 'A20',
+    at: 'SessionCredential.endsAt',
+    search: 'this.expiresAt + this.graceMs',
+    replace: 'this.expiresAt',
+  },
+  {
+    row: 'A20',
+    at: 'SessionCredential.endsAt',
+    search: 'this.isBound ?',
+    replace: 'this.isBound || this.graceMs >= 0 ?',
+    why: 'what is not bound is',
+  },
+  {
+    row: 'A20',
+    at: 'removedFrom',
+    search: "? 'credential_revoked' : null",
+    replace: '? null : null',
+    why: 'a key that is gone keeps its sessions',
+  },
+  {
+    row: 'A20',
+    at: 'AuthMethods.faultOf',
+    search: "if (grant.expiresAt <= this.means.wallNow()) return 'expired';",
+    replace: '',
+  },
+  {
+    row: 'A20',
+    at: 'closedToNew',
+    search: 'snapshot.auth.faultOf(grant, judgedAt)',
+    replace: 'null',
+    why: 'a handshake slips through',
+  },
+  {
+    row: 'A20',
+    at: 'unlessRevoked',
+    search: "{ kind: 'bad', cause: 'revoked' }",
+    replace: 'verdict',
+    why: 'who was ended comes back',
+  },
+  {
+    row: 'A20',
+    at: 'Credentials.end',
+    search: "session.end('credential_revoked');",
+    replace: '',
+  },
+  {
+    row: 'A50',
+    at: 'OWN',
+    search: "  'x-framegate-session',\n",
+    replace: '',
+    why: "the client's own goes on",
+  },
+  {
+    row: 'A51',
+    at: 'Revocations.add',
+    search: 'await this.file?.append(one, () => this.live(one));',
+    replace: 'this.file?.append(one, () => this.live(one)).catch(() => {});',
+    why: 'it is answered before it is written',
+  },
+  {
+    row: 'A51',
+    at: 'Revocations.add',
+    search: 'throw new RevocationsFull();',
+    replace: 'this.entries.clear();',
+    why: 'others are forgotten for it',
+  },
+  {
+    row: 'A51',
+    at: 'RevocationFile.read',
+    search: 'else if (index === lines.length - 1) broken = index + 1;\n      else throw',
+    replace: 'else broken = index + 1;\n      if (index < 0) throw',
+    why: 'what it revoked is good again',
+  },
+  {
+    row: 'L9',
+    at: 'SessionCredential.hasEnded',
+    search: 'if (leftMs === 0) return true;',
+    replace: 'if ((leftMs | 0) <= 0 && leftMs < 1e300) return true;',
+    why: 'counted in 32 bits',
+  },
+];
+
+export const AUTH_MUTANTS: readonly Mutant[] = [...SEEN, ...ASKED, ...GUESSED, ...ENDS];

@@ -943,16 +943,16 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'E23',
-    at: 'Pulse.start',
-    search: 'setInterval(() => setImmediate(() => this.beat(driver)), WHEEL_DRIVE_MS)',
-    replace: 'setInterval(() => wheel.advance(), WHEEL_DRIVE_MS)',
+    at: 'Pulse.wait',
+    search: 'setImmediate(() => this.beat(driver));',
+    replace: 'this.options.wheel.advance();',
     why: 'deadlines are looked at before what has come was read',
   },
   {
     row: 'E29',
-    at: 'Pulse.start',
-    search: 'setInterval(() => setImmediate(() => this.beat(driver)), WHEEL_DRIVE_MS)',
-    replace: 'setInterval(() => this.beat(driver), WHEEL_DRIVE_MS)',
+    at: 'Pulse.wait',
+    search: 'setImmediate(() => this.beat(driver));',
+    replace: 'this.beat(driver);',
     why: 'deadlines are looked at before what has come was read',
   },
   {

@@ -29,9 +29,14 @@ export class Backends {
   }
 
   /** Every session so far whose path begins so. */
-  async sessions(path: string): Promise<ReadonlyMap<string, BackendSession>> {
+  async list(path: string): Promise<readonly BackendSession[]> {
     const reply = await this.script.ask({ kind: 'tally', path });
-    return new Map('sessions' in reply ? reply.sessions.map((one) => [one.path, one]) : []);
+    return 'sessions' in reply ? reply.sessions : [];
+  }
+
+  /** The same by their paths, each of which is there once. */
+  async sessions(path: string): Promise<ReadonlyMap<string, BackendSession>> {
+    return new Map((await this.list(path)).map((one) => [one.path, one]));
   }
 }
 
