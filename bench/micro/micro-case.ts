@@ -8,8 +8,11 @@ export interface MicroCase {
   /** Operations and bytes of one `run`; 0 bytes where bytes are not what counts. */
   readonly operations: number;
   readonly bytes: number;
-  /** Does the work and gives a figure about it: every single result is compared with `expected`. */
-  run(): number;
+  /**
+   * Does the work and gives a figure about it: every single result is compared with `expected`. A promise, where the
+   * work itself is not done at once; the first run may be otherwise than all others.
+   */
+  run(): number | Promise<number>;
   readonly expected: number;
 }
 

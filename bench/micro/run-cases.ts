@@ -14,6 +14,7 @@ const MODULES = [
   'address-cases',
   'log-cases',
   'balance-cases',
+  'auth-cases',
 ];
 
 export interface RunOptions {
@@ -31,7 +32,7 @@ export async function runCases(options: RunOptions): Promise<MicroReport> {
       const module: MicroModule = await import(`./${name}.js`);
       for (const one of module.cases()) {
         if (options.only !== null && !options.only.test(one.name)) continue;
-        const result = runCase(one, options.timeMs);
+        const result = await runCase(one, options.timeMs);
         options.onResult?.(result);
         results.push(result);
       }
@@ -42,7 +43,7 @@ export async function runCases(options: RunOptions): Promise<MicroReport> {
   return { results, missing };
 }
 
-export function runCase(one: MicroCase, timeMs: number): MicroResult {
+export async function runCase(one: MicroCase, timeMs: number): Promise<MicroResult> {
   const bench = new Bench({
     time: timeMs,
     warmupTime: timeMs / 3,
@@ -50,12 +51,14 @@ export function runCase(one: MicroCase, timeMs: number): MicroResult {
     throws: true,
     timestampProvider: 'hrtimeNow',
   });
-  const task = () => {
-    const found = one.run();
+  const judge = (found: number) => {
     if (found !== one.expected) throw new Error(`${one.name} came to ${found}, expected ${one.expected}`);
   };
-  bench.add(one.name, task, { async: false });
-  const [ran] = bench.runSync();
+  judge(await one.run());
+  const isLate = one.run() instanceof Promise;
+  if (isLate) bench.add(one.name, async () => judge(await one.run()), { async: true });
+  else bench.add(one.name, () => judge(Number(one.run())), { async: false });
+  const [ran] = isLate ? await bench.run() : bench.runSync();
   const result = ran?.result;
   if (result === undefined || !('latency' in result) || result.latency.samples === undefined) {
     throw new Error(`${one.name} was not measured`);
