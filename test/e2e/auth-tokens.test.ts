@@ -32,7 +32,11 @@ describe('jwt', () => {
     const { port, waitForLog } = await startProxy(
       oneRoute(backend.url, { auth: ['users'] }, { auth, log: { session_open: 'info' } }),
     );
-    const token = tokenOf({ header: { alg: 'HS256' }, payload: { sub: 'u1', exp: inSeconds(60) }, sign: hs256 });
+    const token = tokenOf({
+      header: { alg: 'HS256' },
+      payload: { sub: 'u1', exp: inSeconds(60) },
+      sign: (input) => hs256(input),
+    });
     const client = await RawClient.connect(port);
     const answer = client.upgrade({ headers: { 'Sec-WebSocket-Protocol': `chat, bearer, ${token}` } });
     const session = await backend.nextSession();

@@ -10,6 +10,7 @@ import { PROCESS_MUTANTS } from './mutants-process.ts';
 import { REQUEST_MUTANTS } from './mutants-request.ts';
 import { SESSION_MUTANTS } from './mutants-session.ts';
 import { TLS_MUTANTS } from './mutants-tls.ts';
+import { TOKEN_MUTANTS } from './mutants-tokens.ts';
 
 export interface Mutant {
   readonly row: string;
@@ -32,4 +33,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...TLS_MUTANTS,
   ...DISCOVERY_MUTANTS,
   ...AUTH_MUTANTS,
+  ...TOKEN_MUTANTS,
 ];

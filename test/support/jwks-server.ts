@@ -13,9 +13,12 @@ export class JwksServer {
   readonly asked: string[] = [];
   answer: Answer = (_, response) => response.end('{"keys":[]}');
   readonly url: string;
+  /** Done by itself when the test ends. */
+  readonly close: () => void;
 
-  private constructor(url: string) {
+  private constructor(url: string, close: () => void) {
     this.url = url;
+    this.close = close;
   }
 
   static async listen(identity: Identity | null = null): Promise<JwksServer> {
@@ -26,11 +29,11 @@ export class JwksServer {
     const server = identity === null ? createServer(listener) : createSecureServer({ ...identity }, listener);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
-    const own = new JwksServer(`${identity === null ? 'http' : 'https'}://127.0.0.1:${port}/jwks`);
-    atTestEnd(() => {
+    const own = new JwksServer(`${identity === null ? 'http' : 'https'}://127.0.0.1:${port}/jwks`, () => {
       server.closeAllConnections();
       server.close();
     });
+    atTestEnd(own.close);
     return own;
   }
 

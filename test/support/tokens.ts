@@ -1,7 +1,7 @@
 // Tokens as an authorization server makes them, and as nobody should: with node:crypto, which framegate does not sign
 // with. One key of each type for the whole run: those of RSA take long to make.
 
-import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { constants, createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 
 export const SECRET_TEXT = 'a secret of thirty-two bytes, or more';
 
@@ -12,24 +12,28 @@ export interface SigningKey {
   /** As it stands in a JWK Set. */
   jwk(own?: Record<string, unknown>): Record<string, unknown>;
   sign(input: string): Buffer;
+  /** With the same key, as another algorithm of its type would. */
+  as(alg: string): (input: string) => Buffer;
 }
 
 type Asymmetric = 'RS256' | 'PS256' | 'ES256' | 'ES384' | 'EdDSA';
 
 export function makeSigningKey(alg: Asymmetric, modulusLength = 2048): SigningKey {
   const { publicKey, privateKey } = pairFor(alg, modulusLength);
-  const hash = alg === 'EdDSA' ? null : `sha${alg.slice(2)}`;
-  const options = {
-    key: privateKey,
-    dsaEncoding: 'ieee-p1363' as const,
-    ...(alg === 'PS256' ? { padding: 6, saltLength: 32 } : {}),
+  const as = (name: string) => (input: string) => {
+    const padding = name.startsWith('PS')
+      ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: Number(name.slice(2)) / 8 }
+      : {};
+    const hash = name.startsWith('Ed') ? null : `sha${name.slice(2)}`;
+    return sign(hash, Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363', ...padding });
   };
   return {
     alg,
     publicKey,
     pem: String(publicKey.export({ type: 'spki', format: 'pem' })),
     jwk: (own = {}) => ({ ...publicKey.export({ format: 'jwk' }), use: 'sig', ...own }),
-    sign: (input) => sign(hash, Buffer.from(input), options),
+    sign: as(alg),
+    as,
   };
 }
 
@@ -46,8 +50,8 @@ function pairFor(alg: Asymmetric, modulusLength: number) {
   }
 }
 
-export function hs256(input: string, secret: string | Buffer = SECRET_TEXT): Buffer {
-  return createHmac('sha256', secret).update(input).digest();
+export function hs256(input: string, secret: string | Buffer = SECRET_TEXT, bits = '256'): Buffer {
+  return createHmac(`sha${bits}`, secret).update(input).digest();
 }
 
 /** A part of a token: of an object its JSON, a text as it is. */
