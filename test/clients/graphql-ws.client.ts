@@ -6,9 +6,10 @@ import { useServer } from 'graphql-ws/use/ws';
 import { describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { atTestEnd } from '../support/cleanup.ts';
-import { Gate } from './gate.ts';
+import { Gate, type GateOptions } from './gate.ts';
 import { Inbox } from './inbox.ts';
 import { httpServer, jsonText } from './servers.ts';
+import { shortLived, tokenFor } from './tokens.ts';
 
 const LARGE = 700_000;
 
@@ -26,14 +27,14 @@ async function* forever(): AsyncGenerator<{ forever: number }> {
   await new Promise(() => {});
 }
 
-async function start(): Promise<Gate> {
+async function start(options: GateOptions = {}): Promise<Gate> {
   const { server, port } = await httpServer();
   const sockets = new WebSocketServer({ server, path: '/graphql', maxPayload: 2 * LARGE });
   const roots = { query: { echo: ({ text }: { text: string }) => text }, subscription: { count, forever } };
   const onConnect = ({ connectionParams }: { connectionParams?: Readonly<Record<string, unknown>> | undefined }) =>
     connectionParams?.token === 'secret';
   useServer({ schema, roots, onConnect }, sockets);
-  return Gate.before(port);
+  return Gate.before(port, options);
 }
 
 interface Started {
@@ -135,6 +136,23 @@ describe('graphql-ws', () => {
     await gate.undrain();
     expect(await items.next()).toEqual({ forever: 1 });
     expect(await Promise.race([faults.next(), echo(client, 'no fault')])).toBe('no fault');
+  });
+
+  test('a subscription outlives the end of its credential: 3000, and it comes with a new one', async () => {
+    const gate = await start(shortLived('query:token'));
+    const url = () => gate.url(`/graphql?token=${tokenFor(1)}`);
+    // As it does by default.
+    const { client, events } = connect(gate, { url, shouldRetry: (cause) => 'code' in (cause as object) });
+    const items = new Inbox<unknown>();
+    const sink = { next: ({ data }: { data?: unknown }) => items.put(data), error: () => {}, complete: () => {} };
+    client.subscribe({ query: 'subscription { forever }' }, sink);
+    for (let time = 0; time < 2; time += 1) {
+      expect(await items.next()).toEqual({ forever: 1 });
+      expect(await events.until((event) => event.startsWith('closed'))).toBe('closed 3000 credential expired');
+    }
+    expect(await items.next()).toEqual({ forever: 1 });
+    const ended = { auth: 'users', identity: 'ada', by: 'proxy', close_code_client: 3000 };
+    expect(await gate.sessionEnd((line) => line.reason === 'credential_expired')).toMatchObject(ended);
   });
 
   test('by default one attempt that gets 503 ends it for good', async () => {

@@ -10,9 +10,10 @@ import {
 import { describe, expect, test } from 'vitest';
 import type { WebSocket } from 'ws';
 import { atTestEnd } from '../support/cleanup.ts';
-import { Gate } from './gate.ts';
+import { Gate, type GateOptions } from './gate.ts';
 import { Inbox } from './inbox.ts';
 import { jsonText, wsServer } from './servers.ts';
+import { shortLived, tokenFor } from './tokens.ts';
 
 /** What ends each message of the hub protocol. */
 const RECORD_END = '\x1e';
@@ -69,18 +70,18 @@ interface Hub {
   readonly requests: Inbox<string>;
 }
 
-async function open(): Promise<Hub> {
+async function open(options: GateOptions = {}, token = () => 'a.b.c'): Promise<Hub> {
   const [events, requests, pings] = [new Inbox<string>(), new Inbox<string>(), new Inbox<void>()];
   const port = await wsServer({ perMessageDeflate: false, maxPayload: 2 * LARGE }, (socket, request) => {
     requests.put(`${request.url} ${request.headers.authorization}`);
     serveHub(socket, pings);
   });
-  const gate = await Gate.before(port);
+  const gate = await Gate.before(port, options);
   const connection = new HubConnectionBuilder()
     .withUrl(gate.url('/hub?v=1', 'http'), {
       skipNegotiation: true,
       transport: HttpTransportType.WebSockets,
-      accessTokenFactory: () => 'a.b.c',
+      accessTokenFactory: token,
     })
     .withAutomaticReconnect({ nextRetryDelayInMilliseconds: () => 30 })
     .configureLogging(LogLevel.None)
@@ -164,6 +165,18 @@ describe('SignalR', () => {
     await gate.undrain();
     expect(await events.next()).toBe('reconnected');
     expect(await connection.invoke('Echo', 'again')).toBe('again');
+  });
+
+  test('3000, the end of its credential, leads back in with a new one, which the server does not see', async () => {
+    const { gate, connection, events, requests } = await open(shortLived('header:Authorization'), () => tokenFor(1));
+    for (let time = 0; time < 2; time += 1) {
+      expect(await requests.next()).toBe('/hub?v=1 undefined');
+      expect(await events.next()).toContain('status code: 3000 (credential expired)');
+      expect(await events.next()).toBe('reconnected');
+    }
+    expect(await connection.invoke('Echo', 'again')).toBe('again');
+    const ended = { auth: 'users', identity: 'ada', by: 'proxy', close_code_client: 3000 };
+    expect(await gate.sessionEnd((line) => line.reason === 'credential_expired')).toMatchObject(ended);
   });
 
   test('a negotiation is refused, and the log says what it was', async () => {
