@@ -96,7 +96,7 @@ function rawValuesAt({ kind, name }: CredentialPlace, { head, query, protocols }
       return cookieValues(valuesOf(head.fields, 'cookie'), name, FOUND_MAX);
     case 'query':
       return parametersOf(query)
-        .filter((one) => one.name === name)
+        .filter((one) => one.name === bytesOf(name))
         .slice(0, FOUND_MAX)
         .map(({ value }) => value);
     case 'subprotocol':
@@ -124,12 +124,17 @@ function strippedField(field: HeadField, places: readonly CredentialPlace[]): re
 
 /** Pairs that are not taken out stay byte for byte. */
 function strippedQuery(query: string, places: readonly CredentialPlace[]): string {
-  const names = new Set(places.flatMap(({ kind, name }) => (kind === 'query' ? [name] : [])));
+  const names = new Set(places.flatMap(({ kind, name }) => (kind === 'query' ? [bytesOf(name)] : [])));
   if (names.size === 0 || query === '') return query;
   const pairs = query.slice(1).split('&');
   const kept = pairs.filter((pair) => !names.has(nameOf(pair)));
   if (kept.length === pairs.length) return query;
   return kept.length === 0 ? '' : `?${kept.join('&')}`;
+}
+
+/** As names come out of queries: one latin1 character for each byte of UTF-8. */
+function bytesOf(name: string): string {
+  return Buffer.from(name).toString('latin1');
 }
 
 interface Parameter {

@@ -115,6 +115,13 @@ const SEEN: readonly Mutant[] = [
     replace: "holder?.forwarded?.get(lower) ?? ''",
     why: 'so does what a service says',
   },
+  {
+    row: 'L2',
+    at: 'withoutPlaces',
+    search: 'const query = strippedQuery(request.query, places);',
+    replace: 'const query = strippedQuery(request.query, []);',
+    why: 'a backend sends it back',
+  },
 ];
 
 /** Services that decide about them. */
