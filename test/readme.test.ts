@@ -131,6 +131,7 @@ describe('first steps', () => {
       'server.key': chat.key,
       'devices-ca.pem': authority.ca,
       'devices.crl': await authority.crl([], { notAfter }),
+      'secret.txt': 'a secret of an authorization server',
       'keys.yaml': `- { name: acme, sha256: ${'2b'.repeat(32)} }`,
       'users.yaml': `- { name: ada, password: "$scrypt$ln=15,r=8,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}" }`,
     };

@@ -141,7 +141,7 @@ export const REFUSALS = {
   },
   too_many_handshakes_per_identity: {
     status: 429,
-    text: 'This identity is over the rate of its handshakes.',
+    text: 'This identity is over the rate of its handshakes, or a service that `forward` asks says 429.',
     rule: 'RFC 6585 4',
     retryAfter: true,
   },

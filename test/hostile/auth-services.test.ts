@@ -10,6 +10,7 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { oneRoute, type RunningProxy, startProxy } from '../support/harness.ts';
 import { RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
+import { upgradeRequest } from '../support/wire.ts';
 
 type Method = NonNullable<ConfigInput['auth']>[string];
 type Introspection = NonNullable<Method['introspection']>;
@@ -26,29 +27,39 @@ interface Rig {
   readonly clock: FakeClock;
   /** The answer to a handshake with that token, of an address. */
   ask(token: string, from?: string): Promise<string>;
+  /** The client of a session by that token. */
+  open(token: string): Promise<RawClient>;
 }
 
 async function start(method: Method): Promise<Rig> {
   const clock = new FakeClock();
   const backend = await RawBackend.listen();
   backend.server.on('connection', () => void backend.nextSession());
-  const trusted = { trusted_proxies: ['127.0.0.0/8'], limits: { auth_failures_per_minute_per_ip: 'off' as const } };
+  const timeouts = { idle: 'off', client_ping_interval: 'off', backend_ping_interval: 'off' } as const;
+  const trusted = {
+    timeouts,
+    trusted_proxies: ['127.0.0.0/8'],
+    limits: { auth_failures_per_minute_per_ip: 'off' as const },
+  };
   const config = oneRoute(backend.url, { auth: ['m'], origins: 'any' }, { auth: { m: method }, ...trusted });
   const running = await startProxy(config, { clock });
-  const ask = async (token: string, from = '192.0.2.1'): Promise<string> => {
+  const send = async (token: string, from: string): Promise<RawClient> => {
     const client = await RawClient.connect(running.port);
-    client.send(
-      Buffer.from(
-        'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n' +
-          `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer ${token}\r\n` +
-          `X-Forwarded-For: ${from}\r\n\r\n`,
-      ),
-    );
+    client.send(upgradeRequest({ headers: { Authorization: `Bearer ${token}`, 'X-Forwarded-For': from } }));
+    return client;
+  };
+  const ask = async (token: string, from = '192.0.2.1'): Promise<string> => {
+    const client = await send(token, from);
     const { status } = await client.readHead();
     if (status === 101) return '101';
     return `${status} ${JSON.parse((await client.readToEnd()).toString()).error}`;
   };
-  return { running, backend, clock, ask };
+  const open = async (token: string): Promise<RawClient> => {
+    const client = await send(token, '192.0.2.1');
+    expect((await client.readHead()).status).toBe(101);
+    return client;
+  };
+  return { running, backend, clock, ask, open };
 }
 
 const introspection = (url: string, own: Partial<Introspection> = {}): Method => ({
@@ -212,6 +223,30 @@ test('E27: a server that is down: known tokens are good for a while, and it is a
   expect(await ask('known')).toBe('101');
   clock.advance(1);
   expect(await ask('known')).toBe('503 auth_unavailable');
+});
+
+test('A42: a service is down, then takes back what it has let in', async () => {
+  let answer: Answer = () => claims(good);
+  const service = await AuthServer.listen((asked) => answer(asked));
+  const { open, ask, backend, clock, running } = await start(
+    introspection(service.url, { cache: '60s', recheck: '20s' }),
+  );
+  const clients = [await open('taken'), await open('kept')];
+  answer = () => (socket) => void socket.destroy();
+  clock.advance(20_000);
+  await service.wasAsked(4);
+  await service.isLeft();
+  answer = ({ body }) => claims({ ...good, active: !body.includes('token=taken') });
+  clock.advance(20_000);
+  expect(await clients[0]?.nextClose()).toEqual({ code: 3003, reason: 'credential revoked' });
+  await service.wasAsked(6);
+  await service.isLeft();
+  expect([await ask('taken'), await ask('kept')]).toEqual(['401 unauthorized', '101']);
+  expect(running.logsOf('session.end').filter(({ reason }) => reason !== 'credential_revoked')).toEqual([]);
+  clients[0]?.destroy();
+  backend.all[0]?.destroy();
+  expect(await running.waitForLog('session.end')).toMatchObject({ reason: 'credential_revoked' });
+  expect(running.logsOf('session.end').length).toBe(1);
 });
 
 async function until(isSo: () => boolean): Promise<void> {

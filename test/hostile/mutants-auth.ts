@@ -176,8 +176,8 @@ const ASKED: readonly Mutant[] = [
   {
     row: 'A18',
     at: 'IntrospectionMethod.remember',
-    search: "else if (verdict.kind !== 'unavailable') this.bad.set(digest, verdict, now + negative);",
-    replace: '',
+    search: 'this.bad.set(digest, verdict, now + negative);',
+    replace: '{}',
     why: 'a bad token is asked about each time',
   },
   {
@@ -200,6 +200,26 @@ const ASKED: readonly Mutant[] = [
     search: "if (verdict.kind === 'good')",
     replace: 'if (false)',
     why: 'nothing is remembered',
+  },
+  {
+    row: 'A42',
+    at: 'isRevoked',
+    search: "case 'bad':\n      return true;",
+    replace: "case 'bad':\n      return false;",
+  },
+  {
+    row: 'A42',
+    at: 'isRevoked',
+    search: "case 'unavailable':\n      return false;",
+    replace: "case 'unavailable':\n      return true;",
+    why: 'a service that is down sends everybody away',
+  },
+  {
+    row: 'A42',
+    at: 'IntrospectionMethod.remember',
+    search: 'this.good.delete(digest);',
+    replace: '',
+    why: 'what was taken back opens new sessions for a while',
   },
   {
     row: 'E27',

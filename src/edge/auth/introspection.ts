@@ -28,6 +28,8 @@ import type {
 
 const ANSWER_BYTES_MAX = 65_536;
 const ENTRIES_MAX = 10_000;
+/** Of good answers together, as they came. */
+const REMEMBERED_BYTES_MAX = 8 * 1024 * 1024;
 /** What all grants of this kind stand on: the method itself. */
 const ENTRY = 'introspection';
 const SCHEMES = ['', 'bearer'];
@@ -46,7 +48,7 @@ export class IntrospectionMethod implements AuthMethod {
   private readonly service: AuthService;
   private readonly secret = randomBytes(32);
   /** By digests of tokens. Bad ones have a table of their own: whoever guesses pushes nobody's good one out. */
-  private readonly good = new TimedCache<AuthVerdict>(ENTRIES_MAX);
+  private readonly good = new TimedCache<AuthVerdict>(ENTRIES_MAX, REMEMBERED_BYTES_MAX);
   private readonly bad = new TimedCache<AuthVerdict>(ENTRIES_MAX);
   private readonly flights = new Flights<AuthVerdict>(GONE);
   /** How often all was forgotten: what was asked before is not remembered. */
@@ -120,20 +122,17 @@ export class IntrospectionMethod implements AuthMethod {
     return known?.kind === 'good' && known.grant.expiresAt <= this.means.wallNow() ? null : known;
   }
 
-  private async askAnew(digest: string, token: string, client: string, signal: AbortLike): Promise<AuthVerdict> {
+  private async askAnew(digest: string, token: string, clientKey: string, signal: AbortLike): Promise<AuthVerdict> {
     const { era } = this;
-    const verdict = await this.askService(token, client, signal);
-    if (era === this.era) this.remember(digest, verdict);
-    else if (verdict.kind === 'good') return { kind: 'unavailable', cause: 'revoked meanwhile' };
-    return verdict;
-  }
-
-  private async askService(token: string, clientKey: string, signal: AbortLike): Promise<AuthVerdict> {
-    const asking = await this.service.ask({ clientKey, signal }, { ...requestFor(token, this.config), ...ANSWER });
+    const sent = { ...requestFor(token, this.config), bodyBytesMax: ANSWER_BYTES_MAX };
+    const asking = await this.service.ask({ clientKey, signal }, sent);
     if ('cause' in asking) return { kind: 'unavailable', cause: asking.cause };
     const read = claimsOf(asking.answer);
     const verdict = typeof read === 'string' ? { problem: read } : this.verdictOf(read);
-    return 'problem' in verdict ? { kind: 'unavailable', cause: this.service.without(verdict.problem).cause } : verdict;
+    if ('problem' in verdict) return { kind: 'unavailable', cause: this.service.without(verdict.problem).cause };
+    if (era === this.era) this.remember(digest, verdict, asking.answer.body.length);
+    else if (verdict.kind === 'good') return { kind: 'unavailable', cause: 'revoked meanwhile' };
+    return verdict;
   }
 
   /** RFC 7662 2.2. */
@@ -164,14 +163,14 @@ export class IntrospectionMethod implements AuthMethod {
     return { kind: 'good', grant };
   }
 
-  private remember(digest: string, verdict: AuthVerdict): void {
+  private remember(digest: string, verdict: AuthVerdict, bytes: number): void {
     const { cache, negative_cache: negative } = this.config;
     const now = this.means.clock.now();
-    if (verdict.kind === 'unavailable') return;
     this.good.delete(digest);
-    if (verdict.kind === 'good')
-      this.good.set(digest, verdict, now + Math.min(cache, verdict.grant.expiresAt - this.means.wallNow()));
-    else this.bad.set(digest, verdict, now + negative);
+    if (verdict.kind === 'good') {
+      const left = verdict.grant.expiresAt - this.means.wallNow();
+      this.good.set(digest, verdict, now + Math.min(cache, left), bytes);
+    } else this.bad.set(digest, verdict, now + negative);
   }
 }
 
@@ -184,8 +183,6 @@ function isOther({ place, scheme, text }: Carried, rivals: readonly AuthConfig[]
   });
   return isBearer && !isTheirs;
 }
-
-const ANSWER = { bodyBytesMax: ANSWER_BYTES_MAX } as const;
 
 /** RFC 7662 2.1; RFC 6749 2.3.1 for who asks. */
 function requestFor(token: string, { client_id: id, client_secret: secret, client_auth: way }: IntrospectionAuth) {

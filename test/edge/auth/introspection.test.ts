@@ -16,8 +16,7 @@ import { FakeClock } from '../../support/fake-clock.ts';
 import { anyPort, nowhere } from '../../support/harness.ts';
 import { upstreamMeans } from '../../support/upstreams.ts';
 
-type Settings = NonNullable<NonNullable<ConfigInput['auth']>[string]['introspection']>;
-type Own = Partial<Settings>;
+type Own = Partial<IntrospectionAuth>;
 
 const SERVICE = { url: 'https://as.test/introspect', client_id: 'fg', client_secret: 's' } as const;
 const START = Date.UTC(2026, 10, 30);
@@ -52,7 +51,7 @@ class Bench {
     const wallNow = () => START + this.clock.now();
     const unavailable = (auth: string, cause: string) => void this.told.push(`${auth} ${cause}`);
     this.means = authMeans({ services: this.services, wallNow, unavailable, clock: this.clock }, means);
-    this.method = new IntrospectionMethod(configOf({ ...SERVICE, ...own }), this.means);
+    this.method = new IntrospectionMethod(configOf(own), this.means);
   }
 
   /** As a handshake of `client`. */
@@ -88,10 +87,12 @@ function methodsOf(auth: NonNullable<ConfigInput['auth']>): Readonly<Record<stri
   return loadObject({ listeners: anyPort, routes: [route], auth }, { baseDir: '.' }).config.auth;
 }
 
-function configOf(introspection: Settings): IntrospectionAuth {
-  const { opaque } = methodsOf({ opaque: { introspection } });
-  if (opaque?.kind !== 'introspection') throw new Error('it is of its kind');
-  return opaque;
+/** Loaded once: it takes longer than all else here. */
+const { opaque: BASE } = methodsOf({ opaque: { introspection: SERVICE } });
+
+function configOf(own: Own): IntrospectionAuth {
+  if (BASE?.kind !== 'introspection') throw new Error('it is of its kind');
+  return { ...BASE, ...own };
 }
 
 function askOf(headers: Readonly<Record<string, string>>, clientKey = '10.0.0.1', signal = new Abort()): AuthAsk {
@@ -139,9 +140,9 @@ test('RFC 7662 2.2: what an answer says', async () => {
   for (const exp of ['2000000000', null, -1, 1e300, true])
     expect(await verdictFor({ ...base, exp }), String(exp)).toBe('unavailable');
   expect(await verdictFor({ active: true })).toBe('bad');
-  expect(await verdictFor({ active: true }, { subject: 'off' })).toBe('good');
-  expect(await verdictFor({ ...base, scope: 'chat read' }, { required: { scope: 'read' } })).toBe('good');
-  expect(await verdictFor({ ...base, scope: 'chat' }, { required: { scope: 'read' } })).toBe('scope_missing');
+  expect(await verdictFor({ active: true }, { subject: null })).toBe('good');
+  expect(await verdictFor({ ...base, scope: 'chat read' }, { required: { scope: ['read'] } })).toBe('good');
+  expect(await verdictFor({ ...base, scope: 'chat' }, { required: { scope: ['read'] } })).toBe('scope_missing');
 });
 
 test('what a session stands on', async () => {
@@ -169,7 +170,7 @@ test('a token that is none by its form is not asked about', async () => {
 });
 
 test('a good answer counts for cache, and never beyond its exp', async () => {
-  const bench = new Bench({ cache: '30s' });
+  const bench = new Bench({ cache: 30_000 });
   expect(kindOf(await bench.judged('long', { active: true, sub: 'a', exp: bench.seconds + 100 }))).toBe('good');
   expect(kindOf(await bench.judged('short', { active: true, sub: 'a', exp: bench.seconds + 10 }))).toBe('good');
   bench.clock.advance(9_999);
@@ -187,7 +188,7 @@ test('a good answer counts for cache, and never beyond its exp', async () => {
 });
 
 test('a bad one counts for negative_cache, and none is not remembered', async () => {
-  const bench = new Bench({ negative_cache: '5s' });
+  const bench = new Bench({ negative_cache: 5_000 });
   expect(kindOf(await bench.judged('t', { active: false }))).toBe('bad');
   bench.clock.advance(4_999);
   expect(kindOf(await bench.judge('t'))).toBe('bad');
@@ -199,7 +200,7 @@ test('a bad one counts for negative_cache, and none is not remembered', async ()
 });
 
 test('0s: nothing is remembered', async () => {
-  const bench = new Bench({ cache: '0s', negative_cache: '0s' });
+  const bench = new Bench({ cache: 0, negative_cache: 0 });
   for (const active of [true, true, false, false]) await bench.judged('t', { active, sub: 'a' });
   expect(bench.questions).toBe(4);
 });
@@ -284,30 +285,39 @@ test('forget: all is asked anew, and what was asked before is good for nothing',
   expect(bench.questions).toBe(4);
 });
 
-test('what is its own among other methods of a route', () => {
-  const found = (auth: NonNullable<ConfigInput['auth']>, value: string) => {
-    const { means } = new Bench();
-    const methods = Object.values(methodsOf(auth)).map((config) =>
-      makeMethod(config, means, { before: undefined, authorities: new Set() }),
-    );
+test('what is its own among other methods of a route, in any order', () => {
+  const { means } = new Bench();
+  const found = (methodNames: string, value: string) => {
     const sought: string[] = [];
-    for (const method of methods)
+    const methods = methodNames.split(' ').map((name) => {
+      const config = configs[name];
+      if (config === undefined) throw new Error(name);
+      const method = makeMethod(config, means, { before: undefined, authorities: new Set() });
       method.judge = (credential) => {
-        sought.push(`${method.config.name} ${credential}`);
+        sought.push(`${name} ${credential}`);
         return { kind: 'bad', cause: 'x' };
       };
+      return method;
+    });
     void new AuthChain(methods, false, means).ask(askOf({ Authorization: value }));
     return sought.join();
   };
-  const opaque = { introspection: SERVICE };
-  const jwt = { jwt: { secret: 'x'.repeat(32), algorithms: ['HS256' as const] } };
-  const keys = { api_key: { from: ['header:Authorization'], prefix: 'fgk_', keys: [] } };
-  expect(found({ opaque }, 'Bearer a.b.c')).toBe('opaque a.b.c');
-  expect(found({ opaque }, 'token')).toBe('opaque token');
-  expect(found({ opaque }, 'Basic dTpw')).toBe('opaque Basic dTpw');
-  expect(found({ opaque, jwt }, 'Bearer a.b.c')).toBe('jwt a.b.c');
-  expect(found({ opaque, jwt }, 'bearer a.b')).toBe('opaque a.b');
-  expect(found({ opaque, jwt }, 'Basic dTpw')).toBe('');
-  expect(found({ opaque, keys }, 'Bearer fgk_1')).toBe('keys fgk_1');
-  expect(found({ opaque, keys }, 'Bearer other')).toBe('opaque other');
+  // Each loaded by itself: what a route may list is judged elsewhere.
+  const configs = {
+    ...methodsOf({ opaque: { introspection: SERVICE } }),
+    ...methodsOf({ jwt: { jwt: { secret: 'x'.repeat(32), algorithms: ['HS256'] } } }),
+    ...methodsOf({ keys: { api_key: { from: ['header:Authorization'], prefix: 'fgk_', keys: [] } } }),
+  };
+  expect(found('opaque', 'Bearer a.b.c')).toBe('opaque a.b.c');
+  expect(found('opaque', 'token')).toBe('opaque token');
+  expect(found('opaque', 'Basic dTpw')).toBe('opaque Basic dTpw');
+  for (const both of ['opaque jwt', 'jwt opaque']) {
+    expect(found(both, 'Bearer a.b.c')).toBe('jwt a.b.c');
+    expect(found(both, 'bearer a.b')).toBe('opaque a.b');
+    expect(found(both, 'Basic dTpw')).toBe('');
+  }
+  for (const both of ['opaque keys', 'keys opaque']) {
+    expect(found(both, 'Bearer fgk_1')).toBe('keys fgk_1');
+    expect(found(both, 'Bearer other')).toBe('opaque other');
+  }
 });
