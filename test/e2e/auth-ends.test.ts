@@ -1,7 +1,7 @@
 // Sessions that end with their credential, on real sockets: expiry, a reload, a revoke; and what a backend may do.
 
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -48,7 +48,7 @@ async function world(
     const { status, json } = await askAdmin(running, `POST /api/v1/${target}`);
     return [status, json];
   };
-  return { backend, running, connect, reload, post };
+  return { backend, url: backend.url, running, connect, reload, post };
 }
 
 const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000).toISOString();
@@ -118,6 +118,20 @@ describe('revoke', () => {
     await expect(next.connect('acme')).rejects.toThrow('401');
     await next.connect('other');
   });
+});
+
+test('revocations.dir is beside the config, goes before $STATE_DIRECTORY, and does not change', async () => {
+  const dir = mkdtempSync(path.join(tmpdir(), 'fg-state-'));
+  onTestFinished(() => rmSync(dir, { recursive: true }));
+  mkdirSync(path.join(dir, 'own'));
+  const how = { baseDir: dir, env: { STATE_DIRECTORY: '/nowhere' } };
+  const { running, post, reload, url } = await world({ acme: {} }, { revocations: { dir: 'own' } }, how);
+  expect(await post('revoke?auth=keys&key=acme')).toMatchObject([200, { durable: true }]);
+  expect(existsSync(path.join(dir, 'own', 'revocations.jsonl'))).toBe(true);
+  expect((await askAdmin(running, 'GET /api/v1/config')).body).toContain('revocations:\n  dir: own\n');
+  expect(await reload({ acme: {} })).toMatchObject({ ok: true });
+  const elsewhere = configOf(url, { acme: {} }, { revocations: { dir: '.' } });
+  expect(await running.proxy.reload(elsewhere)).toMatchObject({ ok: false, problems: [{ path: 'revocations.dir' }] });
 });
 
 describe('a backend', () => {
