@@ -3,5 +3,9 @@
 import { runCommand } from '../scale/command.ts';
 import { ATTACKS } from './attacks.ts';
 
-const command = { name: 'attacks', demands: ATTACKS, takes: 'each at most two minutes' };
+const command = {
+  name: 'attacks',
+  demands: ATTACKS,
+  takes: 'each at most two minutes, bad-tokens a quarter of an hour',
+};
 process.exitCode = await runCommand(command, process.argv.slice(2));
