@@ -87,8 +87,9 @@ test('Apigee: a key or a token is checked at the handshake, and the connection i
 test('Kairos: /secure/ws takes tokens of its issuer for its audience, the other routes everybody', async () => {
   const { open, refused } = await start('kairos');
   const good = { iss: 'kairos-gateway', aud: 'websocket-clients', sub: 'u1', exp: START / 1000 + 60 };
+  const sign = (text: string) => hs256(text, EXAMPLE_SECRET);
   const bearer = (payload: object): Fields => ({
-    Authorization: `Bearer ${tokenOf({ header: { alg: 'HS256' }, payload, sign: (text) => hs256(text, EXAMPLE_SECRET) })}`,
+    Authorization: `Bearer ${tokenOf({ header: { alg: 'HS256' }, payload, sign })}`,
   });
   const { request, target } = await open('/secure/ws', bearer(good));
   expect([target, request.field('authorization')]).toEqual(['/ws', undefined]);
