@@ -438,4 +438,59 @@ const ENDS: readonly Mutant[] = [
   },
 ];
 
-export const AUTH_MUTANTS: readonly Mutant[] = [...SEEN, ...ASKED, ...GUESSED, ...ENDS];
+/** What a config must not say. */
+const CONFIGS: readonly Mutant[] = [
+  { row: 'A60', at: 'checkSecret', search: 'bytes < SECRET_BYTES_MIN', replace: 'bytes < 1' },
+  {
+    row: 'A60',
+    at: 'checkSecret',
+    search: "secret.includes('-----BEGIN ')",
+    replace: 'bytes < 0',
+    why: 'who has the public key signs with it',
+  },
+  { row: 'A60', at: 'checkSecret', search: 'if (!isSymmetric(name))', replace: 'if (bytes < 0)' },
+  { row: 'A60', at: 'checkPem', search: '/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)', replace: "pem === ''" },
+  { row: 'A60', at: 'checkPem', search: '!facts.algorithms.includes(name)', replace: "name === ''" },
+  { row: 'A60', at: 'factsOf', search: 'bits < RSA_BITS_MIN', replace: 'bits < 1024' },
+  { row: 'A60', at: 'checkPublicAlgorithms', search: 'if (isSymmetric(name))', replace: "if (name === '')" },
+  {
+    row: 'A60',
+    at: 'secrecyFault',
+    search: "memberOf(key, 'kty') === 'oct' || memberOf(key, 'k') !== undefined",
+    replace: 'key === undefined',
+  },
+  { row: 'A60', at: 'secrecyFault', search: 'PRIVATE_MEMBERS.some(', replace: '[].some(' },
+  { row: 'A61', at: 'areApart', search: 'if (one === other) return false;', replace: '', why: 'one kind twice' },
+  {
+    row: 'A61',
+    at: 'areApart',
+    search: '!prefix.startsWith(second) && !second.startsWith(prefix)',
+    replace: 'prefix !== second',
+  },
+  { row: 'A61', at: 'areApart', search: "isDistinctPrefix(key.prefix ?? '')", replace: 'true' },
+  { row: 'A61', at: 'isDistinctPrefix', search: '!/^e(?:$|[wy])/.test(prefix)', replace: 'true' },
+  {
+    row: 'A61',
+    at: 'meet',
+    search: 'a.name.startsWith(b.name) || b.name.startsWith(a.name)',
+    replace: 'a.name === b.name',
+  },
+  { row: 'A62', at: 'ambientOf', search: "kind === 'cookie'", replace: "kind === 'header'" },
+  { row: 'A62', at: 'ambientOf', search: "method.forward?.send.includes('cookie') === true", replace: 'false' },
+  { row: 'A62', at: 'checkOrigins', search: 'route.origins === undefined && !isShared', replace: 'isShared' },
+  {
+    row: 'A63',
+    at: 'checkService',
+    search: "if (isOpen && !insecure) report('error', [...path, 'url'], IN_THE_CLEAR);",
+    replace: '',
+  },
+  {
+    row: 'A63',
+    at: 'isInTheClear',
+    search: "!isLocal({ kind: 'tcp', host, port })",
+    replace: "!host.startsWith('127.')",
+    why: 'any name can begin so',
+  },
+];
+
+export const AUTH_MUTANTS: readonly Mutant[] = [...SEEN, ...ASKED, ...GUESSED, ...ENDS, ...CONFIGS];
