@@ -152,3 +152,36 @@ describe('a target that is made anew', () => {
     await gate.accepts(at('/users', ...fields), { target: '/users', passed });
   });
 });
+
+test('one identity goes to one target, whatever else its requests hold; who is nobody goes by fallback', async () => {
+  // Each refuses, and says which one it is.
+  const backends = await Promise.all(
+    ['a', 'b', 'c'].map((name) => AuthServer.listen(() => ({ status: 403, body: name }))),
+  );
+  const targets = backends.map((one) => ({ url: `http://127.0.0.1:${one.port}` }));
+  const { port } = await startProxy({
+    listeners: [{ name: 'test', address: '127.0.0.1:0' }],
+    auth: { users: { jwt: { secret: SECRET_TEXT, algorithms: ['HS256'] } } },
+    upstreams: {
+      byIdentity: { targets, balance: { hash: 'identity' }, fallback: 'round_robin' },
+      byTenant: { targets, balance: { hash: 'claim:org.id' } },
+    },
+    routes: [
+      { match: { path: '/id/*' }, upstream: 'byIdentity', auth: ['users', 'anonymous'] },
+      { match: { path: '/org/*' }, upstream: 'byTenant', auth: ['users'] },
+    ],
+  });
+  const seen = async (target: string, claims: object | null): Promise<string> => {
+    const client = await RawClient.connect(port);
+    client.send(at(target, ...(claims === null ? [] : [`Authorization: Bearer ${token(claims)}`])));
+    return (await client.readResponse()).body.toString();
+  };
+  for (const claims of [{ sub: 'ada' }, { sub: 'bob' }, { sub: 'eve' }]) {
+    const first = await seen('/id/a', { ...claims, n: 1 });
+    expect(await seen('/id/b?c', { ...claims, n: 2 }), claims.sub).toBe(first);
+  }
+  const tenant = await seen('/org/a', { sub: 'ada', org: { id: 7 } });
+  expect(await seen('/org/b', { sub: 'bob', 'org.id': '7' })).toBe(tenant);
+  const nobody = [await seen('/id/a', null), await seen('/id/a', null), await seen('/id/a', null)];
+  expect(new Set(nobody).size).toBe(3);
+});

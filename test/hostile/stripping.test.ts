@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { type Forwarded, requestOf, sharedGate } from './harness.ts';
+import { type Forwarded, requestOf, sharedGate, startGate } from './harness.ts';
 import { closeCleanly } from './pair.ts';
 
 const GOOD = 'fgk_canary-good-7f3a';
@@ -176,6 +176,39 @@ describe('refusals that pages can read', () => {
     expect(await client.nextClose()).toEqual({ code: 1013, reason: 'backend_refused 503' });
     client.destroy();
   });
+});
+
+test('O5: what auth says is told by the codes of its statuses, and when to come back', async () => {
+  const scoped = { ...entry('acme', GOOD), routes: ['/elsewhere'] };
+  const own = await startGate((url) => ({
+    limits: { auth_failures_per_minute_per_ip: 2 },
+    auth: {
+      keys: { api_key: { from: ['subprotocol:bearer', 'query:key'], keys: [scoped] } },
+      opaque: { introspection: { url: 'http://127.0.0.1:1/', client_id: 'a', client_secret: 'b', from: ['query:t'] } },
+    },
+    defaults: { refuse_with: 'close' },
+    routes: [
+      { match: { path: '/keys' }, upstream: url, auth: ['keys'] },
+      { match: { path: '/elsewhere' }, upstream: url, auth: ['keys'] },
+      { match: { path: '/opaque' }, upstream: url, auth: ['opaque'] },
+      { match: { path: '/coded' }, upstream: url, auth: ['keys'], close_codes: { unauthorized: 4401 } },
+    ],
+  }));
+  for (const [target, fields, code, reason] of [
+    ['/keys', [offer('bearer', GOOD)], 3003, /^scope_missing$/],
+    [`/keys?key=${GOOD}`, [offer('bearer', GOOD)], 1008, /^multiple_credentials$/],
+    ['/opaque?t=x', [], 1013, /^auth_unavailable retry=[1-5]$/],
+    ['/opaque', [], 3000, /^unauthorized$/],
+    ['/keys', [offer('bearer', 'a')], 3000, /^unauthorized$/],
+    ['/coded', [offer('bearer', 'b')], 4401, /^unauthorized$/],
+    ['/keys', [offer('bearer', 'c')], 1013, /^too_many_auth_failures retry=[0-9]+$/],
+  ] as const) {
+    const client = await own.connect();
+    client.send(at(target, ...fields));
+    expect((await client.readHead()).status).toBe(101);
+    expect(await client.nextClose(), target).toEqual({ code, reason: expect.stringMatching(reason) });
+    client.destroy();
+  }
 });
 
 test('A41: no line of the log holds any of it', () => {
