@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/proxy.ts';
 import { type Answer, AuthServer, claims } from '../support/auth-server.ts';
+import { deadPort } from '../support/dead.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { oneRoute, startProxy } from '../support/harness.ts';
 import { RawBackend } from '../support/raw-backend.ts';
@@ -72,9 +73,13 @@ test('forward: the service is asked about every handshake, and decides', async (
       ? { headers: { 'X-User': 'ann', 'X-Framegate-Identity': 'ann', 'X-Framegate-Expires': '60' } }
       : { status: 401, headers: { 'WWW-Authenticate': 'Custom', 'Set-Cookie': ['a=1', 'b=2'] } },
   );
-  const { admitted, refused, running } = await start({ ask: { forward: { url: service.url, take: ['x-user'] } } });
+  const { admitted, refused, running } = await start(
+    { ask: { forward: { url: service.url, take: ['x-user'] } } },
+    { headers: { request: { set: { 'X-Who': '{forward.x-user} of {auth}' } } } },
+  );
   const request = await admitted({ Cookie: 'sid=1', Origin: 'https://app.example.com', 'X-Forwarded-Uri': '/else' });
   expect([request.field('cookie'), request.field('origin')]).toEqual([undefined, 'https://app.example.com']);
+  expect(request.field('x-who')).toBe('ann of ask');
   const [asked] = service.asked;
   expect(asked).toMatchObject({ method: 'GET', url: '/ask', body: '' });
   expect(asked?.headers).toMatchObject({
@@ -135,4 +140,27 @@ test('recheck: forward is asked with what the client sent then', async () => {
   expect(service.asked[1]?.raw).toEqual(service.asked[0]?.raw);
   clock.advance(20_000);
   expect(await client.nextClose()).toEqual({ code: 3003, reason: 'credential revoked' });
+});
+
+test('no token, no secret and no word of a service is in a log line or an answer', async () => {
+  const service = await AuthServer.listen(({ body, headers }) => ({
+    status: body.includes('broken') ? 500 : 200,
+    headers: { 'X-Said': 'canary' },
+    body: `${headers.authorization} ${body}`,
+  }));
+  const settings = { url: service.url, client_id: 'canary-id', client_secret: 'canary-secret' };
+  const { refused, running } = await start({ opaque: { introspection: { ...settings, client_auth: 'post' } } });
+  for (const token of ['canary', 'canary broken', 'canary-broken']) {
+    const answer = await refused({ Authorization: `Bearer ${token}` });
+    expect([401, 503]).toContain(answer.status);
+    expect(answer.raw).not.toContain('canary');
+  }
+  await running.waitForLog('auth.unavailable');
+  expect(JSON.stringify(running.logs)).not.toContain('canary');
+  const down = await start({ ask: { forward: { url: `http://127.0.0.1:${deadPort}/canary`, send: ['x-key'] } } });
+  expect((await down.refused({ 'X-Key': 'canary' })).status).toBe(503);
+  expect(await down.running.waitForLog('auth.unavailable')).toMatchObject({
+    cause: 'backend_unreachable ECONNREFUSED',
+  });
+  expect(JSON.stringify(down.running.logs)).not.toContain('canary');
 });
