@@ -1,13 +1,16 @@
 // A fault of framegate's own at every step of a handshake and of the end of a session: whatever it had taken comes
 // back, nobody is left without an end, and the next client finds everything free.
 
+import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import * as admitteds from '../../src/edge/admitted.ts';
+import { ApiKeyMethod } from '../../src/edge/auth/api-key.ts';
 import { EarlyBytes } from '../../src/edge/early-bytes.ts';
 import { Edge } from '../../src/edge/edge.ts';
 import { HandshakeRecord } from '../../src/edge/handshake-record.ts';
 import { HandshakeSlots } from '../../src/edge/handshake-slots.ts';
 import { Holdings } from '../../src/edge/holdings.ts';
+import { IdentityLimits } from '../../src/edge/identity-limits.ts';
 import * as loggedPaths from '../../src/edge/logged-path.ts';
 import { Quotas } from '../../src/edge/quotas.ts';
 import { Router } from '../../src/edge/router.ts';
@@ -55,18 +58,26 @@ function boom(): never {
   throw new Error('injected');
 }
 
-const ROUTE = { name: 'echo', match: { path: '/echo' }, limits: { max_sessions: 1, max_sessions_per_ip: 1 } };
+const ROUTE = {
+  name: 'echo',
+  match: { path: '/echo' },
+  auth: ['keys'],
+  limits: { max_sessions: 1, max_sessions_per_ip: 1, max_sessions_per_identity: 1 },
+};
+const KEY = { name: 'acme', sha256: createHash('sha256').update('fgk_1').digest('hex'), quota: { max_sessions: 1 } };
 
 /** One place everywhere, so that what is not given back refuses the next client. */
 function rigOf(url: string): Rig {
   return new Rig({
     routes: [{ ...ROUTE, upstream: 'one' }],
     upstreams: { one: { targets: [{ url, max_sessions: 1 }], host: 'target' } },
-    limits: { max_handshakes: 1, max_sessions_per_ip: 1 },
+    auth: { keys: { api_key: { keys: [KEY] } } },
+    limits: { max_handshakes: 1, max_sessions_per_ip: 1, max_sessions_per_identity: 1 },
   });
 }
 
-const REQUEST = Buffer.concat([upgradeRequest({ path: '/echo' }), text('early', { mask: true })]);
+const HEAD = upgradeRequest({ path: '/echo', headers: [['X-API-Key', 'fgk_1']] });
+const REQUEST = Buffer.concat([HEAD, text('early', { mask: true })]);
 const CLIENT = '192.0.2.1';
 const BACKENDS = ['builtin:echo', 'ws://192.0.2.9:1'] as const;
 
@@ -78,6 +89,7 @@ function expectNothingHeld(rig: Rig): void {
     early: edge.buffers.early,
     handshakes: edge.metrics.process.handshakesOpen,
     route: rig.route().sessions,
+    identity: edge.identities.sessionsOf('keys', 'acme'),
     target: rig.target().sessions,
     listener: edge.metrics.listener('in').connectionsOpen,
     sessions: edge.metrics.route('echo').sessionsOpen,
@@ -88,6 +100,7 @@ function expectNothingHeld(rig: Rig): void {
     early: 0,
     handshakes: 0,
     route: 0,
+    identity: 0,
     target: 0,
     listener: 0,
     sessions: 0,
@@ -136,6 +149,8 @@ const STEPS: readonly (readonly [step: string, fault: Fault, answer: string])[] 
   ['the verdict on the request', exportOf(upgradeRequests, 'judgeUpgradeRequest'), '500'],
   ['the route', methodOf(Router, 'match'), '500'],
   ['the limits', methodOf(Quotas, 'enter'), '500'],
+  ['the credential', methodOf(ApiKeyMethod, 'judge'), '500'],
+  ['the limits of its identity', methodOf(IdentityLimits, 'enter'), '500'],
   ['early bytes', methodOf(EarlyBytes, 'append'), '500'],
   ['its turn', methodOf(HandshakeSlots, 'ask'), '500'],
   ['the beginning of the opening', exportOf(admitteds, 'openFor'), '500'],

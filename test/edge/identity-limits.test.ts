@@ -147,6 +147,15 @@ describe('handshakes of an identity', () => {
     expect(await identities.ask('acme')).toMatch(TOO_MANY);
   });
 
+  test("a route's own rate holds on that route alone", async () => {
+    const identities = new Identities({ own: { handshakes_per_second_per_identity: 0.5 } });
+    expect(await identities.ask('acme')).toBe('101');
+    expect(await identities.ask('acme')).toMatch(TOO_FAST);
+    expect(await identities.ask('acme', '/two')).toBe('101');
+    identities.rig.pass(2_000);
+    expect(await identities.ask('acme')).toBe('101');
+  });
+
   test("a quota's rate says when to come again", async () => {
     const identities = new Identities({ quota: { handshakes_per_second: 0.1 } });
     expect(await identities.ask('acme')).toBe('101');

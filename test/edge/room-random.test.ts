@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { DialError } from '../../src/net/dial-error.ts';
 import type { ConfigInput } from '../../src/proxy.ts';
@@ -9,12 +10,20 @@ import { Rig, SWITCHED } from './rig.ts';
 const ROUNDS = 12;
 const STEPS = 150;
 const SEED = Number(process.env.SEED ?? 20261130);
-const ECHO = upgradeRequest({ path: '/echo' });
+/** Nobody, and who comes by a key. */
+const NAMES = ['', 'acme', 'bob'];
+const ECHO = NAMES.map((name) => upgradeRequest({ path: '/echo', headers: name === '' ? [] : [['X-API-Key', name]] }));
+const KEYS = NAMES.slice(1).map((name) => ({ name, sha256: createHash('sha256').update(name).digest('hex') }));
 const FIELDS = `Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptFor(exampleKey)}`;
 const ANSWER = Buffer.from(`${SWITCHED}\r\n${FIELDS}\r\n\r\n`);
 
 /** From 0 to below `count`, of which there is at least one. */
 const below = (random: Random, count: number) => random.between(0, Math.max(1, count) - 1);
+
+/** On sessions of an identity, now and then. */
+function capOf(random: Random): { max_sessions_per_identity?: number } {
+  return below(random, 2) === 0 ? {} : { max_sessions_per_identity: 1 + below(random, 6) };
+}
 
 /** Small everywhere, so that everything is full, late and refused now and then. */
 function configOf(random: Random): Partial<ConfigInput> {
@@ -27,9 +36,10 @@ function configOf(random: Random): Partial<ConfigInput> {
   const queue = { size: below(random, 6), timeout: `${1 + below(random, 5)}s` };
   const passive = { failures: 2, eject: '2s', early_death: '1s' };
   return {
-    routes: [{ name: 'echo', upstream: 'u' }],
+    auth: { keys: { api_key: { keys: KEYS } } },
+    routes: [{ name: 'echo', upstream: 'u', auth: ['keys', 'anonymous'], limits: capOf(random) }],
     upstreams: { u: { targets, queue, max_handshakes_per_target: 1 + below(random, 3), health: { passive } } },
-    limits: { max_handshakes: 1 + below(random, 4), max_waiting_handshakes: below(random, 8) },
+    limits: { ...capOf(random), max_handshakes: 1 + below(random, 4), max_waiting_handshakes: below(random, 8) },
     timeouts: { open: '6s', upgrade: '3s', close: '1s' },
   };
 }
@@ -40,10 +50,13 @@ function happen(rig: Rig, random: Random, clients: MemoryTransport[]): void {
   const backend = rig.backends[below(random, rig.backends.length)];
   const target = rig.target(below(random, rig.route().upstream.targets.length));
   const now = rig.clock.now();
+  const connect = (): void => {
+    clients.push(rig.connect(ECHO[below(random, ECHO.length)], `192.0.2.${below(random, 20)}`));
+  };
   const things: (() => void)[] = [
-    () => clients.push(rig.connect(ECHO, `192.0.2.${below(random, 20)}`)),
-    () => clients.push(rig.connect(ECHO, `192.0.2.${below(random, 20)}`)),
-    () => clients.push(rig.connect(ECHO, `192.0.2.${below(random, 20)}`)),
+    connect,
+    connect,
+    connect,
     () => !client?.destroyed && client?.[below(random, 2) === 0 ? 'rst' : 'fin'](),
     () => !backend?.destroyed && backend?.send(ANSWER),
     () => !backend?.destroyed && backend?.send(ANSWER),
@@ -64,6 +77,9 @@ function expectSound(rig: Rig): void {
   expect(handshakesWaiting).toBeGreaterThanOrEqual(upstream.queue.size);
   expect(upstream.handshakes).toBe(handshakesOpen);
   for (const { sessions, handshakes } of upstream.targets) expect(sessions).toBeGreaterThanOrEqual(handshakes);
+  const held = [...rig.edge.sessions, ...rig.edge.connections].map(({ holdings }) => holdings?.identitySeat?.key);
+  for (const { name } of KEYS)
+    expect(rig.edge.identities.sessionsOf('keys', name)).toBe(held.filter((key) => key === `keys/${name}`).length);
 }
 
 test(`whatever happens to clients, targets and the config, nothing is left over (seed ${SEED})`, async () => {
@@ -94,7 +110,11 @@ test(`whatever happens to clients, targets and the config, nothing is left over 
       upstream.queue.isBusy,
       sessions,
       rig.edge.open,
+      ...KEYS.map(({ name }) => rig.edge.identities.sessionsOf('keys', name)),
     ];
-    expect([left, slots.flat().filter((count) => count !== 0)], `round ${round}`).toEqual([[0, 0, 0, false, 0, 0], []]);
+    expect([left, slots.flat().filter((count) => count !== 0)], `round ${round}`).toEqual([
+      [0, 0, 0, false, 0, 0, 0, 0],
+      [],
+    ]);
   }
 });

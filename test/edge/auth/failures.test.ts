@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { ConfigInput } from '../../../src/config/types.ts';
 import { AuthFailures } from '../../../src/edge/auth/failures.ts';
+import { SECRET_TEXT } from '../../support/tokens.ts';
 import { upgradeRequest } from '../../support/wire.ts';
 import { Rig, SWITCHED } from '../rig.ts';
 
@@ -12,13 +13,16 @@ function configOf(limits: ConfigInput['limits'] = {}): Partial<ConfigInput> {
   const sha256 = createHash('sha256').update('good').digest('hex');
   return {
     limits,
-    auth: { keys: { api_key: { keys: [{ name: 'acme', sha256 }] } } },
-    routes: [{ name: 'echo', match: { path: '/echo' }, upstream: 'builtin:echo', auth: ['keys'] }],
+    auth: {
+      keys: { api_key: { keys: [{ name: 'acme', sha256 }] } },
+      tokens: { jwt: { from: ['header:X-Token'], secret: SECRET_TEXT, algorithms: ['HS256'] } },
+    },
+    routes: [{ name: 'echo', match: { path: '/echo' }, upstream: 'builtin:echo', auth: ['keys', 'tokens'] }],
   };
 }
 
-async function answerTo(rig: Rig, key: string, address: string): Promise<string> {
-  const client = rig.connect(upgradeRequest({ path: '/echo', headers: [['X-API-Key', key]] }), address);
+async function answerTo(rig: Rig, key: string, address: string, field = 'X-API-Key'): Promise<string> {
+  const client = rig.connect(upgradeRequest({ path: '/echo', headers: [[field, key]] }), address);
   const answer = await rig.answer(client);
   if (answer === BARRED) return `${answer} ${/Retry-After: (\d+)/.exec(client.received.toString('latin1'))?.[1]}`;
   return answer;
@@ -39,6 +43,15 @@ describe('failures per address', () => {
     expect(await answerTo(rig, 'x3', '192.0.2.1')).toBe(UNAUTHORIZED);
     expect(await answerTo(rig, 'good', '192.0.2.1')).toBe(`${BARRED} 20`);
     expect(rig.tap.lines.filter(({ error }) => error === 'too_many_auth_failures')).toHaveLength(4);
+  });
+
+  test('tokens that nobody can guess are not counted, and who is kept out may still bring one', async () => {
+    const rig = new Rig(configOf({ auth_failures_per_minute_per_ip: 1 }));
+    const token = (n: number) => answerTo(rig, `a.b${n}.c`, '192.0.2.1', 'X-Token');
+    for (const n of [1, 2, 3]) expect(await token(n)).toBe(UNAUTHORIZED);
+    expect(await answerTo(rig, 'x1', '192.0.2.1')).toBe(UNAUTHORIZED);
+    expect(await answerTo(rig, 'good', '192.0.2.1')).toBe(`${BARRED} 60`);
+    expect(await token(4)).toBe(UNAUTHORIZED);
   });
 
   test('a reload changes the limit and forgets nothing; off lets everybody try', async () => {
