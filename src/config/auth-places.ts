@@ -20,6 +20,10 @@ export function placesOf({ api_key, basic, jwt, introspection, hmac }: ParsedMet
   return (api_key ?? jwt ?? introspection)?.from ?? [];
 }
 
+export function decodeOf({ api_key, jwt, introspection }: ParsedMethod): string {
+  return (api_key ?? jwt ?? introspection)?.decode ?? 'off';
+}
+
 export function placeText({ kind, name }: CredentialPlace): string {
   return `${kind}:${name}`;
 }

@@ -1,7 +1,7 @@
 // Owns the checks of the methods of `auth`, and of the lists that name them. It must not read files.
 
 import { printable } from './addresses.ts';
-import { ANONYMOUS, areApart, type Methods, meet, placesOf, placeText, soundMethods } from './auth-places.ts';
+import { ANONYMOUS, areApart, decodeOf, type Methods, meet, placesOf, placeText, soundMethods } from './auth-places.ts';
 import { checkMethod } from './check-auth-methods.ts';
 import { checkAuthRoutes } from './check-auth-routes.ts';
 import { checkTwice } from './check-names.ts';
@@ -69,9 +69,14 @@ function checkKinds(own: readonly string[], path: PathSegments, methods: Methods
       const before = methods.get(other);
       if (before === undefined || other === name) continue;
       const shared = placesOf(method).find((place) => placesOf(before).some((one) => meet(one, place)));
-      if (shared === undefined || areApart(before, method)) continue;
+      if (shared === undefined) continue;
       const both = `reads ${printable(placeText(shared))} as "${printable(other)}" does`;
-      report('error', [...path, at], `${both}, and their kinds cannot be told apart`);
+      const isEntry = shared.kind === 'subprotocol_prefix';
+      if (!areApart(before, method)) report('error', [...path, at], `${both}, and their kinds cannot be told apart`);
+      // What is a token for one would be its code for the other.
+      else if (isEntry && decodeOf(before) !== decodeOf(method))
+        report('error', [...path, at], `${both}, and their decode is not the same`);
+      else continue;
       break;
     }
   }

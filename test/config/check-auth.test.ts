@@ -132,6 +132,14 @@ describe('two methods that read one place', () => {
     ]);
   });
 
+  test('encoded for one and not for the other', () => {
+    const key = (more: string) => `api_key: { from: ["subprotocol_prefix:k."], prefix: fgk_, ${KEY}${more} }`;
+    const a = `${JWT}, from: ["subprotocol_prefix:k."], decode: base64url }`;
+    const told = 'reads subprotocol_prefix:k. as "a" does, and their decode is not the same';
+    expect(errors({ a, b: key('') })).toEqual([`routes[0].auth[1]: ${told}`]);
+    expect(errors({ a, b: key(', decode: base64url') })).toEqual([]);
+  });
+
   test('one place twice in one method', () => {
     expect(errors({ a: `${JWT}, from: [header:X-A, header:x-a] }` })).toEqual([
       'auth.a.jwt.from[1]: what stands there stands at header:x-a, too',

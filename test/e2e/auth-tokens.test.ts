@@ -45,6 +45,28 @@ describe('jwt', () => {
     expect(await waitForLog('session.open')).toMatchObject({ route: 'test' });
   });
 
+  test('a client that encodes its token brings it as one entry, in one spelling', async () => {
+    const backend = await RawBackend.listen();
+    const from = ['subprotocol_prefix:base64url.bearer.'];
+    const auth: ConfigInput['auth'] = {
+      users: { jwt: { from, decode: 'base64url', secret: SECRET_TEXT, algorithms: ['HS256'] } },
+    };
+    const { port } = await startProxy(oneRoute(backend.url, { auth: ['users'] }, { auth }));
+    const token = tokenOf({
+      header: { alg: 'HS256' },
+      payload: { sub: 'u1', exp: inSeconds(60) },
+      sign: (input) => hs256(input),
+    });
+    const offer = (text: string) => ({ 'Sec-WebSocket-Protocol': `chat, base64url.bearer.${text}` });
+    const client = await RawClient.connect(port);
+    const answer = client.upgrade({ headers: offer(Buffer.from(token).toString('base64url')) });
+    const session = await backend.nextSession();
+    expect((await session.request()).field('sec-websocket-protocol')).toBe('chat');
+    expect((await answer).status).toBe(101);
+    expect((await visit(port, offer(token))).status).toBe(401);
+    expect((await visit(port, offer(`${Buffer.from(token).toString('base64url')}A`))).status).toBe(401);
+  });
+
   test('a gateway with issuer and audience lets in what is for it, and says Bearer to who brings nothing', async () => {
     const backend = await RawBackend.listen();
     const auth: ConfigInput['auth'] = {

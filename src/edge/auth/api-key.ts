@@ -4,14 +4,13 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { ApiKeyAuth, ApiKeyEntry } from '../../config/types.ts';
 import { type CredentialPlace, placeKey } from '../../protocol/credential-places.ts';
-import { type Carried, findCredential } from './carriers.ts';
+import { type Carried, decoderOf, findCredential } from './carriers.ts';
 import type { AuthAsk, AuthMeans, AuthMethod, AuthVerdict, EntryFacts, Found, Grant, Standing } from './method.ts';
 
 const SCHEMES = ['', 'bearer'];
 /** Visible ASCII, 4 KiB at most. */
 const KEY = /^[\x21-\x7e]{1,4096}$/;
 /** RFC 4648 5, without padding. */
-const BASE64URL = /^[0-9A-Za-z_-]+$/;
 const BAD: AuthVerdict = { kind: 'bad', cause: 'key' };
 
 interface KnownKey {
@@ -46,8 +45,7 @@ export class ApiKeyMethod implements AuthMethod {
     const { from: places, prefix = '', decode } = this.config;
     const isMine = ({ scheme, text }: Carried) =>
       SCHEMES.includes(scheme) && text.startsWith(prefix) && !text.includes(' ');
-    const textOf = decode === 'base64url' ? decodedOf : undefined;
-    return findCredential({ places, schemes: SCHEMES, textOf, isMine }, ask, sole);
+    return findCredential({ places, schemes: SCHEMES, textOf: decoderOf(decode), isMine }, ask, sole);
   }
 
   judge(credential: string, { route }: AuthAsk): AuthVerdict {
@@ -95,12 +93,4 @@ const NO_DIGEST = Buffer.alloc(32);
 
 function expiryOf(entry: ApiKeyEntry | undefined): number {
   return entry?.expires ?? Number.POSITIVE_INFINITY;
-}
-
-/** What clients encode, where one spelling is taken; what is none of it is no key. */
-function decodedOf({ place, text }: Carried): string {
-  if (place.kind !== 'subprotocol_prefix') return text;
-  // Node takes both alphabets, padding, junk and unused bits: a form first, and then the way back.
-  const bytes = BASE64URL.test(text) ? Buffer.from(text, 'base64url') : Buffer.alloc(0);
-  return bytes.toString('base64url') === text ? bytes.toString('latin1') : '';
 }

@@ -11,6 +11,8 @@ export interface Carried {
   readonly text: string;
 }
 
+const BASE64URL = /^[0-9A-Za-z_-]+$/;
+
 interface Finder {
   readonly places: readonly CredentialPlace[];
   /** Of `Authorization`, in lower case: those that its credentials come with. Unless given, any. */
@@ -38,6 +40,11 @@ export function findCredential(finder: Finder, { request }: AuthAsk, sole: Reado
   return found;
 }
 
+/** Of the key `decode`: how clients write what they bring in entries that begin with a prefix. */
+export function decoderOf(decode: 'base64url' | 'off'): ((carried: Carried) => string) | undefined {
+  return decode === 'base64url' ? decodedOf : undefined;
+}
+
 function carriedAt(place: CredentialPlace, value: string, { textOf }: Finder): Carried {
   const raw = { place, ...(isAuthorization(place) ? schemeOf(value) : { scheme: '', text: value }) };
   return textOf === undefined ? raw : { ...raw, text: textOf(raw) };
@@ -52,4 +59,12 @@ function schemeOf(value: string): Pick<Carried, 'scheme' | 'text'> {
   const space = value.indexOf(' ');
   if (space === -1) return { scheme: '', text: value };
   return { scheme: value.slice(0, space).toLowerCase(), text: value.slice(space).trimStart() };
+}
+
+/** What clients encode, where one spelling is taken; what is none of it is no credential. */
+function decodedOf({ place, text }: Carried): string {
+  if (place.kind !== 'subprotocol_prefix') return text;
+  // Node takes both alphabets, padding, junk and unused bits: a form first, and then the way back.
+  const bytes = BASE64URL.test(text) ? Buffer.from(text, 'base64url') : Buffer.alloc(0);
+  return bytes.toString('base64url') === text ? bytes.toString('latin1') : '';
 }

@@ -11,7 +11,7 @@ import type { CredentialPlace } from '../../protocol/credential-places.ts';
 import { isJsonObject, type JsonObject, parseStrictJson } from '../../protocol/strict-json.ts';
 import { ownText } from '../own-text.ts';
 import { AuthService, rechecksOf } from './auth-service.ts';
-import { type Carried, findCredential } from './carriers.ts';
+import { type Carried, decoderOf, findCredential } from './carriers.ts';
 import { missingClaim, subjectOf } from './claims.ts';
 import { Flights } from './flights.ts';
 import type {
@@ -69,12 +69,9 @@ export class IntrospectionMethod implements AuthMethod {
   }
 
   find(ask: AuthAsk, sole: ReadonlySet<string>, rivals: Rivals): Found {
-    const { from: places } = this.config;
-    return findCredential(
-      { places, schemes: SCHEMES, isMine: (carried) => isOther(carried, rivals(carried.place)) },
-      ask,
-      sole,
-    );
+    const { from: places, decode } = this.config;
+    const isMine = (carried: Carried) => isOther(carried, rivals(carried.place));
+    return findCredential({ places, schemes: SCHEMES, textOf: decoderOf(decode), isMine }, ask, sole);
   }
 
   judge(token: string, { clientKey, signal }: AuthAsk): AuthVerdict | Promise<AuthVerdict> {

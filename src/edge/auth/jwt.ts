@@ -6,7 +6,7 @@ import type { JwtAuth } from '../../config/types.ts';
 import { claimAt } from '../../protocol/claims.ts';
 import { type CompactJws, isCompactForm, parseCompactJws } from '../../protocol/compact-jws.ts';
 import type { CredentialPlace } from '../../protocol/credential-places.ts';
-import { findCredential } from './carriers.ts';
+import { decoderOf, findCredential } from './carriers.ts';
 import { missingClaim, subjectOf } from './claims.ts';
 import { isSameType, judgeClaims } from './jwt-claims.ts';
 import { type JwtKeys, makeKeys } from './jwt-keys.ts';
@@ -43,7 +43,8 @@ export class JwtMethod implements AuthMethod {
   find(ask: AuthAsk, sole: ReadonlySet<string>): Found {
     const isMine = ({ scheme, text }: { readonly scheme: string; readonly text: string }) =>
       SCHEMES.includes(scheme) && isCompactForm(text);
-    return findCredential({ places: this.config.from, schemes: SCHEMES, isMine }, ask, sole);
+    const { from: places, decode } = this.config;
+    return findCredential({ places, schemes: SCHEMES, textOf: decoderOf(decode), isMine }, ask, sole);
   }
 
   judge(token: string): AuthVerdict | Promise<AuthVerdict> {
