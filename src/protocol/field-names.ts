@@ -52,6 +52,7 @@ const RESPONSE = [
   'content-security-policy',
   'content-type',
   'cross-origin-resource-policy',
+  'location',
   'retry-after',
   'sec-websocket-accept',
   'www-authenticate',
