@@ -55,7 +55,7 @@ export class ServiceClient {
     this.means = means;
   }
 
-  /** Rejects with ServiceError and nothing else. Without a whole answer nothing is left open. */
+  /** Rejects with ServiceError and nothing else. Nothing is left open behind it. */
   async ask(ask: ServiceAsk): Promise<ServiceAnswer> {
     const whole = new Abort();
     const onAbort = () => whole.abort();
@@ -64,14 +64,14 @@ export class ServiceClient {
     try {
       return await this.askWithin(ask, whole);
     } catch (error) {
-      // Whoever goes on sending is cut off; there is nothing to read to its end.
-      whole.abort();
       if (error instanceof DialError)
         throw new ServiceError(`${error.code} ${error.cause_code}`, error.code === 'aborted');
       if (error instanceof HttpError) throw new ServiceError(error.message, error.fault === 'aborted');
       throw error;
     } finally {
       ask.signal.removeEventListener('abort', onAbort);
+      // Its answer is read, or there is none: whoever goes on sending, or does not close, is not waited for.
+      whole.abort();
     }
   }
 

@@ -130,6 +130,14 @@ describe('a question', () => {
     expect(service.connections()).toBe(1);
   });
 
+  test('leaves nothing open, though who has answered does not close', async () => {
+    const service = await serve((socket) => void socket.write(`${OK}Content-Length: 2\r\n\r\nhi`));
+    const bench = new ServiceBench();
+    expect((await bench.ask(service.url)).body.toString()).toBe('hi');
+    expect(bench.wheel.size).toBe(0);
+    await service.gone();
+  });
+
   test('interim answers are none', async () => {
     const service = await serve(`HTTP/1.1 103 Early Hints\r\nX: 1\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n${OK}\r\nhi`);
     expect((await new ServiceBench().ask(service.url)).body.toString()).toBe('hi');
