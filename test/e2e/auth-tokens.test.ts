@@ -4,10 +4,12 @@ import { createHmac } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/proxy.ts';
 import { type Authority, type Identity, makeAuthority } from '../support/certs.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { oneRoute, startProxy } from '../support/harness.ts';
 import { JwksServer } from '../support/jwks-server.ts';
 import { RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
+import { comeBack, sessionOf } from '../support/tls-clients.ts';
 import { hs256, inSeconds, makeSigningKey, SECRET_TEXT, tokenOf } from '../support/tokens.ts';
 import type { Head } from '../support/wire.ts';
 
@@ -95,10 +97,19 @@ describe('jwt', () => {
     const auth: ConfigInput['auth'] = {
       users: { jwt: { jwks: { url: server.url, cooldown: '1s' }, algorithms: ['RS256', 'ES256'] } },
     };
-    const { port } = await startProxy(oneRoute('builtin:echo', { auth: ['users'] }, { auth }));
+    const clock = new FakeClock();
+    const { port } = await startProxy(oneRoute('builtin:echo', { auth: ['users'] }, { auth }), { clock });
     const claims = { sub: 'u1', exp: inSeconds(60) };
     expect((await visit(port, { Authorization: `Bearer ${signed(claims)}` })).status).toBe(101);
     expect(server.asked).toEqual(['/jwks']);
+    const next = makeSigningKey('ES256');
+    server.serve(next.jwk({ kid: 'b' }));
+    const fields = { Authorization: `Bearer ${signed(claims, 'b', next)}` };
+    expect((await visit(port, fields)).status, 'within the cooldown').toBe(401);
+    clock.advance(1_000);
+    expect((await visit(port, fields)).status).toBe(101);
+    expect((await visit(port, { Authorization: `Bearer ${signed(claims)}` })).status).toBe(401);
+    expect(server.asked).toHaveLength(2);
   });
 });
 
@@ -148,7 +159,7 @@ describe('certificate', () => {
     const auth: ConfigInput['auth'] = { devices: { certificate: allow === undefined ? {} : { allow } } };
     return oneRoute(
       'builtin:echo',
-      { auth: ['devices'], origins: ['same'] },
+      { auth: ['devices'], origins: ['same'], missing_origin: 'allow' },
       { listeners, auth, drain: { spread: '10ms' } },
     );
   }
@@ -183,5 +194,22 @@ describe('certificate', () => {
     const line = { reason: 'credential_revoked', identity: 'spiffe://y.test/d9' };
     expect(await waitForLog('session.end')).toMatchObject(line);
     expect(logsOf('session.end')).toHaveLength(1);
+  });
+
+  test('a TLS session that is resumed stands on the same certificate and authority', async () => {
+    const second = await makeAuthority('Other CA');
+    const theirs = await second.issue({ client: true, names: [{ type: 'url', value: 'spiffe://y.test/d9' }] });
+    const { port, proxy, waitForLog } = await startProxy(configOf(authority.ca + second.ca, undefined));
+    const session = await sessionOf(port, { ...theirs });
+    expect(await comeBack(port, session, { ...theirs })).toBe('resumed');
+    const client = await RawClient.connect(port, {
+      tls: { rejectUnauthorized: false, servername: 'a.test', session, ...theirs },
+    });
+    expect((await client.upgrade({})).status).toBe(101);
+    await proxy.reload(configOf(authority.ca, undefined));
+    expect(await client.nextClose()).toEqual({ code: 3003, reason: 'credential revoked' });
+    client.destroy();
+    const line = { reason: 'credential_revoked', identity: 'spiffe://y.test/d9' };
+    expect(await waitForLog('session.end', ({ reason }) => reason === 'credential_revoked')).toMatchObject(line);
   });
 });
