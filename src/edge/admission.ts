@@ -46,6 +46,8 @@ export class Asked {
   upgrade: UpgradeRequest | null = null;
   chosen: { readonly route: Route; readonly path: string } | null = null;
   protocols: readonly string[] | null = null;
+  /** Where credentials may stand by the methods of its route. A reload may give that route others meanwhile. */
+  places: readonly CredentialPlace[] = [];
   holdings: Holdings | null = null;
   /** What its session will stand on; null: nothing was asked of it, or it is anonymous. */
   grant: Grant | null = null;
@@ -99,11 +101,11 @@ export class Asked {
 
   /** Every check has passed. */
   admitted(): Admitted {
-    const { chosen, protocols, holdings, grant, marker } = this;
+    const { chosen, protocols, holdings, grant, marker, places } = this;
     assert(chosen !== null && protocols !== null && holdings !== null, 'the checks decide everything');
     const { arrival, request } = this;
     const { route, path } = chosen;
-    const answerable = nameableProtocols(protocols, route.auth?.places ?? []);
+    const answerable = nameableProtocols(protocols, places);
     const session = this.context.nextSessionId();
     return { session, arrival, request, route, path, protocols, answerable, marker, holdings, grant };
   }

@@ -60,9 +60,9 @@ function notice(asked: Asked, told: Told): OpenRefusal {
 }
 
 /** Where credentials may stand; without a route wherever any method reads. */
-function placesOf({ chosen, context }: Asked): readonly CredentialPlace[] {
-  if (chosen !== null) return chosen.route.auth?.places ?? [];
-  return [...context.snapshot.auth.values()].flatMap(({ places }) => places);
+function placesOf({ chosen, places, context }: Asked): readonly CredentialPlace[] {
+  if (chosen !== null) return places;
+  return [...context.snapshot.auth.values()].flatMap((method) => method.places);
 }
 
 /** RFC 6455 4.2.2: only a head that is a whole, legal upgrade may be answered with a 101. */

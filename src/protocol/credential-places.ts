@@ -20,6 +20,8 @@ type Carried = Pick<UpgradeRequest, 'head' | 'query' | 'protocols'>;
 /** More of one place than this are not looked at: two are too many already. */
 const FOUND_MAX = 2;
 
+const OFFER = 'sec-websocket-protocol';
+
 /** What stands there, at most two; as it was sent, of a query decoded. An empty one counts as none. */
 export function valuesAt(place: CredentialPlace, request: Carried): readonly string[] {
   return rawValuesAt(place, request).filter((value) => value !== '');
@@ -37,9 +39,10 @@ export function placeKey({ kind, name }: CredentialPlace): string {
 export function withoutPlaces(request: UpgradeRequest, places: readonly CredentialPlace[]): UpgradeRequest {
   if (places.length === 0) return request;
   const { head } = request;
-  const fields = head.fields.flatMap((field) => strippedField(field, places));
   const query = strippedQuery(request.query, places);
   const protocols = plainProtocols(request.protocols, places);
+  const offered = protocols === request.protocols ? head.fields : withOffer(head.fields, protocols);
+  const fields = offered.flatMap((field) => strippedField(field, places));
   const isSame =
     query === request.query &&
     protocols.length === request.protocols.length &&
@@ -120,6 +123,15 @@ function strippedField(field: HeadField, places: readonly CredentialPlace[]): re
   for (const { kind, name } of places) if (kind === 'cookie') value = withoutCookie(value, name);
   if (value === field.value) return [field];
   return value === '' ? [] : [{ ...field, value }];
+}
+
+/** With one field for all of the offer, which others may read as it stands there. */
+function withOffer(fields: readonly HeadField[], protocols: readonly string[]): readonly HeadField[] {
+  const at = fields.findIndex(({ lower }) => lower === OFFER);
+  return fields.flatMap((field, index) => {
+    if (field.lower !== OFFER) return [field];
+    return index === at && protocols.length > 0 ? [{ ...field, value: protocols.join(', ') }] : [];
+  });
 }
 
 /** Pairs that are not taken out stay byte for byte. */

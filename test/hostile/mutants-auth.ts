@@ -35,7 +35,7 @@ const SEEN: readonly Mutant[] = [
   {
     row: 'A40',
     at: 'placesOf',
-    search: '[...context.snapshot.auth.values()].flatMap(({ places }) => places)',
+    search: '[...context.snapshot.auth.values()].flatMap((method) => method.places)',
     replace: '[]',
     why: 'without a route any token is named',
   },
@@ -79,6 +79,13 @@ const SEEN: readonly Mutant[] = [
     search: ' || isFoundAt(place)',
     replace: ' || place.kind.length > 0',
     why: "another method's stays at a place that both read",
+  },
+  {
+    row: 'A41',
+    at: 'withoutPlaces',
+    search: 'protocols === request.protocols ? head.fields : withOffer(head.fields, protocols)',
+    replace: 'head.fields',
+    why: 'a field of ours is made of the offer as it came',
   },
   {
     row: 'A41',

@@ -35,6 +35,21 @@ const gate = sharedGate((url) => ({
     { match: { path: '/prefix' }, upstream: url, auth: ['prefixed'] },
     { match: { path: '/kept-prefix' }, upstream: url, auth: ['keptPrefix', 'anonymous'] },
     { match: { path: '/shared' }, upstream: url, auth: ['shared', 'sharing'] },
+    {
+      match: { path: '/copied' },
+      upstream: url,
+      auth: ['all'],
+      headers: {
+        request: {
+          set: {
+            'X-Offer': '{header.Sec-WebSocket-Protocol}',
+            'X-Query': '{query.key}',
+            'X-Cookie': '{header.Cookie}',
+            'X-Key': '{header.X-API-Key}',
+          },
+        },
+      },
+    },
   ],
 }));
 const at = (target: string, ...fields: string[]) => requestOf({ line: `GET ${target} HTTP/1.1`, fields });
@@ -90,6 +105,17 @@ describe('A41: what stands at the places of a method', () => {
     const cookies = [`Cookie: sid=${GOOD}; other=${BAD}`];
     await gate.accepts(at('/kept', ...cookies), { target: '/kept', passed: [`Cookie: sid=${GOOD}`] });
     await gate.accepts(at(`/kept?key=&token=${GOOD}`), { target: '/kept' });
+  });
+
+  test('A41: is nothing that a field of ours could be made of', async () => {
+    const fields = [offer('chat', 'bearer', GOOD)];
+    const copied = { target: '/copied', passed: ['X-Offer: chat'], protocols: 'chat' };
+    await gate.accepts(at('/copied', ...fields), copied);
+    await opensAs(at('/copied', offer('bearer', GOOD)), { target: '/copied' }, null, 'bearer');
+    const cookie = { target: '/copied', passed: ['Cookie: a=b', 'X-Cookie: a=b'] };
+    await gate.accepts(at('/copied', `Cookie: sid=${GOOD}; a=b`), cookie);
+    await gate.accepts(at(`/copied?key=${GOOD}`), { target: '/copied' });
+    await gate.accepts(at('/copied', `X-API-Key: ${GOOD}`), { target: '/copied' });
   });
 
   test("A41: with strip off goes where it is another method's, at a place that both read", async () => {

@@ -91,6 +91,14 @@ describe('an offer', () => {
     );
   });
 
+  test('its field says what is left, in one line; nothing when nothing is', () => {
+    const left = (...fields: string[]) => fieldsOf(withoutPlaces(asked('', ...fields), [bearer, prefix]));
+    const name = 'Sec-WebSocket-Protocol';
+    expect(left(`${name}: chat, bearer`, 'X: y', `${name}: secret, v2`)).toEqual([`${name}: chat, v2`, 'X: y']);
+    expect(left(`${name}: bearer, secret`, 'X: y')).toEqual(['X: y']);
+    expect(left(`${name}: chat,v2`, `${name}: v3`)).toEqual([`${name}: chat,v2`, `${name}: v3`]);
+  });
+
   test('a marker behind another one is what that one announces', () => {
     const other = place('subprotocol:other');
     expect(markerOf(['bearer', 'other', 'x'], [bearer, other])).toBe('bearer');
@@ -145,8 +153,12 @@ describe('whatever a client sends', () => {
         );
         expect(pairs(left.query)).toEqual(kept);
         const others = ({ head }: UpgradeRequest) =>
-          head.fields.filter(({ lower }) => lower !== 'cookie' && !has(`header:${lower}`));
+          head.fields.filter(
+            ({ lower }) => !/^(?:cookie|sec-websocket-protocol)$/.test(lower) && !has(`header:${lower}`),
+          );
         expect(others(left)).toEqual(others(sent));
+        const offers = left.head.fields.filter(({ lower }) => lower === 'sec-websocket-protocol');
+        expect(offers.map((one) => one.value).join()).toBe(left.protocols.join(', '));
         const jar = ({ head }: UpgradeRequest) =>
           head.fields
             .flatMap(({ lower, value: line }) => (lower === 'cookie' ? line.split(';') : []))

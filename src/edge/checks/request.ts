@@ -40,6 +40,7 @@ export function routeCheck(asked: Asked): Refusal | null {
   }
   record.noteRoute(route);
   asked.chosen = { route, path };
+  asked.places = route.auth?.places ?? [];
   if (refusal !== null) return refusal;
   record.noteRelaxed(request.relaxed);
   return null;
@@ -50,7 +51,7 @@ export function subprotocolCheck(asked: Asked): Refusal | null {
   const { request, route, record } = asked;
   const { protocols: offered } = request;
   const { auth } = route;
-  const plain = auth === null ? offered : plainProtocols(offered, auth.places);
+  const plain = plainProtocols(offered, asked.places);
   const allowed = allowedProtocols(plain, route.config.subprotocols);
   if (allowed.length === 0 && plain.length > 0) return NONE_LISTED;
   if (auth !== null && isUnnameable(offered, auth.hidden)) return UNNAMEABLE;
