@@ -286,8 +286,8 @@ const GUESSED: readonly Mutant[] = [
   },
   {
     row: 'A14',
-    at: 'textOf',
-    search: "isBasic(carried) ? carried.text : ''",
+    at: 'textBehind',
+    search: "carried.scheme === scheme ? carried.text : ''",
     replace: 'carried.text',
     why: 'any scheme, or none',
   },

@@ -10,7 +10,7 @@ import type { CredentialPlace } from '../../protocol/credential-places.ts';
 import { parsePasswordHash } from '../../protocol/password-hash.ts';
 import type { Refusal } from '../../protocol/refusals.ts';
 import { unreachable } from '../../unreachable.ts';
-import { type Carried, findCredential } from './carriers.ts';
+import { type Carried, findCredential, textBehind } from './carriers.ts';
 import { Flights } from './flights.ts';
 import type { AuthAsk, AuthMeans, AuthMethod, AuthVerdict, EntryFacts, Found, Grant, Standing } from './method.ts';
 import type { HashCost } from './password-hasher.ts';
@@ -74,7 +74,7 @@ export class BasicMethod implements AuthMethod {
   }
 
   find(ask: AuthAsk, sole: ReadonlySet<string>): Found {
-    return findCredential({ places: PLACES, textOf, isMine: isBasic }, ask, sole);
+    return findCredential({ places: PLACES, textOf: textBehind('basic'), isMine: isBasic }, ask, sole);
   }
 
   judge(credential: string, ask: AuthAsk): AuthVerdict | Promise<AuthVerdict> {
@@ -204,11 +204,6 @@ export class BasicMethod implements AuthMethod {
 
 function isBasic({ scheme }: Carried): boolean {
   return scheme === 'basic';
-}
-
-/** What comes with another scheme, or bare, is no pair. */
-function textOf(carried: Carried): string {
-  return isBasic(carried) ? carried.text : '';
 }
 
 function userOf(entry: UserEntry): User {

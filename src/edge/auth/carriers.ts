@@ -40,6 +40,11 @@ export function findCredential(finder: Finder, { request }: AuthAsk, sole: Reado
   return found;
 }
 
+/** For credentials that come with one scheme only: what comes with another one, or bare, is none. */
+export function textBehind(scheme: string): (carried: Carried) => string {
+  return (carried) => (carried.scheme === scheme ? carried.text : '');
+}
+
 /** Of the key `decode`: how clients write what they bring in entries that begin with a prefix. */
 export function decoderOf(decode: 'base64url' | 'off'): ((carried: Carried) => string) | undefined {
   return decode === 'base64url' ? decodedOf : undefined;

@@ -12,12 +12,12 @@ import {
   signingString,
 } from '../../protocol/signature-header.ts';
 import type { UpgradeRequest } from '../../protocol/upgrade-request.ts';
-import { findCredential } from './carriers.ts';
-import type { AuthAsk, AuthMeans, AuthMethod, AuthVerdict, Found, Grant, Standing } from './method.ts';
+import { type Carried, findCredential, textBehind } from './carriers.ts';
+import type { AuthAsk, AuthMeans, AuthMethod, AuthVerdict, EntryFacts, Found, Grant, Standing } from './method.ts';
 import { Nonces } from './nonces.ts';
 
 const PLACES: readonly CredentialPlace[] = [{ kind: 'header', name: 'authorization' }];
-const SCHEMES = ['signature'];
+const SCHEME = 'signature';
 /** Browsers cannot set Date. Where it is signed, it is the one that counts. */
 const OWN_DATE = 'x-aux-date';
 const NONCE = 'x-nonce';
@@ -47,8 +47,8 @@ export class HmacMethod implements AuthMethod {
   }
 
   find(ask: AuthAsk, sole: ReadonlySet<string>): Found {
-    const isMine = ({ scheme }: { readonly scheme: string }) => SCHEMES.includes(scheme);
-    return findCredential({ places: PLACES, schemes: SCHEMES, isMine }, ask, sole);
+    const isMine = ({ scheme }: Carried) => scheme === SCHEME;
+    return findCredential({ places: PLACES, textOf: textBehind(SCHEME), isMine }, ask, sole);
   }
 
   judge(credentials: string, { request }: AuthAsk): AuthVerdict {
@@ -75,6 +75,11 @@ export class HmacMethod implements AuthMethod {
   holds({ key, entry }: Standing): boolean {
     const own = this.keys.get(key ?? '');
     return own !== undefined && entry === digestOf(own);
+  }
+
+  entryOf(grant: Standing): EntryFacts | null {
+    const own = this.holds(grant) ? this.keys.get(grant.key ?? '') : undefined;
+    return own === undefined ? null : { expiresAt: Number.POSITIVE_INFINITY, quota: own.quota };
   }
 
   private replayFault(key: Key, request: UpgradeRequest, header: SignatureHeader, until: number): AuthVerdict | null {

@@ -73,6 +73,8 @@ test('a good one says whose key it was, and what that may use', () => {
   if (verdict.kind !== 'good') return;
   expect(method.holds(verdict.grant)).toBe(true);
   expect(methodOf({ clock_skew: '60s' }).holds(verdict.grant)).toBe(true);
+  const changed = methodOf({ keys: [{ name: 'one', secret: SECRET, quota: { max_sessions: 5 } }] });
+  expect(changed.entryOf(verdict.grant)).toMatchObject({ quota: { max_sessions: 5 } });
   expect(methodOf({ keys: [{ name: 'one', secret: OTHER }] }).holds(verdict.grant)).toBe(false);
   expect(methodOf({ keys: [{ name: 'two', secret: SECRET }] }).holds(verdict.grant)).toBe(false);
   expect(JSON.stringify(verdict)).not.toContain(SECRET);
@@ -112,11 +114,14 @@ test('x-aux-date counts where it is signed, and nowhere else', () => {
   expect(judged(STANDARD, signedBy({ fields: { 'x-aux-date': now, date: late } }))).toBe('date');
 });
 
-test('credentials of another scheme are none, and bad where nobody else reads them', () => {
+test.each([
+  ['another scheme', 'Bearer '],
+  ['no scheme', ''],
+])('credentials of %s are none, and bad where nobody else reads them', (_, scheme) => {
   const method = methodOf();
   const ask = signedBy();
   const fields = ask.request.head.fields.map((field) =>
-    field.lower === 'authorization' ? { ...field, value: field.value.replace('Signature', 'Bearer') } : field,
+    field.lower === 'authorization' ? { ...field, value: field.value.replace('Signature ', scheme) } : field,
   );
   const other = { ...ask, request: { ...ask.request, head: { ...ask.request.head, fields } } };
   expect(method.find(other, new Set())).toBeNull();
