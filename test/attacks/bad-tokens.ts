@@ -12,46 +12,42 @@ import { PeerSocket } from '../scale/peer-socket.ts';
 import { Backends } from '../scale/peers.ts';
 import { type Level, Subject, until } from '../scale/subject.ts';
 import { type BadKind, badKinds, headsOf, UNAVAILABLE } from './bad-credentials.ts';
-import type { AddressRange, CredentialReply } from './credential-clients-process.ts';
+import {
+  answersOf,
+  cameOf,
+  judgeAnswers,
+  judgeAsked,
+  judgeEchoes,
+  judgeLookUps,
+  type Limit,
+  type LookUps,
+  type Part,
+  RATE,
+  type Round,
+  roundText,
+  UNAUTHORIZED,
+} from './bad-rounds.ts';
+import type { CredentialReply } from './credential-clients-process.ts';
 import { AuthServerProcess, type CredentialClients, startCredentialClients } from './credentials.ts';
 import { EchoMeter, echoText } from './echo-meter.ts';
-import type { EchoReply } from './echo-process.ts';
 
-const RATE = 1_000;
 /** Interleaved, so that a machine that changes its mind does so to both. */
 const ROUNDS = 3;
 const QUIET_SECONDS = 5;
 const BAD_SECONDS = 10;
-const RATE_SHARE_MIN = 0.9;
-/** Two p99 that differ by less are the same. */
-const RESOLUTION_MS = 0.5;
 const LOOK_UP_EVERY_MS = 50;
 const CALM_MS = 30_000;
-const UNAUTHORIZED = '401 unauthorized';
-const TOO_MANY = '429 too_many_auth_failures';
 /** While who is asked is ill. */
 const ILL_SECONDS = 8;
 const LATE_MS = 200;
 /** Defaults of `max_in_flight`, and failures in a row until nobody is asked any more. */
 const IN_FLIGHT = 64;
 const CIRCUIT_FAILURES = 5;
-/** The default of `auth_failures_per_minute_per_ip`. */
-const FAILURES = 60;
 
 /** With the limit each kind has addresses of its own: those of the others are counted out. */
 const SOURCES = { off: 50_000, default: 50 } as const;
 
-type Limit = 'off' | 'default';
 const LIMITS: readonly Limit[] = ['off', 'default'];
-
-/** One kind under one limit. */
-interface Part {
-  readonly kind: BadKind;
-  readonly limit: Limit;
-  /** Of both. */
-  readonly name: string;
-  readonly sources: AddressRange;
-}
 
 interface Scene {
   readonly task: Task;
@@ -128,13 +124,6 @@ function configOf(kinds: readonly BadKind[], backend: number, limit: Limit): str
   });
 }
 
-interface Round {
-  readonly came: CredentialReply;
-  readonly echoes: EchoReply;
-  /** Of the proxy, milliseconds. */
-  readonly cpuMs: number;
-}
-
 async function runPart(scene: Scene, part: Part): Promise<void> {
   const { task, subject, server } = scene;
   const { findings } = task;
@@ -164,7 +153,7 @@ async function runPart(scene: Scene, part: Part): Promise<void> {
   judgeAnswers(task, part, { bad, seconds });
   judgeEchoes(task, part, { quiet, bad });
   if (kind.lookUpMs !== null) judgeLookUps(task, name, kind.lookUpMs, lookUps);
-  if (kind.asks !== null) await judgeAsked(scene, name, kind.asks, { came: cameOf(bad), seconds });
+  judgeAsked(task, part, await server.tally(), { came: cameOf(bad), seconds });
   if (before !== null) checkLevels(findings, { before, after: await subject.measure(), isFull: true });
 }
 
@@ -229,67 +218,6 @@ async function calm(subject: Subject): Promise<void> {
   });
 }
 
-function judgeAnswers(
-  { findings, isFull }: Task,
-  { kind, limit, name, sources }: Part,
-  { bad, seconds }: { readonly bad: readonly Round[]; readonly seconds: number },
-): void {
-  const answers = answersOf(bad);
-  const isLimited = limit === 'default' && kind.isCounted;
-  const known = new Set([UNAUTHORIZED, ...kind.answers, ...(isLimited ? [TOO_MANY] : [])]);
-  const strange = Object.keys(answers).filter((answer) => !known.has(answer));
-  findings.check(`${name}: the answers`, strange.length === 0, JSON.stringify(answers));
-  const rate = cameOf(bad) / bad.reduce((sum, { came }) => sum + came.seconds, 0);
-  if (isFull) findings.check(`${name}: they come`, rate >= RATE_SHARE_MIN * RATE, `${Math.round(rate)} a second`);
-  if (!isLimited) return;
-  const most = Math.round(sources.count * FAILURES * (1 + seconds / 60));
-  const heard = answers[UNAUTHORIZED] ?? 0;
-  const refused = answers[TOO_MANY] ?? 0;
-  findings.check(`${name}: at most ${most} are heard`, heard <= most, `${heard}`);
-  if (isFull) findings.check(`${name}: and then none`, refused > heard, `${refused} are not`);
-}
-
-function judgeEchoes(
-  task: Task,
-  { kind: { factor }, name }: Part,
-  { quiet, bad }: { readonly quiet: readonly Round[]; readonly bad: readonly Round[] },
-): void {
-  const [before, during] = [quiet, bad].map((rounds) => median(rounds.map(({ echoes }) => echoes.p99)));
-  if (before === undefined || during === undefined) return;
-  const most = factor * before + RESOLUTION_MS;
-  const seen = `${during.toFixed(2)} ms, quiet ${before.toFixed(2)} ms`;
-  // A short look beside other work says nothing.
-  if (task.isFull) task.findings.check(`${name}: p99 at most ${most.toFixed(2)} ms`, during <= most, seen);
-  else task.findings.figure(`${name}: p99`, seen);
-}
-
-function judgeLookUps(task: Task, name: string, most: number, { quiet, bad }: LookUps): void {
-  const longest = Math.max(...bad);
-  const seen = `${longest.toFixed(1)} ms of ${bad.length} handshakes, quiet ${Math.max(...quiet).toFixed(1)} ms`;
-  if (task.isFull) task.findings.check(`${name}: look-ups within ${most} ms`, longest <= most, seen);
-  else task.findings.figure(`${name}: look-ups`, seen);
-}
-
-async function judgeAsked(
-  { task, server }: Scene,
-  name: string,
-  { path, keptMs }: NonNullable<BadKind['asks']>,
-  { came, seconds }: { readonly came: number; readonly seconds: number },
-): Promise<void> {
-  const { asked, mostAlike, atOnce } = await server.tally();
-  const count = asked[path] ?? 0;
-  const most = keptMs === 0 ? came : Math.ceil((seconds * 1_000) / keptMs) + 1;
-  const seen = `${count}, ${atOnce} at once, ${mostAlike} alike`;
-  task.findings.check(`${name}: the authorization server is asked at most ${most} times`, count <= most, seen);
-  if (keptMs === 0) task.findings.check(`${name}: and the same once`, mostAlike <= 1, String(mostAlike));
-}
-
-/** Milliseconds, of handshakes. */
-interface LookUps {
-  readonly quiet: number[];
-  readonly bad: number[];
-}
-
 async function besideLookUps<T>({ kind }: Part, subject: Subject, times: number[], work: () => Promise<T>): Promise<T> {
   const looking = kind.lookUpMs === null ? null : watchLookUps(subject.port, times);
   const result = await work();
@@ -315,25 +243,4 @@ function watchLookUps(port: number, times: number[]): { end(): Promise<void> } {
       return watching;
     },
   };
-}
-
-function answersOf(rounds: readonly Round[]): Record<string, number> {
-  const sums: Record<string, number> = {};
-  for (const { came } of rounds)
-    for (const counts of Object.values(came.answers))
-      for (const [answer, count] of Object.entries(counts)) sums[answer] = (sums[answer] ?? 0) + count;
-  return sums;
-}
-
-function cameOf(rounds: readonly Round[]): number {
-  return rounds.reduce((sum, { came }) => sum + came.came, 0);
-}
-
-function roundText({ came, echoes, cpuMs }: Round): string {
-  const each = `${(cpuMs / came.came).toFixed(3)} ms of CPU each`;
-  return `${echoText(echoes)}; ${each}, answered in p50 ${came.p50.toFixed(1)} ms, p99 ${came.p99.toFixed(1)} ms`;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
