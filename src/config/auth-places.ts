@@ -1,7 +1,7 @@
 // Owns what methods of a parsed `auth` read: their places, what tells their kinds apart there, and what of it browsers
 // send along by themselves. It must not report.
 
-import { type CredentialPlace, placeKey } from '../protocol/credential-places.ts';
+import type { CredentialPlace } from '../protocol/credential-places.ts';
 import type { Written } from './cross-report.ts';
 import type { ParsedConfig } from './types.ts';
 
@@ -30,13 +30,11 @@ export function placeText({ kind, name }: CredentialPlace): string {
 
 /** Whether one text can stand at both. */
 export function meet(a: CredentialPlace, b: CredentialPlace): boolean {
-  if (placeKey(a) === placeKey(b)) return true;
-  const isEntry = (place: CredentialPlace) => place.kind === 'subprotocol' || place.kind === 'subprotocol_prefix';
-  if (!isEntry(a) || !isEntry(b) || (a.kind === 'subprotocol' && b.kind === 'subprotocol')) return false;
+  if (a.kind === b.kind && a.kind !== 'subprotocol_prefix') return a.name === b.name;
   if (a.kind === b.kind) return a.name.startsWith(b.name) || b.name.startsWith(a.name);
   // The marker of one is a credential of the other.
-  const [marker, prefix] = a.kind === 'subprotocol' ? [a, b] : [b, a];
-  return marker.name.startsWith(prefix.name);
+  if (a.kind === 'subprotocol_prefix' && b.kind === 'subprotocol') return b.name.startsWith(a.name);
+  return a.kind === 'subprotocol' && b.kind === 'subprotocol_prefix' && a.name.startsWith(b.name);
 }
 
 /** Whether what stands at a place that both read is told apart by its form, in whatever order they are tried. */

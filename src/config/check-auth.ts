@@ -1,7 +1,17 @@
 // Owns the checks of the methods of `auth`, and of the lists that name them. It must not read files.
 
 import { printable } from './addresses.ts';
-import { ANONYMOUS, areApart, decodeOf, type Methods, meet, placesOf, placeText, soundMethods } from './auth-places.ts';
+import {
+  ANONYMOUS,
+  areApart,
+  decodeOf,
+  type Methods,
+  meet,
+  type ParsedMethod,
+  placesOf,
+  placeText,
+  soundMethods,
+} from './auth-places.ts';
 import { checkMethod } from './check-auth-methods.ts';
 import { checkAuthRoutes } from './check-auth-routes.ts';
 import { checkTwice } from './check-names.ts';
@@ -12,10 +22,13 @@ import type { ParsedConfig } from './types.ts';
 
 /** Of one route: each handshake may have to go through all of them. */
 const METHODS_MAX = 16;
+/** Pairs of places that are compared, in all: a config of a hostile size is not worth more. */
+const STEPS_MAX = 2_000_000;
 
 export function checkAuth(config: ParsedConfig, written: Written, report: CrossReport): void {
   const { auth, defaults, routes } = config;
   const methods = soundMethods(config, written);
+  const pairs = new Pairs(methods);
   if (Object.hasOwn(auth, ANONYMOUS)) report('error', ['auth', ANONYMOUS], 'anonymous is no method: another name');
   const lists = [
     { own: defaults.auth, path: ['defaults', 'auth'] },
@@ -28,7 +41,7 @@ export function checkAuth(config: ParsedConfig, written: Written, report: CrossR
     }
     checkNames(own, path, written.methods, report);
     checkOrder(own, path, methods, report);
-    checkKinds(own, path, methods, report);
+    checkKinds(own, path, pairs, report);
   }
   const used = new Set(lists.flatMap(({ own }) => own));
   for (const [name, method] of Object.entries(auth)) {
@@ -61,23 +74,48 @@ function checkOrder(own: readonly string[], path: PathSegments, methods: Methods
 }
 
 /** Two methods that read one place need kinds that can be told apart there. */
-function checkKinds(own: readonly string[], path: PathSegments, methods: Methods, report: CrossReport): void {
+function checkKinds(own: readonly string[], path: PathSegments, pairs: Pairs, report: CrossReport): void {
   for (const [at, name] of own.entries()) {
-    const method = methods.get(name);
-    if (method === undefined) continue;
     for (const other of own.slice(0, at)) {
-      const before = methods.get(other);
-      if (before === undefined || other === name) continue;
-      const shared = placesOf(method).find((place) => placesOf(before).some((one) => meet(one, place)));
-      if (shared === undefined) continue;
-      const both = `reads ${printable(placeText(shared))} as "${printable(other)}" does`;
-      const isEntry = shared.kind === 'subprotocol_prefix';
-      if (!areApart(before, method)) report('error', [...path, at], `${both}, and their kinds cannot be told apart`);
-      // What is a token for one would be its code for the other.
-      else if (isEntry && decodeOf(before) !== decodeOf(method))
-        report('error', [...path, at], `${both}, and their decode is not the same`);
-      else continue;
+      const conflict = other === name ? null : pairs.conflictOf(other, name);
+      if (conflict === null) continue;
+      report('error', [...path, at], conflict);
       break;
     }
+  }
+}
+
+/** Each two methods are compared once, however many routes have them. */
+class Pairs {
+  private readonly methods: Methods;
+  private readonly known = new Map<string, string | null>();
+  private steps = STEPS_MAX;
+
+  constructor(methods: Methods) {
+    this.methods = methods;
+  }
+
+  /** What is wrong with `name` behind `other`. */
+  conflictOf(other: string, name: string): string | null {
+    const key = `${other} ${name}`;
+    const known = this.known.get(key);
+    if (known !== undefined) return known;
+    const [before, method] = [this.methods.get(other), this.methods.get(name)];
+    const conflict = before === undefined || method === undefined ? null : this.compare(before, method, other);
+    this.known.set(key, conflict);
+    return conflict;
+  }
+
+  private compare(before: ParsedMethod, method: ParsedMethod, name: string): string | null {
+    const [places, others] = [placesOf(method), placesOf(before)];
+    this.steps -= places.length * others.length;
+    if (this.steps < 0) return null;
+    const shared = places.find((place) => others.some((one) => meet(one, place)));
+    if (shared === undefined) return null;
+    const both = `reads ${printable(placeText(shared))} as "${printable(name)}" does`;
+    if (!areApart(before, method)) return `${both}, and their kinds cannot be told apart`;
+    // What is a token for one would be its code for the other.
+    const isEntry = shared.kind === 'subprotocol_prefix';
+    return isEntry && decodeOf(before) !== decodeOf(method) ? `${both}, and their decode is not the same` : null;
   }
 }
