@@ -48,7 +48,7 @@ export function handshakeSection(kind: HandshakeKind, found: readonly PeerHandsh
   const [title, text] = HANDSHAKE_TEXTS[kind];
   return [
     `### ${title}`,
-    `${text} Above 1 framegate does more in a second of CPU.`,
+    `${text} Above 1 ${kind === 'auth' ? 'the route without' : 'framegate'} does more in a second of CPU.`,
     markdownTable([...head, ...more], rows),
   ].join('\n\n');
 }

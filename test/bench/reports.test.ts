@@ -85,6 +85,7 @@ test('handshakes by method of auth have a table and a section of their own', () 
   const text = markdownReport(auth?.part ?? report);
   expect(text).toContain('### Handshakes by method of auth');
   expect(text).toMatch(/framegate, hmac \| +800 \| +1\.25 /);
+  expect(text).toContain('Above 1 the route without does more');
   expect(text).not.toContain('resumed');
 });
 
