@@ -59,10 +59,9 @@ function notice(asked: Asked, told: Told): OpenRefusal {
   };
 }
 
-/** Where credentials may stand; without a route wherever any method reads. */
-function placesOf({ chosen, places, context }: Asked): readonly CredentialPlace[] {
-  if (chosen !== null) return places;
-  return [...context.snapshot.auth.values()].flatMap((method) => method.places);
+/** Wherever any method reads, or read when it came: it may have come to another route than its client means. */
+function placesOf({ places, context }: Asked): readonly CredentialPlace[] {
+  return [...places, ...[...context.snapshot.auth.values()].flatMap((method) => method.places)];
 }
 
 /** RFC 6455 4.2.2: only a head that is a whole, legal upgrade may be answered with a 101. */

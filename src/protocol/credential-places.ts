@@ -24,7 +24,9 @@ const OFFER = 'sec-websocket-protocol';
 
 /** What stands there, at most two; as it was sent, of a query decoded. An empty one counts as none. */
 export function valuesAt(place: CredentialPlace, request: Carried): readonly string[] {
-  return rawValuesAt(place, request).filter((value) => value !== '');
+  const values = rawValuesAt(place, request).filter((value) => value !== '');
+  // Empty ones in front hide no second one.
+  return values.length > FOUND_MAX ? values.slice(0, FOUND_MAX) : values;
 }
 
 /** The same of two methods: what one of them reads, the other one does. */
@@ -96,11 +98,10 @@ function rawValuesAt({ kind, name }: CredentialPlace, { head, query, protocols }
     case 'header':
       return fieldValues(head.fields, name);
     case 'cookie':
-      return cookieValues(valuesOf(head.fields, 'cookie'), name, FOUND_MAX);
+      return cookieValues(valuesOf(head.fields, 'cookie'), name, Number.POSITIVE_INFINITY);
     case 'query':
       return parametersOf(query)
         .filter((one) => one.name === bytesOf(name))
-        .slice(0, FOUND_MAX)
         .map(({ value }) => value);
     case 'subprotocol':
       return protocols.flatMap((entry, index) => (entry === name ? [protocols[index + 1] ?? ''] : []));
@@ -110,10 +111,7 @@ function rawValuesAt({ kind, name }: CredentialPlace, { head, query, protocols }
 }
 
 function fieldValues(fields: readonly HeadField[], lower: string): readonly string[] {
-  return fields
-    .filter((field) => field.lower === lower)
-    .slice(0, FOUND_MAX)
-    .map(({ value }) => trimOws(value));
+  return fields.filter((field) => field.lower === lower).map(({ value }) => trimOws(value));
 }
 
 function strippedField(field: HeadField, places: readonly CredentialPlace[]): readonly HeadField[] {

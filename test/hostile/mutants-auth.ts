@@ -37,7 +37,7 @@ const SEEN: readonly Mutant[] = [
     at: 'placesOf',
     search: '[...context.snapshot.auth.values()].flatMap((method) => method.places)',
     replace: '[]',
-    why: 'without a route any token is named',
+    why: 'any token is named',
   },
   {
     row: 'A40',

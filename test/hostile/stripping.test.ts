@@ -125,6 +125,13 @@ describe('A41: what stands at the places of a method', () => {
     await gate.accepts(at('/shared', cookie), { target: '/shared', passed: [cookie] });
     await gate.refuses(at('/shared', `${cookie}; both=own_forged`), '400 multiple_credentials');
   });
+
+  test('A41: hides no second one behind empty ones', async () => {
+    const empty = 'X-API-Key:';
+    await gate.refuses(at('/kept', empty, `X-API-Key: ${GOOD}`, `X-API-Key: ${BAD}`), '400 multiple_credentials');
+    await gate.refuses(at('/kept', `Cookie: sid=; sid=${GOOD}; sid=${BAD}`), '400 multiple_credentials');
+    await gate.refuses(at(`/kept?key&key=${GOOD}&key=${BAD}`), '400 multiple_credentials');
+  });
 });
 
 describe('A40: a credential in the offer of subprotocols', () => {
@@ -173,7 +180,10 @@ describe('refusals that pages can read', () => {
   const readable = sharedGate((url) => ({
     auth,
     defaults: { ...defaults, refuse_with: 'close' },
-    routes: [{ match: { path: '/close' }, upstream: url, auth: ['all', 'prefixed'] }],
+    routes: [
+      { match: { path: '/close' }, upstream: url, auth: ['all', 'prefixed'] },
+      { match: { path: '/open' }, upstream: url, auth: [], deny: ['127.0.0.0/8'] },
+    ],
   }));
 
   test.each([
@@ -184,6 +194,8 @@ describe('refusals that pages can read', () => {
     for (const [target, code, reason] of [
       ['/close', 3000, 'unauthorized'],
       ['/none', 4404, 'no_route'],
+      // A method of another route: the client may have meant that one.
+      ['/open', 3003, 'address_not_allowed'],
     ] as const) {
       const client = await readable.connect();
       client.send(at(target, fields));

@@ -36,6 +36,7 @@ describe('a query', () => {
     ['?%74oken=x%20+y', ['x  y'], ''],
     ['?t%6Fken=x&token=y&token=z', ['x', 'y'], ''],
     ['?token&token=', [], ''],
+    ['?token=&token&token=x&token=y', ['x', 'y'], ''],
     ['?token=x&&=&%zz', ['x'], '?&=&%zz'],
     ['?Token=x&tokens=x&xtoken=x&token[]=x&%2574oken=x', [], '?Token=x&tokens=x&xtoken=x&token[]=x&%2574oken=x'],
     ['?a=b;token=x', [], '?a=b;token=x'],
@@ -57,6 +58,7 @@ describe('cookies and fields', () => {
     [['Cookie: \tsid = "x y" ;;a'], ['"x y"'], ['Cookie: ;a']],
     [['Cookie: sid; SID=x; xsid=y; sidx=z; a=sid=q'], [], ['Cookie: sid; SID=x; xsid=y; sidx=z; a=sid=q']],
     [['Cookie: sid=; sid=x'], ['x'], []],
+    [['Cookie: sid=; sid=', 'Cookie: sid=; sid=x; sid=y; sid=z'], ['x', 'y'], []],
   ])('%s', (fields, values, left) => {
     const request = asked('', ...fields);
     expect(valuesAt(place('cookie:sid'), request)).toEqual(values);
@@ -68,6 +70,7 @@ describe('cookies and fields', () => {
     const where = place('header:x-api-key');
     expect(valuesAt(where, request)).toEqual(['a', 'b']);
     expect(fieldsOf(withoutPlaces(request, [where]))).toEqual(['X: y', 'X-API-Keys: c']);
+    expect(valuesAt(where, asked('', 'X-API-Key:', 'X-API-Key:', 'X-API-Key: a', 'X-API-Key: b'))).toEqual(['a', 'b']);
   });
 });
 
