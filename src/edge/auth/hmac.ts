@@ -12,6 +12,7 @@ import {
   signingString,
 } from '../../protocol/signature-header.ts';
 import type { UpgradeRequest } from '../../protocol/upgrade-request.ts';
+import { ownText } from '../own-text.ts';
 import { type Carried, findCredential, textBehind } from './carriers.ts';
 import type { AuthAsk, AuthMeans, AuthMethod, AuthVerdict, EntryFacts, Found, Grant, Standing } from './method.ts';
 import { Nonces } from './nonces.ts';
@@ -68,8 +69,14 @@ export class HmacMethod implements AuthMethod {
     const key = this.keys.get(header.keyId);
     const isSigned = isSignature(header.signature, hash, key?.secret ?? this.nobody, text);
     if (key === undefined || !isSigned) return bad('signature');
-    const fault = config.replay === 'refuse' ? this.replayFault(key, request, header, date + config.clock_skew) : null;
-    return fault ?? { kind: 'good', grant: this.grantOf(key) };
+    const grant = this.grantOf(key);
+    if (config.replay === 'allow') return { kind: 'good', grant };
+    const [nonce = '', ...others] = header.signed.includes(NONCE) ? fieldValues(request.head.fields, NONCE) : [];
+    if (nonce === '' || nonce.length > NONCE_MAX || others.length > 0) return bad('nonce');
+    const oldest = now - config.clock_skew;
+    const own = ownText(nonce);
+    const use = () => faultOf(this.nonces.take(key.name, own, date, oldest));
+    return faultOf(this.nonces.look(key.name, nonce, oldest)) ?? { kind: 'good', grant: { ...grant, use } };
   }
 
   holds({ key, entry }: Standing): boolean {
@@ -80,19 +87,6 @@ export class HmacMethod implements AuthMethod {
   entryOf(grant: Standing): EntryFacts | null {
     const own = this.holds(grant) ? this.keys.get(grant.key ?? '') : undefined;
     return own === undefined ? null : { expiresAt: Number.POSITIVE_INFINITY, quota: own.quota };
-  }
-
-  private replayFault(key: Key, request: UpgradeRequest, header: SignatureHeader, until: number): AuthVerdict | null {
-    const [nonce = '', ...others] = header.signed.includes(NONCE) ? fieldValues(request.head.fields, NONCE) : [];
-    if (nonce === '' || nonce.length > NONCE_MAX || others.length > 0) return bad('nonce');
-    switch (this.nonces.take(key.name, nonce, until, this.means.wallNow())) {
-      case 'new':
-        return null;
-      case 'seen':
-        return bad('replay');
-      case 'full':
-        return { kind: 'unavailable', cause: 'too many nonces' };
-    }
   }
 
   private grantOf(key: Key): Grant {
@@ -109,6 +103,12 @@ export class HmacMethod implements AuthMethod {
       quota: key.quota,
     };
   }
+}
+
+/** What it says of a nonce; null for a new one. */
+function faultOf(taken: ReturnType<Nonces['take']>): AuthVerdict | null {
+  if (taken === 'new') return null;
+  return taken === 'seen' ? bad('replay') : { kind: 'unavailable', cause: 'too many nonces' };
 }
 
 /** The signed one that counts, if it stands there once. */

@@ -98,6 +98,8 @@ export interface Grant extends Standing {
   readonly quota: QuotaConfig | null;
   /** Absent: nobody asks again about it. */
   readonly kept?: Kept;
+  /** Of a credential that counts once: uses it up, when all else lets it in. Null: nobody has meanwhile. */
+  readonly use?: () => AuthVerdict | null;
 }
 
 /** What is kept of a handshake to ask about its session again: the credential. Nobody shows it. */

@@ -8,27 +8,40 @@ const ENTRIES_MAX = 10_000;
 const BETWEEN_SWEEPS_MS = 1_000;
 
 export class Nonces {
-  /** At most ENTRIES_MAX, each with when it is over: milliseconds since 1970. */
+  /** At most ENTRIES_MAX, each with its date: milliseconds since 1970. */
   private readonly entries = new Map<string, number>();
   private sweptAt = Number.NEGATIVE_INFINITY;
 
-  /** `full`: nobody can say. */
-  take(key: string, nonce: string, until: number, now: number): 'new' | 'seen' | 'full' {
-    const digest = createHash('sha256')
-      .update(JSON.stringify([key, nonce]))
-      .digest('base64');
-    const known = this.entries.get(digest);
-    if (known !== undefined && known >= now) return 'seen';
-    if (known === undefined && !this.hasRoom(now)) return 'full';
-    this.entries.set(digest, until);
-    return 'new';
+  /** What taking it would say. `oldest`: older dates are not taken anyway; it may be another one after a reload. */
+  look(key: string, nonce: string, oldest: number): 'new' | 'seen' | 'full' {
+    return this.find(digestOf(key, nonce), oldest);
   }
 
-  private hasRoom(now: number): boolean {
+  /** `full`: nobody can say. */
+  take(key: string, nonce: string, date: number, oldest: number): 'new' | 'seen' | 'full' {
+    const digest = digestOf(key, nonce);
+    const found = this.find(digest, oldest);
+    if (found === 'new') this.entries.set(digest, date);
+    return found;
+  }
+
+  private find(digest: string, oldest: number): 'new' | 'seen' | 'full' {
+    const known = this.entries.get(digest);
+    if (known !== undefined) return known >= oldest ? 'seen' : 'new';
+    return this.hasRoom(oldest) ? 'new' : 'full';
+  }
+
+  private hasRoom(oldest: number): boolean {
     if (this.entries.size < ENTRIES_MAX) return true;
-    if (Math.abs(now - this.sweptAt) < BETWEEN_SWEEPS_MS) return false;
-    this.sweptAt = now;
-    for (const [digest, until] of this.entries) if (until < now) this.entries.delete(digest);
+    if (Math.abs(oldest - this.sweptAt) < BETWEEN_SWEEPS_MS) return false;
+    this.sweptAt = oldest;
+    for (const [digest, date] of this.entries) if (date < oldest) this.entries.delete(digest);
     return this.entries.size < ENTRIES_MAX;
   }
+}
+
+function digestOf(key: string, nonce: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify([key, nonce]))
+    .digest('base64');
 }

@@ -4,6 +4,7 @@ import type { Check } from '../admission.ts';
 import { addressCheck } from './address.ts';
 import { authCheck } from './auth.ts';
 import { identityCheck } from './identity.ts';
+import { onceCheck } from './once.ts';
 import { originCheck } from './origin.ts';
 import { drainingCheck, overloadCheck, quotasCheck } from './quotas.ts';
 import { loopCheck, routeCheck, subprotocolCheck, upgradeCheck } from './request.ts';
@@ -24,4 +25,5 @@ export const CHECKS: readonly Check[] = [
   quotasCheck,
   authCheck,
   identityCheck,
+  onceCheck,
 ];

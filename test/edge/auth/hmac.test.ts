@@ -60,7 +60,8 @@ function judged(method: HmacMethod, ask: AuthAsk): string {
   const found = method.find(ask, new Set());
   if (typeof found !== 'string') return String(found);
   const verdict = method.judge(found, ask);
-  return verdict.kind === 'bad' || verdict.kind === 'unavailable' ? verdict.cause : verdict.kind;
+  const used = verdict.kind === 'good' ? (verdict.grant.use?.() ?? verdict) : verdict;
+  return used.kind === 'bad' || used.kind === 'unavailable' ? used.cause : used.kind;
 }
 
 const STANDARD = methodOf();
@@ -154,10 +155,42 @@ test('replay: refuse lets each nonce of a key in once, also through a reload', (
   expect([judged(method, ask('x'.repeat(256))), judged(method, ask('x'.repeat(257)))]).toEqual(['good', 'nonce']);
 });
 
+test('a nonce is used up when all else lets it in, by one of those who had found it new', () => {
+  const method = methodOf({ replay: 'refuse', headers: ['(request-target)', 'host', 'date', 'x-nonce'] });
+  const ask = signedBy({
+    parameters: { headers: '(request-target) host date x-nonce' },
+    fields: { 'x-nonce': 'n1' },
+  });
+  const [first, second] = [0, 1].map(() => method.judge(String(method.find(ask, new Set())), ask));
+  if (first?.kind !== 'good' || second?.kind !== 'good') throw new Error('nobody was let in yet');
+  expect(second.grant.use?.()).toBeNull();
+  expect(first.grant.use?.()).toEqual({ kind: 'bad', cause: 'replay' });
+});
+
+test('a nonce is known for as long as its date is taken, though a reload has let older ones in', () => {
+  let now = NOW;
+  const settings: Partial<Settings> = { replay: 'refuse', headers: ['(request-target)', 'host', 'date', 'x-nonce'] };
+  const method = methodOf(settings, () => now);
+  const ask = signedBy({
+    parameters: { headers: '(request-target) host date x-nonce' },
+    fields: { 'x-nonce': 'n1' },
+  });
+  expect(judged(method, ask)).toBe('good');
+  now = NOW + 40_000;
+  expect(judged(method, ask)).toBe('date');
+  expect(
+    judged(
+      methodOf({ ...settings, clock_skew: '1m' }, () => now, method),
+      ask,
+    ),
+  ).toBe('replay');
+});
+
 test('10000 nonces are remembered; one more has no room until some are over', () => {
   const nonces = new Nonces();
   for (let index = 0; index < 10_000; index += 1) nonces.take('k', `${index}`, 5_000, 0);
   expect(nonces.take('k', 'more', 5_000, 0)).toBe('full');
+  expect([nonces.look('k', 'more', 0), nonces.look('k', '0', 0)]).toEqual(['full', 'seen']);
   expect(nonces.take('k', '0', 5_000, 0)).toBe('seen');
   expect(nonces.take('k', 'more', 9_000, 5_000), 'to its last moment').toBe('full');
   expect(nonces.take('k', 'more', 9_000, 6_000)).toBe('new');
