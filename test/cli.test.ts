@@ -115,7 +115,7 @@ describe('exit code 2: a bad command line', () => {
     [['rnu'], 'unknown command "rnu" (did you mean "run"?)'],
     [['run', '--dmeo'], 'unknown option "--dmeo" (did you mean "--demo"?)'],
     [['run', '-c'], '-c needs a value'],
-    [['close'], '"close" needs a session id, or --route, --client or --target'],
+    [['close'], '"close" needs a session id, or --route, --client, --target or --identity'],
     [['hash-key', '--prefix'], '--prefix needs a value'],
     [['run', '--demo', '--watch'], '--watch needs a config file to watch'],
   ])('%j', async (args, message) => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { openFileLimit } from '../../src/net/open-files.ts';
 import { REFUSALS } from '../../src/protocol/refusals.ts';
@@ -93,6 +94,38 @@ function badRequests(instanceId: string): Kind[] {
   ];
 }
 
+/** Keys that have what they may have, by the refusal that they get, and what they may. */
+const usedKeys = {
+  too_many_sessions_per_identity: { max_sessions: 1 },
+  too_many_handshakes_per_identity: { handshakes_per_second: 0.001 },
+  quota_used: { handshakes: { count: 1, every: '1h' } },
+};
+
+const sha256 = (key: string) => createHash('sha256').update(key).digest('hex');
+
+const partners = {
+  from: ['header:X-API-Key', 'query:key'],
+  keys: [
+    ...Object.entries(usedKeys).map(([name, quota]) => ({ name, sha256: sha256(name), quota })),
+    { name: 'stranger', sha256: sha256('stranger'), routes: ['ok'] },
+  ],
+};
+
+function withKey(slug: keyof typeof REFUSALS, key: string, path = '/keyed'): Kind {
+  return changed(slug, { path, headers: { 'X-API-Key': key } });
+}
+
+/** Refusals for which what the client brings to prove who it is, or does not, is the reason. */
+const badCredentials: Kind[] = [
+  changed('unauthorized', { path: '/keyed' }),
+  withKey('multiple_credentials', 'a', '/keyed?key=b'),
+  withKey('scope_missing', 'stranger'),
+  withKey('too_many_sessions_per_identity', 'too_many_sessions_per_identity'),
+  withKey('too_many_handshakes_per_identity', 'too_many_handshakes_per_identity'),
+  withKey('quota_used', 'quota_used'),
+  changed('auth_unavailable', { path: '/asked', headers: { Authorization: 'Bearer a' } }),
+];
+
 /** Refusals for which the route, the backend or time is the reason. */
 const badRoutes: Kind[] = [
   changed('backend_unreachable', { path: '/dead' }),
@@ -120,6 +153,7 @@ const elsewhere = {
   origin_not_allowed: 'needs lists of origins: test/hostile/access.test.ts',
   too_many_handshakes: 'would refuse the others too: test/hostile/policies.test.ts',
   overload: 'would refuse the others too: test/hostile/policies.test.ts',
+  too_many_auth_failures: 'would refuse the others too: test/hostile/guessing.test.ts',
 };
 
 interface Stage {
@@ -131,7 +165,7 @@ interface Stage {
 
 async function startStage(): Promise<Stage> {
   const pool = await Promise.all(Array.from({ length: targets }, () => RawBackend.listen({ deadlineMs })));
-  const names = ['tls', 'broken', 'silent', 'full', 'capped', 'alone', 'hasty', 'refusing'];
+  const names = ['tls', 'broken', 'silent', 'full', 'capped', 'alone', 'hasty', 'keyed', 'refusing'];
   const made = await Promise.all(names.map(async (name) => [name, await RawBackend.listen({ deadlineMs })] as const));
   const others = Object.fromEntries(made);
   others.tls?.server.on('connection', (socket) => socket.write('plaintext\r\n'));
@@ -155,8 +189,16 @@ async function startStage(): Promise<Stage> {
         { ...route('capped'), limits: { max_sessions: 1 } },
         { ...route('alone'), limits: { max_sessions_per_ip: 1 } },
         { ...route('hasty'), limits: { handshakes_per_second_per_ip: 0.001 } },
+        { ...route('keyed'), auth: ['partners'] },
+        { ...route('asked'), upstream: deadUrl, auth: ['tokens'] },
         route('refusing'),
       ],
+      auth: {
+        partners: { api_key: partners },
+        tokens: {
+          introspection: { url: deadUrl.replace('ws:', 'http:'), client_id: 'framegate', client_secret: 'secret' },
+        },
+      },
       upstreams: {
         pool: {
           balance: 'round_robin',
@@ -271,9 +313,11 @@ function linesOf(running: RunningProxy, event: string): number {
 /** Fills what is full in this test, and asks for the name of this instance. */
 async function occupy({ running, others }: Stage): Promise<string> {
   let via = '';
-  for (const name of ['full', 'capped', 'alone', 'hasty']) {
+  const keyed = Object.keys(usedKeys).map((key): [string, Fields] => ['keyed', { 'X-API-Key': key }]);
+  const plain = ['full', 'capped', 'alone', 'hasty'].map((name): [string, Fields] => [name, {}]);
+  for (const [name, headers] of [...plain, ...keyed]) {
     const client = await RawClient.connect(running.port, { deadlineMs });
-    client.send(upgradeRequest({ path: `/${name}` }));
+    client.send(upgradeRequest({ path: `/${name}`, headers }));
     const request = await (await others[name]?.nextConnection())?.accept();
     expect((await client.readHead()).status).toBe(101);
     via = request?.field('via') ?? '';
@@ -285,7 +329,7 @@ describe('a crowd', () => {
   test(`${total} handshakes at once, every kind of refusal among them, and faults amid the sessions`, async () => {
     const stage = await startStage();
     const { running, pool } = stage;
-    const kinds = [...badRequests(await occupy(stage)), ...badRoutes];
+    const kinds = [...badRequests(await occupy(stage)), ...badCredentials, ...badRoutes];
     const all = Object.keys(REFUSALS).filter((slug) => !(slug in elsewhere));
     expect(kinds.map(({ slug }) => slug).sort()).toEqual(all.sort());
 
