@@ -104,8 +104,10 @@ function fits({ facts }: SessionRecord, { route, client, target, identity }: Ses
   if (route !== undefined && facts.route !== route) return false;
   if (client !== undefined && facts.client !== client) return false;
   if (target !== undefined && facts.target !== target) return false;
-  if (identity === undefined || facts.identity === identity) return true;
-  return facts.identity !== undefined && `${facts.auth}/${facts.identity}` === identity;
+  if (identity === undefined) return true;
+  // With a "/" it is METHOD/NAME: somebody of another method may be named like that pair.
+  const own = identity.includes('/') ? `${facts.auth}/${facts.identity ?? ''}` : facts.identity;
+  return facts.identity !== undefined && own === identity;
 }
 
 /** Ids count up behind the instance's part, in base 36. What is no id comes before all. */

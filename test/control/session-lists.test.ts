@@ -27,6 +27,30 @@ test('pages are in the order of ids, in whichever they began', () => {
   expect(page('cafe-4')).toEqual([['cafe-5'], null]);
 });
 
+test('an identity is a name of any method, or METHOD/NAME: never another one that is named so', () => {
+  const holders = [
+    { auth: 'users', identity: 'acme' },
+    { auth: 'tokens', identity: 'users/acme' },
+    { auth: 'tokens', identity: 'acme' },
+    { auth: 'users' },
+    {},
+  ];
+  const sessions = new Set(
+    holders.map((holder, index) => {
+      const record = recordOf(index + 1);
+      return { ...record, facts: { ...record.facts, ...holder } } as SessionRecord;
+    }),
+  );
+  const found = (identity: string) =>
+    [...sessionPage(sessions, { identity, limit: 10 }, () => 1).sessions].flatMap((one) =>
+      typeof one === 'object' && 'id' in one ? [one.id] : [],
+    );
+  expect(found('acme')).toEqual(['cafe-1', 'cafe-3']);
+  expect(found('users/acme')).toEqual(['cafe-1']);
+  expect(found('tokens/users/acme')).toEqual(['cafe-2']);
+  expect([found('users/'), found('undefined'), found('users/undefined')]).toEqual([[], [], []]);
+});
+
 const parsed = (chunks: readonly Buffer[]) => JSON.parse(Buffer.concat(chunks).toString());
 
 test.each(['websockets', 'sessions'])(

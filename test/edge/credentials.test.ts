@@ -104,6 +104,7 @@ describe('a handshake whose credential ends before it is a session', () => {
   test.each([
     ['while its backend is asked', async (rig: Rig) => pass(rig, 2 * SECOND), 'expired'],
     ['by a reload', async (rig: Rig) => rig.reload(configOf({ other: null })), 'removed'],
+    ['by a reload that lets it end earlier', async (rig: Rig) => rig.reload(configOf({ acme: -SECOND })), 'expired'],
     ['by a reload without the method', async (rig: Rig) => rig.reload(WITHOUT_METHOD), 'removed'],
   ])('is refused %s', async (_, change, cause) => {
     const rig = new Rig(configOf({ acme: 2 * SECOND }));

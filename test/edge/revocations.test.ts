@@ -171,6 +171,22 @@ describe('what is refused', () => {
     world.wall = NOW + DAY + 60 * SECOND;
     expect(world.revocations.size).toBe(0);
   });
+
+  test('longer when it is revoked again, and is let go after a wall clock was set, too', async () => {
+    const world = new World();
+    await world.add('identity', 'acme', JWT, NOW + 60 * SECOND);
+    await world.add('identity', 'acme', JWT, NOW + 600 * SECOND);
+    world.wall = NOW + 300 * SECOND;
+    expect([world.refuses(grant(), JWT), world.revocations.size]).toEqual([true, 1]);
+    world.wall = NOW + 7_200 * SECOND;
+    expect(world.revocations.size).toBe(0);
+    // Set back: what ends in minutes that were swept already has one to come.
+    world.wall = NOW;
+    await world.add('identity', 'acme', JWT, NOW + 60 * SECOND);
+    expect(world.refuses(grant(), JWT)).toBe(true);
+    world.wall = NOW + 7_260 * SECOND;
+    expect(world.revocations.size).toBe(0);
+  });
 });
 
 test('above so many one more is refused, and none forgotten; what has run out makes room', async () => {

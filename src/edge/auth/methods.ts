@@ -44,8 +44,10 @@ export class AuthMethods {
 
   /** Why a grant is worth nothing any more, for who is no session yet; null while it is. */
   faultOf(grant: Standing, judgedAt: number): 'expired' | 'removed' | 'revoked' | null {
-    if (grant.expiresAt <= this.means.wallNow()) return 'expired';
     const method = this.byName.get(grant.auth);
+    // Its entry may say another time by now.
+    const expiresAt = method?.entryOf?.(grant)?.expiresAt ?? grant.expiresAt;
+    if (expiresAt <= this.means.wallNow()) return 'expired';
     if (method?.holds(grant) !== true) return 'removed';
     return this.revocations.refuses(grant, method.config, judgedAt) ? 'revoked' : null;
   }

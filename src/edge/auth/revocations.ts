@@ -20,6 +20,8 @@ interface Entry extends Revocation {
   /** What was judged up to then was judged before it; by the monotonic clock. */
   readonly appliedAt: number;
   readonly marked: ReadonlySet<string> | null;
+  /** The sweep that lets it go. */
+  readonly ending: number;
 }
 
 interface RevocationsMeans {
@@ -37,7 +39,7 @@ export class Revocations {
   private readonly max: number;
   private readonly entries = new Map<string, Entry>();
   /** Keys of entries by the sweep that lets them go. */
-  private readonly endings = new Map<number, string[]>();
+  private readonly endings = new Map<number, Set<string>>();
   private sweptAt: number;
   /** Null: in memory only. */
   private file: RevocationFile | null = null;
@@ -164,21 +166,23 @@ export class Revocations {
 
   private put(one: Revocation, appliedAt: number): void {
     const key = keyOf(one);
-    this.entries.set(key, { ...one, appliedAt, marked: one.marks === null ? null : new Set(one.marks) });
-    const ending = sweepOf(one.until) + 1;
-    const keys = this.endings.get(ending);
-    if (keys === undefined) this.endings.set(ending, [key]);
-    else keys.push(key);
+    // A wall clock that was set back has been swept up to later already.
+    const ending = Math.max(sweepOf(one.until) + 1, this.sweptAt);
+    this.endings.get(this.entries.get(key)?.ending ?? ending)?.delete(key);
+    this.entries.set(key, { ...one, appliedAt, marked: one.marks === null ? null : new Set(one.marks), ending });
+    const keys = this.endings.get(ending) ?? new Set();
+    this.endings.set(ending, keys.add(key));
   }
 
+  /** Looks at what there is, not at each minute: a wall clock may be set forward by years. */
   private sweep(): void {
-    const now = this.means.wallNow();
-    for (; this.sweptAt <= sweepOf(now); this.sweptAt += 1) {
-      for (const key of this.endings.get(this.sweptAt) ?? []) {
-        // It may have been given more time meanwhile.
-        if ((this.entries.get(key)?.until ?? 0) <= now) this.entries.delete(key);
-      }
-      this.endings.delete(this.sweptAt);
+    const last = sweepOf(this.means.wallNow());
+    if (last < this.sweptAt) return;
+    this.sweptAt = last + 1;
+    for (const [ending, keys] of this.endings) {
+      if (ending > last) continue;
+      for (const key of keys) this.entries.delete(key);
+      this.endings.delete(ending);
     }
   }
 
