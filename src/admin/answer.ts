@@ -60,7 +60,12 @@ const ADMIN_ERRORS = {
   bad_parameter: { status: 400, message: 'a parameter is unknown, given twice or malformed' },
   no_filter: { status: 400, message: 'at least one of route, client, target and identity is needed' },
   bad_until: { status: 400, message: 'until is a time to come, in seconds since 1970' },
-  not_of_method: { status: 400, message: 'credentials of this method have no such thing' },
+  bad_for: { status: 400, message: 'for is a time such as 30m, 24h or 7d, 3650d at most' },
+  no_subject: { status: 400, message: 'auth and one of identity, key, jti and all=1 are needed' },
+  not_of_method: {
+    status: 400,
+    message: 'credentials of this method have none: key is for api_key, basic and hmac, jti for jwt and introspection',
+  },
   bad_code: { status: 400, message: 'code is 1000, 1001, 1008, 1011 to 1014, or 3000 to 4999' },
   bad_reason: { status: 400, message: 'reason has at most 123 bytes and no control characters' },
   unauthorized: { status: 401, message: 'a token is needed: Authorization: Bearer TOKEN' },

@@ -214,7 +214,7 @@ async function extendSession({ subject, names: [id = ''], parameters }: Call): P
 
 async function revoke({ subject, parameters }: Call): Promise<Answer> {
   const ask = readRevoke(parameters);
-  if (ask === null) return errorAnswer('bad_parameter');
+  if (typeof ask === 'string') return errorAnswer(ask);
   const result = await subject.revoke(ask);
   return 'error' in result ? errorAnswer(result.error) : jsonAnswer(result);
 }

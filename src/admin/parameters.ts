@@ -53,14 +53,15 @@ const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const FOR_MAX_MS = 3_650 * UNITS.d;
 
 /** Exactly one of what may be named. */
-export function readRevoke(parameters: Parameters): RevokeAsk | null {
+export function readRevoke(parameters: Parameters): RevokeAsk | AdminError {
   const auth = parameters.get('auth');
   const [named, ...others] = (['identity', 'key', 'jti', 'all'] as const).filter((kind) => parameters.has(kind));
-  if (auth === undefined || named === undefined || others.length > 0) return null;
+  if (auth === undefined || named === undefined || others.length > 0) return 'no_subject';
   const value = parameters.get(named) ?? '';
   const time = parameters.get('for');
   const forMs = time === undefined ? null : msOf(time);
-  if (Number.isNaN(forMs) || (named === 'all' && value !== '1')) return null;
+  if (named === 'all' && value !== '1') return 'no_subject';
+  if (Number.isNaN(forMs)) return 'bad_for';
   return { auth, kind: named, value: named === 'all' ? '' : value, forMs };
 }
 

@@ -13,6 +13,8 @@ import type { Parsed } from './units.ts';
 /** RFC 9110 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 const CARRIER_PROBLEM = 'expected header:NAME, query:NAME, cookie:NAME, subprotocol:NAME, or subprotocol_prefix:TEXT';
+/** What says something else of a request, and cannot be taken out of it. */
+const TAKEN = new Set(['cookie', 'host', 'origin']);
 const VISIBLE = /^[\x21-\x7e]*$/;
 const TEXT_LENGTH_MAX = 1024;
 const SECRET_BYTES_MAX = 8192;
@@ -25,7 +27,7 @@ export function parseCarrier(text: string): Parsed<CredentialPlace> {
   switch (kind) {
     case 'header': {
       const lower = name.toLowerCase();
-      const isGood = isSafeName(lower) && !isHopByHop(lower) && lower !== 'cookie' && !lower.startsWith('sec-');
+      const isGood = isSafeName(lower) && !isHopByHop(lower) && !TAKEN.has(lower) && !lower.startsWith('sec-');
       return isGood
         ? { value: { kind, name: lower } }
         : { problem: `"${printable(name)}" is no field for credentials` };
@@ -57,6 +59,11 @@ export function parseKeyPrefix(text: string): Parsed<string> {
 export function parseIdentity(text: string): Parsed<string> {
   const isGood = text !== '' && Buffer.byteLength(text) <= NAME_BYTES_MAX && !CONTROL.test(text);
   return isGood ? { value: text } : { problem: 'a name has 1 to 256 bytes and no control characters' };
+}
+
+/** RFC 7617 2: what stands behind the first colon is the password. */
+export function parseUserName(text: string): Parsed<string> {
+  return text.includes(':') ? { problem: 'no client can send a user name with ":"' } : parseIdentity(text);
 }
 
 export function parseIdentityPattern(text: string): Parsed<string> {
@@ -91,7 +98,7 @@ export function parsePassword(text: string): Parsed<string> {
   if (text === SECRET) return { problem: '*** stands where a hash was' };
   const parsed = parsePasswordHash(text);
   if (parsed === null)
-    return { problem: 'expected a hash as framegate hash-password prints it: $scrypt$ln=15,r=8,p=1$...' };
+    return { problem: 'expected a hash as framegate hash-password prints it, in quotes: "$scrypt$ln=15,r=8,p=1$..."' };
   return isBounded(parsed) ? { value: text } : { problem: 'scrypt takes ln 10 to 17, r 8 and p 1 to 4 here' };
 }
 

@@ -40,6 +40,7 @@ export function checkNames(
   path: PathSegments,
   around: EntriesAround,
 ): void {
+  if (entries.length === 0) around.report('warning', path, 'is empty: nobody gets in by it');
   const names = entries.map(({ name }) => name);
   checkDifferent(names, 'name', path, around, (first) => `is the name of ${first}, too: names are unique`);
 }

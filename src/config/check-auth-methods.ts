@@ -28,6 +28,10 @@ export function checkMethod(method: ParsedMethod, path: PathSegments, written: W
   if (forward !== undefined) checkForward(forward, [...path, 'forward'], report);
 }
 
+/** RFC 2104 3: a key as long as the hash; whoever sees one request can try out shorter ones. */
+const SECRET_BYTES = 32;
+const SHORT_SECRET = `is below ${SECRET_BYTES} bytes: it could be guessed`;
+
 /** Of one method. */
 const PLACES_MAX = 16;
 
@@ -76,7 +80,8 @@ function checkJwt(jwt: Kinds['jwt'], path: PathSegments, { isGiven }: Written, r
 function checkOne(keys: readonly string[], path: PathSegments, isGiven: Written['isGiven'], report: CrossReport): void {
   const [first, second] = keys.filter((key) => isGiven([...path, key]));
   if (first === undefined) report('error', [...path, keys[0] ?? ''], `one of ${keys.join(', ')} is required`);
-  else if (second !== undefined) report('error', [...path, second], `${first} is there already: one of both is enough`);
+  else if (second !== undefined)
+    report('error', [...path, second], `${first} is there already: one of both is enough`, 'key');
 }
 
 interface Service {
@@ -113,7 +118,10 @@ function checkForward({ url, send, take, tls }: Kinds['forward'], path: PathSegm
     report('warning', [...path, 'url'], `${sent.join(' and ')} of clients go to another machine in the clear`);
 }
 
-function checkHmac({ algorithms, headers, replay }: Kinds['hmac'], path: PathSegments, report: CrossReport): void {
+function checkHmac(hmac: Kinds['hmac'], path: PathSegments, report: CrossReport): void {
+  const { keys, algorithms, headers, replay } = hmac;
+  for (const [at, { secret }] of keys.entries())
+    if (Buffer.byteLength(secret) < SECRET_BYTES) report('warning', [...path, 'keys', at, 'secret'], SHORT_SECRET);
   checkTwice(algorithms, [...path, 'algorithms'], report);
   checkTwice(headers, [...path, 'headers'], report);
   if (!headers.includes('date') && !headers.includes('x-aux-date'))

@@ -2,7 +2,13 @@
 
 import type { PathSegments } from './problems.ts';
 
-export type CrossReport = (severity: 'error' | 'warning', path: PathSegments, message: string) => void;
+/** `at`: the value, unless it is told that the key is what is wrong, whatever it holds. */
+export type CrossReport = (
+  severity: 'error' | 'warning',
+  path: PathSegments,
+  message: string,
+  at?: 'key' | 'value',
+) => void;
 
 /** What the text says, also where it is wrong: a reference to a faulty name is no second fault. */
 export interface Written {

@@ -73,9 +73,23 @@ function unknownKeys(path: PathSegments, unknown: readonly string[]): readonly F
   return unknown.map((key) => ({
     path: [...path, key],
     at: 'key',
-    message: () => misplacedKey(block, key) ?? `unknown key${belongsIn(path, key) ?? didYouMean(key, keys)}`,
+    message: () => misplacedKey(block, key) ?? notOneOf(path, key) ?? unknownKey(path, key, keys),
     wantsText: false,
   }));
+}
+
+function unknownKey(path: PathSegments, key: string, keys: readonly string[]): string {
+  return `unknown key${belongsIn(path, key) ?? didYouMean(key, keys)}`;
+}
+
+/** In a block that is one of some kinds: so few that all can be told. Its own name is easily forgotten. */
+function notOneOf(path: PathSegments, key: string): string | null {
+  const place = placeAt(path);
+  if (place?.kind !== 'block' || place.one === undefined) return null;
+  const kinds = Object.keys(place.keys);
+  const name = String(path.at(-1));
+  if (kinds.includes(name)) return `unknown key: a name stands above "${name}", as in { NAME: { ${name}: ... } }`;
+  return `unknown key${didYouMean(key, kinds) || `: there are ${kinds.join(', ')}`}`;
 }
 
 /** A key of the blocks within this one, written a level too high. */
@@ -91,7 +105,13 @@ function wrongType({ expected, input }: TypeIssue, path: PathSegments, wantsText
   if (input === null) return 'needs a value';
   const needed = expected === 'object' ? neededAt(path) : '';
   const noun = `${EXPECTED[expected] ?? expected}${needed === '' ? '' : ` such as ${needed}`}`;
-  return `expected ${noun}, found ${nounOf(input)}${wantsText ? ': quote this value' : ''}`;
+  const hint = wantsText ? ': quote this value' : isLoneItem(input, path) ? ': put it in [ ]' : '';
+  return `expected ${noun}, found ${nounOf(input)}${hint}`;
+}
+
+function isLoneItem(input: unknown, path: PathSegments): boolean {
+  const place = placeAt(path);
+  return typeof input === 'string' && place?.kind === 'list' && isScalar(place.of);
 }
 
 function nounOf(input: unknown): string {

@@ -171,9 +171,9 @@ class Loader {
     if (parsed === null) return { problems: this.sorted() };
     checkSecrets(parsed, tree, (path, message) => this.addAt('error', tree, path, 'value', () => message));
     const isFaulty = faultyPaths(this.problems);
-    checkConfig(parsed, { ...writtenNames(parsed, tree), isFaulty }, (severity, path, message) => {
+    checkConfig(parsed, { ...writtenNames(parsed, tree), isFaulty }, (severity, path, message, at = 'value') => {
       // What was built on a faulty part would only say the same again.
-      if (!isFaulty(path)) this.found(severity, tree, path, () => message, 'value');
+      if (!isFaulty(path)) this.found(severity, tree, path, () => message, at);
     });
     const tls = loadAllTls(parsed, {
       ...this.around,
@@ -241,7 +241,8 @@ class Loader {
     if (isBroken(tree, path)) return;
     const node = nodeAt(tree, path);
     let told = message;
-    if (node?.kind === 'scalar' && node.secret) told = () => 'the text of this file is not what this key takes';
+    if (node?.kind === 'scalar' && node.secret && at === 'value')
+      told = () => 'the text of this file is not what this key takes';
     if (node?.kind === 'scalar' && node.value === null) told = () => this.emptyMessage(node.start);
     this.addAt(severity, tree, path, at, told);
   }

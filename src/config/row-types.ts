@@ -78,6 +78,7 @@ export interface TextValues extends Record<TextForm, unknown> {
   readonly key_prefix: string;
   readonly identity: string;
   readonly identity_pattern: string;
+  readonly user_name: string;
   /** Hex, in lower case. */
   readonly sha256: string;
   /** Milliseconds since 1970. */

@@ -33,6 +33,7 @@ import {
   parseShort,
   parseSignedField,
   parseTime,
+  parseUserName,
   printCarrier,
 } from './auth-texts.ts';
 import { parseFieldName, readTemplate, TEMPLATE_PROBLEM } from './header-texts.ts';
@@ -154,6 +155,7 @@ export const TEXTS: Readers = {
   carrier: () => parsedText(parseCarrier),
   key_prefix: () => parsedText(parseKeyPrefix),
   identity: () => parsedText(parseIdentity),
+  user_name: () => parsedText(parseUserName),
   identity_pattern: () => parsedText(parseIdentityPattern),
   sha256: () => parsedText(parseSha256),
   time: () => parsedText(parseTime),

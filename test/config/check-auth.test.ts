@@ -9,7 +9,7 @@ const KEY = `keys: [{ name: a, sha256: ${HASH} }]`;
 const JWT = 'jwt: { jwks: { url: "https://as/jwks" }, algorithms: [RS256]';
 const OPAQUE = 'introspection: { url: "https://as/i", client_id: a, client_secret: b';
 
-const SIGNED = 'hmac: { keys: [{ name: a, secret: b }]';
+const SIGNED = `hmac: { keys: [{ name: a, secret: ${'b'.repeat(32)} }]`;
 
 /** Methods by name, in the order of the route. */
 function config(methods: Readonly<Record<string, string>>, more = ''): string {
@@ -60,7 +60,24 @@ describe('names of methods', () => {
   });
 
   test('a method is of exactly one kind', () => {
-    expect(errors({ users: `${JWT} }, api_key: { ${KEY} }` })).toHaveLength(1);
+    const kinds = 'api_key, basic, jwt, introspection, hmac, certificate, forward';
+    const one = `auth.users: expected exactly one kind of method: ${kinds}`;
+    expect(errors({ users: `${JWT} }, api_key: { ${KEY} }` })).toEqual([one]);
+    expect(errors({ users: '' })).toEqual([one]);
+    expect(errors({ users: 'oauth2: {}' })).toEqual([`auth.users.oauth2: unknown key: there are ${kinds}`]);
+    const guess = 'auth.users.apikey: unknown key (did you mean "api_key"?)';
+    expect(errors({ users: `apikey: { ${KEY} }` })).toEqual([guess]);
+  });
+
+  test('who leaves the name of a method out is told', () => {
+    expect(errorsOf(`auth: { api_key: { ${KEY} } }`)).toEqual([
+      '1:20 auth.api_key.keys: unknown key: a name stands above "api_key", as in { NAME: { api_key: ... } }',
+    ]);
+  });
+
+  test('one name in place of a list is told how a list looks', () => {
+    expect(of('users')).toEqual(['2:44 routes[0].auth: expected a list, found text: put it in [ ]']);
+    expect(errorsOf('routes: text')).toEqual(['1:9 routes: expected a list, found text']);
   });
 });
 
@@ -154,7 +171,7 @@ describe('two methods that read one place', () => {
 });
 
 describe('origins', () => {
-  const staff = 'auth: { staff: { basic: { users: [] } } }\n';
+  const staff = `auth: { staff: { basic: { users: [{ name: a, password: ${PASSWORD} }] } } }\n`;
   const cookie = `auth: { web: { ${JWT}, from: ["cookie:sid"] } } }\n`;
   const ask = (send: string) => `auth: { ask: { forward: { url: "https://as/", send: ${send} } } }\n`;
   const route = (name: string, more = '') => `routes: [{ upstream: "builtin:echo", auth: [${name}]${more} }]`;
@@ -239,6 +256,31 @@ describe('keys of one method', () => {
       'jwks.url: file is there already: one of both is enough',
     ]);
     expect(told('jwt: { jwks: {}, algorithms: [RS256] }', 'jwt')).toEqual(['jwks.file: one of file, url is required']);
+  });
+
+  test('of a second key only that it is one is told, also where the text of a file stands there', () => {
+    const two = `auth: { a: { jwt: { secret: ${'s'.repeat(32)}, key: { file: k.pem }, algorithms: [HS256] } } }`;
+    expect(errorsOf(two, { files: { 'k.pem': 'x' } }).map(placeless)).toContain(
+      'auth.a.jwt.key: secret is there already: one of both is enough',
+    );
+  });
+
+  test('a secret of hmac has 32 bytes or is told to be guessable', () => {
+    const secret = (length: number) => `hmac: { keys: [{ name: a, secret: ${'b'.repeat(length)} }] }`;
+    expect(told(secret(32), 'hmac')).toEqual([]);
+    expect(told(secret(31), 'hmac')).toEqual(['keys[0].secret: is below 32 bytes: it could be guessed']);
+  });
+
+  test('a user name that no client can send is an error', () => {
+    const user = (name: string) => `basic: { users: [{ name: "${name}", password: ${PASSWORD} }] }`;
+    expect(told(user('a@b c'), 'basic')).toEqual([]);
+    expect(told(user('a:b'), 'basic')).toEqual(['users[0].name: no client can send a user name with ":"']);
+  });
+
+  test.each(['Host', 'origin', 'Cookie', 'Upgrade', 'Sec-WebSocket-Key'])('%s holds no credential', (field) => {
+    expect(told(`api_key: { from: ["header:${field}"], ${KEY} }`, 'api_key')).toEqual([
+      `from[0]: "${field}" is no field for credentials`,
+    ]);
   });
 
   const clear = 'goes to another machine in the clear: https://, or insecure: true';

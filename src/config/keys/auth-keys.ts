@@ -55,7 +55,7 @@ export const apiKey = {
 } as const satisfies Keys;
 
 const user = {
-  name: NAME,
+  name: { ...NAME, form: 'user_name' },
   password: {
     kind: 'text',
     form: 'password_hash',

@@ -56,7 +56,7 @@ export const config = {
   },
   auth: {
     kind: 'named',
-    of: { kind: 'block', keys: method, one: 'expected exactly one kind of method' },
+    of: { kind: 'block', keys: method, one: `expected exactly one kind of method: ${Object.keys(method).join(', ')}` },
     default: {},
     says: 'How clients prove who they are: methods by name, which routes share.',
   },

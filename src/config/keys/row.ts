@@ -46,6 +46,7 @@ export type TextForm =
   | 'key_prefix'
   | 'identity'
   | 'identity_pattern'
+  | 'user_name'
   | 'sha256'
   | 'time'
   | 'password_hash'

@@ -84,8 +84,8 @@ export class JwtMethod implements AuthMethod {
     const asked = config.quota_claim === null ? undefined : claimAt(claims, config.quota_claim);
     const quota = asked === undefined ? null : parseQuota(asked);
     if (asked !== undefined && quota === null) return bad('quota_claim');
-    if (missingClaim(claims, config.required) !== null)
-      return { kind: 'refused', refusal: { slug: 'scope_missing', cause: 'required' } };
+    const missing = missingClaim(claims, config.required);
+    if (missing !== null) return { kind: 'refused', refusal: { slug: 'scope_missing', cause: `required ${missing}` } };
     const grant: Grant = {
       auth: config.name,
       identity,

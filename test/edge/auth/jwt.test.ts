@@ -82,6 +82,8 @@ test('what is required of a good token is 403, and of a bad one nothing', async 
   expect(await outcome(method, { scope: 'chats', ...roles })).toBe('scope_missing');
   expect(await outcome(method, { scope: 'chat', realm_access: { roles: ['a'] } })).toBe('scope_missing');
   expect(await outcome(method, { scope: 'chats', exp: 1 })).toBe('exp');
+  const refusal = { slug: 'scope_missing', cause: 'required realm_access.roles' };
+  expect(await judged(method, { scope: 'chat' })).toMatchObject({ kind: 'refused', refusal });
 });
 
 test('a quota in a claim has the form of a key, or the token is bad', async () => {
