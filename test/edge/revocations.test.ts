@@ -228,6 +228,14 @@ describe('in a folder', () => {
     expect((await opened(dir)).revocations.size).toBe(0);
   });
 
+  test('no file yet is none, and no folder a reason not to begin: what it holds would be good again', async () => {
+    const dir = folder();
+    expect((await opened(dir)).revocations.size).toBe(0);
+    const world = new World();
+    await expect(world.revocations.open(path.join(dir, 'not-there'))).rejects.toThrow('ENOENT');
+    expect(world.revocations.isDurable).toBe(false);
+  });
+
   test('a last line that was cut off is dropped with a warning; the next one makes the file whole', async () => {
     const dir = folder();
     const first = await opened(dir);
@@ -253,7 +261,9 @@ describe('in a folder', () => {
 
   test('what cannot be written does not count, and what comes then does', async () => {
     const dir = path.join(folder(), 'gone');
+    mkdirSync(dir);
     const world = await opened(dir);
+    rmSync(dir, { recursive: true });
     await expect(world.add('jti', 'a', JWT)).rejects.toThrow('ENOENT');
     expect([world.refuses(grant({ jti: 'a' }), JWT), world.revocations.size]).toEqual([false, 0]);
     mkdirSync(dir);

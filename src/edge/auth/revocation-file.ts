@@ -1,7 +1,7 @@
 // The file of what was revoked: one JSON object a line, each on the disk before anybody is told that it counts. It
 // knows no rule of what a line means.
 
-import { type FileHandle, open, readFile, rename } from 'node:fs/promises';
+import { access, type FileHandle, open, readFile, rename } from 'node:fs/promises';
 import * as path from 'node:path';
 
 const FILE_NAME = 'revocations.jsonl';
@@ -47,14 +47,16 @@ export class RevocationFile {
     this.path = path.join(folder, FILE_NAME);
   }
 
-  /** Throws for a line in the middle that nobody can have written: what it revoked would be good again. */
+  /** Throws without its folder, and for a broken line in the middle: what was revoked there would be good again. */
   async read(): Promise<Read> {
     let text: string;
     try {
       text = await readFile(this.path, 'utf8');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { revocations: [], broken: null };
-      throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      // A folder that is not there may be one that was not mounted: nobody knows what it holds.
+      await access(this.folder);
+      return { revocations: [], broken: null };
     }
     const lines = text.split('\n');
     this.isTorn = lines.at(-1) !== '';
