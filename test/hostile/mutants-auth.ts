@@ -82,6 +82,13 @@ const SEEN: readonly Mutant[] = [
   },
   {
     row: 'A41',
+    at: 'valuesAt',
+    search: 'rawValuesAt(place, request).filter(',
+    replace: 'rawValuesAt(place, request).slice(0, FOUND_MAX).filter(',
+    why: 'empty ones hide a second one',
+  },
+  {
+    row: 'A41',
     at: 'withoutPlaces',
     search: 'protocols === request.protocols ? head.fields : withOffer(head.fields, protocols)',
     replace: 'head.fields',
@@ -385,7 +392,7 @@ const ENDS: readonly Mutant[] = [
   {
     row: 'A20',
     at: 'AuthMethods.faultOf',
-    search: "if (grant.expiresAt <= this.means.wallNow()) return 'expired';",
+    search: "if (expiresAt <= this.means.wallNow()) return 'expired';",
     replace: '',
   },
   {
