@@ -59,8 +59,12 @@ function checkNames(own: readonly string[], path: PathSegments, names: ReadonlyS
     if (name === ANONYMOUS)
       report('error', [...path, at], 'anonymous stands behind all methods, and not alone: an open route has []');
     else if (!names.has(name))
-      report('error', [...path, at], `there is no method "${printable(name)}"${didYouMean(name, names)}`);
+      report('error', [...path, at], `there is no method "${printable(name)}"${hintFor(name, names)}`);
   }
+}
+
+function hintFor(name: string, names: ReadonlySet<string>): string {
+  return /^(?:none|off)$/.test(name) ? ': an open route has []' : didYouMean(name, names);
 }
 
 /** `forward` finds something in every request. */

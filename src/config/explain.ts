@@ -89,7 +89,8 @@ function notOneOf(path: PathSegments, key: string): string | null {
   const kinds = Object.keys(place.keys);
   const name = String(path.at(-1));
   if (kinds.includes(name)) return `unknown key: a name stands above "${name}", as in { NAME: { ${name}: ... } }`;
-  return `unknown key${didYouMean(key, kinds) || `: there are ${kinds.join(', ')}`}`;
+  const told = belongsIn(path, key) ?? (didYouMean(key, kinds) || `: there are ${kinds.join(', ')}`);
+  return `unknown key${told}`;
 }
 
 /** A key of the blocks within this one, written a level too high. */

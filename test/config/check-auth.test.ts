@@ -30,6 +30,7 @@ describe('names of methods', () => {
     ['[]', []],
     ['[users, anonymous]', []],
     ['[user]', ['2:45 routes[0].auth[0]: there is no method "user" (did you mean "users"?)']],
+    ['[none]', ['2:45 routes[0].auth[0]: there is no method "none": an open route has []']],
     ['[toString]', ['2:45 routes[0].auth[0]: there is no method "toString"']],
     ['[users, users]', ['2:52 routes[0].auth[1]: stands in this list twice']],
     [
@@ -67,6 +68,12 @@ describe('names of methods', () => {
     expect(errors({ users: 'oauth2: {}' })).toEqual([`auth.users.oauth2: unknown key: there are ${kinds}`]);
     const guess = 'auth.users.apikey: unknown key (did you mean "api_key"?)';
     expect(errors({ users: `apikey: { ${KEY} }` })).toEqual([guess]);
+  });
+
+  test('a key beside the kind belongs into it', () => {
+    const inAll = '"api_key" or "basic" or "jwt" or "introspection" or "hmac" or "certificate" or "forward"';
+    expect(errors({ users: `${JWT} }, bind: off` })).toEqual([`auth.users.bind: unknown key (it goes into ${inAll})`]);
+    expect(errors({ users: `${JWT} }, issuer: x` })).toEqual(['auth.users.issuer: unknown key (it goes into "jwt")']);
   });
 
   test('who leaves the name of a method out is told', () => {
