@@ -2,7 +2,7 @@
 // services. It must not know any key by name, and shows no text that may be a secret.
 
 import type { CredentialPlace } from '../protocol/credential-places.ts';
-import { isHopByHop, isSafeName } from '../protocol/field-names.ts';
+import { isHopByHop, isOwnRequestField, isSafeName } from '../protocol/field-names.ts';
 import { isBounded, parsePasswordHash } from '../protocol/password-hash.ts';
 import { parseTargetUrl, printable } from './addresses.ts';
 import { MAP_KEY } from './names.ts';
@@ -13,8 +13,8 @@ import type { Parsed } from './units.ts';
 /** RFC 9110 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 const CARRIER_PROBLEM = 'expected header:NAME, query:NAME, cookie:NAME, subprotocol:NAME, or subprotocol_prefix:TEXT';
-/** What says something else of a request, and cannot be taken out of it. */
-const TAKEN = new Set(['cookie', 'host', 'origin']);
+/** What says something else of a request, and cannot be taken out of it or is shown in the log. */
+const TAKEN = new Set(['cookie', 'host', 'origin', 'user-agent']);
 const VISIBLE = /^[\x21-\x7e]*$/;
 const TEXT_LENGTH_MAX = 1024;
 const SECRET_BYTES_MAX = 8192;
@@ -27,7 +27,7 @@ export function parseCarrier(text: string): Parsed<CredentialPlace> {
   switch (kind) {
     case 'header': {
       const lower = name.toLowerCase();
-      const isGood = isSafeName(lower) && !isHopByHop(lower) && !TAKEN.has(lower) && !lower.startsWith('sec-');
+      const isGood = isSafeName(lower) && !isOwnRequestField(lower) && !TAKEN.has(lower) && !lower.startsWith('sec-');
       return isGood
         ? { value: { kind, name: lower } }
         : { problem: `"${printable(name)}" is no field for credentials` };

@@ -284,7 +284,10 @@ describe('keys of one method', () => {
     expect(told(user('a:b'), 'basic')).toEqual(['users[0].name: no client can send a user name with ":"']);
   });
 
-  test.each(['Host', 'origin', 'Cookie', 'Upgrade', 'Sec-WebSocket-Key'])('%s holds no credential', (field) => {
+  const elsewhere = ['Host', 'origin', 'Cookie', 'Upgrade', 'Sec-WebSocket-Key'];
+  // Shown in the log, or made anew for backends.
+  const shown = ['User-Agent', 'X-Request-ID', 'X-Forwarded-For', 'Forwarded', 'Via', 'X-Framegate-Session'];
+  test.each([...elsewhere, ...shown])('%s holds no credential', (field) => {
     expect(told(`api_key: { from: ["header:${field}"], ${KEY} }`, 'api_key')).toEqual([
       `from[0]: "${field}" is no field for credentials`,
     ]);
