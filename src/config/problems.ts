@@ -29,6 +29,9 @@ const SHOWN_COLUMNS = 100;
 /** Of a path, the names that need no quotes. */
 const PLAIN_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const NAME_SHOWN_MAX = 64;
+/** What stands in the line behind the name of a key that holds a secret; where that is a file its name is shown. */
+const SECRET_VALUE =
+  /\b((?:client_)?secret|passphrase|password|token)(["']?[ \t]*:[ \t]*)("[^"]*"?|'[^']*'?|[^\s,{}[\]"'][^,}]*)/g;
 
 /** `routes[0].limits.max_buffered`; names that would read as something else are quoted. */
 export function pathText(path: PathSegments): string {
@@ -63,9 +66,16 @@ function excerpt(problem: Problem, lines: readonly string[]): string {
   if (line === undefined) return '';
   // A long line is shown around the caret only.
   const start = Math.max(0, problem.column - 1 - SHOWN_COLUMNS / 2);
-  const shown = harmless(line.slice(start, start + SHOWN_COLUMNS));
+  const shown = harmless(withoutSecrets(line).slice(start, start + SHOWN_COLUMNS));
   const before = shown.slice(0, problem.column - 1 - start);
   return `  ${shown}\n  ${before.replace(/[^\t]/g, ' ')}^\n`;
+}
+
+/** As long as it was, so that the caret stands where it should. */
+function withoutSecrets(line: string): string {
+  return line.replace(SECRET_VALUE, (_, name: string, colon: string, value: string) => {
+    return `${name}${colon}${'*'.repeat(value.length)}`;
+  });
 }
 
 /** Nothing that a terminal obeys or that turns the line around: controls and format characters, tabs excepted. */

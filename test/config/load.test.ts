@@ -667,6 +667,22 @@ describe('how problems are told', () => {
     for (const char of ['\u001b', '\u202e', '\u2028']) expect(told).not.toContain(char);
   });
 
+  test('a secret in the line of a problem is not shown, and the caret stays where it was', () => {
+    const own = (value: string) => `auth: { h: { hmac: { keys: [{ name: a, secret: ${value}, quota: 3 }] } } }`;
+    for (const value of ['canary-7f3a', '"canary, 7f3a"', "'canary: 7f3a'", '"canary']) {
+      const text = `${MINIMAL}${own(value)}`;
+      const told = formatProblems(problemsOf(text), text);
+      expect(told, value).not.toContain('canary');
+      expect(told, value).toContain('error: ');
+    }
+    const text = `${MINIMAL}${own('canary-7f3a')}`;
+    const [, shown = '', caret = ''] = formatProblems(problemsOf(text), text).split('\n');
+    expect(shown).toContain('secret: ***********');
+    expect(shown.slice(caret.indexOf('^'))).toMatch(/^\*{11}, quota|^3 /);
+    const file = `${MINIMAL}auth: { h: { hmac: { keys: [{ name: a, secret: { file: s.txt }, quota: 3 }] } } }`;
+    expect(formatProblems(problemsOf(file), file)).toContain('{ file: s.txt }');
+  });
+
   test('problems come in the order of the text', () => {
     const lines = problemsOf('timeouts: { idle: 5 }\nlimits: { x: 1 }\nlog: { level: loud, y: 1 }\n').map(
       ({ line, column }) => (line ?? 0) * 1000 + (column ?? 0),
