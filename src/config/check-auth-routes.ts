@@ -1,8 +1,9 @@
 // Owns the checks of what methods of `auth` mean for routes: whose pages may use what browsers send by themselves, who
 // is let in without anything, and who can go around a client certificate. It must not read files.
 
+import { placeKey } from '../protocol/credential-places.ts';
 import { printable } from './addresses.ts';
-import { ambientOf, type Methods, type ParsedMethod } from './auth-places.ts';
+import { ambientOf, type Methods, type ParsedMethod, placesOf } from './auth-places.ts';
 import type { CrossReport, Written } from './cross-report.ts';
 import { listenerName } from './names.ts';
 import type { PathSegments } from './problems.ts';
@@ -25,8 +26,7 @@ export function checkAuthRoutes(config: ParsedConfig, methods: Methods, written:
     const named = namedBy(config, index);
     if (!written.isFaulty(['routes', index, 'match']))
       checkCertificates(namedBy(config, index), index, { methods, reached }, report);
-    const kept = named.names.filter((name) => isKept(methods.get(name))).map((name) => `"${printable(name)}"`);
-    if (kept.length > 0) report('warning', named.path, `the backend gets what ${kept.join(', ')} reads: strip is off`);
+    checkKept(named, methods, report);
   }
 }
 
@@ -36,6 +36,26 @@ function namedBy({ defaults, routes }: ParsedConfig, index: number): Named {
   return own === undefined
     ? { names: defaults.auth, path: ['routes', index] }
     : { names: own, path: ['routes', index, 'auth'] };
+}
+
+/** A place goes on only if all that read it keep it. */
+function checkKept({ names, path }: Named, methods: Methods, report: CrossReport): void {
+  const keepers = names.filter((name) => isKept(methods.get(name)));
+  const hidden = new Set(names.filter((name) => !keepers.includes(name)).flatMap((name) => keysOf(methods.get(name))));
+  const goesOn = (name: string): boolean => {
+    const keys = keysOf(methods.get(name));
+    return keys.length === 0 || keys.some((key) => !hidden.has(key));
+  };
+  const quoted = (some: readonly string[]): string => some.map((name) => `"${printable(name)}"`).join(', ');
+  const kept = keepers.filter(goesOn);
+  const idle = keepers.filter((name) => !goesOn(name));
+  if (kept.length > 0) report('warning', path, `the backend gets what ${quoted(kept)} reads: strip is off`);
+  if (idle.length > 0)
+    report('warning', path, `strip: off of ${quoted(idle)} has no effect: methods with strip: on read the same`);
+}
+
+function keysOf(method: ParsedMethod | undefined): readonly string[] {
+  return method === undefined ? [] : placesOf(method).map(placeKey);
 }
 
 function isKept(method: ParsedMethod | undefined): boolean {

@@ -234,6 +234,20 @@ describe('routes', () => {
     ]);
   });
 
+  test('strip: off has no effect where another method reads the same places and keeps nothing', () => {
+    const both = (places: string, strip: string) =>
+      `auth:\n  users: { ${JWT}, from: [${places}], strip: off } }\n` +
+      `  keys: { api_key: { prefix: k_, from: [header:Authorization], ${KEY}, strip: ${strip} } }\n` +
+      'routes: [{ upstream: "builtin:echo", auth: [users, keys] }]';
+    const told = (text: string) => warningsOf(text).map(placeless);
+    const gets = (names: string) => `routes[0].auth: the backend gets what ${names} reads: strip is off`;
+    expect(told(both('header:Authorization', 'on'))).toEqual([
+      'routes[0].auth: strip: off of "users" has no effect: methods with strip: on read the same',
+    ]);
+    expect(told(both('header:Authorization', 'off'))).toEqual([gets('"users", "keys"')]);
+    expect(told(both('header:Authorization, "query:token"', 'on'))).toEqual([gets('"users"')]);
+  });
+
   test('two of one host with other auth, where a decoded path can be of either', () => {
     const two = (b: string) =>
       `${auth}routes:\n` +
