@@ -117,8 +117,9 @@ function loadList(input: LoadInput, place: ListPlace, outerRoutes: ReadonlySet<s
   const { env } = input;
   const list =
     source.fault === null ? yamlTree(source, { ...loader.around, env, isListed: () => false, report }) : null;
-  if (list?.kind === 'map' && list.entries.size === 0) {
-    report(list.start, [], 'expected a list, found nothing: an empty one is []');
+  if (list?.kind === 'map') {
+    const found = list.entries.size === 0 ? 'nothing: an empty one is []' : 'a map: each entry begins with "- "';
+    report(list.start, [], `expected a list, found ${found}`);
     return { problems: loader.sorted().map((problem) => ({ ...problem, path: '' })) };
   }
   const result = list === null ? { problems: loader.sorted() } : loader.load(place.around(list));

@@ -79,7 +79,8 @@ test('the same is told of lists in the config', () => {
 
 test('a file that is empty, no list, too large or not there is an error', () => {
   expect(told('')).toEqual([expect.stringMatching(/^keys\.yaml:1:1 error : expected a list, found nothing/)]);
-  expect(told('a: 1')).toEqual([expect.stringMatching(/^keys\.yaml:1:1 error : expected a list/)]);
+  const map = 'keys.yaml:1:1 error : expected a list, found a map: each entry begins with "- "';
+  expect(told(`keys:\n  - { name: a, sha256: ${HASH} }`)).toEqual([map]);
   expect(told('#'.repeat(1024 * 1024))).toEqual([expect.stringMatching(/found nothing/)]);
   expect(told('#'.repeat(1024 * 1024 + 1))).toEqual([
     'config.yaml:2:25 error auth.a.api_key.keys: this file is over 1MiB',
