@@ -173,15 +173,16 @@ test('A50: the session that a client claims to be: the backend has our word, or 
 
 function folder(): string {
   const made = mkdtempSync(path.join(tmpdir(), 'fg-revoked-'));
-  onTestFinished(() => rmSync(made, { recursive: true }));
+  onTestFinished(() => rmSync(made, { recursive: true, force: true }));
   return made;
 }
 
 describe('revocations', () => {
   test('A51: one that cannot be written is none: 500, and nobody is ended or refused', async () => {
-    const env = { STATE_DIRECTORY: path.join(folder(), 'gone') };
-    const { open, post } = await world({ acme: null }, {}, { env });
+    const dir = folder();
+    const { open, post } = await world({ acme: null }, {}, { env: { STATE_DIRECTORY: dir } });
     const { client } = await open('acme');
+    rmSync(dir, { recursive: true });
     expect(await post('revoke?auth=keys&identity=acme')).toMatchObject({ status: 500, error: 'not_written' });
     await open('acme');
     expect(client.unread.length).toBe(0);
