@@ -2,6 +2,7 @@
 
 import { trimOws } from './charset.ts';
 import { cookieValues, withoutCookie } from './cookies.ts';
+import { parameterOf, parametersOf } from './form-query.ts';
 import type { HeadField } from './http-head.ts';
 import { valuesOf } from './lists.ts';
 import type { UpgradeRequest } from './upgrade-request.ts';
@@ -137,7 +138,7 @@ function strippedQuery(query: string, places: readonly CredentialPlace[]): strin
   const names = new Set(places.flatMap(({ kind, name }) => (kind === 'query' ? [bytesOf(name)] : [])));
   if (names.size === 0 || query === '') return query;
   const pairs = query.slice(1).split('&');
-  const kept = pairs.filter((pair) => !names.has(nameOf(pair)));
+  const kept = pairs.filter((pair) => !names.has(parameterOf(pair).name));
   if (kept.length === pairs.length) return query;
   return kept.length === 0 ? '' : `?${kept.join('&')}`;
 }
@@ -145,33 +146,4 @@ function strippedQuery(query: string, places: readonly CredentialPlace[]): strin
 /** As names come out of queries: one latin1 character for each byte of UTF-8. */
 function bytesOf(name: string): string {
   return Buffer.from(name).toString('latin1');
-}
-
-interface Parameter {
-  readonly name: string;
-  readonly value: string;
-}
-
-/** RFC 6750 2.3: as application/x-www-form-urlencoded has it. */
-function parametersOf(query: string): readonly Parameter[] {
-  if (query === '') return [];
-  return query
-    .slice(1)
-    .split('&')
-    .map((pair) => {
-      const equalsAt = pair.indexOf('=');
-      return { name: nameOf(pair), value: equalsAt === -1 ? '' : formDecoded(pair.slice(equalsAt + 1)) };
-    });
-}
-
-function nameOf(pair: string): string {
-  const equalsAt = pair.indexOf('=');
-  return formDecoded(equalsAt === -1 ? pair : pair.slice(0, equalsAt));
-}
-
-/** To bytes; a "%" that begins no escape is one. */
-function formDecoded(text: string): string {
-  const spaced = text.replaceAll('+', ' ');
-  if (!spaced.includes('%')) return spaced;
-  return spaced.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }

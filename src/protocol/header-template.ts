@@ -4,6 +4,7 @@
 import { claimTexts, type Holder } from './claims.ts';
 import { isHopByHop, isProxyClaim, isReplacedClaim, isSafeName } from './field-names.ts';
 import { encodeBytes, encodeList, encodeText } from './field-value.ts';
+import { parametersOf, percentDecoded } from './form-query.ts';
 import type { PathPattern } from './path.ts';
 import type { UpgradeRequest } from './upgrade-request.ts';
 
@@ -221,22 +222,7 @@ function segmentAt(path: string, index: number): string {
   return path.split('/', index + 2)[index + 1] ?? '';
 }
 
-/** The first of that name. Browsers write a blank as "+" (application/x-www-form-urlencoded). */
+/** The first of that name. */
 function queryValue(query: string, name: string): string {
-  for (const pair of query.slice(1).split('&')) {
-    const equalsAt = pair.indexOf('=');
-    const key = equalsAt === -1 ? pair : pair.slice(0, equalsAt);
-    if (formDecoded(key) === name) return equalsAt === -1 ? '' : formDecoded(pair.slice(equalsAt + 1));
-  }
-  return '';
-}
-
-function formDecoded(text: string): string {
-  return percentDecoded(text.replaceAll('+', ' '));
-}
-
-/** To bytes; a "%" that begins no escape is one. */
-function percentDecoded(text: string): string {
-  if (!text.includes('%')) return text;
-  return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return parametersOf(query).find((parameter) => parameter.name === name)?.value ?? '';
 }

@@ -6,9 +6,9 @@ import type { Mutant } from './mutants.ts';
 const SEEN: readonly Mutant[] = [
   {
     row: 'A16',
-    at: 'nameOf',
-    search: 'formDecoded(equalsAt === -1 ? pair : pair.slice(0, equalsAt))',
-    replace: 'equalsAt === -1 ? pair : pair.slice(0, equalsAt)',
+    at: 'parameterOf',
+    search: 'name: formDecoded(pair.slice(0, equalsAt))',
+    replace: 'name: pair.slice(0, equalsAt)',
     why: 'an escape hides a name',
   },
   {
