@@ -1,6 +1,7 @@
 // Targets by a file: when it is read again, and what of it is told. On a real file system and a fake clock.
 
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -17,6 +18,9 @@ import { upstreamMeans } from '../support/upstreams.ts';
 const POLL_MS = 5_000;
 const AGAIN_MS = 60_000;
 const DEADLINE_MS = 5_000;
+const STEP_MS = 50;
+/** As many as the finder makes for one look, and one more. */
+const ROUND_TRIPS = 8;
 
 function list(...names: readonly string[]): string {
   return JSON.stringify(names.map((name) => ({ name, url: 'ws://127.0.0.1:1' })));
@@ -60,18 +64,25 @@ class Rig {
     );
   }
 
-  /** Time passes, by `ms` in all at most, in small steps between which what waits for the file system goes on. */
+  /**
+   * Time passes, by `ms` in all at most, in small steps. Each waits for the file system as often as a look does, so
+   * that it cannot outrun the finder on a busy machine.
+   */
   async until(isSo: () => boolean, ms: number): Promise<void> {
     const endAt = performance.now() + DEADLINE_MS;
     let left = ms;
     while (!isSo()) {
       if (performance.now() > endAt) throw new Error(`not so: ${this.names}, ${JSON.stringify(this.failures.at(-1))}`);
-      for (let turn = 0; turn < 20; turn += 1) await nextTurn();
+      for (let trip = 0; trip < ROUND_TRIPS; trip += 1) await stat(this.folder);
       if (left <= 0) continue;
-      left -= 10;
-      this.clock.advance(10);
-      this.wheel.advance();
+      left -= STEP_MS;
+      this.pass(STEP_MS);
     }
+  }
+
+  pass(ms: number): void {
+    this.clock.advance(ms);
+    this.wheel.advance();
   }
 
   async untilNames(names: string, ms: number): Promise<void> {
@@ -152,6 +163,21 @@ describe('a file that changes', () => {
     await rig.until(() => rig.unchanged > unchanged, SOON_MS);
     writeFileSync(rig.path, list('c'));
     await rig.untilNames('c', SOON_MS);
+  });
+
+  test('while it is looked at is looked at again afterwards', async () => {
+    let onChange = () => {};
+    const folders = {
+      watch: (_: string, told: () => void) => {
+        onChange = told;
+        return { await() {}, close() {} };
+      },
+    };
+    const rig = new Rig('targets.json', { folders: folders as unknown as UpstreamMeans['folders'] }).start();
+    onChange();
+    // The file system has not answered yet.
+    rig.pass(SOON_MS);
+    await rig.until(() => rig.failures.length === 2, SOON_MS);
   });
 
   test('and is still being written is left alone until it is quiet, for 2 s at most', async () => {

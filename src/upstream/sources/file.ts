@@ -42,6 +42,8 @@ export class FileFinder implements Finder {
   private changing: { readonly print: string; readonly since: number } | null = null;
   private hasRead = false;
   private isLooking = false;
+  /** Asked for while it is looked at. */
+  private mustLookAgain = false;
 
   constructor(settings: FileDiscovery, means: FileMeans) {
     this.settings = settings;
@@ -63,15 +65,20 @@ export class FileFinder implements Finder {
 
   /** One at a time: a file system can take its time. */
   private async look(): Promise<void> {
-    if (this.isLooking) return;
+    if (this.isLooking) {
+      this.mustLookAgain = true;
+      return;
+    }
     this.isLooking = true;
+    this.mustLookAgain = false;
     const { path } = this.settings;
     const names = [basename(path), ...(await linkedName(path))];
     // Before it is looked at: what changes from now on is told.
     this.interest?.await(names);
     const pause = await this.lookOnce();
     this.isLooking = false;
-    if (this.listener !== null) this.lookIn(pause);
+    // What was told while it was looked at may have come after what was seen of it.
+    if (this.listener !== null) this.lookIn(this.mustLookAgain ? 0 : pause);
   }
 
   private lookIn(ms: number): void {
