@@ -23,6 +23,7 @@ const SOCKETS = [
   'test/{conformance,e2e}/**/*.test.ts',
   'test/hostile/!(rows|mutants).test.ts',
   'test/net/!(open-files|outbox|resolve).test.ts',
+  'test/services/!(idle-connections).test.ts',
 ];
 /** A tenth of that, where a transport makes the difference: `npm test` runs it on the other layouts, too. */
 const MARKED = [

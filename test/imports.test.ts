@@ -20,6 +20,7 @@ const everything = [
   'config',
   'observe',
   'net',
+  'services',
   'upstream',
   'session',
   'edge',
@@ -34,12 +35,16 @@ const layers: Readonly<Record<string, Layer>> = {
   config: { values: ['protocol'], packages: ['yaml', 'zod'] },
   observe: { values: [], packages: ['pino', 'pino-pretty'] },
   net: { values: ['limits', 'protocol/addresses', 'protocol/tls'] },
+  services: { values: ['protocol', 'limits', 'net'] },
   upstream: { values: ['protocol', 'limits', 'observe', 'net'] },
   session: { values: ['protocol', 'limits', 'observe', 'net'] },
-  edge: { values: ['protocol', 'limits', 'config', 'observe', 'net', 'upstream', 'session'], packages: ['jose'] },
+  edge: {
+    values: ['protocol', 'limits', 'config', 'observe', 'net', 'services', 'upstream', 'session'],
+    packages: ['jose'],
+  },
   // Of admin the interface that it implements: what an admin listener asks of a proxy.
   control: {
-    values: ['protocol', 'limits', 'config', 'observe', 'net', 'upstream', 'session', 'edge'],
+    values: ['protocol', 'limits', 'config', 'observe', 'net', 'services', 'upstream', 'session', 'edge'],
     types: ['admin'],
   },
   admin: { values: ['protocol', 'limits', 'observe', 'net'], types: ['upstream'] },

@@ -5,6 +5,7 @@ import { wasGiven } from '../config/origin.ts';
 import type { Config } from '../config/types.ts';
 import { PROBES_MAX } from '../edge/overflow.ts';
 import { openFilesNeededFor, sessionsMaxFor } from '../net/open-files.ts';
+import { IDLE_MAX, IDLE_OF_SERVICE_MAX } from '../services/idle-connections.ts';
 import { CHECKS_MAX } from '../upstream/health/check-turns.ts';
 
 export interface SessionsCap {
@@ -19,7 +20,7 @@ export function sessionsCap(config: Config, openFiles: number): SessionsCap {
   const wanted = config.limits.max_sessions;
   // Probes get in when every place is taken.
   const probes = config.listeners.some((listener) => listener.health_path !== null) ? PROBES_MAX : 0;
-  const besides = probes + checksAtOnce(config);
+  const besides = probes + checksAtOnce(config) + idleOfServices(config);
   const sessionsMax = Math.min(wanted, sessionsMaxFor(openFiles, besides));
   if (wanted <= sessionsMax) return { sessionsMax, lowered: null, isRefused: false };
   // `off` asks for no number, so it gets what there is.
@@ -38,4 +39,10 @@ function checksAtOnce({ upstreams }: Config): number {
   if (checked.some(({ discover }) => discover !== null)) return CHECKS_MAX;
   const targets = checked.reduce((sum, one) => sum + one.targets.length, 0);
   return Math.min(CHECKS_MAX, targets);
+}
+
+/** What is left open for the next question about a credential. */
+function idleOfServices({ auth }: Config): number {
+  const asking = Object.values(auth).filter(({ kind }) => kind === 'introspection' || kind === 'forward');
+  return Math.min(IDLE_MAX, asking.length * IDLE_OF_SERVICE_MAX);
 }

@@ -5,8 +5,9 @@ import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
 import type { AbortLike } from '../net/abort.ts';
 import type { Transport, TransportReader } from '../net/transport.ts';
 import { type HeadField, HeadStep, type ResponseHead, ResponseHeadParser } from '../protocol/http-head.ts';
-import { BodyStep, RefusalBody, relayedRefusalFields } from '../protocol/refusal-body.ts';
+import { REFUSAL_BODY_MAX, relayedRefusalFields } from '../protocol/refusal-body.ts';
 import type { UpstreamCheck } from '../protocol/relax.ts';
+import { BodyStep, ResponseBody } from '../protocol/response-body.ts';
 import { judgeUpgradeResponse } from '../protocol/upgrade-response.ts';
 
 /** 100 Continue, 103 Early Hints and the like before the answer (RFC 9110 15.2): more is a flood. */
@@ -76,7 +77,7 @@ class Exchange implements TransportReader {
   private readonly onAbort = () => this.guarded(() => this.fail('aborted', ''));
   private parser: ResponseHeadParser;
   private interim = 0;
-  private refusal: { readonly head: ResponseHead; readonly body: RefusalBody } | null = null;
+  private refusal: { readonly head: ResponseHead; readonly body: ResponseBody } | null = null;
   private done = false;
 
   constructor(options: ExchangeOptions, resolve: (outcome: ExchangeOutcome) => void, reject: (error: unknown) => void) {
@@ -167,7 +168,7 @@ class Exchange implements TransportReader {
       this.fail('backend_handshake', `status ${head.status}`);
       return;
     }
-    const body = new RefusalBody(head);
+    const body = new ResponseBody(head, REFUSAL_BODY_MAX);
     this.refusal = { head, body };
     this.options.progress.refusal = relayedWith(head, EMPTY);
     this.takeBody(body.feed(bytes, at, at));

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { loadObject } from '../../src/config/load.ts';
 import { sessionsCap } from '../../src/control/sessions-cap.ts';
+import type { ConfigInput } from '../../src/proxy.ts';
 
 test('each target that is checked has a descriptor of its own, so there is one session less for two of them', () => {
   const upstream = (active: 'off' | { type: 'tcp' }) => ({
@@ -26,6 +27,22 @@ test('of thousands that are checked 256 are at a time, and of those that discove
     373, 372, 372,
   ]);
   expect(cap({ discover: { dns: { name: 'chat.internal' } } })).toBe(372);
+});
+
+test('connections to services that wait for the next question have descriptors: 32 of each, 64 in all', () => {
+  const forward = { forward: { url: 'http://127.0.0.1:9000/' } };
+  const key = { api_key: { keys: [{ name: 'a', sha256: '0'.repeat(64) }] } };
+  const cap = (auth: ConfigInput['auth']) => {
+    const routes = Object.keys(auth ?? {}).map((name) => ({
+      match: { path: `/${name}` },
+      upstream: 'builtin:echo' as const,
+      auth: [name],
+      origins: 'any' as const,
+    }));
+    return sessionsCap(loadObject({ routes, auth }, { baseDir: '.' }).config, 1_032).sessionsMax;
+  };
+  const caps = [{ key }, { key, a: forward }, { a: forward, b: forward }, { a: forward, b: forward, c: forward }];
+  expect(caps.map(cap)).toEqual([500, 484, 468, 468]);
 });
 
 test.each([{}, { max_sessions: 'off' }] as const)(

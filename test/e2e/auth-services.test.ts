@@ -102,9 +102,19 @@ test('forward: the service is asked about every handshake, and decides', async (
   expect(await running.waitForLog('handshake.refused')).toMatchObject({ auth: 'ask', cause: 'forward 401' });
 });
 
+test('a connection to a service waits for the next question, and ends with the proxy', async () => {
+  const service = await AuthServer.listen(() => ({ status: 204 }));
+  const { admitted, running } = await start({ ask: { forward: { url: service.url } } });
+  await admitted({ Cookie: 'sid=1' });
+  await admitted({ Cookie: 'sid=2' });
+  expect([service.asked.length, service.connections]).toEqual([2, 1]);
+  await running.proxy.stop();
+  await service.isLeft();
+});
+
 test('recheck: a bad answer ends the session, none keeps it', async () => {
   let says: Answer = () => claims({ active: true, sub: 'ann' });
-  const service = await AuthServer.listen((asked) => says(asked));
+  const service = await AuthServer.listen((asked) => says(asked), { closes: true });
   const { introspection: settings } = introspection(service.url);
   const { open, running, clock } = await start({ opaque: { introspection: { ...settings, recheck: '20s' } } });
   const { client, server } = await open({ Authorization: 'Bearer t' });
@@ -131,7 +141,8 @@ test('recheck: a bad answer ends the session, none keeps it', async () => {
 });
 
 test('recheck: forward is asked with what the client sent then', async () => {
-  const service = await AuthServer.listen(() => ({ status: service.asked.length > 2 ? 403 : 204 }));
+  const answer: Answer = () => ({ status: service.asked.length > 2 ? 403 : 204 });
+  const service = await AuthServer.listen(answer, { closes: true });
   const { open, clock } = await start({ ask: { forward: { url: service.url, recheck: '20s' } } });
   const { client } = await open({ Cookie: 'sid=1', 'X-Other': '1' });
   clock.advance(20_000);

@@ -26,7 +26,7 @@ interface Rig {
   readonly backend: RawBackend;
   readonly clock: FakeClock;
   /** The answer to a handshake with that token, of an address. */
-  ask(token: string, from?: string): Promise<string>;
+  ask(token: string, from?: string, path?: string): Promise<string>;
   /** The client of a session by that token. */
   open(token: string): Promise<RawClient>;
 }
@@ -43,13 +43,13 @@ async function start(method: Method): Promise<Rig> {
   };
   const config = oneRoute(backend.url, { auth: ['m'], origins: 'any' }, { auth: { m: method }, ...trusted });
   const running = await startProxy(config, { clock });
-  const send = async (token: string, from: string): Promise<RawClient> => {
+  const send = async (token: string, from: string, path = '/'): Promise<RawClient> => {
     const client = await RawClient.connect(running.port);
-    client.send(upgradeRequest({ headers: { Authorization: `Bearer ${token}`, 'X-Forwarded-For': from } }));
+    client.send(upgradeRequest({ path, headers: { Authorization: `Bearer ${token}`, 'X-Forwarded-For': from } }));
     return client;
   };
-  const ask = async (token: string, from = '192.0.2.1'): Promise<string> => {
-    const client = await send(token, from);
+  const ask = async (token: string, from = '192.0.2.1', path = '/'): Promise<string> => {
+    const client = await send(token, from, path);
     const { status } = await client.readHead();
     if (status === 101) return '101';
     return `${status} ${JSON.parse((await client.readToEnd()).toString()).error}`;
@@ -205,6 +205,7 @@ test('E27: a server that is down: known tokens are good for a while, and it is a
   const { ask, clock, running } = await start(introspection(service.url, { cache: '10s' }));
   expect(await ask('known')).toBe('101');
   isDown = true;
+  service.hangUp();
   for (let at = 0; at < 20; at += 1) expect(await ask(`new${at}`)).toBe('503 auth_unavailable');
   expect(service.asked.length).toBe(1 + 5);
   expect(running.logsOf('auth.unavailable').length).toBe(1);
@@ -219,6 +220,7 @@ test('E27: a server that is down: known tokens are good for a while, and it is a
   clock.advance(1);
   expect([await ask('trial'), await ask('after')]).toEqual(['101', '101']);
   isDown = true;
+  service.hangUp();
   clock.advance(6_999);
   expect(await ask('known')).toBe('101');
   clock.advance(1);
@@ -227,7 +229,7 @@ test('E27: a server that is down: known tokens are good for a while, and it is a
 
 test('A42: a service is down, then takes back what it has let in', async () => {
   let answer: Answer = () => claims(good);
-  const service = await AuthServer.listen((asked) => answer(asked));
+  const service = await AuthServer.listen((asked) => answer(asked), { closes: true });
   const { open, ask, backend, clock, running } = await start(
     introspection(service.url, { cache: '60s', recheck: '20s' }),
   );
@@ -247,6 +249,57 @@ test('A42: a service is down, then takes back what it has let in', async () => {
   backend.all[0]?.destroy();
   expect(await running.waitForLog('session.end')).toMatchObject({ reason: 'credential_revoked' });
   expect(running.logsOf('session.end').length).toBe(1);
+});
+
+describe('A43: answers that are not to this question', () => {
+  const yes = 'HTTP/1.1 204 No Content\r\n\r\n';
+  const no = 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n';
+  const chunked = 'HTTP/1.1 401 Unauthorized\r\nTransfer-Encoding: chunked\r\n';
+  const poisoned: readonly (readonly [what: string, first: string, outcome: string])[] = [
+    ['a yes behind a no', `${no}${yes}`, '401 unauthorized'],
+    ['a yes behind the last chunk of a no', `${chunked}\r\n0\r\n\r\n${yes}`, '401 unauthorized'],
+    ['a yes where a no has no body', `HTTP/1.1 304 No\r\nContent-Length: 27\r\n\r\n${yes}`, '401 unauthorized'],
+    ['a no of two lengths', `${chunked}Content-Length: 0\r\n\r\n0\r\n\r\n${yes}`, '503 auth_unavailable'],
+  ];
+
+  test.each(poisoned)('A43: %s', async (_what, first, outcome) => {
+    const service = await AuthServer.listen(
+      () => (socket) => void socket.write(service.asked.length === 1 ? first : no),
+    );
+    const { ask } = await start({ forward: { url: service.url } });
+    expect([await ask('first'), await ask('second')]).toEqual([outcome, '401 unauthorized']);
+    expect([service.asked.length, service.connections]).toEqual([2, 2]);
+  });
+
+  test('A43: a yes that nobody has asked for', async () => {
+    const sockets: Socket[] = [];
+    const service = await AuthServer.listen(() => (socket) => {
+      sockets.push(socket);
+      socket.write(no);
+    });
+    const { ask } = await start({ forward: { url: service.url } });
+    expect(await ask('first')).toBe('401 unauthorized');
+    sockets[0]?.write(yes);
+    await service.isLeft();
+    expect([await ask('second'), service.connections]).toEqual(['401 unauthorized', 2]);
+  });
+
+  test('A43: none, and the connection closed: asked again once, and not where an answer had begun', async () => {
+    let says = '';
+    const service = await AuthServer.listen(({ headers }) => {
+      if (headers['x-forwarded-uri'] === '/') return { status: 204 };
+      return (socket) => void socket.end(says);
+    });
+    const { ask } = await start({ forward: { url: service.url } });
+    expect(await ask('first')).toBe('101');
+    const askElsewhere = () => ask('second', '192.0.2.2', '/else');
+    expect(await askElsewhere()).toBe('503 auth_unavailable');
+    expect(service.asked.length).toBe(3);
+    expect(await ask('third')).toBe('101');
+    says = 'HTTP/1.1 2';
+    expect(await askElsewhere()).toBe('503 auth_unavailable');
+    expect(service.asked.length).toBe(5);
+  });
 });
 
 async function until(isSo: () => boolean): Promise<void> {

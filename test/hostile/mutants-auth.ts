@@ -156,7 +156,7 @@ const ASKED: readonly Mutant[] = [
   },
   {
     row: 'A17',
-    at: 'ServiceClient.askWithin',
+    at: 'answerOf',
     search: "if (isCut) throw new ServiceError('the answer was not whole');",
     replace: '',
     why: 'the first 64 KiB of an answer count for all of it',
@@ -193,6 +193,34 @@ const ASKED: readonly Mutant[] = [
     search: 'this.bad.set(digest, verdict, now + negative);',
     replace: '{}',
     why: 'a bad token is asked about each time',
+  },
+  {
+    row: 'A43',
+    at: 'Question.take',
+    search: 'this.takeBody(step, body.position === end);',
+    replace: 'this.takeBody(step, true);',
+    why: 'what stands behind an answer is the next one',
+  },
+  {
+    row: 'A43',
+    at: 'Idle.onBytes',
+    search: 'this.drop();',
+    replace: '',
+    why: 'what comes unasked leaves it in use',
+  },
+  {
+    row: 'A43',
+    at: 'wasClosing',
+    search: 'outcome.wasDead',
+    replace: 'false',
+    why: 'a connection that was closed meanwhile costs a handshake',
+  },
+  {
+    row: 'A43',
+    at: 'Question.onEnd',
+    search: '!this.hasHeard',
+    replace: 'true',
+    why: 'it is asked again where an answer has begun',
   },
   {
     row: 'E27',

@@ -181,7 +181,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'B2',
-    at: 'RefusalBody.end',
+    at: 'ResponseBody.end',
     search: 'else this.drop();\n    return this.step;',
     replace: "else this.violation = 'body cut short';\n    return this.step;",
     why: 'a body that is cut short costs the whole answer',

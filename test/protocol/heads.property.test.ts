@@ -5,7 +5,7 @@ import { judgeExtensionAnswer, parseExtensions } from '../../src/protocol/extens
 import { parseHost } from '../../src/protocol/host.ts';
 import { RequestHeadParser, ResponseHeadParser } from '../../src/protocol/http-head.ts';
 import { judgePath, matchPath, parsePattern } from '../../src/protocol/path.ts';
-import { RefusalBody } from '../../src/protocol/refusal-body.ts';
+import { ResponseBody } from '../../src/protocol/response-body.ts';
 import { judgeUpgradeRequest } from '../../src/protocol/upgrade-request.ts';
 import { judgeUpgradeResponse } from '../../src/protocol/upgrade-response.ts';
 import { ACCEPT, ANSWER, feedAll, KEY, LIMITS, requestText } from './heads.ts';
@@ -125,12 +125,10 @@ describe('random and mutated bytes', () => {
     fc.assert(
       fc.property(pieces, codings, (all, coding) => {
         const [lower = '', text = ''] = coding.split(': ');
-        const body = new RefusalBody({
-          version: '1.1',
-          status: 403,
-          fields: [{ name: lower, lower, value: text }],
-          bareLf: false,
-        });
+        const body = new ResponseBody(
+          { version: '1.1', status: 403, fields: [{ name: lower, lower, value: text }], bareLf: false },
+          65_536,
+        );
         for (const piece of all) body.feed(piece, 0, piece.length);
         body.end();
         body.bytes();

@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, expect, test } from 'vitest';
-import {
-  BodyStep,
-  buildRelayedRefusal,
-  REFUSAL_BODY_MAX,
-  RefusalBody,
-  relayedRefusalFields,
-} from '../../src/protocol/refusal-body.ts';
+import { buildRelayedRefusal, REFUSAL_BODY_MAX, relayedRefusalFields } from '../../src/protocol/refusal-body.ts';
+import { BodyStep, ResponseBody } from '../../src/protocol/response-body.ts';
 import { everySplit, placed } from '../support/every-split.ts';
 import { answered } from './heads.ts';
 
@@ -19,7 +14,7 @@ interface Outcome {
 const head = (fields: readonly string[], line = 'HTTP/1.1 403 Nope') =>
   answered(`${[line, ...fields].join('\r\n')}\r\n\r\n`);
 
-function feedBody(body: RefusalBody, pieces: readonly Buffer[], close: boolean): Outcome {
+function feedBody(body: ResponseBody, pieces: readonly Buffer[], close: boolean): Outcome {
   let step: BodyStep = body.feed(Buffer.alloc(0), 0, 0);
   for (const piece of pieces) {
     if (step !== BodyStep.NeedData) break;
@@ -38,7 +33,7 @@ function feedBody(body: RefusalBody, pieces: readonly Buffer[], close: boolean):
 function decode(fields: readonly string[], wire: string, options: { close?: boolean; line?: string } = {}): Outcome {
   const { close = false, line } = options;
   const bytes = Buffer.from(wire, 'latin1');
-  const make = () => new RefusalBody(head(fields, line));
+  const make = () => new ResponseBody(head(fields, line), REFUSAL_BODY_MAX);
   const whole = feedBody(make(), [bytes], close);
   const stride = bytes.length > 2000 ? Math.ceil(bytes.length / 20) : 1;
   const tail = close || whole.result === 'more' ? Buffer.alloc(0) : undefined;
@@ -73,6 +68,24 @@ describe('B2: the body of a refusal (RFC 9112 6.3)', () => {
     expect(decode(CHUNKED, '5\r\nhello\r\n0\r\n', { close: true })).toEqual(ok('', true));
     expect(decode(CHUNKED, '5\r\nhel', { close: true })).toEqual(ok('', true));
     expect(decode(CHUNKED, '', { close: true })).toEqual(ok('', true));
+  });
+
+  test.each([
+    ['a length', ['Content-Length: 5'], 'hello'],
+    ['chunks', CHUNKED, '5\r\nhello\r\n0\r\nX: y\r\n\r\n'],
+    ['none', ['Content-Length: 0'], ''],
+  ])('ends where it ends, and says where that is: %s', (_how, fields, wire) => {
+    const bytes = Buffer.from(`${wire}HTTP/1.1 200 OK`);
+    everySplit(bytes, (pieces) => {
+      const body = new ResponseBody(head(fields), REFUSAL_BODY_MAX);
+      let taken = 0;
+      for (const { bytes: piece, start, end } of pieces.map(placed)) {
+        const step = body.feed(piece, start, end);
+        taken += body.position - start;
+        if (step === BodyStep.Done) break;
+      }
+      assert.deepEqual([taken, body.isDelimited], [wire.length, true]);
+    });
   });
 
   test('until close', () => {

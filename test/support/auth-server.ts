@@ -18,6 +18,8 @@ interface ListenOptions {
   readonly port?: number;
   /** PEM. */
   readonly tls?: { readonly cert: string; readonly key: string } | null;
+  /** It leaves no connection open for another question. */
+  readonly closes?: boolean;
 }
 
 interface Says {
@@ -35,28 +37,38 @@ export class AuthServer {
   readonly url: string;
   readonly port: number;
   answer: Answer;
+  /** That there have been. */
+  connections = 0;
   private readonly server: Server | TlsServer;
+  private readonly closes: boolean;
   private readonly sockets = new Set<Socket>();
 
-  private constructor(server: Server | TlsServer, answer: Answer) {
+  private constructor(server: Server | TlsServer, answer: Answer, closes: boolean) {
     this.server = server;
     this.answer = answer;
+    this.closes = closes;
     this.port = (server.address() as AddressInfo).port;
     this.url = `${server instanceof TlsServer ? 'https' : 'http'}://127.0.0.1:${this.port}/ask`;
+    // It leaves them open for as long as it takes: whoever asks is to let go.
+    server.keepAliveTimeout = 0;
     server.on('connection', (socket: Socket) => {
+      this.connections += 1;
       this.sockets.add(socket);
       socket.on('close', () => this.sockets.delete(socket));
     });
     server.on('request', this.take);
   }
 
-  static async listen(answer: Answer, { port = 0, tls = null }: ListenOptions = {}): Promise<AuthServer> {
+  static async listen(
+    answer: Answer,
+    { port = 0, tls = null, closes = false }: ListenOptions = {},
+  ): Promise<AuthServer> {
     const server = tls === null ? createServer() : createTlsServer(tls);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, '127.0.0.1', resolve);
     });
-    const service = new AuthServer(server, answer);
+    const service = new AuthServer(server, answer, closes);
     atTestEnd(() => service.close());
     return service;
   }
@@ -66,13 +78,18 @@ export class AuthServer {
     while (this.asked.length < times) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** Whoever has asked has read its answer, and is gone. */
+  /** Whoever has asked has read its answer, and is gone: where nobody keeps the connection. */
   async isLeft(): Promise<void> {
     while (this.sockets.size > 0) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  async close(): Promise<void> {
+  /** All connections are over, those that wait for a question, too. */
+  hangUp(): void {
     for (const socket of this.sockets) socket.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.hangUp();
     if (this.server.listening) await new Promise<void>((resolve) => this.server.close(() => resolve()));
   }
 
@@ -89,6 +106,7 @@ export class AuthServer {
         if (response.socket !== null) says(response.socket);
         return;
       }
+      if (this.closes) response.shouldKeepAlive = false;
       response.writeHead(says.status ?? 200, says.headers);
       response.end(says.body ?? '');
     });

@@ -3,7 +3,7 @@
 
 import type { ServiceUrl, TlsConfig } from '../../config/types.ts';
 import { Circuit, Turn } from '../../limits/circuit.ts';
-import { type ServiceAnswer, type ServiceAsk, ServiceError } from '../../net/service-client.ts';
+import { type ServiceAnswer, type ServiceAsk, ServiceError } from '../../services/service-client.ts';
 import type { AuthAsk, AuthMeans, RecheckRules } from './method.ts';
 
 interface ServiceSettings {

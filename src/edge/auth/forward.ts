@@ -3,11 +3,11 @@
 
 import type { ForwardAuth } from '../../config/types.ts';
 import type { AbortLike } from '../../net/abort.ts';
-import type { ServiceAnswer } from '../../net/service-client.ts';
 import { isSaidSecure } from '../../protocol/backend-request.ts';
 import type { CredentialPlace } from '../../protocol/credential-places.ts';
 import { isHopByHop } from '../../protocol/field-names.ts';
 import type { Refusal } from '../../protocol/refusals.ts';
+import type { ServiceAnswer } from '../../services/service-client.ts';
 import { ownText } from '../own-text.ts';
 import { AuthService, rechecksOf } from './auth-service.ts';
 import { expirySeconds, identityIn, relayedFields, retrySeconds, takenFields } from './forward-answer.ts';

@@ -1,7 +1,7 @@
 // Puts together what the methods of `auth` share, once for the process.
 
 import type { Dialer } from '../../net/dial.ts';
-import { ServiceClient } from '../../net/service-client.ts';
+import { ServiceClient } from '../../services/service-client.ts';
 import { AuthFailures } from './failures.ts';
 import type { AuthMeans } from './method.ts';
 import { PasswordHasher } from './password-hasher.ts';

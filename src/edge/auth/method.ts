@@ -6,12 +6,12 @@ import type { Clock } from '../../limits/clock.ts';
 import type { TimerWheel } from '../../limits/timer-wheel.ts';
 import type { AbortLike } from '../../net/abort.ts';
 import type { TlsFacts } from '../../net/secure-accept.ts';
-import type { ServiceClient } from '../../net/service-client.ts';
 import type { Log } from '../../observe/log.ts';
 import type { MetricsRegistry } from '../../observe/metrics.ts';
 import type { CredentialPlace } from '../../protocol/credential-places.ts';
 import type { Refusal } from '../../protocol/refusals.ts';
 import type { UpgradeRequest } from '../../protocol/upgrade-request.ts';
+import type { ServiceClient } from '../../services/service-client.ts';
 
 import type { AuthFailures } from './failures.ts';
 import type { PasswordHasher } from './password-hasher.ts';

@@ -96,6 +96,7 @@ export class AuthMethods {
   stop(): void {
     if (this.state === 'started') for (const method of this.byName.values()) method.stop?.();
     this.state = 'stopped';
+    this.means.services.close();
   }
 
   private commit(next: ReadonlyMap<string, AuthMethod>): void {

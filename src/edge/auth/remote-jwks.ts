@@ -6,7 +6,7 @@ import type { JwtKeyConfig } from '../../config/types.ts';
 import type { Clock } from '../../limits/clock.ts';
 import { Alarm, type TimerWheel } from '../../limits/timer-wheel.ts';
 import { Abort } from '../../net/abort.ts';
-import type { ServiceClient } from '../../net/service-client.ts';
+import type { ServiceClient } from '../../services/service-client.ts';
 import { KeySet } from './key-set.ts';
 
 const AGE_MAX_MS = 24 * 60 * 60_000;

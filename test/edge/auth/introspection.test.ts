@@ -8,8 +8,13 @@ import { IntrospectionMethod } from '../../../src/edge/auth/introspection.ts';
 import { makeMethod } from '../../../src/edge/auth/kinds.ts';
 import type { AuthAsk, AuthMeans, AuthVerdict } from '../../../src/edge/auth/method.ts';
 import { Abort } from '../../../src/net/abort.ts';
-import { type ServiceAnswer, type ServiceAsk, ServiceClient, ServiceError } from '../../../src/net/service-client.ts';
 import type { ConfigInput } from '../../../src/proxy.ts';
+import {
+  type ServiceAnswer,
+  type ServiceAsk,
+  ServiceClient,
+  ServiceError,
+} from '../../../src/services/service-client.ts';
 import { accepted, requestText } from '../../protocol/heads.ts';
 import { authMeans } from '../../support/auth.ts';
 import { FakeClock } from '../../support/fake-clock.ts';

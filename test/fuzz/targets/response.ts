@@ -3,12 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { type ResponseHead, ResponseHeadParser } from '../../../src/protocol/http-head.ts';
-import {
-  BodyStep,
-  buildRelayedRefusal,
-  RefusalBody,
-  relayedRefusalFields,
-} from '../../../src/protocol/refusal-body.ts';
+import { buildRelayedRefusal, REFUSAL_BODY_MAX, relayedRefusalFields } from '../../../src/protocol/refusal-body.ts';
+import { BodyStep, ResponseBody } from '../../../src/protocol/response-body.ts';
 import { buildClientSwitch, judgeUpgradeResponse } from '../../../src/protocol/upgrade-response.ts';
 import { ACCEPT, ANSWER, feedAll, KEY } from '../../protocol/heads.ts';
 import { valuesOf } from '../../reference/grammar.ts';
@@ -162,7 +158,7 @@ function checkRefusal(head: ResponseHead, expected: ReferenceResponse, rest: Buf
 }
 
 function bodyOf(head: ResponseHead, cut: readonly Buffer[]): ReferenceBody {
-  const body = new RefusalBody(head);
+  const body = new ResponseBody(head, REFUSAL_BODY_MAX);
   let step = body.feed(Buffer.alloc(0), 0, 0);
   for (const piece of cut) {
     const bytes = Buffer.from(piece);
