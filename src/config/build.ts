@@ -100,10 +100,10 @@ function buildUpstreams(parsed: ParsedConfig, context: BuildContext): Config['up
     upstreams[name] = buildUpstream(name, upstream, context);
   }
   let defaults: ParsedUpstream | null = null;
-  for (const { upstream } of parsed.routes) {
-    if (upstreams[upstream] !== undefined) continue;
+  for (const text of parsed.routes.flatMap(({ upstream, http }) => [upstream, http])) {
+    if (text === undefined || upstreams[text] !== undefined) continue;
     defaults ??= defaultUpstream();
-    upstreams[implicitUpstreamName(upstream)] = implicitUpstream(upstream, defaults, context);
+    upstreams[implicitUpstreamName(text)] = implicitUpstream(text, defaults, context);
   }
   return upstreams;
 }
@@ -137,6 +137,7 @@ function listenAddress(bind: BindAddress, mode: number | null, baseDir: string):
 function buildRoute(route: ParsedRoute, { parsed, limits, timeouts }: Whole, lists: AddressLists): RouteConfig {
   const { match } = route;
   const own = sharedKeys(route, parsed.defaults);
+  const http = upstreamName(route.http, parsed);
   // There can be thousands: frozen, what a spread copied has a hidden class of its own each time.
   return Object.assign({}, route, ownLimits(route.limits), own, clientLists(own, lists), {
     name: routeName(route),
@@ -145,13 +146,20 @@ function buildRoute(route: ParsedRoute, { parsed, limits, timeouts }: Whole, lis
       path: match.path.text,
       listeners: match.listeners ?? [],
     }),
-    upstream: parsed.upstreams[route.upstream] === undefined ? implicitUpstreamName(route.upstream) : route.upstream,
+    upstream: upstreamName(route.upstream, parsed) ?? http ?? '', // the checks ask for one of the two
+    sockets: route.upstream !== undefined,
+    http,
     rewrite: route.rewrite ?? null,
     limits: mergeLimits(parsed.limits, limits, route.limits),
     timeouts: mergeTimeouts(parsed.timeouts, timeouts, route.timeouts),
     close_codes: mergeCodes(parsed.close_codes, route.close_codes),
     headers: mergeHeaders(route.headers, parsed.defaults.headers),
   });
+}
+
+function upstreamName(text: string | undefined, { upstreams }: ParsedConfig): string | null {
+  if (text === undefined) return null;
+  return upstreams[text] === undefined ? implicitUpstreamName(text) : text;
 }
 
 function clientLists({ allow, deny }: ParsedShared, lists: AddressLists): Pick<SharedKeys, 'allow' | 'deny'> {

@@ -40,14 +40,16 @@ export function checkSecrets(parsed: ParsedConfig, tree: Tree, report: Report): 
   shown('admin', 'address');
   for (const key of LISTS) shownEach(parsed.defaults[key], 'defaults', key);
   for (const [index, route] of parsed.routes.entries()) {
-    const { match, upstream } = route;
+    const { match } = route;
     shown('routes', index, 'name');
     shown('routes', index, 'match', 'path');
     shownEach(match.hosts, 'routes', index, 'match', 'hosts');
     shownEach(match.listeners, 'routes', index, 'match', 'listeners');
     for (const key of LISTS) shownEach(route[key], 'routes', index, key);
-    const at = ['routes', index, 'upstream'];
-    if (isSecret(at) && upstream.includes(':')) report(at, NEEDS_UPSTREAM);
+    for (const key of ['upstream', 'http'] as const) {
+      const at = ['routes', index, key];
+      if (isSecret(at) && route[key]?.includes(':') === true) report(at, NEEDS_UPSTREAM);
+    }
   }
   for (const [name, { targets }] of Object.entries(parsed.upstreams)) {
     for (const [index, target] of targets.entries()) {

@@ -100,15 +100,26 @@ function checkRoute(route: ParsedRoute, index: number, written: Written, report:
   checkTwice(route.relax, [...path, 'relax'], report);
   const loose = route.relax.indexOf('connection_token');
   if (loose !== -1) report('warning', [...path, 'relax', loose], SMUGGLING);
-  if (route.upstream.includes(':')) {
-    const url = parseTargetUrl(route.upstream);
-    if ('problem' in url) report('error', [...path, 'upstream'], url.problem);
-  } else if (!written.upstreams.has(route.upstream)) {
-    const guess = didYouMean(route.upstream, written.upstreams);
-    report('error', [...path, 'upstream'], `there is no upstream "${printable(route.upstream)}"${guess}`);
-  }
+  for (const key of BACKENDS) checkBackend(route[key], [...path, key], written, report);
+  const hasBackend = BACKENDS.some((key) => route[key] !== undefined || written.isFaulty([...path, key]));
+  if (!hasBackend) report('error', path, NO_BACKEND);
   const wrong = route.rewrite === undefined ? null : rewriteProblem(route.rewrite, route.match.path);
   if (wrong !== null) report('error', [...path, 'rewrite'], wrong);
+}
+
+/** Where a route leads. */
+const BACKENDS = ['upstream', 'http'] as const;
+const NO_BACKEND = 'upstream is missing: where WebSockets go; or http: where other requests go';
+
+function checkBackend(text: string | undefined, path: PathSegments, written: Written, report: CrossReport): void {
+  if (text === undefined) return;
+  if (text.includes(':')) {
+    const url = parseTargetUrl(text);
+    if ('problem' in url) report('error', path, url.problem);
+  } else if (!written.upstreams.has(text)) {
+    const guess = didYouMean(text, written.upstreams);
+    report('error', path, `there is no upstream "${printable(text)}"${guess}`);
+  }
 }
 
 type Said = { readonly [K in keyof ParsedShared]?: ParsedShared[K] | undefined };
@@ -174,8 +185,9 @@ function isOver(frame: number, message: number): boolean {
 }
 
 function checkUse(config: ParsedConfig, written: Written, report: CrossReport): void {
-  if (config.routes.some((_, index) => written.isFaulty(['routes', index, 'upstream']))) return;
-  const used = new Set(config.routes.map((route) => route.upstream));
+  const isFaulty = (index: number) => BACKENDS.some((key) => written.isFaulty(['routes', index, key]));
+  if (config.routes.some((_, index) => isFaulty(index))) return;
+  const used = new Set(config.routes.flatMap((route) => BACKENDS.map((key) => route[key])));
   for (const name of Object.keys(config.upstreams)) {
     if (!used.has(name)) report('warning', ['upstreams', name], 'no route uses this upstream');
   }

@@ -126,7 +126,8 @@ function plainRoute(one: RouteConfig, config: Config, whole: Whole): Plain {
   const values = {
     ...one,
     match: { ...match, hosts: unlessEmpty(match.hosts), listeners: unlessEmpty(match.listeners) },
-    upstream: upstreamText(one, config),
+    upstream: one.sockets ? upstreamText(one.upstream, config) : undefined,
+    http: one.http === null ? undefined : upstreamText(one.http, config),
     rewrite: one.rewrite ?? undefined,
   };
   return printed(route, values, {
@@ -156,7 +157,7 @@ function unlessEmpty(list: readonly string[]): readonly string[] | undefined {
 }
 
 /** The name of an upstream, or the URL that stands for one without a block of its own. */
-function upstreamText({ upstream: name }: RouteConfig, config: Config): string {
+function upstreamText(name: string, config: Config): string {
   return MAP_KEY.test(name) ? name : (config.upstreams[name]?.targets[0]?.url ?? name);
 }
 

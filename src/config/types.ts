@@ -122,8 +122,17 @@ export interface HeadersConfig {
 export interface RouteConfig
   extends OwnLimits,
     Omit<SharedKeys, 'headers'>,
-    Omit<ParsedRoute, 'name' | 'match' | 'rewrite' | 'limits' | 'timeouts' | 'close_codes' | keyof SharedKeys> {
+    Omit<
+      ParsedRoute,
+      'name' | 'match' | 'upstream' | 'http' | 'rewrite' | 'limits' | 'timeouts' | 'close_codes' | keyof SharedKeys
+    > {
   readonly name: string;
+  /** The name of where WebSockets go; of a route that takes none, that of `http`. */
+  readonly upstream: string;
+  /** It takes WebSockets. */
+  readonly sockets: boolean;
+  /** The name of where other requests go; null: nowhere. */
+  readonly http: string | null;
   /** Empty `hosts` match any Host, empty `listeners` any listener. Hosts are lower-case, without a trailing dot. */
   readonly match: Omit<ParsedRoute['match'], 'hosts' | 'path' | 'listeners'> & {
     readonly hosts: readonly string[];

@@ -48,7 +48,8 @@ export function* planSnapshot(config: Config, previous: Previous): Generator<voi
   const ticketSecrets = previous.ticketSecrets ?? new TicketSecrets();
   const wallNow = previous.wallNow ?? Date.now;
   const tls = yield* serverTls(config, ticketSecrets, wallNow);
-  const missing = config.routes.find((route) => config.upstreams[route.upstream] === undefined);
+  const isMissing = (name: string | null): boolean => name !== null && config.upstreams[name] === undefined;
+  const missing = config.routes.find(({ upstream, http }) => isMissing(upstream) || isMissing(http));
   if (missing !== undefined) throw new Error(`route ${missing.name} names no upstream`);
   const setByAny = yield* fieldsSetByAny(config);
   const plan = yield* registry.plan(config);
@@ -62,6 +63,7 @@ export function* planSnapshot(config: Config, previous: Previous): Generator<voi
     const settings = {
       config: route,
       upstream,
+      http: route.http === null ? null : (plan.upstreams.get(route.http) as Upstream),
       policy: policyOf(route),
       allowed: route.allow === 'any' ? null : yield* sets.of(route.allow),
       denied: route.deny.blocks.length === 0 ? null : yield* sets.of(route.deny),
@@ -82,7 +84,8 @@ export function* planSnapshot(config: Config, previous: Previous): Generator<voi
     plan.commit();
     auth.commit();
     for (const change of changes) change();
-    const fixed = { config, router, routes, clientRules, origins: allOrigins, tls, ticketSecrets, wallNow };
+    const servesHttp = config.routes.some(({ http }) => http !== null);
+    const fixed = { config, router, routes, servesHttp, clientRules, origins: allOrigins, tls, ticketSecrets, wallNow };
     return { ...fixed, auth: previous.auth, upstreams: registry, addressSets: sets.all };
   };
   return { keptRoutes, keptTargets: plan.keptTargets, methods: auth.methods, commit };

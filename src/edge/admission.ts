@@ -5,14 +5,15 @@ import assert from 'node:assert/strict';
 import type { AbortLike } from '../net/abort.ts';
 import { type CredentialPlace, markerOf, nameableProtocols, withoutPlaces } from '../protocol/credential-places.ts';
 import type { RequestHead } from '../protocol/http-head.ts';
+import type { PlainRequest } from '../protocol/plain-request.ts';
 import type { Refusal } from '../protocol/refusals.ts';
 import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
 import type { Admitted } from './admitted.ts';
 import type { Arrival } from './arrival.ts';
+import type { AskedRecord } from './asked-record.ts';
 import type { Grant } from './auth/method.ts';
 import { isUnnameable, UNNAMEABLE } from './auth/offer.ts';
 import type { EdgeContext } from './context.ts';
-import type { HandshakeRecord } from './handshake-record.ts';
 import { Holdings } from './holdings.ts';
 import type { PeerClaim, Seat } from './quotas.ts';
 import type { Route } from './snapshot.ts';
@@ -28,7 +29,7 @@ interface AskedOptions {
   readonly arrival: Arrival;
   readonly claim: PeerClaim;
   readonly head: RequestHead;
-  readonly record: HandshakeRecord;
+  readonly record: AskedRecord;
   readonly signal: AbortLike;
 }
 
@@ -40,10 +41,10 @@ export class Asked {
   readonly claim: PeerClaim;
   readonly head: RequestHead;
   /** Told what is known as soon as it is. */
-  readonly record: HandshakeRecord;
+  readonly record: AskedRecord;
   readonly signal: AbortLike;
   /** Null until a check has decided it. */
-  upgrade: UpgradeRequest | null = null;
+  judged: UpgradeRequest | PlainRequest | null = null;
   chosen: { readonly route: Route; readonly path: string } | null = null;
   protocols: readonly string[] | null = null;
   /** Where credentials may stand by the methods of its route. A reload may give that route others meanwhile. */
@@ -65,14 +66,25 @@ export class Asked {
     this.signal = options.signal;
   }
 
-  get request(): UpgradeRequest {
-    assert(this.upgrade !== null, 'the request was judged by a check before');
-    return this.upgrade;
+  get request(): UpgradeRequest | PlainRequest {
+    assert(this.judged !== null, 'the request was judged by a check before');
+    return this.judged;
+  }
+
+  /** Null where it asks for no WebSocket, or is not judged yet. */
+  get upgrade(): UpgradeRequest | null {
+    return this.judged !== null && 'key' in this.judged ? this.judged : null;
   }
 
   get route(): Route {
     assert(this.chosen !== null, 'the route was chosen by a check before');
     return this.chosen.route;
+  }
+
+  get plain(): PlainRequest {
+    const { request } = this;
+    assert('body' in request, 'it asks for no WebSocket');
+    return request;
   }
 
   /** It has a seat. One that comes when nobody waits for it any more goes back at once. */
@@ -86,13 +98,13 @@ export class Asked {
   /** It may come in, unless no answer could be made to it. What stands at `stripped` is gone for all that follows. */
   takeGrant(grant: Grant | null, stripped: readonly CredentialPlace[]): Refusal | null {
     const { request, chosen, protocols } = this;
-    assert(chosen !== null && protocols !== null, "a method is a route's");
+    assert(chosen !== null, "a method is a route's");
     this.grant = grant;
     const left = withoutPlaces(request, stripped);
     if (left === request) return null;
-    this.upgrade = left;
+    this.judged = left;
     const kept = new Set(left.protocols);
-    this.protocols = protocols.filter((protocol) => kept.has(protocol));
+    this.protocols = protocols?.filter((protocol) => kept.has(protocol)) ?? null;
     const path = chosen.path.slice(0, chosen.path.length - request.query.length);
     this.chosen = { ...chosen, path: `${path}${left.query}` };
     this.marker = left.protocols === request.protocols ? null : markerOf(request.protocols, stripped);
@@ -101,9 +113,9 @@ export class Asked {
 
   /** Every check has passed. */
   admitted(): Admitted {
-    const { chosen, protocols, holdings, grant, marker, places } = this;
+    const { arrival, chosen, upgrade: request, protocols, holdings, grant, marker, places } = this;
     assert(chosen !== null && protocols !== null && holdings !== null, 'the checks decide everything');
-    const { arrival, request } = this;
+    assert(request !== null, 'a session begins with an upgrade');
     const { route, path } = chosen;
     const answerable = nameableProtocols(protocols, places);
     const session = this.context.nextSessionId();

@@ -5,9 +5,7 @@ import type { LogConfig } from '../config/types.ts';
 import type { AbortLike } from '../net/abort.ts';
 import type { Transport } from '../net/transport.ts';
 import { changedFields, type FieldChanges } from '../protocol/field-changes.ts';
-import type { TemplateFacts } from '../protocol/header-template.ts';
 import type { HeadField } from '../protocol/http-head.ts';
-import type { ProxiedConnection } from '../protocol/proxy-header/writer.ts';
 import { entryFor } from '../protocol/subprotocols.ts';
 import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
 import { Session } from '../session/session.ts';
@@ -19,6 +17,7 @@ import { changesFor } from './field-edits.ts';
 import type { Holdings } from './holdings.ts';
 import { shownPath } from './logged-path.ts';
 import { ownText } from './own-text.ts';
+import { proxiedOf, templateFacts } from './request-facts.ts';
 import { SessionCredential } from './session-credential.ts';
 import { policyWithin } from './session-policy.ts';
 import { type SessionFacts, type SessionHost, SessionRecord } from './session-record.ts';
@@ -85,6 +84,7 @@ export function openFor(
     },
     answerable,
     holder: grant,
+    mayRetry: true,
     path,
     connectMs: timeouts.connect,
     upgradeMs: timeouts.upgrade,
@@ -92,13 +92,6 @@ export function openFor(
     proxied: () => proxiedOf(arrival, client),
     progress,
   });
-}
-
-/** Who it is about, for backends that are told by a PROXY header. */
-function proxiedOf({ client, peer, peerPort, destination }: Arrival, transport: Transport): ProxiedConnection {
-  // Whoever is named in a field has a port that nobody has heard of.
-  const source = client === '' ? null : { address: client, port: client === peer ? peerPort : 0 };
-  return { source, destination: destination ?? transport.localEndpoint() };
 }
 
 /** The fields of the backend's 101 as the client gets them, and our own cookie. */
@@ -117,21 +110,6 @@ export function answerProtocol({ marker }: Admitted, { answer }: Opened): string
 function requestChanges(admitted: Admitted): FieldChanges | null {
   const edits = admitted.route.edits.request;
   return edits === null ? null : changesFor(edits, templateFacts(admitted));
-}
-
-function templateFacts({ arrival, request, route, grant }: Admitted): TemplateFacts {
-  const { tls, serverName } = arrival;
-  return {
-    request,
-    clientAddress: arrival.client,
-    peerAddress: arrival.peer,
-    peerTrusted: arrival.peerTrusted,
-    requestId: arrival.requestId,
-    route: route.config.name,
-    listener: arrival.listenerName,
-    tls: tls === null ? null : { sni: serverName, version: tls.version, certificate: tls.certificate },
-    holder: grant,
-  };
 }
 
 /** The session that it becomes, which has counted nothing and taken over nothing yet. */

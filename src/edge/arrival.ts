@@ -52,6 +52,8 @@ interface ArrivalOptions {
   readonly peerPort: number;
   readonly at: number;
   readonly requestId: string;
+  /** The present one of the listener, unless given. */
+  readonly listenerName?: string;
 }
 
 export class Arrival {
@@ -83,12 +85,23 @@ export class Arrival {
 
   constructor(options: ArrivalOptions) {
     this.listener = options.listener;
-    this.listenerName = options.listener.config.name;
+    this.listenerName = options.listenerName ?? options.listener.config.name;
     this.peer = options.peer;
     this.peerPort = options.peerPort;
     this.client = options.peer;
     this.at = options.at;
     this.requestId = options.requestId;
+  }
+
+  /** The next request on the same connection, whose first byte came at `at`: what the head before said is gone. */
+  again(at: number, requestId: string): Arrival {
+    const { listener, peer, peerPort } = this;
+    const next = new Arrival({ listener, peer, peerPort, at, requestId, listenerName: this.listenerName });
+    next.destination = this.destination;
+    next.serverName = this.serverName;
+    next.tls = this.tls;
+    next.proxySecure = this.proxySecure;
+    return next;
   }
 
   /** Whether the client speaks TLS to us. */

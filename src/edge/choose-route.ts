@@ -7,7 +7,8 @@ import { judgePath, rewritePath } from '../protocol/path.ts';
 import { decodePath, type EncodedSlashes, hasEncodedSlash } from '../protocol/path-decoding.ts';
 import type { Refusal } from '../protocol/refusals.ts';
 import type { RouteCheck } from '../protocol/relax.ts';
-import type { RequestPlace } from '../protocol/upgrade-request.ts';
+import type { RequestPlace } from '../protocol/request-place.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 import type { RouteMatch } from './router.ts';
 import type { Route, Snapshot } from './snapshot.ts';
 
@@ -20,16 +21,29 @@ interface RouteChoice {
 }
 
 /** `listener`: the name by which routes know where the request came in. */
-export function chooseRoute(snapshot: Snapshot, listener: string, request: RequestPlace): RouteChoice {
+export function chooseRoute(
+  snapshot: Snapshot,
+  listener: string,
+  request: RequestPlace,
+  goesTo: GoesTo = toSockets,
+): RouteChoice {
   const match = snapshot.router.match(request.hostname, request.path, listener);
   if (leadsElsewhere(snapshot, listener, request, match)) return { route: null, path: '', refusal: ELSEWHERE };
   const route = match === null ? undefined : snapshot.routes.get(match.route.name);
   if (match === null || route === undefined) return { route: null, path: '', refusal: NO_ROUTE };
   const { rewrite } = route.config;
   const path = rewrite === null ? request.path : rewritePath(rewrite, match.rest);
-  const refusal = judgeForwarded(route, path, request.query, snapshot.config.limits.max_target_size);
+  const refusal = judgeForwarded(
+    { route, path, query: request.query, to: goesTo(route) },
+    snapshot.config.limits.max_target_size,
+  );
   return { route, path: `${path}${request.query}`, refusal };
 }
+
+/** Which upstream of a route gets the request; null: none. */
+type GoesTo = (route: Route) => Upstream | null;
+
+const toSockets: GoesTo = ({ upstream }) => upstream;
 
 const ELSEWHERE: Refusal = { slug: 'encoded_path' };
 const NO_ROUTE: Refusal = { slug: 'no_route' };
@@ -59,10 +73,17 @@ function leadsElsewhere(
   return (keeps || hasEncodedSlash(path)) && isMoved('keep', decodePath(path, 'keep') ?? '');
 }
 
+interface Forwarded {
+  readonly route: Route;
+  readonly path: string;
+  readonly query: string;
+  readonly to: Upstream | null;
+}
+
 /** No backend gets a target that a client would be refused for, whichever of the targets is chosen. */
-function judgeForwarded(route: Route, path: string, query: string, lengthMax: number): Refusal | null {
+function judgeForwarded({ route, path, query, to }: Forwarded, lengthMax: number): Refusal | null {
   const isRewritten = route.config.rewrite !== null;
-  for (const base of route.upstream.bases) {
+  for (const base of to?.bases ?? []) {
     // As the client sent it, which has been judged.
     if (base === '' && !isRewritten) continue;
     const cause = isRewritten ? 'after the rewrite' : "with the path of the target's url";

@@ -5,9 +5,11 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../limits/clock.ts';
 import type { TimerWheel } from '../limits/timer-wheel.ts';
 import type { Dialer } from '../net/dial.ts';
+import { HttpFront } from '../net/http-front.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Log } from '../observe/log.ts';
 import type { MetricsRegistry } from '../observe/metrics.ts';
+import type { RequestHead } from '../protocol/http-head.ts';
 import type { ProxyHeader } from '../protocol/proxy-header/proxy-header.ts';
 import type { Refusal } from '../protocol/refusals.ts';
 import type { Check } from './admission.ts';
@@ -20,6 +22,9 @@ import type { HandshakeContext } from './handshake.ts';
 import { HandshakeSlots } from './handshake-slots.ts';
 import { HandshakeTurns } from './handshake-turns.ts';
 import type { Holdings } from './holdings.ts';
+import type { ClientStream } from './http/client-stream.ts';
+import { PlainConnection, type PlainTable } from './http/plain-connection.ts';
+import { PlainConnections } from './http/plain-connections.ts';
 import { type ConnectionTable, Http1Connection } from './http1-connection.ts';
 import { IdentityLimits, type IdentitySeat } from './identity-limits.ts';
 import type { OpenConnection } from './open-connection.ts';
@@ -49,7 +54,7 @@ interface EdgeOptions {
   readonly checks?: readonly Check[];
 }
 
-export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, ProxyEntranceTable {
+export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, ProxyEntranceTable, PlainTable {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly log: Log;
@@ -78,6 +83,8 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
   readonly buffers: BufferWatch;
   readonly notices: PeerNotices;
   private readonly overflow = new Overflow<OpenConnection>();
+  readonly plain = new PlainConnections<OpenConnection>();
+  private front: HttpFront;
   private readonly ids = new RandomIds();
   /** Not the name in Via, which backends know. */
   private readonly sessionPrefix = this.ids.next().slice(0, 16);
@@ -94,6 +101,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
     this.checks = options.checks ?? CHECKS;
     this.snapshot = options.snapshot;
     this.sessionsMax = options.sessionsMax;
+    this.front = frontFor(this.snapshot);
     this.notices = new PeerNotices(this.log);
     this.headTurns = new HandshakeTurns(this.clock);
     this.slots = new HandshakeSlots(this.snapshot.config.limits, this.metrics.process, this.clock);
@@ -128,6 +136,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
   apply(snapshot: Snapshot, sessionsMax: number): void {
     this.snapshot = snapshot;
     this.sessionsMax = sessionsMax;
+    this.front = frontFor(snapshot);
     this.slots.retune(snapshot.config.limits);
     this.tlsTurns.retune(snapshot.config.limits);
     this.quotas.retune(this.quotaSettings(), this.seats());
@@ -146,6 +155,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
       transport.destroy();
       return;
     }
+    if (this.open - this.overflow.size >= this.sessionsMax) this.plain.longestIdle?.cutOff();
     if (this.open - this.overflow.size >= this.sessionsMax) {
       this.turnAway(transport, listener, BARRED.sessions);
       return;
@@ -230,6 +240,31 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
     this.replace(entrance, new Http1Connection({ context: this, table: this, arrival, transport, claim, barred }));
   }
 
+  /** It asks for no upgrade: from now on its requests are served. */
+  goPlain(before: Http1Connection, head: RequestHead, rest: Buffer): Refusal | null {
+    if (!this.plain.hasRoom(this.sessionsMax)) this.plain.longestIdle?.cutOff();
+    if (!this.plain.hasRoom(this.sessionsMax)) return BARRED.sessions;
+    const { transport, arrival, claim } = before;
+    const connection = new PlainConnection({ context: this, table: this, transport, arrival, claim });
+    this.plain.enter(connection);
+    this.connections.delete(before);
+    this.connections.add(connection);
+    connection.begin(head, rest);
+    return null;
+  }
+
+  serve(stream: ClientStream): void {
+    this.front.serve(stream);
+  }
+
+  upgrade(before: PlainConnection, arrival: Arrival, head: RequestHead, rest: Buffer): void {
+    const { transport, claim } = before;
+    const connection = new Http1Connection({ context: this, table: this, transport, arrival, claim, barred: null });
+    this.connections.delete(before);
+    this.connections.add(connection);
+    connection.goOn(head, rest);
+  }
+
   private replace(before: OpenConnection, next: Connection): void {
     this.connections.delete(before);
     this.connections.add(next);
@@ -304,6 +339,11 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
 /** What a connection has to say next, when its PROXY header came or none is expected. */
 function behindProxy(parts: BehindProxy): Entrance | Http1Connection {
   return parts.arrival.listener.config.tls === null ? new Http1Connection(parts) : new Entrance(parts);
+}
+
+/** Heads were judged by our own parser or are, in full: Node's limit is never the narrower one. */
+function frontFor({ config }: Snapshot): HttpFront {
+  return new HttpFront(config.limits.max_head_size);
 }
 
 const NO_HEADER: Refusal = { slug: 'proxy_header', cause: 'no PROXY header' };

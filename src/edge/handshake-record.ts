@@ -8,10 +8,11 @@ import type { RequestHead } from '../protocol/http-head.ts';
 import { firstValueOf } from '../protocol/lists.ts';
 import { isClientsFault, REFUSALS, type Refusal } from '../protocol/refusals.ts';
 import type { RelaxedCheck } from '../protocol/relax.ts';
+import type { JudgedRequest } from '../protocol/request-place.ts';
 import { entryFor } from '../protocol/subprotocols.ts';
-import type { UpgradeRequest } from '../protocol/upgrade-request.ts';
 import type { Opened, OpeningProgress } from '../upstream/open-backend.ts';
 import type { Arrival } from './arrival.ts';
+import type { AskedRecord } from './asked-record.ts';
 import { cutToLog, shownPath, withoutUserinfo } from './logged-path.ts';
 import type { Route, Snapshot } from './snapshot.ts';
 
@@ -31,7 +32,7 @@ interface RefusedLine {
   readonly targets?: Refusal['targets'];
 }
 
-export class HandshakeRecord {
+export class HandshakeRecord implements AskedRecord {
   private readonly means: HandshakeRecordMeans;
   private readonly arrival: Arrival;
   /** When its head was complete; null before. */
@@ -65,7 +66,7 @@ export class HandshakeRecord {
     this.headAt = headAt;
   }
 
-  noteRequest(request: UpgradeRequest): void {
+  noteRequest(request: JudgedRequest): void {
     this.host = request.host;
     this.path = request.path;
     this.query = request.query;

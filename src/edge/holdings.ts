@@ -10,6 +10,7 @@ import type { Upstream } from '../upstream/upstream.ts';
 import type { HandshakeSlots, SlotClaim, SlotRequest } from './handshake-slots.ts';
 import type { IdentityLimits, IdentitySeat } from './identity-limits.ts';
 import type { HandshakeQuotas, PeerClaim, Seat } from './quotas.ts';
+import { TargetHold } from './target-hold.ts';
 
 /** Where all of it is taken from, and goes back to. */
 interface HoldingsSource {
@@ -32,12 +33,10 @@ export class Holdings {
   private place: Place | null = null;
   /** It counts as one that waits, because of that place. */
   private isParked = false;
-  private slot: Target | null = null;
-  private trialOfSlot = 0;
-  /** That slot is a session's. */
+  private readonly hold = new TargetHold();
+  /** Its slot is a session's. */
   private isSession = false;
   private isEnding = false;
-  private backend: Transport | null = null;
   private isReleased = false;
 
   constructor(from: HoldingsSource, seat: Seat) {
@@ -50,12 +49,12 @@ export class Holdings {
 
   /** The target whose slot is held. */
   get target(): Target | null {
-    return this.slot;
+    return this.hold.target;
   }
 
   /** That slot is a trial of its target: its number, 0 for none. */
   get trial(): number {
-    return this.trialOfSlot;
+    return this.hold.trial;
   }
 
   /** Be one of the handshakes under way, now or when its turn comes. True when it is now. */
@@ -127,15 +126,16 @@ export class Holdings {
   becomeSession(): void {
     this.leaveTurn();
     this.isSession = true;
-    this.slot?.promote();
-    if (this.trialOfSlot !== 0) this.slot?.watch?.sessionBegan(this.trialOfSlot);
+    const { target, trial } = this.hold;
+    target?.promote();
+    if (trial !== 0) target?.watch?.sessionBegan(trial);
   }
 
   /** The session has its cause to end, and goes on holding all of this until it has. */
   beginEnd(): void {
     if (!this.isSession || this.isEnding) return;
     this.isEnding = true;
-    this.slot?.beginEnd();
+    this.hold.target?.beginEnd();
   }
 
   /** The session goes on counting as its connection did. */
@@ -156,16 +156,14 @@ export class Holdings {
   /** Take a slot of `target`; what was held for the try before it goes back. */
   takeSlot(target: Target): void {
     assert(!this.isReleased, 'nothing is taken by one who has left');
-    this.leaveTarget();
-    this.trialOfSlot = target.acquire();
-    this.slot = target;
+    this.hold.take(target);
     this.leavePlace();
   }
 
   /** Keep the connection to that target. False when nobody waits for it any more: then it is closed. */
   keepBackend(transport: Transport): boolean {
     if (this.isReleased) transport.destroy();
-    else this.backend = transport;
+    else this.hold.keepBackend(transport);
     return !this.isReleased;
   }
 
@@ -189,15 +187,6 @@ export class Holdings {
   }
 
   private leaveTarget(): void {
-    const { slot, trialOfSlot: trial, backend } = this;
-    this.slot = null;
-    this.trialOfSlot = 0;
-    this.backend = null;
-    try {
-      backend?.destroy();
-    } finally {
-      slot?.release(this.isSession, this.isEnding);
-      if (trial !== 0) slot?.watch?.left(trial);
-    }
+    this.hold.leave(this.isSession, this.isEnding);
   }
 }

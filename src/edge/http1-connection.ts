@@ -4,6 +4,7 @@
 import { TimerEntry } from '../limits/timer-wheel.ts';
 import type { Transport, TransportReader } from '../net/transport.ts';
 import type { RequestHead, RequestHeadParser } from '../protocol/http-head.ts';
+import { asksForWebSocket } from '../protocol/plain-request.ts';
 import { buildRefusal, REFUSALS, type Refusal } from '../protocol/refusals.ts';
 import { unreachable } from '../unreachable.ts';
 import type { Arrival } from './arrival.ts';
@@ -29,6 +30,8 @@ type State =
 export interface ConnectionTable {
   removeConnection(connection: OpenConnection): void;
   promote(connection: Http1Connection, record: SessionRecord): void;
+  /** What it asked for is served, with all that comes behind it; or why not. The transport is another one's then. */
+  goPlain(connection: Http1Connection, head: RequestHead, rest: Buffer): Refusal | null;
 }
 
 interface Http1Options {
@@ -218,7 +221,30 @@ export class Http1Connection extends TimerEntry implements TransportReader, Answ
       // A probe is neither routed nor counted nor logged.
     } else if (read.kind === 'probe') this.answer(healthAnswer(read.method, !context.draining && !context.refusing));
     else if (this.barred !== null) this.refuseBarred();
-    else this.ask(read.head, bytes.subarray(read.restAt, end));
+    else if (context.snapshot.servesHttp && !asksForWebSocket(read.head.fields)) {
+      this.goPlain(read.head, bytes.subarray(read.restAt, end));
+    } else this.ask(read.head, bytes.subarray(read.restAt, end));
+  }
+
+  /** An upgrade behind other requests. */
+  goOn(head: RequestHead, rest: Buffer): void {
+    this.guarded(() => {
+      this.transport.reader = this;
+      this.transport.resume();
+      this.ask(head, rest);
+    });
+  }
+
+  private goPlain(head: RequestHead, rest: Buffer): void {
+    const { context, table } = this;
+    context.wheel.cancel(this);
+    const { state } = this;
+    this.state = OVER;
+    const refusal = table.goPlain(this, head, rest);
+    if (refusal === null) return;
+    this.state = state;
+    this.record.noteHead(head);
+    this.refuseHead(refusal);
   }
 
   private ask(head: RequestHead, rest: Buffer): void {

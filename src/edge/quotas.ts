@@ -22,6 +22,7 @@ export interface Barred extends Refusal {
 export const BARRED = {
   sessionsPerIp: { slug: 'too_many_sessions_per_ip', cause: 'max_sessions_per_ip' },
   handshakesPerIp: { slug: 'too_many_handshakes_per_ip', cause: 'handshakes_per_second_per_ip' },
+  requestsPerIp: { slug: 'too_many_requests_per_ip', cause: 'requests_per_second_per_ip' },
   /** More addresses than can be told apart: nobody new is let in until some may be forgotten. */
   addresses: { slug: 'too_many_handshakes', cause: 'handshakes_per_second_per_ip' },
   sessions: { slug: 'too_many_sessions', cause: 'max_sessions' },
@@ -65,6 +66,8 @@ export interface HandshakeQuotas {
   enter(client: string, route: Route, now: number, claim: PeerClaim): Seat | Barred | Promise<Seat | Barred>;
   /** The seat is given back. */
   leave(seat: Seat, now: number): void;
+  /** One more request of `client` that is no handshake; what stands against it, or null. */
+  admitRequest(client: string, now: number): Barred | null;
   /** The connection is gone, or its client is another one than its peer. */
   depart(claim: PeerClaim, now: number): void;
 }
@@ -82,6 +85,8 @@ export class Quotas implements HandshakeQuotas {
   private readonly slots: HandshakeSlots;
   private readonly addresses: AddressLimits;
   private readonly rate: TokenBucket;
+  /** Of requests that are no handshakes. */
+  private readonly requests: AddressLimits;
   private addressesMax: number;
   /** By route, for those with limits of their own per address. */
   private readonly own = new OwnLimits<AddressLimits>({
@@ -94,6 +99,7 @@ export class Quotas implements HandshakeQuotas {
     this.slots = options.slots;
     this.addressesMax = Math.max(ADDRESSES_MIN, options.sessionsMax);
     this.addresses = new AddressLimits(globalLimits(limits, this.addressesMax), networkKeyOf);
+    this.requests = new AddressLimits(requestLimits(limits, this.addressesMax), networkKeyOf);
     this.rate = new TokenBucket(limits.handshakes_per_second, limits.handshake_burst, now);
     this.own.retune(options.routes, [], now);
   }
@@ -137,6 +143,11 @@ export class Quotas implements HandshakeQuotas {
     return new Seat(key, isCounted, route, own);
   }
 
+  admitRequest(client: string, now: number): Barred | null {
+    const verdict = this.requests.admit(clientKeyOf(client) ?? NO_KEY, now);
+    return verdict === KeyedVerdict.Ok ? null : BARRED.requestsPerIp;
+  }
+
   leave(seat: Seat, now: number): void {
     seat.route.sessions -= 1;
     if (seat.isCounted) this.addresses.release(seat.key, now);
@@ -148,6 +159,7 @@ export class Quotas implements HandshakeQuotas {
     const { limits, now } = options;
     this.addressesMax = Math.max(ADDRESSES_MIN, options.sessionsMax);
     this.addresses.retune(globalLimits(limits, this.addressesMax), now);
+    this.requests.retune(requestLimits(limits, this.addressesMax), now);
     this.rate.retune(limits.handshakes_per_second, limits.handshake_burst, now);
     this.own.retune(options.routes, seats, now);
   }
@@ -170,4 +182,8 @@ export class Quotas implements HandshakeQuotas {
 
 function globalLimits(limits: Limits, entriesMax: number): KeyedLimitsOptions {
   return keyedLimits(limits.max_sessions_per_ip, limits.handshakes_per_second_per_ip, entriesMax);
+}
+
+function requestLimits({ requests_per_second_per_ip: rate }: Limits, entriesMax: number): KeyedLimitsOptions {
+  return keyedLimits(Number.POSITIVE_INFINITY, rate, entriesMax);
 }

@@ -46,14 +46,15 @@ const FOREIGN: Told = {
   retry: null,
 };
 
-function notice(asked: Asked, told: Told): OpenRefusal {
+function notice(asked: Asked, told: Told): OpenRefusal | null {
   // A page that has no business here learns nothing of what there is.
   const { cause, code, text, retry } = isForeign(asked) ? FOREIGN : told;
-  const { request, marker } = asked;
+  const { upgrade, marker } = asked;
+  if (upgrade === null) return null;
   // RFC 6455 4.1: a browser fails the connection when it offered some and none is named.
-  const protocol = harmlessName(request.protocols, placesOf(asked)) ?? marker;
+  const protocol = harmlessName(upgrade.protocols, placesOf(asked)) ?? marker;
   return {
-    answer: { key: request.key, protocol, extensions: null, fields: [] },
+    answer: { key: upgrade.key, protocol, extensions: null, fields: [] },
     code: settingsOf(asked).close_codes[cause] ?? code,
     reason: retry === null ? text : `${text} retry=${retry}`,
   };

@@ -25,6 +25,8 @@ import type { SessionCredential } from './session-credential.ts';
 export interface Route {
   config: RouteConfig;
   upstream: Upstream;
+  /** Where requests go that ask for no upgrade; null: nowhere. */
+  http: Upstream | null;
   policy: SessionPolicy;
   /** Clients that may connect; null: any. */
   allowed: AddressSet | null;
@@ -49,6 +51,8 @@ export interface Snapshot {
   readonly upstreams: UpstreamRegistry;
   /** The same in each snapshot. */
   readonly auth: AuthMethods;
+  /** Some route takes requests that ask for no upgrade. */
+  readonly servesHttp: boolean;
   /** Of the lists in the config, by their digests. */
   readonly addressSets: ReadonlyMap<string, AddressSet>;
   /** By the names of listeners. */

@@ -54,6 +54,11 @@ export class TransportStream extends Duplex implements TransportReader {
     else this.taken = done;
   }
 
+  /** What was written in one turn goes out in one write. */
+  override _writev(chunks: { readonly chunk: Buffer }[], done: Done): void {
+    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), '', done);
+  }
+
   override _final(done: Done): void {
     this.transport?.end();
     done();

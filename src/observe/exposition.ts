@@ -3,6 +3,7 @@
 
 import { writeAuth } from './exposition-auth.ts';
 import { Exposition, type Family } from './exposition-families.ts';
+import { writeHttp } from './exposition-http.ts';
 import {
   type AuthMetrics,
   type DirectionMetrics,
@@ -110,6 +111,7 @@ function* writeAll(out: Exposition, source: MetricsSource): Generator<void> {
   yield* writeListeners(out, [...source.listeners]);
   yield* writeCertificates(out, source.certificates);
   yield* writeHandshakes(out, source, routes);
+  yield* writeHttp(out, source.process, [source.unrouted, ...routes.map(({ metrics }) => metrics)]);
   yield* writeAuth(out, [...source.auths], source.revocations);
   yield* writeRelaxed(out, routes);
   yield* writeSessions(out, source, routes);

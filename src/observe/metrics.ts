@@ -4,7 +4,9 @@
 import { ClientCount } from './client-count.ts';
 import { EARLY_SECONDS } from './expiry-advice.ts';
 import { Histogram, LogLinearHistogram } from './histogram.ts';
+import { HttpMetrics } from './http-metrics.ts';
 import { type DirectionProfile, TrafficProfile } from './profile.ts';
+import { handshakeSeconds, Tally } from './tally.ts';
 
 /** `route` before a route is known. */
 export const NO_ROUTE = '-';
@@ -12,28 +14,10 @@ export const NO_ROUTE = '-';
 const KIB = 1024;
 const MIB = KIB * KIB;
 
-const handshakeSeconds = Float64Array.of(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30);
 const sessionSeconds = Float64Array.of(1, 10, 60, 300, 1800, 3600, 21_600, 86_400, 604_800);
 const pingSeconds = Float64Array.of(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10);
 const connectSeconds = Float64Array.of(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5);
 const messageBytes = Float64Array.of(64, 256, KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, 4 * MIB, 16 * MIB);
-
-/** Events by a name of our own: a slug, a config key. The names are a closed set, so the map is bounded. */
-export class Tally {
-  private readonly counts = new Map<string, number>();
-
-  add(name: string): void {
-    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
-  }
-
-  of(name: string): number {
-    return this.counts.get(name) ?? 0;
-  }
-
-  entries(): Iterable<[name: string, count: number]> {
-    return this.counts;
-  }
-}
 
 /** One direction of a route. The data path writes the fields itself. */
 export class DirectionMetrics {
@@ -106,6 +90,7 @@ interface EndCount {
 
 export class RouteMetrics {
   readonly name: string;
+  readonly http = new HttpMetrics();
   sessionsOpen = 0;
   sessionsTotal = 0;
   /** Ended by their credential soon after they began: see `expiry-advice`. */
@@ -259,6 +244,8 @@ export class ListenerMetrics {
 export class ProcessMetrics {
   /** The most that there were at a time. */
   readonly peaks = { connections: 0, handshakes: 0, waiting: 0, buffered: 0 };
+  /** Requests without upgrade that are not answered yet. */
+  httpRequestsOpen = 0;
   /** TLS handshakes with clients under way. */
   tlsHandshakesOpen = 0;
   private open = 0;

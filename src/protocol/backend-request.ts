@@ -4,19 +4,18 @@
 import { withoutCookie } from './cookies.ts';
 import { type FieldChanges, isRemoved } from './field-changes.ts';
 import { isHopByHop, isProxyClaim, isSafeName } from './field-names.ts';
-import { FieldWriter } from './field-writer.ts';
+import { FieldPairs, type FieldSink, FieldWriter } from './field-writer.ts';
 import { soundElements, writeElement } from './forwarded.ts';
 import type { HeadField, RequestHead } from './http-head.ts';
 import { firstValueOf, valuesOf } from './lists.ts';
-import type { UpgradeRequest } from './upgrade-request.ts';
+import type { JudgedRequest } from './request-place.ts';
 
-export interface ForwardOptions {
-  readonly request: UpgradeRequest;
+/** What every request to a backend is made of, an upgrade or not. */
+export interface ForwardedFields {
+  readonly request: JudgedRequest;
   /** Path and query to send. */
   readonly target: string;
   readonly hostField: string;
-  readonly protocols: readonly string[];
-  readonly extensions: readonly string[];
   /** Who the client is, after the walk over trusted proxies; '' when nobody knows (a unix socket). */
   readonly clientAddress: string;
   /** Who holds the connection; '' for a unix socket. */
@@ -34,11 +33,16 @@ export interface ForwardOptions {
   /** Null: the backend is not told. */
   readonly sessionId: string | null;
   readonly instanceId: string;
-  readonly key: string;
   /** Null: none. */
   readonly changes: FieldChanges | null;
   /** A cookie that is between the client and us; null: none. */
   readonly hiddenCookie: string | null;
+}
+
+export interface ForwardOptions extends ForwardedFields {
+  readonly protocols: readonly string[];
+  readonly extensions: readonly string[];
+  readonly key: string;
 }
 
 /** Set here, so never taken from the client as they are. Content-Length could only be 0. */
@@ -58,31 +62,52 @@ const OWN: ReadonlySet<string> = new Set([
 ]);
 
 export function buildBackendRequest(options: ForwardOptions): Buffer {
-  const { request, changes } = options;
-  // RFC 3986 4.2: whoever made this target has judged it; what gets here all the same names another host to many.
-  if (!/^\/(?!\/)/.test(options.target)) throw new Error('a request target begins with exactly one slash');
-  const writer = new FieldWriter(`GET ${FieldWriter.visible(options.target)} HTTP/1.1`);
-  writer.own('Host', options.hostField);
-  for (const field of request.head.fields) {
-    if (changes !== null && isRemoved(changes, field.lower)) continue;
-    if (passes(field, request.nominated, options)) relayField(field, options.hiddenCookie, writer);
-  }
-  for (const { name, value } of changes?.set ?? []) writer.own(name, value);
+  const writer = new FieldWriter(`GET ${FieldWriter.visible(judgedTarget(options))} HTTP/1.1`);
+  writeRelayed(writer, options);
   writer.own('Upgrade', 'websocket');
   writer.own('Connection', 'Upgrade');
   writer.own('Sec-WebSocket-Key', options.key);
   writer.own('Sec-WebSocket-Version', '13');
   if (options.protocols.length > 0) writer.own('Sec-WebSocket-Protocol', options.protocols.join(', '));
   if (options.extensions.length > 0) writer.field('Sec-WebSocket-Extensions', options.extensions.join(', '));
+  writeOwn(writer, options);
+  return writer.finish();
+}
+
+/** Of a request that is no upgrade: its fields but those that frame it, as names and values in turn. */
+export function plainRequestFields(options: ForwardedFields): { readonly target: string; readonly fields: string[] } {
+  const target = FieldWriter.visible(judgedTarget(options));
+  const pairs = new FieldPairs();
+  writeRelayed(pairs, options);
+  writeOwn(pairs, options);
+  return { target, fields: pairs.flat };
+}
+
+function judgedTarget({ target }: ForwardedFields): string {
+  // RFC 3986 4.2: whoever made this target has judged it; what gets here all the same names another host to many.
+  if (!/^\/(?!\/)/.test(target)) throw new Error('a request target begins with exactly one slash');
+  return target;
+}
+
+function writeRelayed(writer: FieldSink, options: ForwardedFields): void {
+  const { request, changes } = options;
+  writer.own('Host', options.hostField);
+  for (const field of request.head.fields) {
+    if (changes !== null && isRemoved(changes, field.lower)) continue;
+    if (passes(field, request.nominated, options)) relayField(field, options.hiddenCookie, writer);
+  }
+  for (const { name, value } of changes?.set ?? []) writer.own(name, value);
+}
+
+function writeOwn(writer: FieldSink, options: ForwardedFields): void {
   writeForwarded(writer, options);
   writer.own('X-Request-ID', options.requestId);
   if (options.sessionId !== null) writer.own('X-Framegate-Session', options.sessionId);
   // RFC 9110 7.6.3: appended after the Via lines of the client.
   writer.own('Via', `1.1 ${options.instanceId}`);
-  return writer.finish();
 }
 
-function relayField(field: HeadField, hiddenCookie: string | null, writer: FieldWriter): void {
+function relayField(field: HeadField, hiddenCookie: string | null, writer: FieldSink): void {
   if (hiddenCookie === null || field.lower !== 'cookie') {
     writer.relayed(field);
     return;
@@ -93,7 +118,7 @@ function relayField(field: HeadField, hiddenCookie: string | null, writer: Field
 }
 
 /** Whether the client came by TLS, as far as the backend is told. */
-export function isSaidSecure({ proto, request }: Pick<ForwardOptions, 'proto' | 'request'>): boolean {
+export function isSaidSecure({ proto, request }: Pick<ForwardedFields, 'proto' | 'request'>): boolean {
   const [first = ''] = (proto ?? firstValueOf(request.head.fields, 'x-forwarded-proto') ?? '').split(',', 1);
   return /^[ \t]*(?:https|wss)[ \t]*$/i.test(first);
 }
@@ -109,7 +134,7 @@ export function namesInstance(head: RequestHead, instanceId: string): boolean {
   return false;
 }
 
-function passes(field: HeadField, nominated: ReadonlySet<string>, options: ForwardOptions): boolean {
+function passes(field: HeadField, nominated: ReadonlySet<string>, options: ForwardedFields): boolean {
   const { lower } = field;
   const { peerTrusted, proto, source } = options;
   if (lower === 'x-forwarded-proto' && proto !== null) return false;
@@ -119,7 +144,7 @@ function passes(field: HeadField, nominated: ReadonlySet<string>, options: Forwa
   return peerTrusted || !isProxyClaim(lower);
 }
 
-function writeForwarded(writer: FieldWriter, options: ForwardOptions): void {
+function writeForwarded(writer: FieldSink, options: ForwardedFields): void {
   const { request, peerTrusted, clientAddress, peerAddress } = options;
   const { fields } = request.head;
   if (clientAddress !== '') writer.own('X-Real-IP', clientAddress);
@@ -142,7 +167,14 @@ function writeForwarded(writer: FieldWriter, options: ForwardOptions): void {
 const ELEMENTS_MAX = 32;
 
 /** RFC 7239 4: one element for each hop. A chain that names the client goes on; else it begins with what is known. */
-function forwardedChain({ request, source, peerTrusted, clientAddress, peerAddress, proto }: ForwardOptions): string[] {
+function forwardedChain({
+  request,
+  source,
+  peerTrusted,
+  clientAddress,
+  peerAddress,
+  proto,
+}: ForwardedFields): string[] {
   const { fields } = request.head;
   const ours = {
     host: request.host,

@@ -5,7 +5,7 @@ import { cookieValues, withoutCookie } from './cookies.ts';
 import { parameterOf, parametersOf } from './form-query.ts';
 import type { HeadField } from './http-head.ts';
 import { valuesOf } from './lists.ts';
-import type { UpgradeRequest } from './upgrade-request.ts';
+import type { JudgedRequest } from './request-place.ts';
 
 /**
  * `header`: a field, its name in lower case. `subprotocol`: the entry of the offer behind that entry.
@@ -16,7 +16,7 @@ export interface CredentialPlace {
   readonly name: string;
 }
 
-type Carried = Pick<UpgradeRequest, 'head' | 'query' | 'protocols'>;
+type Carried = Pick<JudgedRequest, 'head' | 'query' | 'protocols'>;
 
 /** More of one place than this are not looked at: two are too many already. */
 const FOUND_MAX = 2;
@@ -39,7 +39,7 @@ export function placeKey({ kind, name }: CredentialPlace): string {
  * The request without what stands at `places`. The same object when nothing does. A Cookie field that holds nothing
  * else goes; entries of the offer go with their markers.
  */
-export function withoutPlaces(request: UpgradeRequest, places: readonly CredentialPlace[]): UpgradeRequest {
+export function withoutPlaces<R extends JudgedRequest>(request: R, places: readonly CredentialPlace[]): R {
   if (places.length === 0) return request;
   const { head } = request;
   const query = strippedQuery(request.query, places);

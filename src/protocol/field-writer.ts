@@ -1,5 +1,5 @@
-// Writes an HTTP/1.1 head: a start line and fields, latin1 out as latin1 came in.
-// It chooses no fields. It refuses bytes that could end a line, whoever passes them.
+// Writes the fields of an HTTP/1.1 head: as bytes behind a start line, latin1 out as latin1 came in, or as the pairs
+// that Node takes. It chooses no fields. It refuses bytes that could end a line, whoever passes them.
 
 import type { HeadField } from './http-head.ts';
 
@@ -9,10 +9,33 @@ const VISIBLE = /^[\x21-\x7e]+$/;
 /** Above U+00FF a string is no latin1, and U+010D U+010A would be written as CR LF. */
 const FIELD_TEXT = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-export class FieldWriter {
+/** Where fields go, one after the other. */
+export abstract class FieldSink {
+  protected abstract put(name: string, value: string): void;
+
+  /** A field of our own making. */
+  own(name: string, value: string): void {
+    if (!PRINTABLE.test(value)) throw new Error(`the value of ${name} must be printable ASCII`);
+    this.put(name, value);
+  }
+
+  /** A field of our own with a value that a peer sent, or a part of it: HTAB and obs-text may be in it. */
+  field(name: string, value: string): void {
+    if (!FIELD_TEXT.test(value)) throw new Error(`the value of ${name} must be field content`);
+    this.put(name, value);
+  }
+
+  /** A field that passes with its case and its bytes; the parser that read it has judged both. */
+  relayed(field: HeadField): void {
+    this.field(field.name, field.value);
+  }
+}
+
+export class FieldWriter extends FieldSink {
   private text: string;
 
   constructor(startLine: string) {
+    super();
     if (!PRINTABLE.test(startLine)) throw new Error('a start line holds printable ASCII only');
     this.text = startLine + CRLF;
   }
@@ -22,25 +45,21 @@ export class FieldWriter {
     return text;
   }
 
-  /** A field of our own making. */
-  own(name: string, value: string): void {
-    if (!PRINTABLE.test(value)) throw new Error(`the value of ${name} must be printable ASCII`);
+  protected override put(name: string, value: string): void {
     this.text += `${name}: ${value}${CRLF}`;
-  }
-
-  /** A field of our own with a value that a peer sent, or a part of it: HTAB and obs-text may be in it. */
-  field(name: string, value: string): void {
-    if (!FIELD_TEXT.test(value)) throw new Error(`the value of ${name} must be field content`);
-    this.text += `${name}: ${value}${CRLF}`;
-  }
-
-  /** A field that passes with its case and its bytes; the parser that read it has judged both. */
-  relayed(field: HeadField): void {
-    this.field(field.name, field.value);
   }
 
   finish(body: Buffer | null = null): Buffer {
     const head = Buffer.from(this.text + CRLF, 'latin1');
     return body === null ? head : Buffer.concat([head, body]);
+  }
+}
+
+export class FieldPairs extends FieldSink {
+  /** Names and values in turn. */
+  readonly flat: string[] = [];
+
+  protected override put(name: string, value: string): void {
+    this.flat.push(name, value);
   }
 }

@@ -6,11 +6,11 @@ import { isHopByHop, isProxyClaim, isReplacedClaim, isSafeName } from './field-n
 import { encodeBytes, encodeList, encodeText } from './field-value.ts';
 import { parametersOf, percentDecoded } from './form-query.ts';
 import type { PathPattern } from './path.ts';
-import type { UpgradeRequest } from './upgrade-request.ts';
+import type { JudgedRequest } from './request-place.ts';
 
 /** What a request is asked for. `''` and null: nobody knows. */
 export interface TemplateFacts {
-  readonly request: UpgradeRequest;
+  readonly request: JudgedRequest;
   readonly clientAddress: string;
   readonly peerAddress: string;
   readonly peerTrusted: boolean;

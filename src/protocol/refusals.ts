@@ -31,6 +31,11 @@ export const REFUSALS = {
   obs_text: { status: 400, text: 'A byte above 0x7F in a field that decides the handshake.', rule: 'RFC 9110 5.5' },
   obs_fold: { status: 400, text: 'A line of the head begins with a space or tab.', rule: 'RFC 9112 5.2' },
   header_name: { status: 400, text: 'A field name is empty or is not a token up to its colon.', rule: 'RFC 9112 5.1' },
+  http_syntax: {
+    status: 400,
+    text: 'A later request of a connection, or a body, is not HTTP/1.1.',
+    rule: 'RFC 9112 2.2, 7.1',
+  },
   request_line: { status: 400, text: 'The request line is not METHOD SP TARGET SP HTTP/x.y.', rule: 'RFC 9112 3' },
   target_char: { status: 400, text: 'A byte that no request target may hold.', rule: 'RFC 9112 3.2' },
   target_form: { status: 400, text: 'The target is neither a path nor an absolute URL.', rule: 'RFC 9112 3.2' },
@@ -97,7 +102,15 @@ export const REFUSALS = {
     rule: 'RFC 6455 4.1',
     fields: [['Allow', 'GET']],
   },
+  method_refused: {
+    status: 405,
+    text: 'The method is CONNECT or TRACE, which nobody is served through a proxy.',
+    rule: 'RFC 9110 9.3.6, 9.3.8',
+    fields: [['Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']],
+  },
+  body_timeout: { status: 408, text: 'Not one byte of the body of a request came for timeouts.body.' },
   handshake_timeout: { status: 408, text: 'The head was not complete within timeouts.handshake.' },
+  body_too_large: { status: 413, text: 'The body of a request is larger than limits.max_body_size.' },
   target_too_long: {
     status: 414,
     text: 'The target, as sent or after the rewrite, is longer than limits.max_target_size.',
@@ -133,6 +146,12 @@ export const REFUSALS = {
     rule: 'RFC 6585 4',
     retryAfter: true,
   },
+  too_many_requests_per_ip: {
+    status: 429,
+    text: 'This client is over limits.requests_per_second_per_ip.',
+    rule: 'RFC 6585 4',
+    retryAfter: true,
+  },
   too_many_sessions_per_identity: {
     status: 429,
     text: 'The sessions that this identity may have at a time are open.',
@@ -164,6 +183,7 @@ export const REFUSALS = {
   backend_unreachable: { status: 502, text: 'The connection to the backend was refused or reset.' },
   backend_tls: { status: 502, text: 'TLS to the backend failed, or its certificate was not accepted.' },
   backend_handshake: { status: 502, text: 'The backend gave no valid answer to the upgrade.', rule: 'RFC 6455 4.1' },
+  backend_answer: { status: 502, text: 'The backend gave no valid answer to a request without upgrade.' },
   too_many_sessions: { status: 503, text: 'limits.max_sessions is reached.', retryAfter: true },
   too_many_handshakes: {
     status: 503,

@@ -4,36 +4,16 @@
 import { isProtocol, isToken } from './charset.ts';
 import { PERMESSAGE_DEFLATE, parseExtensions } from './extensions.ts';
 import { isHopByHop, isKnownEndToEnd } from './field-names.ts';
-import { type HostParts, parseHost } from './host.ts';
 import type { HeadField, RequestHead } from './http-head.ts';
 import { firstValueOf, strictElements, strictTokens, valuesOf } from './lists.ts';
-import { judgePath } from './path.ts';
 import type { RefusalSlug } from './refusals.ts';
 import type { RouteCheck } from './relax.ts';
+import { detached, type JudgedRequest, judgePlace, type RequestPlace } from './request-place.ts';
 
-/** What a request asks for: enough to choose its route. */
-export interface RequestPlace {
-  /** As sent. */
-  readonly host: string;
-  /** Lower case, without port and trailing dot; IPv6 in brackets. */
-  readonly hostname: string;
-  /** The raw path, byte for byte; begins with '/'. */
-  readonly path: string;
-  /** '' or '?' and what follows it. */
-  readonly query: string;
-  /** The path as a backend may read it that decodes first, %2F and %5C too. For comparing routes, never for sending. */
-  readonly decodedPath: string;
-}
-
-export interface UpgradeRequest extends RequestPlace {
-  readonly head: RequestHead;
+export interface UpgradeRequest extends JudgedRequest {
   readonly key: string;
-  readonly protocols: readonly string[];
   /** The permessage-deflate offers as sent, in order. */
   readonly deflateOffers: readonly string[];
-  readonly origin: string | null;
-  /** Lower-case names of the fields that Connection makes hop-by-hop, besides those that always are. */
-  readonly nominated: ReadonlySet<string>;
   /** Checks that it broke, and that are switched off where it goes. */
   readonly relaxed: readonly RouteCheck[];
 }
@@ -58,14 +38,6 @@ const PROTOCOLS_MAX = 32;
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
 /** Of another length. The backend judges it again, and the accept value is made of whatever it is. */
 const RELAXED_KEY = /^[+/0-9A-Za-z]{1,128}={0,2}$/;
-const ABSOLUTE = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?]*)(.*)$/s;
-const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
-  ['http', 80],
-  ['ws', 80],
-  ['https', 443],
-  ['wss', 443],
-]);
-
 export function judgeUpgradeRequest(head: RequestHead, relaxedFor: RelaxedFor = ALL_STRICT): RequestVerdict {
   const result = judge(head, relaxedFor);
   if (typeof result !== 'string') return { ok: true, request: result };
@@ -86,23 +58,8 @@ function judge(head: RequestHead, relaxedFor: RelaxedFor): UpgradeRequest | Refu
   if (head.method !== 'GET') return 'method';
   // RFC 9110 7.8: an Upgrade in HTTP/1.0 is ignored, so only 1.1 can become a WebSocket.
   if (head.version !== '1.1') return 'http_version';
-  const target = splitTarget(head.target);
-  if (typeof target === 'string') return target;
-  const verdict = judgePath(target.path);
-  if (!verdict.ok) return verdict.slug;
-  // RFC 9112 3.2: exactly one valid Host.
-  const [host, ...moreHosts] = valuesOf(head.fields, 'host');
-  const hostParts = host === undefined || moreHosts.length > 0 ? null : parseHost(host);
-  if (host === undefined || hostParts === null) return 'host';
-  // RFC 9112 3.2.2 lets the authority win over Host; a request in which they differ was made to confuse.
-  if (target.authority !== null && !sameAuthority(target.authority, hostParts)) return 'authority';
-  const place: RequestPlace = {
-    host: detached(host),
-    hostname: detached(hostParts.hostname),
-    path: detached(target.path),
-    query: target.query,
-    decodedPath: verdict.decoded,
-  };
+  const place = judgePlace(head);
+  if (typeof place === 'string') return place;
   const upgrade = judgeUpgradeFields(head.fields, (check) => relaxedFor(place).includes(check));
   if (typeof upgrade === 'string') return upgrade;
   return {
@@ -111,35 +68,6 @@ function judge(head: RequestHead, relaxedFor: RelaxedFor): UpgradeRequest | Refu
     origin: firstValueOf(head.fields, 'origin') ?? null,
     ...upgrade,
   };
-}
-
-interface Target {
-  readonly path: string;
-  readonly query: string;
-  readonly authority: { readonly parts: HostParts; readonly defaultPort: number } | null;
-}
-
-function splitTarget(target: string): Target | 'target_form' | 'authority' {
-  if (target.startsWith('/')) return { ...splitQuery(target), authority: null };
-  const absolute = ABSOLUTE.exec(target);
-  // RFC 9112 3.2: asterisk-form and authority-form belong to OPTIONS and CONNECT.
-  if (absolute === null) return 'target_form';
-  const [, scheme = '', authority = '', rest = ''] = absolute;
-  const defaultPort = DEFAULT_PORTS.get(scheme.toLowerCase());
-  // RFC 9110 4.2.4: user information in a target is an attempt to disguise its host.
-  const parts = parseHost(authority);
-  if (defaultPort === undefined || parts === null) return 'authority';
-  return { ...splitQuery(rest.startsWith('/') ? rest : `/${rest}`), authority: { parts, defaultPort } };
-}
-
-function splitQuery(text: string): { path: string; query: string } {
-  const at = text.indexOf('?');
-  return at === -1 ? { path: text, query: '' } : { path: text.slice(0, at), query: text.slice(at) };
-}
-
-function sameAuthority(authority: NonNullable<Target['authority']>, host: HostParts): boolean {
-  const { parts, defaultPort } = authority;
-  return parts.hostname === host.hostname && (parts.port ?? defaultPort) === (host.port ?? defaultPort);
 }
 
 type UpgradeFields = Pick<UpgradeRequest, 'key' | 'protocols' | 'deflateOffers' | 'nominated' | 'relaxed'>;
@@ -199,9 +127,4 @@ function judgeBody(fields: readonly HeadField[]): RefusalSlug | null {
   if (more.length > 0 || !/^(?:0|[1-9][0-9]*)$/.test(length)) return 'content_length';
   if (!Number.isSafeInteger(Number(length))) return 'content_length';
   return length === '0' ? null : 'body';
-}
-
-/** A copy: a string cut from a head would keep the whole head alive for as long as the session lives. */
-function detached(text: string): string {
-  return Buffer.from(text, 'latin1').toString('latin1');
 }

@@ -4,7 +4,12 @@
 import type { TimerWheel } from '../limits/timer-wheel.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Log } from '../observe/log.ts';
-import { buildBackendRequest, type ForwardOptions, isSaidSecure } from '../protocol/backend-request.ts';
+import {
+  buildBackendRequest,
+  type ForwardedFields,
+  type ForwardOptions,
+  isSaidSecure,
+} from '../protocol/backend-request.ts';
 import type { Holder } from '../protocol/claims.ts';
 import type { RefusalSlug } from '../protocol/refusals.ts';
 import {
@@ -20,36 +25,57 @@ import type { NoRoom } from './room.ts';
 import type { Target } from './target.ts';
 import type { Upstream } from './upstream.ts';
 
-interface OpeningOptions extends DialTargetOptions {
-  readonly wheel: TimerWheel;
+/** What it takes to get a connection to one target of an upstream. */
+export interface ReachingOptions extends DialTargetOptions {
   readonly log: Log;
   /** Its upstream is asked for anew with each try: a reload may have given it another one. */
   readonly route: { readonly upstream: Upstream };
   /** Keeps the slot and the connection of the present try; its owner gives them back, however this ends. */
-  readonly holdings: OpeningHoldings;
+  readonly holdings: ReachingHoldings;
+  /** What targets are chosen by. */
+  readonly forward: Pick<ForwardedFields, 'request' | 'clientAddress' | 'requestId'>;
+  /** Who it is by the route's auth. */
+  readonly holder: Holder | null;
+  /** More than one target may be tried. */
+  readonly mayRetry: boolean;
+  /** Written while it goes on, for whoever gives up in between. */
+  readonly progress: ReachingProgress;
+}
+
+interface OpeningOptions extends ReachingOptions {
+  readonly wheel: TimerWheel;
   /** All of the forwarded request but what depends on the target and its upstream. */
   readonly forward: Omit<ForwardOptions, 'target' | 'hostField' | 'hiddenCookie'>;
   /** Of the subprotocols that are offered those that it may choose. */
   readonly answerable: readonly string[];
-  /** Who it is by the route's auth. */
-  readonly holder: Holder | null;
   /** Path after the rewrite, and query. */
   readonly path: string;
   readonly upgradeMs: number;
-  /** Written while it goes on, for whoever gives up in between. */
   readonly progress: OpeningProgress;
 }
 
-type OpeningHoldings = DialTargetOptions['holdings'] & {
+type ReachingHoldings = DialTargetOptions['holdings'] & {
   takeSlot(target: Target): void;
 };
 
-export interface OpeningProgress extends ExchangeProgress {
+export interface ReachingProgress {
   target: Target | null;
   /** Targets tried. */
   tries: number;
   /** Since when `target` has been. */
   askedAt: number;
+}
+
+export interface OpeningProgress extends ExchangeProgress, ReachingProgress {}
+
+/** A connection that nobody reads yet, and what was chosen. */
+export interface Reached {
+  readonly kind: 'reached';
+  readonly upstream: Upstream;
+  readonly target: Target;
+  readonly key: BalanceKey;
+  readonly transport: Transport;
+  readonly ms: number;
 }
 
 export interface Opened {
@@ -79,10 +105,18 @@ interface MustWait {
   readonly kind: 'full';
 }
 
+type ReachingOutcome = Reached | NotOpened | MustWait;
+
 export type OpeningOutcome = Opened | NotOpened | MustWait | RelayedRefusal;
 
 /** Rejects with faults of our own only. What was taken is in `holdings`, whatever comes of it. */
 export async function openBackend(options: OpeningOptions): Promise<OpeningOutcome> {
+  const reached = await reachBackend(options);
+  return reached.kind === 'reached' ? askTarget(options, reached) : reached;
+}
+
+/** The same up to the connection: not a byte of a request was sent. */
+export async function reachBackend(options: ReachingOptions): Promise<ReachingOutcome> {
   const { route, holdings, progress, signal } = options;
   const tried = new Set<Target>();
   let failure: NotOpened | null = null;
@@ -90,7 +124,7 @@ export async function openBackend(options: OpeningOptions): Promise<OpeningOutco
     const { upstream } = route;
     const { request, clientAddress } = options.forward;
     const key = upstream.keyOf({ request, clientAddress, holder: options.holder });
-    const target = progress.tries > upstream.retries ? null : upstream.pick(tried, key);
+    const target = progress.tries > triesAfterFirst(options, upstream) ? null : upstream.pick(tried, key);
     if (target === null) return failure ?? (upstream.isWorthWaiting ? FULL : noTarget(upstream));
     if (progress.tries === 0) upstream.noteHandshake();
     tried.add(target);
@@ -100,19 +134,26 @@ export async function openBackend(options: OpeningOptions): Promise<OpeningOutco
     progress.askedAt = options.clock.now();
     const dialed = await dialTarget(options, upstream, target);
     countRetry(options, upstream, dialed);
-    if (dialed.kind === 'dialed') return askTarget(options, { upstream, target, key }, dialed);
+    if (dialed.kind === 'dialed') {
+      const { transport, ms } = dialed;
+      return { kind: 'reached', upstream, target, key, transport, ms };
+    }
     failure = { kind: 'failed', error: dialed.error, cause: dialed.cause };
     // Without a descriptor no other target can be dialed either.
     if (signal.aborted || dialed.error === 'aborted' || dialed.error === 'no_descriptor') return failure;
     // No byte of the request was sent, so another target may have it.
     const { upstream: next } = route;
-    if (progress.tries > next.retries || !next.canPick(tried)) return failure;
+    if (progress.tries > triesAfterFirst(options, next) || !next.canPick(tried)) return failure;
     if (!next.takeRetry()) {
       options.metrics.upstream(next.name).retries.add('over_budget');
       return failure;
     }
     logRetried(options, upstream, target, dialed);
   }
+}
+
+function triesAfterFirst({ mayRetry }: ReachingOptions, { retries }: Upstream): number {
+  return mayRetry ? retries : 0;
 }
 
 const FULL: MustWait = { kind: 'full' };
@@ -123,23 +164,15 @@ function noTarget({ noRoom, targets }: Upstream): NotOpened {
 }
 
 /** A dial that was given up says nothing. */
-function countRetry({ progress, metrics }: OpeningOptions, upstream: Upstream, dialed: DialOutcome): void {
+function countRetry({ progress, metrics }: ReachingOptions, upstream: Upstream, dialed: DialOutcome): void {
   if (progress.tries < 2) return;
   if (dialed.kind === 'dialed') metrics.upstream(upstream.name).retries.add('ok');
   else if (dialed.error !== 'aborted') metrics.upstream(upstream.name).retries.add('failed');
 }
 
-/** What was chosen, and by which key. */
-interface Choice {
-  readonly upstream: Upstream;
-  readonly target: Target;
-  readonly key: BalanceKey;
-}
-
 async function askTarget(
   options: OpeningOptions,
-  { upstream, target, key }: Choice,
-  { transport, ms }: Extract<DialOutcome, { kind: 'dialed' }>,
+  { upstream, target, key, transport, ms }: Reached,
 ): Promise<OpeningOutcome> {
   const { forward, clock } = options;
   const sentAt = clock.now();
@@ -190,7 +223,7 @@ function tellRefusal(
 }
 
 function logRetried(
-  { log, forward }: OpeningOptions,
+  { log, forward }: ReachingOptions,
   upstream: Upstream,
   target: Target,
   { cause, ms }: Extract<DialOutcome, { kind: 'failed' }>,

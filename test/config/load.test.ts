@@ -43,6 +43,9 @@ const DEFAULT_LIMITS = {
   max_sessions_per_identity: OFF,
   handshakes_per_second_per_identity: OFF,
   auth_failures_per_minute_per_ip: 60,
+  requests_per_second_per_ip: OFF,
+  max_requests_per_connection: 1000,
+  max_body_size: 10_485_760,
   max_buffered: 262_144,
   max_buffered_total: OFF,
   from_client: {
@@ -76,6 +79,9 @@ const DEFAULT_TIMEOUTS = {
   client_ping_interval: 30_000,
   backend_ping_interval: OFF,
   pong: 20_000,
+  keep_alive: 15_000,
+  body: 60_000,
+  response: 120_000,
   lifetime: OFF,
 };
 const NOBODY = { file: null, words: [], blocks: new Uint8Array(), digest: expect.any(String) };
@@ -166,6 +172,8 @@ describe('defaults', () => {
           name: '/*',
           match: { hosts: [], path: '/*', encoded_slashes: 'refuse', listeners: [] },
           upstream: 'builtin:echo',
+          sockets: true,
+          http: null,
           rewrite: null,
           limits: loaded(MINIMAL).limits,
           own_max_sessions: OFF,
@@ -400,7 +408,10 @@ routes: [{ ${ECHO}, compression: false }]`,
 describe('one problem each', () => {
   const chat = 'upstreams: { chat: { targets: [{ url: "ws://a:1" }] } }\n';
   test.each([
-    ['routes: [{ name: a }]', '1:10 routes[0].upstream: is required'],
+    [
+      'routes: [{ name: a }]',
+      '1:10 routes[0]: upstream is missing: where WebSockets go; or http: where other requests go',
+    ],
     ['upstreams: { u: {} }', '1:17 upstreams.u.targets: needs at least one target, or discover'],
     ['upstreams: { u: { targets: [] } }', '1:28 upstreams.u.targets: needs at least one target, or discover'],
     ['upstreams: { u: { targets: [{ weight: 2 }] } }', '1:29 upstreams.u.targets[0].url: is required'],
@@ -408,7 +419,7 @@ describe('one problem each', () => {
     ['log: []', '1:6 log: expected a map of keys and values, found a list'],
     ['log: info', '1:6 log: expected a map of keys and values, found text'],
     ['routes: {}', '1:9 routes: expected a list, found a map'],
-    ['routes: [5]', '1:10 routes[0]: expected a map of keys and values such as { upstream: ... }, found a number'],
+    ['routes: [5]', '1:10 routes[0]: expected a map of keys and values, found a number'],
     ['log: { level: }', '1:8 log.level: needs a value'],
     ['log: { level: ~ }', '1:15 log.level: needs a value'],
     ['log: { level: loud }', '1:15 log.level: expected one of trace, debug, info, warn, error'],

@@ -237,7 +237,7 @@ test('the reference has one row per key', () => {
   const rows = referenceTable().trimEnd().split('\n').slice(2);
   expect(rows).toHaveLength(describeKeys().filter(({ path }) => !OVERRIDES.test(path)).length);
   expect(rows).toContainEqual(expect.stringMatching(/^\| `limits\.max_head_size` \| `16KiB` \| size \| Request line/));
-  expect(rows).toContainEqual(expect.stringMatching(/^\| `routes\[\]\.upstream` \| required \|/));
+  expect(rows).toContainEqual(expect.stringMatching(/^\| `upstreams\.\*\.targets\[\]\.url` \| required \|/));
 });
 
 test('every limit and timeout tells its range and what happens without it', () => {

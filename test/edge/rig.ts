@@ -15,7 +15,7 @@ import { Dialer } from '../../src/net/dial.ts';
 import type { DialError } from '../../src/net/dial-error.ts';
 import { Resolver } from '../../src/net/resolve.ts';
 import { Log } from '../../src/observe/log.ts';
-import type { Tally } from '../../src/observe/metrics.ts';
+import type { Tally } from '../../src/observe/tally.ts';
 import type { ConfigInput } from '../../src/proxy.ts';
 import type { Target } from '../../src/upstream/target.ts';
 import { arrivalOf } from '../support/arrival.ts';

@@ -20,7 +20,7 @@ const NAMING = [
 ];
 
 /** Texts that look like one and are none. */
-const NO_FIELDS: ReadonlySet<string> = new Set(['Bearer', 'GET']);
+const NO_FIELDS: ReadonlySet<string> = new Set(['Bearer', 'CONNECT', 'GET', 'TRACE']);
 
 function namesIn(text: string): string[] {
   return NAMING.flatMap((naming) => [...text.matchAll(naming)].map((match) => match[1] ?? ''));

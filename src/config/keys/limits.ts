@@ -173,6 +173,36 @@ export const limits = {
     more: 'basic counts 10 a minute for each user besides, of addresses that were never let in as that user.',
     without: 'passwords and keys can be guessed at full speed',
   },
+  requests_per_second_per_ip: {
+    kind: 'number',
+    ...RATE,
+    off: true,
+    default: 'off',
+    scope: 'global',
+    says:
+      'Requests without upgrade per second of one client address, IPv6 by its /64 and 8 times as many by its /48, ' +
+      'twice as many at once; over it 429 too_many_requests_per_ip.',
+    without: 'one client takes all that the backend of the pages can do',
+  },
+  max_requests_per_connection: {
+    kind: 'count',
+    min: 1,
+    max: 1_000_000_000,
+    words: ['off'],
+    default: 1000,
+    scope: 'global',
+    says: 'Requests without upgrade of one connection; with the answer to the last one it closes.',
+    without: 'a connection never ends, and no other instance gets its requests',
+  },
+  max_body_size: {
+    kind: 'size',
+    min: 0,
+    max: 1024 * GIB,
+    off: true,
+    default: '10MiB',
+    says: 'The body of a request without upgrade; over it 413.',
+    without: 'one request sends the backend bytes without end',
+  },
   max_buffered: {
     kind: 'size',
     min: KIB,

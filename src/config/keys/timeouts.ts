@@ -94,6 +94,28 @@ export const timeouts = {
     says: 'After a ping of ours was written: no byte came, and nothing that waited was taken.',
     without: 'pings find nobody missing',
   },
+  keep_alive: {
+    ...TIMEOUT,
+    default: '15s',
+    scope: 'global',
+    needed: true,
+    says: 'A connection that served a request without upgrade waits for the next one, without a byte of it.',
+    without: 'connections of browsers that do nothing stay',
+  },
+  body: {
+    ...TIMEOUT,
+    default: '60s',
+    needed: true,
+    says: 'Not one byte of the body of a request without upgrade for this long, while it was read; then 408.',
+    without: 'bodies sent one byte an hour hold connections for ever',
+  },
+  response: {
+    ...TIMEOUT,
+    default: '2m',
+    needed: true,
+    says: 'From a request without upgrade sent to the head of its answer; then 504.',
+    without: 'a hung backend holds requests for ever',
+  },
   lifetime: {
     ...TIMEOUT,
     default: 'off',

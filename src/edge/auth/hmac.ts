@@ -4,6 +4,7 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { HmacAuth } from '../../config/types.ts';
 import type { CredentialPlace } from '../../protocol/credential-places.ts';
+import type { JudgedRequest } from '../../protocol/request-place.ts';
 import {
   fieldValues,
   parseFixdate,
@@ -11,7 +12,6 @@ import {
   type SignatureHeader,
   signingString,
 } from '../../protocol/signature-header.ts';
-import type { UpgradeRequest } from '../../protocol/upgrade-request.ts';
 import { ownText } from '../own-text.ts';
 import { type Carried, findCredential, textBehind } from './carriers.ts';
 import type { AuthAsk, AuthMeans, AuthMethod, AuthVerdict, EntryFacts, Found, Grant, Standing } from './method.ts';
@@ -112,7 +112,7 @@ function faultOf(taken: ReturnType<Nonces['take']>): AuthVerdict | null {
 }
 
 /** The signed one that counts, if it stands there once. */
-function dateOf({ head }: UpgradeRequest, { signed }: SignatureHeader): number | null {
+function dateOf({ head }: JudgedRequest, { signed }: SignatureHeader): number | null {
   const name = signed.includes(OWN_DATE) ? OWN_DATE : 'date';
   const values = signed.includes(name) ? fieldValues(head.fields, name) : [];
   return values.length === 1 ? parseFixdate(values[0] ?? '') : null;

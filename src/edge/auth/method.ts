@@ -10,7 +10,7 @@ import type { Log } from '../../observe/log.ts';
 import type { MetricsRegistry } from '../../observe/metrics.ts';
 import type { CredentialPlace } from '../../protocol/credential-places.ts';
 import type { Refusal } from '../../protocol/refusals.ts';
-import type { UpgradeRequest } from '../../protocol/upgrade-request.ts';
+import type { JudgedRequest } from '../../protocol/request-place.ts';
 import type { ServiceClient } from '../../services/service-client.ts';
 
 import type { AuthFailures } from './failures.ts';
@@ -52,7 +52,7 @@ interface AuthArrival {
 /** One handshake, as methods see it. */
 export interface AuthAsk {
   /** As the client sent it. */
-  readonly request: UpgradeRequest;
+  readonly request: JudgedRequest;
   readonly arrival: AuthArrival;
   /** Its name. */
   readonly route: string;

@@ -7,7 +7,7 @@ import { identityCheck } from './identity.ts';
 import { onceCheck } from './once.ts';
 import { originCheck } from './origin.ts';
 import { drainingCheck, overloadCheck, quotasCheck } from './quotas.ts';
-import { loopCheck, routeCheck, subprotocolCheck, upgradeCheck } from './request.ts';
+import { loopCheck, routeCheck, socketsCheck, subprotocolCheck, upgradeCheck } from './request.ts';
 
 /**
  * Rates and caps come behind what only looks at the request: what is refused there takes nothing of them. What costs
@@ -17,6 +17,7 @@ export const CHECKS: readonly Check[] = [
   upgradeCheck,
   loopCheck,
   routeCheck,
+  socketsCheck,
   addressCheck,
   originCheck,
   subprotocolCheck,

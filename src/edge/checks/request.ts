@@ -12,17 +12,23 @@ import { chooseRoute, isMisdirected, relaxedChecks } from '../choose-route.ts';
 
 export function upgradeCheck(asked: Asked): Refusal | null {
   const { arrival, head, record, context } = asked;
-  const { peer, peerTrusted, requestId, source } = arrival;
+  const { peer, peerTrusted } = arrival;
   const from = { snapshot: context.snapshot, listener: arrival.listener.config.name, peerAddress: peer, peerTrusted };
   const verdict = judgeUpgradeRequest(head, (place) => relaxedChecks({ ...from, place }));
   if (!verdict.ok) return { slug: verdict.slug, cause: hintOfHead(verdict.slug, head) };
-  asked.upgrade = verdict.request;
+  asked.judged = verdict.request;
   record.noteRequest(verdict.request);
+  notePeer(asked);
+  return null;
+}
+
+/** What a proxy in front says that is not believed, or says in two ways. */
+export function notePeer({ arrival, head, context }: Asked): void {
+  const { peer, peerTrusted, requestId, source } = arrival;
   const noticed = { fields: head.fields, listener: arrival.listenerName, peer, peerTrusted, requestId, source };
   context.notices.note(noticed);
   const unclear = peerTrusted ? arrival.listener.rulesIn(context.snapshot).unclear(head.fields) : null;
   if (unclear !== null) context.notices.noteUnclear(noticed, unclear, context.clock.now());
-  return null;
 }
 
 export function loopCheck({ head, context }: Asked): Refusal | null {
@@ -33,7 +39,9 @@ export function routeCheck(asked: Asked): Refusal | null {
   const { request, arrival, record, context } = asked;
   const { snapshot } = context;
   const listener = arrival.listener.config;
-  const { route, path, refusal } = chooseRoute(snapshot, listener.name, request);
+  const { route, path, refusal } = chooseRoute(snapshot, listener.name, request, (route) =>
+    asked.upgrade === null ? route.http : route.upstream,
+  );
   if (route === null) {
     if (refusal !== null && refusal.slug !== 'no_route') return refusal;
     return isMisdirected(snapshot, listener, request.hostname) ? MISDIRECTED : NO_ROUTE;
@@ -41,8 +49,13 @@ export function routeCheck(asked: Asked): Refusal | null {
   record.noteRoute(route);
   asked.chosen = { route, path };
   asked.places = route.auth?.places ?? [];
-  if (refusal !== null) return refusal;
-  record.noteRelaxed(request.relaxed);
+  return refusal;
+}
+
+/** A route for other requests alone is none for an upgrade. */
+export function socketsCheck({ route, upgrade, record }: Asked): Refusal | null {
+  if (!route.config.sockets) return NO_ROUTE;
+  record.noteRelaxed(upgrade?.relaxed ?? []);
   return null;
 }
 

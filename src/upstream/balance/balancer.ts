@@ -2,7 +2,7 @@
 // holds the state of its policy; it decides nothing about who is eligible.
 
 import type { Holder } from '../../protocol/claims.ts';
-import type { UpgradeRequest } from '../../protocol/upgrade-request.ts';
+import type { JudgedRequest } from '../../protocol/request-place.ts';
 
 /** What a policy looks at. */
 export interface Candidate {
@@ -22,7 +22,7 @@ export interface Eligible<T> {
 
 /** The request that a session is asked for with. */
 export interface SessionRequest {
-  readonly request: UpgradeRequest;
+  readonly request: JudgedRequest;
   /** '' when nobody knows. */
   readonly clientAddress: string;
   /** Who it is by the route's auth; null: nobody was asked for, or is known. */

@@ -1,0 +1,27 @@
+// Heads between our parser and Node's: one of ours as bytes for Node, and one of Node's judged by ours, so that every
+// request of a connection has passed the same rules.
+
+import type { IncomingMessage } from 'node:http';
+import type { Limits } from '../../config/types.ts';
+import { HeadStep, type RequestHead } from '../../protocol/http-head.ts';
+import type { RefusalSlug } from '../../protocol/refusals.ts';
+import { newHeadParser } from '../http1.ts';
+
+/** Without a space behind the colon it is no longer than what it was read from. */
+export function headBytes({ method, target, version, fields }: RequestHead): Buffer {
+  const lines = fields.map(({ name, value }) => `${name}:${value}\r\n`);
+  return Buffer.from(`${method} ${target} HTTP/${version}\r\n${lines.join('')}\r\n`, 'latin1');
+}
+
+/** The head of a request that Node has read, or the rule that it breaks. */
+export function judgedHead(message: IncomingMessage, limits: Limits): RequestHead | RefusalSlug {
+  const { method = '', url = '', httpVersion, rawHeaders } = message;
+  const fields = [];
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2)
+    fields.push({ name: rawHeaders[index] ?? '', lower: '', value: rawHeaders[index + 1] ?? '' });
+  const bytes = headBytes({ method, target: url, version: httpVersion, fields });
+  const parser = newHeadParser(limits);
+  const step = parser.feed(bytes, 0, bytes.length);
+  if (step === HeadStep.NeedData || parser.head === null) return parser.violation ?? 'http_syntax';
+  return parser.head;
+}

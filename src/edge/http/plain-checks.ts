@@ -1,0 +1,54 @@
+// The checks of a request that asks for no upgrade, in their order: those of a handshake as far as they concern it.
+
+import { judgePlainRequest } from '../../protocol/plain-request.ts';
+import type { Refusal } from '../../protocol/refusals.ts';
+import type { Asked, Check } from '../admission.ts';
+import { addressCheck } from '../checks/address.ts';
+import { authCheck } from '../checks/auth.ts';
+import { onceCheck } from '../checks/once.ts';
+import { drainingCheck, overloadCheck } from '../checks/quotas.ts';
+import { loopCheck, notePeer, routeCheck } from '../checks/request.ts';
+
+function plainCheck(asked: Asked): Refusal | null {
+  const request = judgePlainRequest(asked.head);
+  if (typeof request === 'string') return { slug: request };
+  asked.judged = request;
+  asked.record.noteRequest(request);
+  notePeer(asked);
+  return null;
+}
+
+/** RFC 9110 15.5.22: only WebSockets are served there. */
+function servedCheck({ route, head }: Asked): Refusal | null {
+  if (route.http !== null) return null;
+  return head.method === 'GET' ? UPGRADE_REQUIRED : METHOD;
+}
+
+function bodyCheck({ route, plain }: Asked): Refusal | null {
+  const { body } = plain;
+  return body.kind === 'length' && body.bytes > route.config.limits.max_body_size ? BODY_TOO_LARGE : null;
+}
+
+function rateCheck({ arrival, context, record }: Asked): Refusal | null {
+  const barred = context.quotas.admitRequest(arrival.client, context.clock.now());
+  if (barred !== null) record.noteLimit(barred.cause);
+  return barred;
+}
+
+export const PLAIN_CHECKS: readonly Check[] = [
+  plainCheck,
+  loopCheck,
+  routeCheck,
+  servedCheck,
+  addressCheck,
+  drainingCheck,
+  overloadCheck,
+  rateCheck,
+  bodyCheck,
+  authCheck,
+  onceCheck,
+];
+
+const UPGRADE_REQUIRED: Refusal = { slug: 'upgrade_required' };
+const METHOD: Refusal = { slug: 'method' };
+const BODY_TOO_LARGE: Refusal = { slug: 'body_too_large', cause: 'max_body_size' };

@@ -1,0 +1,81 @@
+// What a plain request that passed its checks asks of a target: how one is reached for it, and what that one is sent.
+
+import assert from 'node:assert/strict';
+import type { AbortLike } from '../../net/abort.ts';
+import type { Transport } from '../../net/transport.ts';
+import { type ForwardedFields, plainRequestFields } from '../../protocol/backend-request.ts';
+import type { Reached, ReachingOptions, ReachingProgress } from '../../upstream/open-backend.ts';
+import type { Upstream } from '../../upstream/upstream.ts';
+import type { Asked } from '../admission.ts';
+import type { EdgeContext } from '../context.ts';
+import { changesFor } from '../field-edits.ts';
+import { proxiedOf, templateFacts } from '../request-facts.ts';
+
+interface ReachFor {
+  readonly client: Transport;
+  readonly holdings: ReachingOptions['holdings'];
+  readonly progress: ReachingProgress;
+  readonly signal: AbortLike;
+  readonly mayRetry: boolean;
+}
+
+export function reachingFor(asked: Asked, context: EdgeContext, reach: ReachFor): ReachingOptions {
+  const { arrival, request, route, grant } = asked;
+  const { client, ...rest } = reach;
+  return {
+    ...rest,
+    clock: context.clock,
+    dialer: context.dialer,
+    log: context.log,
+    metrics: context.metrics,
+    route: {
+      get upstream(): Upstream {
+        // A reload may have taken it away: then the route of before is asked for nothing else.
+        return route.http ?? route.upstream;
+      },
+    },
+    forward: { request, clientAddress: arrival.client, requestId: arrival.requestId },
+    holder: grant,
+    connectMs: route.config.timeouts.connect,
+    proxied: () => proxiedOf(arrival, client),
+  };
+}
+
+/** Its target, and all of its fields: names and values in turn. */
+export function sentFields(
+  asked: Asked,
+  context: EdgeContext,
+  { target, upstream }: Reached,
+): { readonly target: string; readonly fields: readonly string[] } {
+  const { arrival, plain: request, route, chosen, grant } = asked;
+  assert(chosen !== null, 'a request that passed its checks has a route');
+  const edits = route.edits.request;
+  const options: ForwardedFields = {
+    request,
+    target: target.reach.base + chosen.path,
+    hostField: target.hostField(request.host),
+    clientAddress: arrival.client,
+    peerAddress: arrival.peer,
+    peerTrusted: arrival.peerTrusted,
+    proto: arrival.proto,
+    source: arrival.source,
+    sendForwarded: context.snapshot.config.send_forwarded,
+    listenerPort: arrival.listener.port,
+    requestId: arrival.requestId,
+    sessionId: null,
+    instanceId: context.instanceId,
+    changes: edits === null ? null : changesFor(edits, templateFacts({ arrival, request, route, grant })),
+    hiddenCookie: upstream.stickyCookie,
+  };
+  const sent = plainRequestFields(options);
+  return { target: sent.target, fields: [...sent.fields, ...framing(request.head.method, request.body)] };
+}
+
+/** RFC 9110 8.6: what may have a body says that it has none. Whatever is not said here Node would choose. */
+function framing(method: string, body: Asked['plain']['body']): readonly string[] {
+  if (body.kind === 'chunked') return ['Transfer-Encoding', 'chunked'];
+  if (body.kind === 'length') return ['Content-Length', String(body.bytes)];
+  return NO_BODY.has(method) ? [] : ['Content-Length', '0'];
+}
+
+const NO_BODY: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE']);

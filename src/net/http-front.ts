@@ -1,0 +1,60 @@
+// Node's HTTP server without its sockets: it frames the requests and answers of streams that it is given. It listens
+// nowhere and has no timers; whoever gives a stream waits for it and ends it.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+/** Whose stream it is. */
+export interface FrontOwner {
+  /** `awaitsContinue`: it sends its body when it is told to, by `response.writeContinue()`. */
+  onRequest(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void;
+  /** A head that asks for another protocol; the stream is nobody's now. `rest` came behind it. */
+  onUpgrade(request: IncomingMessage, rest: Buffer): void;
+  /** What came is not HTTP/1.1, or too much of it. `code`: that of Node's parser. The stream is not read any more. */
+  onBroken(code: string): void;
+}
+
+/** A stream that says whose it is. */
+export interface FrontStream extends Duplex {
+  readonly owner: FrontOwner;
+}
+
+export class HttpFront {
+  private readonly server: Server;
+
+  /** `headBytesMax`: of a head, and of the trailers of a body. */
+  constructor(headBytesMax: number) {
+    const server = createServer({
+      maxHeaderSize: headBytesMax,
+      insecureHTTPParser: false,
+      keepAliveTimeout: 0,
+      requestTimeout: 0,
+      headersTimeout: 0,
+    });
+    // Node would cut the list off there, silently: who judges the head counts.
+    server.maxHeadersCount = 0;
+    server.timeout = 0;
+    server.on('request', (request, response) => ownerOf(request).onRequest(request, response, false));
+    server.on('checkContinue', (request, response) => ownerOf(request).onRequest(request, response, true));
+    // RFC 9110 10.1.1: what else it expects is for who judges the head.
+    server.on('checkExpectation', (request, response) => ownerOf(request).onRequest(request, response, false));
+    for (const event of ['upgrade', 'connect'] as const)
+      server.on(event, (request: IncomingMessage, _: Duplex, rest: Buffer) =>
+        ownerOf(request).onUpgrade(request, rest),
+      );
+    server.on('clientError', (error: NodeJS.ErrnoException, stream: Duplex) =>
+      (stream as FrontStream).owner.onBroken(error.code ?? ''),
+    );
+    this.server = server;
+  }
+
+  serve(stream: FrontStream): void {
+    this.server.emit('connection', stream);
+  }
+}
+
+/** Whatever was given to `serve` is the socket of its requests. */
+function ownerOf({ socket }: IncomingMessage): FrontOwner {
+  const owner: FrontOwner = Reflect.get(socket, 'owner');
+  return owner;
+}

@@ -1,0 +1,74 @@
+// The judge of a complete request head that asks for no WebSocket: by the same rules as an upgrade's as far as they go,
+// and by those that tell where its body ends. What passes goes to a backend in parsed parts.
+
+import { isToken } from './charset.ts';
+import { isHopByHop, isKnownEndToEnd } from './field-names.ts';
+import type { HeadField, RequestHead } from './http-head.ts';
+import { firstValueOf, strictElements, valuesOf } from './lists.ts';
+import type { RefusalSlug } from './refusals.ts';
+import { type JudgedRequest, judgePlace } from './request-place.ts';
+
+/** How the body of a request is framed; the bytes of one in chunks are counted as they come. */
+type BodyFraming =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly bytes: number }
+  | { readonly kind: 'chunked' };
+
+export interface PlainRequest extends JudgedRequest {
+  readonly body: BodyFraming;
+  /** It waits for a 100 (Continue) before it sends its body. */
+  readonly awaitsContinue: boolean;
+}
+
+/** RFC 9110 9.3.6, 9.3.8: a tunnel, and a loop that shows what proxies add. */
+const REFUSED_METHODS: ReadonlySet<string> = new Set(['CONNECT', 'TRACE']);
+const NO_BODY: BodyFraming = { kind: 'none' };
+const CHUNKED: BodyFraming = { kind: 'chunked' };
+
+/** Whether a request asks for a WebSocket, though it may do so in a wrong way: it is never forwarded as another one. */
+export function asksForWebSocket(fields: readonly HeadField[]): boolean {
+  return valuesOf(fields, 'upgrade').some((value) => /(?:^|[\t ,])websocket(?:$|[\t ,/])/i.test(value));
+}
+
+export function judgePlainRequest(head: RequestHead): PlainRequest | RefusalSlug {
+  const { method, version, fields } = head;
+  if (method === 'PRI' && version === '2.0') return 'http_version';
+  if (REFUSED_METHODS.has(method)) return 'method_refused';
+  if (version !== '1.1' && version !== '1.0') return 'http_version';
+  const place = judgePlace(head);
+  if (typeof place === 'string') return place;
+  const connection = strictElements(valuesOf(fields, 'connection'), isToken);
+  if (connection === null) return 'connection_token';
+  if (connection.some(isKnownEndToEnd)) return 'connection_option';
+  const body = framingOf(head);
+  if (typeof body === 'string') return body;
+  const expect = valuesOf(fields, 'expect');
+  // RFC 9110 10.1.1: 100-continue is the only expectation, and HTTP/1.0 has none.
+  if (version === '1.1' && expect.some((value) => value.toLowerCase() !== '100-continue')) return 'expect';
+  return {
+    ...place,
+    head,
+    origin: firstValueOf(fields, 'origin') ?? null,
+    protocols: [],
+    nominated: new Set(connection.filter((name) => !isHopByHop(name))),
+    body,
+    awaitsContinue: version === '1.1' && expect.length > 0 && body.kind !== 'none',
+  };
+}
+
+/** RFC 9112 6, refusing what two readers could end at two places. */
+function framingOf({ version, fields }: RequestHead): BodyFraming | RefusalSlug {
+  const codings = valuesOf(fields, 'transfer-encoding');
+  const lengths = valuesOf(fields, 'content-length');
+  const [length] = lengths;
+  if (codings.length > 0) {
+    // RFC 9112 6.1: HTTP/1.0 knows none, so its framing is faulty; and with a length somebody was to be misled.
+    if (version === '1.0' || length !== undefined) return 'transfer_encoding';
+    return codings.length === 1 && codings[0]?.toLowerCase() === 'chunked' ? CHUNKED : 'transfer_encoding';
+  }
+  if (length === undefined) return NO_BODY;
+  if (lengths.length > 1 || !/^(?:0|[1-9][0-9]*)$/.test(length)) return 'content_length';
+  const bytes = Number(length);
+  if (!Number.isSafeInteger(bytes)) return 'content_length';
+  return bytes === 0 ? NO_BODY : { kind: 'length', bytes };
+}
