@@ -16,6 +16,11 @@ export interface GateOptions {
   readonly config?: readonly string[];
 }
 
+export interface DoorOptions extends GateOptions {
+  /** Which of several servers: a value of YAML, or the default. */
+  readonly balance?: string;
+}
+
 export class Gate {
   readonly port: number;
   private cli: CliProcess;
@@ -37,8 +42,22 @@ export class Gate {
     this.text = options.text;
   }
 
-  /** Before the server on that port of the loopback interface. */
-  static async before(backendPort: number, { route = [], config = [] }: GateOptions = {}): Promise<Gate> {
+  /** WebSockets go to the server on that port of the loopback interface; all else is refused. */
+  static before(backendPort: number, { route = [], config = [] }: GateOptions = {}): Promise<Gate> {
+    return Gate.start({ route: [`upstream: ws://127.0.0.1:${backendPort}`, ...route], config });
+  }
+
+  /** One door for an application: its plain requests go to the same servers as its WebSockets. */
+  static door(ports: readonly number[], { balance, route = [], config = [] }: DoorOptions = {}): Promise<Gate> {
+    const targets = ports.map((port) => `{ url: "http://127.0.0.1:${port}" }`).join(', ');
+    const servers = `servers: { ${balance === undefined ? '' : `balance: ${balance}, `}targets: [${targets}] }`;
+    return Gate.start({
+      route: ['upstream: servers', 'http: servers', ...route],
+      config: ['upstreams:', `  ${servers}`, ...config],
+    });
+  }
+
+  private static async start({ route = [], config = [] }: GateOptions): Promise<Gate> {
     const folder = mkdtempSync(path.join(tmpdir(), 'framegate-clients-'));
     atTestEnd(() => rmSync(folder, { recursive: true, force: true }));
     const file = path.join(folder, 'config.yaml');
@@ -46,12 +65,11 @@ export class Gate {
       [
         `listeners: [{ name: test, address: "127.0.0.1:${port}" }]`,
         'admin: { address: "127.0.0.1:0" }',
-        'log: { format: json }',
+        'log: { format: json, level: debug }',
         'drain: { spread: 0s }',
         ...config,
         'routes:',
         '  - name: app',
-        `    upstream: ws://127.0.0.1:${backendPort}`,
         ...route.map((line) => `    ${line}`),
         '',
       ].join('\n');
@@ -95,6 +113,11 @@ export class Gate {
 
   sessionEnd(fits?: (line: LogLine) => boolean): Promise<SessionEnd> {
     return this.waitForLog('session.end', fits) as Promise<SessionEnd>; // the fields that README names
+  }
+
+  /** A plain request that was served or refused. */
+  request(fits: (line: LogLine) => boolean): Promise<LogLine> {
+    return this.waitForLog('http.request', fits);
   }
 
   /** A handshake that came while the route was drained. */

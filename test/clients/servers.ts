@@ -6,8 +6,15 @@ import type { AddressInfo } from 'node:net';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import { atTestEnd } from '../support/cleanup.ts';
 
+export interface Served {
+  readonly server: http.Server;
+  readonly port: number;
+  /** As if its process was gone: nobody listens, and every connection is cut. */
+  end(): void;
+}
+
 /** An HTTP server on a free port of the loopback interface; it and its connections end with the test. */
-export async function httpServer(): Promise<{ readonly server: http.Server; readonly port: number }> {
+export async function httpServer(): Promise<Served> {
   const server = http.createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -16,11 +23,12 @@ export async function httpServer(): Promise<{ readonly server: http.Server; read
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
-  atTestEnd(() => {
+  const end = () => {
     server.close();
     for (const socket of sockets) socket.destroy();
-  });
-  return { server, port: (server.address() as AddressInfo).port };
+  };
+  atTestEnd(end);
+  return { server, port: (server.address() as AddressInfo).port, end };
 }
 
 /** A `ws` server; `serve` gets each session that it opens. */
@@ -35,6 +43,13 @@ export async function wsServer(
     serve(socket, request);
   });
   return port;
+}
+
+/** The whole body. */
+export async function textOf(request: http.IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
 }
 
 /** Text that compresses about as well as JSON does, and no two pieces of it are alike. */

@@ -1,4 +1,4 @@
-// Microsoft's SignalR client, without negotiation, with a small server that speaks the frames of its JSON hub protocol.
+// Microsoft's SignalR client, without negotiation, by WebSocket.
 
 import {
   HttpTransportType,
@@ -8,57 +8,15 @@ import {
   LogLevel,
 } from '@microsoft/signalr';
 import { describe, expect, test } from 'vitest';
-import type { WebSocket } from 'ws';
 import { atTestEnd } from '../support/cleanup.ts';
 import { Gate, type GateOptions } from './gate.ts';
+import { HubServer } from './hub-server.ts';
 import { Inbox } from './inbox.ts';
-import { jsonText, wsServer } from './servers.ts';
+import { httpServer, jsonText } from './servers.ts';
 import { shortLived, tokenFor } from './tokens.ts';
 
-/** What ends each message of the hub protocol. */
-const RECORD_END = '\x1e';
-const Kind = { Invocation: 1, StreamItem: 2, Completion: 3, StreamInvocation: 4, Ping: 6, Close: 7 } as const;
 const LARGE = 700_000;
 const BEAT_MS = 50;
-
-interface HubMessage {
-  readonly type: number;
-  readonly invocationId?: string;
-  readonly target?: string;
-  readonly arguments?: readonly unknown[];
-}
-
-/** Hub methods: `Echo`, `Count` (a stream), `Tell` (calls the client's `told`), `Leave`, `Fail`. */
-function serveHub(socket: WebSocket, pings: Inbox<void>): void {
-  const send = (message: object) => socket.send(`${JSON.stringify(message)}${RECORD_END}`);
-  let isOpen = false;
-  let beat: NodeJS.Timeout | undefined;
-  const answer = ({ type, invocationId, target, arguments: args = [] }: HubMessage) => {
-    if (type === Kind.Ping) pings.put();
-    if (type === Kind.StreamInvocation) {
-      for (let item = 0; item < Number(args[0]); item += 1) send({ type: Kind.StreamItem, invocationId, item });
-      send({ type: Kind.Completion, invocationId });
-    }
-    if (type !== Kind.Invocation) return;
-    if (target === 'Leave') send({ type: Kind.Close, error: 'bye', allowReconnect: args[0] });
-    if (target === 'Leave') socket.close(1000);
-    if (target === 'Tell') send({ type: Kind.Invocation, target: 'told', arguments: args });
-    if (target === 'Fail') send({ type: Kind.Completion, invocationId, error: String(args[0]) });
-    else if (invocationId !== undefined) send({ type: Kind.Completion, invocationId, result: args[0] });
-  };
-  socket.on('message', (data) => {
-    for (const record of String(data).split(RECORD_END).slice(0, -1)) {
-      if (isOpen) answer(JSON.parse(record));
-      else {
-        expect(JSON.parse(record)).toEqual({ protocol: 'json', version: 1 });
-        send({});
-        isOpen = true;
-        beat = setInterval(() => send({ type: Kind.Ping }), BEAT_MS);
-      }
-    }
-  });
-  socket.on('close', () => clearInterval(beat));
-}
 
 interface Hub {
   readonly gate: Gate;
@@ -71,11 +29,9 @@ interface Hub {
 }
 
 async function open(options: GateOptions = {}, token = () => 'a.b.c'): Promise<Hub> {
-  const [events, requests, pings] = [new Inbox<string>(), new Inbox<string>(), new Inbox<void>()];
-  const port = await wsServer({ perMessageDeflate: false, maxPayload: 2 * LARGE }, (socket, request) => {
-    requests.put(`${request.url} ${request.headers.authorization}`);
-    serveHub(socket, pings);
-  });
+  const events = new Inbox<string>();
+  const { server, port } = await httpServer();
+  const { requests, pings } = new HubServer(server, { beatMs: BEAT_MS, largest: 2 * LARGE });
   const gate = await Gate.before(port, options);
   const connection = new HubConnectionBuilder()
     .withUrl(gate.url('/hub?v=1', 'http'), {
@@ -98,7 +54,7 @@ async function open(options: GateOptions = {}, token = () => 'a.b.c'): Promise<H
 describe('SignalR', () => {
   test('invocations are answered with their result or their error, large ones too', async () => {
     const { connection, requests } = await open();
-    expect(await requests.next()).toBe('/hub?v=1 Bearer a.b.c');
+    expect(await requests.next()).toBe('GET /hub?v=1 Bearer a.b.c');
     expect(await connection.invoke('Echo', { a: ['é', 1, null] })).toEqual({ a: ['é', 1, null] });
     const text = jsonText(LARGE);
     expect((await connection.invoke('Echo', text)) === text).toBe(true);
@@ -170,7 +126,7 @@ describe('SignalR', () => {
   test('3000, the end of its credential, leads back in with a new one, which the server does not see', async () => {
     const { gate, connection, events, requests } = await open(shortLived('header:Authorization'), () => tokenFor(1));
     for (let time = 0; time < 2; time += 1) {
-      expect(await requests.next()).toBe('/hub?v=1 undefined');
+      expect(await requests.next()).toBe('GET /hub?v=1 undefined');
       expect(await events.next()).toContain('status code: 3000 (credential expired)');
       expect(await events.next()).toBe('reconnected');
     }
