@@ -156,7 +156,11 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
   }
 
   onLastAnswer(): void {
-    if (this.state !== 'lingering' && this.state !== 'over') this.guarded(() => this.linger(NOTHING));
+    if (this.state === 'lingering' || this.state === 'over') return;
+    this.guarded(() => {
+      this.exchange?.lastAnswerOut();
+      this.linger(NOTHING);
+    });
   }
 
   override onTimer(): void {

@@ -125,6 +125,13 @@ export class PlainExchange {
     this.leave();
   }
 
+  /** Node ends the stream behind the last answer of a connection before it says that this one is out. */
+  lastAnswerOut(): void {
+    if (this.state !== 'answering') return;
+    this.record.answered(this.status);
+    this.leave();
+  }
+
   /** It has taken something that waited; more may wait. */
   clientTook(): void {
     if (this.isAnswerHeld) this.movedAt = this.context.clock.now();
@@ -302,8 +309,7 @@ export class PlainExchange {
   /** The last byte of the answer is out. */
   private finish(): void {
     if (this.state !== 'answering') return;
-    this.record.answered(this.status);
-    this.leave();
+    this.lastAnswerOut();
     this.options.peer.onExchangeOver();
   }
 
