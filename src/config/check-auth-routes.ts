@@ -75,7 +75,8 @@ function checkOrigins(config: ParsedConfig, methods: Methods, { isGiven }: Writt
     const { names } = namedBy(config, index);
     const name = names.find((one) => ambientOf(methods.get(one)) !== null) ?? '';
     const ambient = ambientOf(methods.get(name));
-    if (ambient === null) continue;
+    // Origins judge upgrades: without upstream there are none, and other requests are the app's to protect.
+    if (ambient === null || route.upstream === undefined) continue;
     // Where defaults names the method, it can name the pages.
     const isOfDefaults = route.origins === undefined && (isShared || route.auth === undefined);
     const path = [...(isOfDefaults ? ['defaults'] : ['routes', index]), 'origins'];

@@ -47,7 +47,7 @@ export function parseSignatureHeader(credentials: string): SignatureHeader | nul
 }
 
 interface SignedRequest {
-  readonly head: { readonly fields: readonly HeadField[] };
+  readonly head: { readonly method: string; readonly fields: readonly HeadField[] };
   readonly path: string;
   readonly query: string;
 }
@@ -57,7 +57,7 @@ export function signingString({ head, path, query }: SignedRequest, signed: read
   const lines: string[] = [];
   for (const name of signed) {
     if (name === '(request-target)') {
-      lines.push(`${name}: get ${path}${query}`);
+      lines.push(`${name}: ${head.method.toLowerCase()} ${path}${query}`);
       continue;
     }
     const values = fieldValues(head.fields, name);

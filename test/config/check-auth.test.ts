@@ -197,6 +197,7 @@ describe('origins', () => {
       [required('a password for "staff"', 'defaults.origins')],
     ],
     [staff + route('staff', ', origins: []'), []],
+    [`${staff}routes: [{ http: "http://127.0.0.1:1", auth: [staff] }]`, []],
     [`${staff}defaults: { origins: [same] }\n${route('staff')}`, []],
   ])('have to be said where browsers send the credential by themselves: %#', (text, expected) => {
     expect(errorsOf(text).map(placeless)).toEqual(expected);

@@ -5,6 +5,7 @@ import { ACCESS_MUTANTS } from './mutants-access.ts';
 import { ADMISSION_MUTANTS } from './mutants-admission.ts';
 import { AUTH_MUTANTS } from './mutants-auth.ts';
 import { DISCOVERY_MUTANTS } from './mutants-discovery.ts';
+import { HTTP_ACCESS_MUTANTS } from './mutants-http-access.ts';
 import { OPERATIONS_MUTANTS } from './mutants-operations.ts';
 import { PROCESS_MUTANTS } from './mutants-process.ts';
 import { REQUEST_MUTANTS } from './mutants-request.ts';
@@ -28,6 +29,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...SESSION_MUTANTS,
   ...OPERATIONS_MUTANTS,
   ...ACCESS_MUTANTS,
+  ...HTTP_ACCESS_MUTANTS,
   ...ADMISSION_MUTANTS,
   ...PROCESS_MUTANTS,
   ...TLS_MUTANTS,

@@ -1,4 +1,4 @@
-// A service of the operator's own that decides: it is asked about every handshake by a GET, and what it says of the
+// A service of the operator's own that decides: it is asked about every request by a GET, and what it says of the
 // client is taken as it is. Nothing is remembered.
 
 import type { ForwardAuth } from '../../config/types.ts';
@@ -77,7 +77,7 @@ export class ForwardMethod implements AuthMethod {
     const { request, arrival } = ask;
     const headers = {
       ...clientFields(request, this.sent),
-      'X-Forwarded-Method': ['GET'],
+      'X-Forwarded-Method': [request.head.method],
       'X-Forwarded-Proto': [isSaidSecure({ proto: arrival.proto, request }) ? 'https' : 'http'],
       'X-Forwarded-Host': [request.host],
       'X-Forwarded-Uri': [`${request.path}${request.query}`],

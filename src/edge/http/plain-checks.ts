@@ -1,6 +1,6 @@
 // The checks of a request that asks for no upgrade, in their order: those of a handshake as far as they concern it.
 
-import { judgePlainRequest } from '../../protocol/plain-request.ts';
+import { judgePlainRequest, type PlainRequest } from '../../protocol/plain-request.ts';
 import type { Refusal } from '../../protocol/refusals.ts';
 import type { Asked, Check } from '../admission.ts';
 import { addressCheck } from '../checks/address.ts';
@@ -12,10 +12,17 @@ import { loopCheck, notePeer, routeCheck } from '../checks/request.ts';
 function plainCheck(asked: Asked): Refusal | null {
   const request = judgePlainRequest(asked.head);
   if (typeof request === 'string') return { slug: request };
-  asked.judged = request;
+  asked.judged = withoutOffer(request);
   asked.record.noteRequest(request);
   notePeer(asked);
   return null;
+}
+
+/** What only an upgrade has, such as an offer with a credential in it: nobody reads it here, so nobody repeats it. */
+function withoutOffer(request: PlainRequest): PlainRequest {
+  const { head } = request;
+  const fields = head.fields.filter(({ lower }) => !lower.startsWith('sec-websocket-'));
+  return fields.length === head.fields.length ? request : { ...request, head: { ...head, fields } };
 }
 
 /** RFC 9110 15.5.22: only WebSockets are served there. */
