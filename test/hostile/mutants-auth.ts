@@ -28,8 +28,8 @@ const SEEN: readonly Mutant[] = [
   {
     row: 'A40',
     at: 'notice',
-    search: 'harmlessName(request.protocols, placesOf(asked)) ?? marker',
-    replace: 'request.protocols[0] ?? marker',
+    search: 'harmlessName(upgrade.protocols, placesOf(asked)) ?? marker',
+    replace: 'upgrade.protocols[0] ?? marker',
     why: 'a refusal names a token',
   },
   {

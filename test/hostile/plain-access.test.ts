@@ -1,5 +1,5 @@
-// Who may ask by a plain request, one without upgrade: the methods of a handshake, with its real method and its body, and
-// what of it a backend gets to see.
+// Who may ask without upgrade: by the methods of a handshake, which see the real HTTP method, and what of it a backend
+// gets to see.
 
 import { createHash, createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
