@@ -24,6 +24,8 @@ export interface ServiceAsk {
   readonly body: string | null;
   readonly bodyBytesMax: number;
   readonly timeoutMs: number;
+  /** Others ask it soon: its connection is worth keeping for them, and one of theirs is taken. */
+  readonly sharesConnections: boolean;
   readonly signal: AbortLike;
 }
 
@@ -72,7 +74,7 @@ export class ServiceClient {
     const deadline = this.means.clock.now() + ask.timeoutMs;
     if (ask.signal.aborted) throw new ServiceError('aborted', true);
     const request = requestOf(ask);
-    const kept = this.idle.take(peerOf(ask));
+    const kept = ask.sharesConnections ? this.idle.take(peerOf(ask)) : null;
     if (kept !== null) {
       const outcome = await this.put(ask, request, kept, deadline);
       if (!wasClosing(outcome)) return answerOf(outcome);
@@ -111,7 +113,7 @@ export class ServiceClient {
       signal: ask.signal,
       headBytesMax: HEAD_BYTES_MAX,
       bodyBytesMax: ask.bodyBytesMax,
-      onFree: (forMs) => this.idle.give(connection, forMs),
+      onFree: (forMs) => this.idle.give(connection, ask.sharesConnections ? forMs : 0),
     });
   }
 }
@@ -120,7 +122,7 @@ function peerOf({ url, tls }: ServiceAsk): Connection['peer'] {
   return { endpoint: url.endpoint, tls };
 }
 
-function requestOf({ url, method, headers, body }: ServiceAsk): Buffer {
+function requestOf({ url, method, headers, body, sharesConnections }: ServiceAsk): Buffer {
   const writer = new FieldWriter(`${method} ${FieldWriter.visible(url.path)} HTTP/1.1`);
   writer.own('Host', url.authority);
   // RFC 9110 12.5.3: what is bounded is what is read, so nothing is unpacked.
@@ -128,6 +130,7 @@ function requestOf({ url, method, headers, body }: ServiceAsk): Buffer {
   for (const [name, values] of Object.entries(headers)) {
     for (const value of typeof values === 'string' ? [values] : values) writer.field(name, value);
   }
+  if (!sharesConnections) writer.own('Connection', 'close');
   if (body === null) return writer.finish();
   const bytes = Buffer.from(body);
   writer.own('Content-Length', String(bytes.length));

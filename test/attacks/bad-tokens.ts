@@ -56,6 +56,8 @@ interface Scene {
   readonly clients: CredentialClients;
   readonly meter: EchoMeter;
   readonly rate: number;
+  /** Before anybody came. */
+  readonly descriptors: number;
 }
 
 export const badTokens: Demand = {
@@ -70,10 +72,10 @@ export const badTokens: Demand = {
     const subject = await Subject.start(task, configOf(kinds, backend, 'off'));
     const clients = startCredentialClients(task);
     const meter = await EchoMeter.open(task, subject.port, '/echo/meter');
-    const scene: Scene = { task, subject, server, clients, meter, rate: task.size(RATE, 100) };
     const alone = await meter.during(() => delay(task.size(QUIET_SECONDS, 0.2) * 1_000));
     task.findings.figure('with nobody beside it', echoText(alone));
-    const before = await subject.measure();
+    const { descriptors } = await subject.measure();
+    const scene: Scene = { task, subject, server, clients, meter, rate: task.size(RATE, 100), descriptors };
     for (const limit of LIMITS) {
       subject.write('config.yaml', configOf(kinds, backend, limit));
       const { status } = await subject.ask('POST /api/v1/reload');
@@ -85,8 +87,7 @@ export const badTokens: Demand = {
       }
     }
     await runIll(scene, kinds);
-    const { descriptors } = await subject.measure();
-    task.findings.equal('descriptors at the end', descriptors, before.descriptors);
+    task.findings.equal('descriptors at the end', (await levelOf(scene)).descriptors, descriptors);
   },
 };
 
@@ -141,7 +142,7 @@ async function runPart(scene: Scene, part: Part): Promise<void> {
     bad.push(await besideLookUps(part, subject, lookUps.bad, badly));
     await calm(subject);
     // Caches are full now.
-    if (task.isFull && round === rounds - 2) before = await subject.measure();
+    if (task.isFull && round === rounds - 2) before = await levelOf(scene);
   }
   const seconds = (performance.now() - startedAt) / 1_000;
   for (const [what, all] of [
@@ -154,7 +155,7 @@ async function runPart(scene: Scene, part: Part): Promise<void> {
   judgeEchoes(task, part, { quiet, bad });
   if (kind.lookUpMs !== null) judgeLookUps(task, name, kind.lookUpMs, lookUps);
   judgeAsked(task, part, await server.tally(), { came: cameOf(bad), seconds });
-  if (before !== null) checkLevels(findings, { before, after: await subject.measure(), isFull: true });
+  if (before !== null) checkLevels(findings, { before, after: await levelOf(scene), isFull: true });
 }
 
 async function come(
@@ -216,6 +217,12 @@ async function calm(subject: Subject): Promise<void> {
     const handshakes = metrics.sum('handshakes_open') + metrics.sum('handshakes_waiting');
     return handshakes === 0 && metrics.sum('connections_open') === 1 && metrics.sum('sessions_open') === 1;
   });
+}
+
+/** Once no connection waits for the next question about a credential. */
+async function levelOf({ subject, descriptors }: Scene): Promise<Level> {
+  await until('no connection is left over', CALM_MS, () => subject.descriptors <= descriptors);
+  return subject.measure();
 }
 
 async function besideLookUps<T>({ kind }: Part, subject: Subject, times: number[], work: () => Promise<T>): Promise<T> {

@@ -91,7 +91,7 @@ const BROKEN: readonly (readonly [string, JwksServer['answer'], RegExp])[] = [
   ['1 GB', (_, response) => void flood(response), /^the answer was not whole$/],
   [
     'cut',
-    (_, response) => void response.writeHead(200, { 'Content-Length': 99, Connection: 'close' }).end('{"keys":['),
+    (_, response) => void response.writeHead(200, { 'Content-Length': 99 }).end('{"keys":['),
     /whole|ECONN|aborted/,
   ],
   ['gone', (request) => void request.socket.destroy(), /./],

@@ -140,15 +140,19 @@ export class Subject {
     return this.measure();
   }
 
+  /** That it has now. */
+  get descriptors(): number {
+    return readdirSync(`/proc/${this.pid}/fd`).length;
+  }
+
   /** What it holds with its sessions open. */
   async measure(): Promise<Level> {
-    const folder = `/proc/${this.pid}/fd`;
     let last: Level | null = null;
     let alike = 0;
     for (let look = 0; look < this.looksMax && alike < 2; look += 1) {
       await delay(SETTLE_PAUSE_MS);
       const memory = await collected(await this.inspectorUrl());
-      const level = { ...memory, descriptors: readdirSync(folder).length };
+      const level = { ...memory, descriptors: this.descriptors };
       const isAlike = last !== null && Math.abs(level.heap - last.heap) <= last.heap * SETTLED_SHARE;
       alike = isAlike && level.descriptors === last?.descriptors ? alike + 1 : 0;
       last = level;

@@ -3,7 +3,8 @@
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { failureOf, OK, type Service, ServiceBench, serve } from './service-bench.ts';
+import { makeCertificates } from '../support/certs.ts';
+import { failureOf, NO_TLS, OK, type Service, ServiceBench, serve } from './service-bench.ts';
 
 const whole = (body: string, ...fields: string[]) =>
   `${[`${OK}Content-Length: ${body.length}`, ...fields].join('\r\n')}\r\n\r\n${body}`;
@@ -34,6 +35,16 @@ describe('the next question', () => {
     bench.pass(4_050);
     await service.gone();
     expect(bench.wheel.size).toBe(0);
+  });
+
+  test('goes on it over TLS, too, by the same settings alone', async () => {
+    const { ca, good } = await makeCertificates();
+    const service = await serve((socket, at) => void socket.write(whole(`${at}`)), good);
+    const bench = new ServiceBench();
+    const tls = { ...NO_TLS, ca: Buffer.from(ca) };
+    expect([await bodyOf(bench, service, { tls }), await bodyOf(bench, service, { tls })]).toEqual(['0', '1']);
+    expect(service.connections()).toBe(1);
+    expect([await bodyOf(bench, service, { tls: { ...tls } }), service.connections()]).toEqual(['2', 2]);
   });
 
   test('has a connection of its own while that one waits for its answer', async () => {
@@ -80,6 +91,16 @@ describe('the next question', () => {
     await bench.ask(service.url).catch(() => {});
     expect(bench.wheel.size).toBe(0);
     await service.gone();
+  });
+
+  test('of one that is asked too seldom goes on none, and leaves none', async () => {
+    const service = await counting();
+    const bench = new ServiceBench();
+    await bench.ask(service.url);
+    expect([await bodyOf(bench, service, { sharesConnections: false }), service.connections()]).toEqual(['1', 2]);
+    expect(service.text().match(/^Connection: .*?$/gm)).toEqual(['Connection: close']);
+    expect([await bodyOf(bench, service), bench.wheel.size]).toEqual(['2', 1]);
+    expect(service.connections()).toBe(2);
   });
 
   test('does not once it has served for a minute', async () => {

@@ -30,6 +30,7 @@ export class ServiceBench {
       body: null,
       bodyBytesMax: 65_536,
       timeoutMs: 1_000,
+      sharesConnections: true,
       signal: this.abort.signal,
       ...own,
     });

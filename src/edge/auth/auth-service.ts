@@ -48,7 +48,7 @@ export class AuthService {
     this.count(clientKey, 1);
     try {
       const { url, tls, timeout: timeoutMs } = settings;
-      const answer = await means.services.ask({ ...sent, url, tls, timeoutMs, signal });
+      const answer = await means.services.ask({ ...sent, url, tls, timeoutMs, sharesConnections: true, signal });
       if (!NO_ANSWER.has(answer.status)) this.circuit.succeeded();
       else this.circuit.failed(turn, means.clock.now());
       return { answer };

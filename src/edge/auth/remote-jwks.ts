@@ -118,6 +118,7 @@ export class RemoteJwks {
         body: null,
         bodyBytesMax: max_size,
         timeoutMs: timeout,
+        sharesConnections: false,
         signal: this.abort,
       });
       const set = status === 200 ? KeySet.parse(body.toString('utf8')) : `status ${status}`;
