@@ -1,10 +1,12 @@
 // The process of the echo backend: uWebSockets.js where it is installed and loads, else `ws`. Sends back every message.
+// On a port of its own it answers plain requests.
 
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { WebSocketServer } from 'ws';
 import { answerMessages } from '../support/child-process.ts';
+import { listenForRequests } from './plain-backend.ts';
 import type { TlsFiles } from './tls.ts';
 
 export interface BackendRequest {
@@ -16,6 +18,8 @@ export interface BackendReply {
   readonly port: number;
   /** 0 without one. */
   readonly tlsPort: number;
+  /** Of plain requests. */
+  readonly plainPort: number;
   /** Which library echoes. */
   readonly library: string;
   /** Why it is not uWebSockets.js; null when it is. */
@@ -46,6 +50,7 @@ const FAST_LIBRARY: string = 'uWebSockets.js';
 
 answerMessages<BackendRequest, BackendReply>(async ({ tls }) => {
   process.env.UWS_HTTP_MAX_HEADERS_SIZE = String(HEAD_BYTES_MAX);
+  const plainPort = await listenForRequests(HOST);
   try {
     // The shape is the library's documented one; what is missing shows when it is called.
     const library = (await import(FAST_LIBRARY)) as { default?: FastLibrary } & FastLibrary;
@@ -53,11 +58,12 @@ answerMessages<BackendRequest, BackendReply>(async ({ tls }) => {
     const port = await listenFast(found, found.App());
     const secure = tls === null ? null : found.SSLApp({ cert_file_name: tls.cert, key_file_name: tls.key });
     const tlsPort = secure === null ? 0 : await listenFast(found, secure);
-    return { port, tlsPort, library: 'uWebSockets.js', why: null };
+    return { port, tlsPort, plainPort, library: 'uWebSockets.js', why: null };
   } catch (error) {
     const why = (error instanceof Error ? error.message : String(error)).split(/\n| imported from /)[0] ?? '';
     const port = await listenPlain(createServer({ maxHeaderSize: HEAD_BYTES_MAX }));
-    return { port, tlsPort: tls === null ? 0 : await listenPlain(secureServer(tls)), library: 'ws', why };
+    const tlsPort = tls === null ? 0 : await listenPlain(secureServer(tls));
+    return { port, tlsPort, plainPort, library: 'ws', why };
   }
 });
 

@@ -10,6 +10,12 @@ export function rangeText(spread: Spread): string {
 }
 
 /** Bold where the goal is missed. */
+export function atMostText(spread: Spread, atMost: number): string {
+  const text = rangeText(spread);
+  return spread.median <= atMost ? `${text} <= ${atMost}` : `**${text} > ${atMost}**`;
+}
+
+/** Bold where the goal is missed. */
 export function atLeastText(spread: Spread, atLeast: number): string {
   const text = rangeText(spread);
   return spread.median >= atLeast ? `${text} >= ${atLeast}` : `**${text} < ${atLeast}**`;

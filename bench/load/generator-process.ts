@@ -5,6 +5,7 @@ import { ChildScript } from '../support/child-process.ts';
 import type { LoadPlan, Window, WindowResult } from './echo-load.ts';
 import type { GeneratorReply, GeneratorRequest } from './generator.ts';
 import type { HandshakePlan, HandshakeResult } from './handshakes.ts';
+import type { PlainPlan, PlainResult } from './plain-load.ts';
 import type { StormPlan, StormResult } from './storm.ts';
 
 const SCRIPT = fileURLToPath(new URL('./generator.js', import.meta.url));
@@ -47,6 +48,11 @@ export class Generator {
   async handshakes(plan: HandshakePlan): Promise<HandshakeResult> {
     // The reply to `handshakes` is always this.
     return (await this.child.ask({ kind: 'handshakes', plan })) as HandshakeResult;
+  }
+
+  async plain(plan: PlainPlan): Promise<PlainResult> {
+    // The reply to `plain` is always this.
+    return (await this.child.ask({ kind: 'plain', plan })) as PlainResult;
   }
 
   async armStorm(plan: StormPlan): Promise<void> {

@@ -3,6 +3,7 @@
 import { answerMessages } from '../support/child-process.ts';
 import { EchoLoad, type LoadPlan, type Window, type WindowResult } from './echo-load.ts';
 import { type HandshakePlan, type HandshakeResult, runHandshakes } from './handshakes.ts';
+import { type PlainPlan, type PlainResult, runPlain } from './plain-load.ts';
 import { Storm, type StormPlan, type StormResult } from './storm.ts';
 import { WireMaker } from './wire.ts';
 
@@ -14,12 +15,13 @@ export type GeneratorRequest =
   | { readonly kind: 'echo-once'; readonly name: string }
   | { readonly kind: 'close'; readonly name: string }
   | { readonly kind: 'handshakes'; readonly plan: HandshakePlan }
+  | { readonly kind: 'plain'; readonly plan: PlainPlan }
   | { readonly kind: 'arm-storm'; readonly plan: StormPlan }
   | { readonly kind: 'cut-storm' }
   | { readonly kind: 'storm' };
 
-/** `run` and `unwatch` give a WindowResult, `handshakes` a HandshakeResult, `storm` a StormResult, others nothing. */
-export type GeneratorReply = WindowResult | HandshakeResult | StormResult | null;
+/** What `run` and `unwatch`, `handshakes`, `plain` and `storm` give; others nothing. */
+export type GeneratorReply = WindowResult | HandshakeResult | PlainResult | StormResult | null;
 
 const maker = new WireMaker();
 const loads = new Map<string, EchoLoad>();
@@ -50,6 +52,8 @@ answerMessages<GeneratorRequest, GeneratorReply>(async (request) => {
       return null;
     case 'handshakes':
       return runHandshakes(maker, request.plan);
+    case 'plain':
+      return runPlain(maker, request.plan);
     case 'arm-storm':
       storm = new Storm(maker, request.plan);
       await storm.arm();

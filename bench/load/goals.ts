@@ -47,6 +47,9 @@ export const HANDSHAKE_GOALS = [
   { kind: 'resumed', peer: 'nginx', atLeast: 0.35 },
 ] as const;
 
+/** CPU of a plain request, divided by that of the least that Node can do. */
+export const PLAIN_GOAL = { peer: 'http-pipe', atMost: 1.2 } as const;
+
 /** Of clients that come back at once, and of those who stayed: above quiet. */
 export const STORM_GOAL = { resumedMin: 0.95, turnMs: 30, p99Ms: 30 } as const;
 

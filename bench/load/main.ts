@@ -14,7 +14,8 @@ import { FLOOD_NAMES, measureFairness } from './fairness.ts';
 import { type Cell, isLarge } from './grid.ts';
 import { measureHandshakes } from './handshake-mode.ts';
 import { type LoadOptions, parseLoadOptions, USAGE } from './options.ts';
-import { absence, speaksTls, versionOf } from './peers.ts';
+import { absence, relaysSessions, servesPlain, speaksTls, versionOf } from './peers.ts';
+import { measurePlain, PLAIN_WORK } from './plain-mode.ts';
 import { markdownReport, sectionsOf } from './report.ts';
 import type { CellResult, PeerHandshakes, Report } from './results.ts';
 import { Rig } from './rig.ts';
@@ -49,8 +50,8 @@ async function main(argv: readonly string[]): Promise<number> {
   const report = await measure(options, present, skipped, progress);
   progress.end();
   deliver(report, options);
-  const { cells, handshakes, fairness, storms } = report;
-  const faults = [...cells.flatMap((cell) => cell.peers), ...handshakes, ...fairness, ...storms];
+  const { cells, handshakes, fairness, storms, plain } = report;
+  const faults = [...cells.flatMap((cell) => cell.peers), ...handshakes, ...fairness, ...storms, ...plain];
   return faults.some((one) => one.fault !== null && one.peer.startsWith('framegate')) ? 1 : 0;
 }
 
@@ -68,11 +69,12 @@ async function measure(
       skipped.push(why);
       progress.say(`SKIPPED: ${why}`);
     }
-    const small = present.filter((peer) => !peer.endsWith('-64k'));
+    const small = present.filter((peer) => relaysSessions(peer) && !peer.endsWith('-64k'));
+    const plain = present.filter((peer) => servesPlain(peer));
     const secure = small.filter(speaksTls);
     const proxies = secure.filter((peer) => peer !== 'direct');
     const peersOf = (cell: Cell) => {
-      const all = isLarge(cell) ? present : small;
+      const all = isLarge(cell) ? present.filter(relaysSessions) : small;
       return cell.tls === 'none' ? all : all.filter(speaksTls);
     };
     const timing: Timing = { rounds, warmupMs: options.warmupSeconds * 1000, measureMs: seconds * 1000, rate };
@@ -81,6 +83,7 @@ async function measure(
     if (modes.includes('fairness')) progress.expect(small.length * rounds * FLOOD_NAMES.length);
     if (modes.includes('tls-handshakes')) progress.expect(2 * secure.length * rounds);
     if (modes.includes('storm')) progress.expect(proxies.length * rounds);
+    if (modes.includes('plain')) progress.expect(plain.length * rounds * PLAIN_WORK.length);
     if (modes.includes('auth')) progress.expect((1 + options.auth.length) * rounds);
     const cells: CellResult[] = [];
     if (modes.includes('grid')) {
@@ -98,7 +101,7 @@ async function measure(
     return {
       machine: describeMachine(),
       command: `npm run bench:load${process.argv.length > 2 ? ` -- ${process.argv.slice(2).join(' ')}` : ''}`,
-      versions: Object.fromEntries(small.map((peer) => [peer, versionOf(peer)])),
+      versions: Object.fromEntries([...new Set([...small, ...plain])].map((peer) => [peer, versionOf(peer)])),
       backend: rig.library,
       rounds,
       seconds,
@@ -108,6 +111,7 @@ async function measure(
       handshakes,
       fairness: modes.includes('fairness') ? await measureFairness(rig, small, timing, progress) : [],
       storms: modes.includes('storm') ? await measureStorms(rig, proxies, storm, progress) : [],
+      plain: modes.includes('plain') ? await measurePlain(rig, plain, timing, progress) : [],
       tls: rig.tls === null ? null : tlsText(rig.tls),
     };
   } finally {

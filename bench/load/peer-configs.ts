@@ -27,6 +27,8 @@ export interface PeerConfig {
   /** With `tls.toBackend` these are ports with TLS. */
   readonly backendPort: number;
   readonly floodBackendPort: number;
+  /** Where plain requests for /plain go; without TLS. */
+  readonly plainBackendPort: number;
   readonly sessionsMax: number;
   readonly tls: PeerTls | null;
   /** Of framegate, besides listeners and routes. */
@@ -37,7 +39,7 @@ export interface PeerConfig {
 
 /** All of these give the file that they wrote. */
 export function framegateConfig(port: number, config: PeerConfig): string {
-  const { backendPort, floodBackendPort, tls, framegateAuth } = config;
+  const { backendPort, floodBackendPort, plainBackendPort, tls, framegateAuth } = config;
   // Its clients are no browsers.
   const asked = framegateAuth === null ? {} : { auth: [AUTH], origins: ['same'], missing_origin: 'allow' };
   const scheme = tls?.toBackend ? 'wss' : 'ws';
@@ -52,6 +54,7 @@ export function framegateConfig(port: number, config: PeerConfig): string {
     upstreams: { echo: upstream(backendPort), flood: upstream(floodBackendPort) },
     routes: [
       { match: { path: '/flood' }, upstream: 'flood', ...asked },
+      { match: { path: '/plain' }, http: `http://${HOST}:${plainBackendPort}` },
       { match: { path: '/*' }, upstream: 'echo', ...asked },
     ],
   };
@@ -92,6 +95,7 @@ function fill(
     port,
     backend: config.backendPort,
     flood: config.floodBackendPort,
+    plain: config.plainBackendPort,
     sessions,
     // nginx begins to drop idle connections when a sixteenth of these is left; each session takes two.
     files: 3 * sessions,

@@ -24,11 +24,16 @@ export const DEFAULT_PEERS = [
   'http-proxy-3',
   'net-pipe',
   'ws-pair',
+  'http-pipe',
   'direct',
 ];
 
 /** Besides framegate: who can end TLS. */
 const TLS_PEERS: readonly string[] = ['nginx', 'haproxy', 'nginx-64k', 'haproxy-64k', 'net-pipe', 'direct'];
+
+/** Written here; the backends themselves. */
+const OWN_PEERS: readonly string[] = ['net-pipe', 'ws-pair', 'http-pipe', 'bare', 'direct'];
+const PLAIN_PEERS: readonly string[] = ['nginx', 'haproxy', 'http-pipe', 'direct'];
 
 export interface PeerContext extends PeerConfig {
   readonly core: number | null;
@@ -43,6 +48,8 @@ export interface RunningPeer {
   readonly port: number;
   /** Where `/flood` leads to the second backend; the same port for those that look at paths. */
   readonly floodPort: number;
+  /** Where `/plain` leads to what answers plain requests, likewise. */
+  readonly plainPort: number;
   /** Every process of the proxy; none for `direct`. */
   readonly pids: readonly number[];
   /** The end of what it complained about. */
@@ -68,7 +75,7 @@ export function withComplaints(cause: unknown, peer: RunningPeer): Error {
 
 /** Why `name` cannot be measured here, or null. Throws for a name that is no peer. */
 export function absence(name: string): string | null {
-  if (name === 'direct' || name === 'net-pipe' || name === 'ws-pair' || name === 'bare') return null;
+  if (OWN_PEERS.includes(name)) return null;
   if (name === 'nginx' || name === 'nginx-64k') return needsProgram('nginx');
   if (name === 'haproxy' || name === 'haproxy-64k') return needsProgram('haproxy');
   if (name === 'http-proxy-3') {
@@ -84,6 +91,16 @@ export function speaksTls(name: string): boolean {
   return TLS_PEERS.includes(name) || name.startsWith('framegate');
 }
 
+/** Whether it relays WebSockets. */
+export function relaysSessions(name: string): boolean {
+  return name !== 'http-pipe';
+}
+
+/** Whether plain requests of it are measured: not where they cost as much as with a namesake. */
+export function servesPlain(name: string): boolean {
+  return PLAIN_PEERS.includes(name) || name.startsWith('framegate');
+}
+
 /** The versions to quote, of all peers that are here. */
 export function versionOf(name: string): string {
   if (name.startsWith('nginx')) return firstLine('nginx', ['-v']).replace(/^.*\//, '');
@@ -97,12 +114,13 @@ export function versionOf(name: string): string {
 }
 
 export async function startPeer(name: string, context: PeerContext): Promise<RunningPeer> {
-  const { backendPort, floodBackendPort } = context;
+  const { backendPort, floodBackendPort, plainBackendPort } = context;
   if (name === 'direct') {
     return {
       name,
       port: backendPort,
       floodPort: floodBackendPort,
+      plainPort: plainBackendPort,
       pids: [],
       complaints: () => '',
       stop: async () => {},
@@ -122,11 +140,11 @@ export async function startPeer(name: string, context: PeerContext): Promise<Run
     await child.stop();
     throw new Error(`${name} did not start: ${child.stderr}`, { cause: error });
   }
-  return { name, port, floodPort, pids, complaints: () => child.stderr, stop: () => child.stop() };
+  return { name, port, floodPort, plainPort: port, pids, complaints: () => child.stderr, stop: () => child.stop() };
 }
 
 async function launchOf(name: string, context: PeerContext): Promise<Launch> {
-  const { directory, backendPort, floodBackendPort, nodeFlags } = context;
+  const { directory, backendPort, floodBackendPort, plainBackendPort, nodeFlags } = context;
   const port = await freePort();
   const node = (script: string, args: readonly string[], floodPort = port): Launch => {
     return { program: process.execPath, args: [...nodeFlags, script, ...args], port, floodPort, processes: 1 };
@@ -156,6 +174,8 @@ async function launchOf(name: string, context: PeerContext): Promise<Launch> {
     }
     case 'bare':
       return node(peerScript(name), [String(port), ...certificateOf(context)]);
+    case 'http-pipe':
+      return node(peerScript(name), [port, plainBackendPort].map(String));
     case 'ws-pair':
     case 'http-proxy-3':
       return node(peerScript(name), [port, backendPort, floodBackendPort].map(String));

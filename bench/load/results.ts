@@ -58,6 +58,25 @@ export interface PeerHandshakes {
   readonly fault: string | null;
 }
 
+export interface PlainRound {
+  readonly perSecond: number;
+  /** Microseconds of CPU of the proxy's processes per request; NaN for `direct`. */
+  readonly cpuMicros: number;
+  readonly proxyShare: number;
+  /** Generator and backend, which share a core. */
+  readonly loadShare: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+export interface PeerPlain {
+  /** Such as `GET`. */
+  readonly work: string;
+  readonly peer: string;
+  readonly rounds: readonly PlainRound[];
+  readonly fault: string | null;
+}
+
 /** The light session's latency, and what the flood got through meanwhile. */
 export interface FairnessRound {
   readonly p50: number;
@@ -113,5 +132,6 @@ export interface Report {
   /** What TLS was in those parts that have it; null without such. */
   readonly tls: string | null;
   readonly storms: readonly PeerStorms[];
+  readonly plain: readonly PeerPlain[];
   readonly fairness: readonly PeerFairness[];
 }

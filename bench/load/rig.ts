@@ -14,7 +14,7 @@ import type { TlsChoice, TlsFiles, TlsSides } from './tls.ts';
 const BACKEND = fileURLToPath(new URL('./backend.js', import.meta.url));
 /** The flood yields to the light session everywhere but in the proxy, which is what is measured. */
 const FLOOD_NICE = 10;
-const NO_PORTS = { port: 0, tlsPort: 0 };
+const NO_PORTS = { port: 0, tlsPort: 0, plainPort: 0 };
 
 export interface RigOptions {
   readonly proxyCore: number | null;
@@ -110,6 +110,7 @@ export class Rig {
       core: this.options.proxyCore,
       backendPort: isSecure ? ports.tlsPort : ports.port,
       floodBackendPort: isSecure ? floodPorts.tlsPort : floodPorts.port,
+      plainBackendPort: ports.plainPort,
       sessionsMax,
       tls,
       nodeFlags: this.options.nodeFlags,

@@ -1,5 +1,5 @@
-// Where the CPU time of framegate goes in a cell of the load bench, in handshakes or in a storm, by the sampling
-// profiler of V8. Its figures are shares; what a round trip costs is what bench:load says, without a profiler.
+// Where the CPU time of framegate goes in a cell of the load bench, in handshakes, in plain requests or in a storm, by
+// the sampling profiler of V8. Its figures are shares; what a round trip costs says bench:load, without a profiler.
 
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,7 @@ import { measureCell } from '../load/cells.ts';
 import { parseCell } from '../load/grid.ts';
 import { measureHandshakes } from '../load/handshake-mode.ts';
 import { list, numberIn } from '../load/options.ts';
+import { measurePlain } from '../load/plain-mode.ts';
 import { Rig } from '../load/rig.ts';
 import { measureStorms } from '../load/storm-mode.ts';
 import type { TlsChoice } from '../load/tls.ts';
@@ -27,12 +28,13 @@ const LOAD_CORE = 1;
 const SHOWN = 8;
 const KINDS = { handshakes: 'plain', 'full-handshakes': 'full', 'resumed-handshakes': 'resumed' } as const;
 const STORM = 'storm';
+const PLAIN = 'plain';
 const GRID = '100x64Bx1,50x16KiBx1,20x256KiBx1';
 const TLS_WORK = `wss:100x64Bx1,wss:50x16KiBx1,full-handshakes,resumed-handshakes,${STORM}`;
 const EXIT_USAGE = 2;
 const USAGE = `npm run bench:profile -- [options]
 
-  --grid LIST       cells of bench:load, ${Object.keys(KINDS).join(', ')}, ${STORM}
+  --grid LIST       cells of bench:load, ${Object.keys(KINDS).join(', ')}, ${PLAIN}, ${STORM}
                     (default: ${GRID})
   --tls             what there is of TLS instead: ${TLS_WORK}
   --seconds N       length of a measurement (default: 4)
@@ -90,7 +92,7 @@ function parseOptions(argv: readonly string[]): Options {
     },
   });
   const grid = list(values.grid ?? (values.tls ? TLS_WORK : GRID));
-  for (const name of grid) if (!isHandshake(name) && name !== STORM) parseCell(name);
+  for (const name of grid) if (!isHandshake(name) && name !== STORM && name !== PLAIN) parseCell(name);
   return {
     grid,
     section: values.tls ? TLS_SECTION : SECTION,
@@ -108,6 +110,7 @@ async function workOn(rig: Rig, name: string, options: Options, progress: Progre
   const timing = { rounds: 1, warmupMs: 1000, measureMs: options.seconds * 1000, rate: null };
   const faults: { readonly fault: string | null }[] = [];
   if (isHandshake(name)) faults.push(...(await measureHandshakes(rig, PEERS, timing, progress, KINDS[name])));
+  else if (name === PLAIN) faults.push(...(await measurePlain(rig, PEERS, timing, progress)));
   else if (name === STORM) {
     faults.push(...(await measureStorms(rig, PEERS, { clients: options.storm, rounds: 1 }, progress)));
   } else faults.push(...(await measureCell(rig, parseCell(name), PEERS, timing, progress)).peers);

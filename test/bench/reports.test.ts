@@ -38,6 +38,7 @@ const report: Report = {
   fairness: [],
   tls: null,
   storms: [],
+  plain: [],
 };
 
 describe('a report', () => {
@@ -87,6 +88,19 @@ test('handshakes by method of auth have a table and a section of their own', () 
   expect(text).toMatch(/framegate, hmac \| +800 \| +1\.25 /);
   expect(text).toContain('Above 1 the route without does more');
   expect(text).not.toContain('resumed');
+});
+
+test('plain requests have a section of their own, and the goal in bold where it is missed', () => {
+  const shares = { proxyShare: 1, loadShare: 0.5, p50: 1, p99: 2, perSecond: 1 };
+  const of = (work: string, peer: string, cpuMicros: number) => {
+    return { work, peer, rounds: [{ cpuMicros, ...shares }], fault: null };
+  };
+  const gets = [of('GET', 'framegate', 121), of('GET', 'http-pipe', 100), of('GET', 'nginx', 50)];
+  const posts = [of('POST 1KiB', 'framegate', 120), of('POST 1KiB', 'http-pipe', 100)];
+  const sections = sectionsOf({ ...report, cells: [], plain: [...gets, ...posts] });
+  expect(sections.map(({ section }) => section)).toEqual(['bench:plain']);
+  const text = markdownReport(sections[0]?.part ?? report);
+  for (const part of ['**1.21 > 1.2**', ' 1.20 <= 1.2 ', ' 2.42 ']) expect(text).toContain(part);
 });
 
 describe('a report of TLS', () => {
