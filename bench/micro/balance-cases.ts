@@ -47,7 +47,7 @@ function picksOf(balance: Balance, crowd: Crowd, policy: string): () => number {
       const target = picker.pick(NONE, policy === 'source_ip' ? key : null);
       if (target === null) continue;
       target.acquire();
-      target.release(false);
+      target.release('handshake');
       found += 1;
     }
     return found;
@@ -77,7 +77,7 @@ function sessionsOf(crowd: Crowd, at: number): number {
 function fill(target: Target, sessions: number): void {
   for (let i = 0; i < sessions; i += 1) {
     target.acquire();
-    target.promote();
+    target.promote('session');
   }
 }
 

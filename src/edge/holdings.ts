@@ -34,9 +34,6 @@ export class Holdings {
   /** It counts as one that waits, because of that place. */
   private isParked = false;
   private readonly hold = new TargetHold();
-  /** Its slot is a session's. */
-  private isSession = false;
-  private isEnding = false;
   private isReleased = false;
 
   constructor(from: HoldingsSource, seat: Seat) {
@@ -80,7 +77,7 @@ export class Holdings {
    * stands against it; null when it waits.
    */
   park(upstream: Upstream, waiter: RoomWaiter): 'queue.size' | 'max_waiting_handshakes' | null {
-    this.leaveTarget();
+    this.hold.leave();
     this.leaveTurn();
     if (this.place !== null && this.place.queue !== upstream.queue) this.leavePlace();
     if (this.place === null && upstream.isQueueFull) return 'queue.size';
@@ -125,17 +122,14 @@ export class Holdings {
   /** It has become a session. */
   becomeSession(): void {
     this.leaveTurn();
-    this.isSession = true;
     const { target, trial } = this.hold;
-    target?.promote();
+    this.hold.become('session');
     if (trial !== 0) target?.watch?.sessionBegan(trial);
   }
 
   /** The session has its cause to end, and goes on holding all of this until it has. */
   beginEnd(): void {
-    if (!this.isSession || this.isEnding) return;
-    this.isEnding = true;
-    this.hold.target?.beginEnd();
+    this.hold.beginEnd();
   }
 
   /** The session goes on counting as its connection did. */
@@ -172,7 +166,7 @@ export class Holdings {
     if (this.isReleased) return;
     this.isReleased = true;
     try {
-      this.leaveTarget();
+      this.hold.leave();
     } finally {
       try {
         this.leaveTurn();
@@ -184,9 +178,5 @@ export class Holdings {
         this.quotas.leave(this.seat, now);
       }
     }
-  }
-
-  private leaveTarget(): void {
-    this.hold.leave(this.isSession, this.isEnding);
   }
 }

@@ -1,10 +1,12 @@
-// A slot of a target and the connection to it, as one client holds them: of one target at a time, given back once.
+// A slot of a target and the connection to it, as one client holds them: of one target at a time, given back once, as
+// what it was.
 
 import type { Transport } from '../net/transport.ts';
-import type { Target } from '../upstream/target.ts';
+import type { SlotUse, Target } from '../upstream/target.ts';
 
 export class TargetHold {
   private slot: Target | null = null;
+  private use: SlotUse = 'handshake';
   private trialOfSlot = 0;
   private backend: Transport | null = null;
 
@@ -19,7 +21,7 @@ export class TargetHold {
 
   /** What was held for the try before it goes back. */
   take(target: Target): void {
-    this.leave(false, false);
+    this.leave();
     this.trialOfSlot = target.acquire();
     this.slot = target;
   }
@@ -28,16 +30,29 @@ export class TargetHold {
     this.backend = transport;
   }
 
-  /** `isSession`, `isEnding`: what the slot was told that it is. */
-  leave(isSession: boolean, isEnding: boolean): void {
-    const { slot, trialOfSlot: trial, backend } = this;
+  /** The handshake is over. */
+  become(use: 'session' | 'request'): void {
+    this.slot?.promote(use);
+    this.use = use;
+  }
+
+  /** The session has a cause to end. Idempotent. */
+  beginEnd(): void {
+    if (this.use !== 'session') return;
+    this.slot?.beginEnd();
+    this.use = 'ending';
+  }
+
+  leave(): void {
+    const { slot, use, trialOfSlot: trial, backend } = this;
     this.slot = null;
+    this.use = 'handshake';
     this.trialOfSlot = 0;
     this.backend = null;
     try {
       backend?.destroy();
     } finally {
-      slot?.release(isSession, isEnding);
+      slot?.release(use);
       if (trial !== 0) slot?.watch?.left(trial);
     }
   }

@@ -322,7 +322,7 @@ function* writeTargets(out: Exposition, targets: readonly TargetReading[]): Gene
     for (const state of TARGET_STATES) out.sample({ ...labels(target), state }, Number(target.state === state));
     yield;
   }
-  const sessions: Family = ['target_sessions', 'gauge', 'Sessions on this target, dials in flight included.'];
+  const sessions: Family = ['target_sessions', 'gauge', 'Sessions and requests on this target, dials included.'];
   yield* out.each(sessions, targets, labels, (target) => target.sessions);
   const limit: Family = ['target_sessions_limit', 'gauge', 'Largest number of sessions on this target.'];
   yield* out.each(limit, targets, labels, (target) => target.sessionsLimit);

@@ -52,6 +52,7 @@ const RESPONSE = [
   'content-security-policy',
   'content-type',
   'cross-origin-resource-policy',
+  'date',
   'location',
   'retry-after',
   'sec-websocket-accept',

@@ -205,21 +205,23 @@ async function askTarget(
   return { kind: 'opened', transport, upstream, target, answer, cookie, connectMs: ms, upgradeMs };
 }
 
-/** Statuses by which a proxy or a server in front of the backend says that it does not work. */
-function isBadStatus(status: number): boolean {
-  return status >= 502 && status <= 504;
-}
-
-/** 500 and other statuses say that something went wrong, but neither that it works nor that it does not. */
 function tellRefusal(
-  { watch }: Target,
+  target: Target,
   answer: Exclude<ExchangeOutcome, Switched>,
   { forward, holdings }: OpeningOptions,
 ): void {
-  if (answer.kind === 'failed') {
-    if (answer.error !== 'aborted') watch?.answeredBadly(forward.clientAddress, holdings.trial);
-  } else if (isBadStatus(answer.status)) watch?.answeredBadly(forward.clientAddress, holdings.trial);
-  else if (answer.status < 500) watch?.refused(holdings.trial);
+  const { clientAddress } = forward;
+  if (answer.kind === 'refused') tellAnswer(target, answer.status, clientAddress, holdings.trial);
+  else if (answer.error !== 'aborted') target.watch?.answeredBadly(clientAddress, holdings.trial);
+}
+
+/**
+ * What the status of an answer says of its target. 502 to 504: a proxy or a server in front of the backend says that it
+ * does not work. 500 and others say that something went wrong, but neither that it works nor that it does not.
+ */
+export function tellAnswer({ watch }: Target, status: number, client: string, trial: number): void {
+  if (status >= 502 && status <= 504) watch?.answeredBadly(client, trial);
+  else if (status < 500) watch?.answeredWell(trial);
 }
 
 function logRetried(

@@ -140,7 +140,7 @@ class OutlierRecord implements TargetWatch {
     else if (this.isTrial(trial)) this.eject();
   }
 
-  refused(trial: number): void {
+  answeredWell(trial: number): void {
     if (this.isTrial(trial)) this.returnNow();
   }
 

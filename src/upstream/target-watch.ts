@@ -6,10 +6,10 @@ export interface TargetWatch {
   readonly failures: number;
   /** A dial failed, for a reason that lies with the target or the way to it. */
   dialFailed(trial: number): void;
-  /** It has answered the upgrade of `client` with what is no answer, with 502 to 504, or not in time. */
+  /** It has answered the request of `client` with what is no answer, with 502 to 504, or not in time. */
   answeredBadly(client: string, trial: number): void;
-  /** It has refused one for a reason of its own: it works. */
-  refused(trial: number): void;
+  /** It has answered a request without upgrade, or refused one for a reason of its own: it works. */
+  answeredWell(trial: number): void;
   sessionBegan(trial: number): void;
   /** There is a cause for its end. `isLost`: the backend broke off, or broke the protocol. */
   sessionEnding(client: string, livedMs: number, isLost: boolean, trial: number): void;

@@ -51,6 +51,9 @@ export interface LastCheck {
 /** Told when a target has come up or is up no longer. */
 export type TargetTold = (target: Target, isUp: boolean, why: BarWhy) => void;
 
+/** What a slot of a target is used for. `ending`: by a session that has a cause to end. */
+export type SlotUse = 'handshake' | 'session' | 'ending' | 'request';
+
 /** What of its upstream's config a target goes by. */
 export type TargetSettings = Pick<UpstreamConfig, 'host' | 'max_handshakes_per_target'>;
 
@@ -72,10 +75,12 @@ export class Target {
   private open: Open = Open.Always;
   /** The weight that counts now. */
   weightNow: number;
-  /** Slots taken: open sessions and handshakes that dial this target now. None is taken at `sessionsMax`. */
+  /** Slots taken: sessions, requests, and whatever dials this target now. None is taken at `sessionsMax`. */
   sessions = 0;
-  /** Those of them that are no sessions yet. */
+  /** Those of them that are no sessions yet, and no requests. */
   handshakes = 0;
+  /** Those of them that are requests without upgrade, from their connection to the end of their answer. */
+  requests = 0;
   /** Those of them that are sessions with a cause to end. */
   ending = 0;
   /** Slots ever taken. */
@@ -126,7 +131,7 @@ export class Target {
 
   /** Sessions that are not ending. */
   get sessionsOpen(): number {
-    return this.sessions - this.handshakes - this.ending;
+    return this.sessions - this.handshakes - this.requests - this.ending;
   }
 
   get hasRoom(): boolean {
@@ -274,10 +279,11 @@ export class Target {
     return this.trials;
   }
 
-  /** What was taken for a handshake is a session's. */
-  promote(): void {
-    assert(this.handshakes > 0, 'a handshake becomes a session once');
+  /** What was taken for a handshake is a session's, or that of a request. */
+  promote(use: 'session' | 'request'): void {
+    assert(this.handshakes > 0, 'a handshake becomes something else once');
     this.handshakes -= 1;
+    if (use === 'request') this.requests += 1;
     this.updateOpen();
     if (this.handshakes + 1 === this.handshakesMax) this.onRoom?.();
   }
@@ -287,12 +293,13 @@ export class Target {
     this.ending += 1;
   }
 
-  /** `isSession`: it was promoted. `isEnding`: and its end has begun. */
-  release(isSession: boolean, isEnding = false): void {
+  /** `use`: what the slot was in the end. */
+  release(use: SlotUse): void {
     assert(this.sessions > 0, 'a slot is given back once');
     this.sessions -= 1;
-    if (!isSession) this.handshakes -= 1;
-    if (isEnding) this.ending -= 1;
+    if (use === 'handshake') this.handshakes -= 1;
+    else if (use === 'request') this.requests -= 1;
+    else if (use === 'ending') this.ending -= 1;
     this.updateOpen();
     this.onRoom?.();
   }

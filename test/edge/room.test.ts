@@ -299,7 +299,7 @@ describe('the order', () => {
     rig.target().acquire();
     await rig.turns(5);
     expect(figuresOf(rig)).toEqual([0, 2, 2]);
-    rig.target().release(false);
+    rig.target().release('handshake');
     await rig.switchBackend(1);
     expect(await rig.answer(first)).toBe(SWITCHED);
     expect(second.receivedBytes).toBe(0);

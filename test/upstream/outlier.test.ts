@@ -166,7 +166,7 @@ describe('bad answers and lost sessions', () => {
   test('ends of another kind are no failures', () => {
     const pool = new Pool({ failures: 1 });
     pool.watch().sessionEnding('192.0.2.1', 0, false, 0);
-    pool.watch().refused(0);
+    pool.watch().answeredWell(0);
     pool.watch().left(0);
     expect(pool.state()).toBe('up');
   });
@@ -211,7 +211,7 @@ describe('max_ejected', () => {
     pool.pass(29_000);
     pool.failDials(2, 'b');
     pool.pass(1_000);
-    pool.watch('a').refused(pool.target('a').acquire());
+    pool.watch('a').answeredWell(pool.target('a').acquire());
     expect([pool.state('a'), pool.state('b')]).toEqual(['up', 'up']);
     pool.failDials(1, 'b');
     expect(pool.state('b')).toBe('ejected');
@@ -250,7 +250,7 @@ describe('after eject', () => {
   });
 
   test.each<[string, (watch: TargetWatch, trial: number) => void]>([
-    ['is refused', (watch, trial) => watch.refused(trial)],
+    ['is refused', (watch, trial) => watch.answeredWell(trial)],
     ['ends well', (watch, trial) => watch.sessionEnded(true, trial)],
     ['is lost late', (watch, trial) => watch.sessionEnding('192.0.2.1', 2_000, true, trial)],
     ['ends late', (watch, trial) => watch.sessionEnding('192.0.2.1', 2_000, false, trial)],
@@ -326,7 +326,7 @@ describe('after eject', () => {
     const pool = due();
     pool.watch().dialFailed(pool.target().acquire());
     pool.pass(60_000);
-    pool.watch().refused(pool.target().acquire());
+    pool.watch().answeredWell(pool.target().acquire());
     due(pool);
   });
 
@@ -336,14 +336,14 @@ describe('after eject', () => {
     pool.watch().dialFailed(0);
     pool.watch().answeredBadly('192.0.2.1', 0);
     pool.watch().sessionEnding('192.0.2.1', 0, true, 0);
-    pool.watch().refused(0);
+    pool.watch().answeredWell(0);
     pool.watch().left(0);
     expect(pool.state()).toBe('ejected');
     pool.watch().dialFailed(trial);
     // That trial is over: its slot comes back only now, and what it says more is of before.
     pool.watch().left(trial);
     pool.pass(60_000);
-    pool.watch().refused(trial);
+    pool.watch().answeredWell(trial);
     expect(pool.state()).toBe('due');
     pool.target().acquire();
     pool.watch().dialFailed(trial);
@@ -355,7 +355,7 @@ describe('after eject', () => {
     pool.failDials(3);
     expect(pool.upstream.pick(NONE, null)?.name).toBe('a');
     expect(pool.target().acquire()).toBe(0);
-    pool.watch().refused(0);
+    pool.watch().answeredWell(0);
     expect(pool.state()).toBe('ejected');
     pool.pass(30_000);
     expect(pool.target().acquire()).toBe(1);

@@ -43,7 +43,7 @@ describe.each(POLICIES.map((balance) => [balance.kind, balance] as const))('%s',
     expect(picks(picker)).toEqual(new Set(['b']));
     b.bar('down', 'check', 0);
     expect(picks(picker)).toEqual(new Set(['c']));
-    a.release(false);
+    a.release('handshake');
     expect(picks(picker)).toEqual(new Set(['a']));
     a.acquire();
     c.bar('draining', 'admin', 0);
@@ -77,7 +77,7 @@ describe('fallback', () => {
   test.each<[string, (target: Target) => void, (target: Target) => void]>([
     ['down', (target) => target.bar('down', 'check', 0), (target) => target.lift('down', 0)],
     ['drained', (target) => target.bar('draining', 'admin', 0), (target) => target.lift('draining', 0)],
-    ['full', fill, (target) => target.release(false)],
+    ['full', fill, (target) => target.release('handshake')],
   ])('picks among the others while the target of the key is %s', (_, close, open) => {
     const owner = ownerOf('two');
     expect(owner).toBeDefined();
@@ -86,7 +86,7 @@ describe('fallback', () => {
     expect(picks(picker, 'two')).toEqual(new Set(['a', 'b', 'c', 'd'].filter((name) => name !== owner.name)));
     open(owner);
     expect(picks(picker, 'two')).toEqual(new Set([owner.name]));
-    while (owner.sessions > 0) owner.release(false);
+    while (owner.sessions > 0) owner.release('handshake');
   });
 
   test('picks when the target of the key was tried', () => {

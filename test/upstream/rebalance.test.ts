@@ -67,7 +67,7 @@ class World implements PartHost {
 
   open(target: Target, startedAt = this.clock.now()): Session {
     target.acquire();
-    target.promote();
+    target.promote('session');
     const session = { target, startedAt, closedAt: null };
     this.sessions.push(session);
     return session;
@@ -88,7 +88,7 @@ class World implements PartHost {
     session.closedAt = this.clock.now();
     this.closes.push({ at: this.clock.now(), session });
     session.target.beginEnd();
-    session.target.release(true, true);
+    session.target.release('ending');
     if (this.away) return true;
     const open = this.targets.filter((target) => target.isOpen(false) && !target.isBackup);
     const [least] = open.sort((a, b) => a.sessions / a.weight - b.sessions / b.weight);
@@ -367,7 +367,7 @@ describe('it stands still', () => {
     const before = world.closes.length;
     await world.pass(3 * MINUTE);
     expect(world.closes.length).toBe(before);
-    leaver.release(true);
+    leaver.release('session');
     await world.pass(MINUTE - 1_000);
     expect(world.closes.length).toBe(before);
     await world.pass(2_050);

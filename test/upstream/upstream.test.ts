@@ -51,7 +51,7 @@ describe('picking a target', () => {
     only?.acquire();
     expect(one.pick(NONE, null)).toBeNull();
     expect(one.canPick(NONE)).toBe(false);
-    only?.release(false);
+    only?.release('handshake');
     expect(one.pick(NONE, null)).toBe(only);
   });
 
@@ -91,13 +91,13 @@ describe('session slots', () => {
     const one = newTarget('a');
     one.acquire();
     one.acquire();
-    one.release(false);
+    one.release('handshake');
     expect([one.sessions, one.sessionsTotal]).toEqual([1, 2]);
   });
 
   test('are never given back twice nor taken beyond max_sessions', () => {
     const one = newTarget('a', { max_sessions: 1 });
-    expect(() => one.release(false)).toThrow('a slot is given back once');
+    expect(() => one.release('handshake')).toThrow('a slot is given back once');
     one.acquire();
     expect(() => one.acquire()).toThrow('a full target is not picked');
     expect(one.sessions).toBe(1);

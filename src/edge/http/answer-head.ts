@@ -2,7 +2,7 @@
 
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import { isSaidSecure } from '../../protocol/backend-request.ts';
-import { changedFields } from '../../protocol/field-changes.ts';
+import { changedFields, isRemoved } from '../../protocol/field-changes.ts';
 import { FieldPairs, FieldWriter } from '../../protocol/field-writer.ts';
 import type { HeadField } from '../../protocol/http-head.ts';
 import { valuesOf } from '../../protocol/lists.ts';
@@ -12,10 +12,24 @@ import type { Asked } from '../admission.ts';
 import { changesFor } from '../field-edits.ts';
 import { templateFacts } from '../request-facts.ts';
 
-interface AnswerHead {
+export interface AnswerHead {
   readonly status: number;
   /** Names and values in turn. */
   readonly fields: string[];
+  /** It says when it was made, or is not to say it. */
+  readonly isDated: boolean;
+}
+
+/** Why a head that Node has read is none that is relayed; null: it is. */
+export function answerFault({ statusCode: status = 0, httpVersion, rawHeaders }: IncomingMessage): string | null {
+  // RFC 9110 15: the first digit is a class from 1 to 5. Node hands out a 101 without Upgrade as an answer.
+  if (status < 200 || status > 599) return `status ${status}`;
+  const codings = valuesOf(fieldsOf(rawHeaders), 'transfer-encoding');
+  if (codings.length === 0) return null;
+  // RFC 9112 6.1: HTTP/1.0 knows none, so its framing is faulty.
+  if (httpVersion !== '1.1') return 'Transfer-Encoding in HTTP/1.0';
+  // RFC 9112 7: any other coding would be gone with the field, and the client would get it as content.
+  return codings.length === 1 && codings[0]?.toLowerCase() === 'chunked' ? null : 'Transfer-Encoding is not chunked';
 }
 
 /** `isLast`: the connection closes behind it. */
@@ -26,10 +40,8 @@ export function answerHead(answer: IncomingMessage, asked: Asked, reached: Reach
   const fields = fieldsOf(answer.rawHeaders);
   const edits = route.edits.response;
   const relayed = endToEndFields(fields);
-  const changed =
-    edits === null
-      ? relayed
-      : changedFields(relayed, changesFor(edits, templateFacts({ arrival, request, route, grant })));
+  const changes = edits === null ? null : changesFor(edits, templateFacts({ arrival, request, route, grant }));
+  const changed = changes === null ? relayed : changedFields(relayed, changes);
   const pairs = new FieldPairs();
   for (const field of changed) pairs.relayed(field);
   const cookie = upstream.cookieFor(target, key, isSaidSecure({ proto: arrival.proto, request }));
@@ -39,13 +51,16 @@ export function answerHead(answer: IncomingMessage, asked: Asked, reached: Reach
   if (length !== undefined && valuesOf(fields, 'transfer-encoding').length === 0 && status !== 204)
     pairs.own('Content-Length', length);
   if (isLast) pairs.own('Connection', 'close');
-  return { status, fields: pairs.flat };
+  const isDated = valuesOf(relayed, 'date').length > 0 || (changes !== null && isRemoved(changes, 'date'));
+  return { status, fields: pairs.flat, isDated };
 }
 
-/** The whole head of a 102, a 103. */
-export function interimHead(status: number, raw: readonly string[]): Buffer {
+/** The whole head of a 102, a 103: without what the route takes out of answers; what it sets is for the last one. */
+export function interimHead(status: number, raw: readonly string[], { route }: Asked): Buffer {
   const writer = new FieldWriter(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`);
-  for (const field of endToEndFields(fieldsOf(raw))) writer.relayed(field);
+  const removed = route.edits.response?.removed ?? [];
+  for (const field of endToEndFields(fieldsOf(raw)))
+    if (!isRemoved({ removed, set: [] }, field.lower)) writer.relayed(field);
   return writer.finish();
 }
 

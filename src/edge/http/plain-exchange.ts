@@ -2,21 +2,24 @@
 // slower side takes it. It gives back what it holds when it is left; the connection is its peer's affair.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Timeouts } from '../../config/types.ts';
 import { Alarm } from '../../limits/timer-wheel.ts';
 import { Abort } from '../../net/abort.ts';
-import { HttpSend } from '../../net/http-send.ts';
 import type { Transport } from '../../net/transport.ts';
 import type { RequestHead } from '../../protocol/http-head.ts';
 import type { Refusal } from '../../protocol/refusals.ts';
-import { type Reached, type ReachingProgress, reachBackend } from '../../upstream/open-backend.ts';
+import { unreachable } from '../../unreachable.ts';
+import { type Reached, type ReachingProgress, reachBackend, tellAnswer } from '../../upstream/open-backend.ts';
+import type { Target } from '../../upstream/target.ts';
 import { Asked, admit } from '../admission.ts';
 import type { Arrival } from '../arrival.ts';
 import type { HandshakeContext } from '../handshake.ts';
 import type { PeerClaim } from '../quotas.ts';
 import { TargetHold } from '../target-hold.ts';
-import { answerHead, interimHead } from './answer-head.ts';
+import { type AnswerHead, answerFault, answerHead, interimHead } from './answer-head.ts';
 import { PLAIN_CHECKS } from './plain-checks.ts';
 import { reachingFor, sentFields } from './plain-forward.ts';
+import { type Overdue, PlainRelay, type RelayOwner } from './plain-relay.ts';
 import { RequestRecord } from './request-record.ts';
 
 /** The connection that it came by. */
@@ -43,7 +46,7 @@ interface ExchangeOptions {
   readonly awaitsContinue: boolean;
 }
 
-type State = 'checking' | 'reaching' | 'sending' | 'answering' | 'over';
+type State = 'checking' | 'reaching' | 'relaying' | 'over';
 
 /** 102, 103 before the answer (RFC 9110 15.2): more is a flood. */
 const INTERIM_MAX = 8;
@@ -59,15 +62,9 @@ export class PlainExchange {
   private readonly alarm = new Alarm((now) => this.guarded(() => this.onAlarm(now)));
   private readonly headAt: number;
   private state: State = 'checking';
-  private send: HttpSend | null = null;
-  /** All of the request is sent: since then. */
-  private sentAt: number | null = null;
-  /** When something went on last: a byte of the body, a byte of the answer, or that the slower side took one. */
-  private movedAt: number;
-  /** The backend has not taken what was sent of the body; the client what was sent of the answer. */
-  private isSendHeld = false;
-  private isAnswerHeld = false;
+  private relay: PlainRelay | null = null;
   private interim = 0;
+  /** Of the answer; 0 before there is one. */
   private status = 0;
 
   constructor(options: ExchangeOptions) {
@@ -75,7 +72,6 @@ export class PlainExchange {
     this.options = options;
     this.context = context;
     this.headAt = context.clock.now();
-    this.movedAt = this.headAt;
     this.record = new RequestRecord(context, arrival);
     const { record, abort: signal } = this;
     this.asked = new Asked({ context, arrival, claim: peer.claim, head, record, signal });
@@ -85,13 +81,11 @@ export class PlainExchange {
   begin(): void {
     this.guarded(() => {
       const { context, options, record } = this;
-      const { arrival, head, response } = options;
+      const { arrival, head } = options;
       const rules = arrival.listener.rulesIn(context.snapshot);
       arrival.takeHead(head, rules);
       record.noteHead(head);
       arrival.takeClient(head, rules);
-      response.on('finish', () => this.guarded(() => this.finish()));
-      response.on('drain', () => this.guarded(() => this.onAnswerTaken()));
       const verdict = admit(this.asked, PLAIN_CHECKS);
       if (!(verdict instanceof Promise)) {
         this.decide(verdict);
@@ -105,12 +99,12 @@ export class PlainExchange {
     });
   }
 
-  /** With an answer of our own, the last one of its connection; when one is under way it is cut off. */
+  /** With an answer of our own, the last one of its connection; when another is under way it is cut off. */
   refuse(refusal: Refusal): void {
-    const { state, record, options } = this;
+    const { state, record, options, relay } = this;
     if (state === 'over') return;
-    if (state === 'answering') {
-      this.cut('client_gone', refusal.cause ?? refusal.slug);
+    if (relay?.hasAnswer === true) {
+      this.cut(refusal.slug, refusal.cause);
       return;
     }
     record.refused(refusal);
@@ -127,14 +121,14 @@ export class PlainExchange {
 
   /** Node ends the stream behind the last answer of a connection before it says that this one is out. */
   lastAnswerOut(): void {
-    if (this.state !== 'answering') return;
+    if (this.relay?.hasAnswer !== true || this.state === 'over') return;
     this.record.answered(this.status);
     this.leave();
   }
 
   /** It has taken something that waited; more may wait. */
   clientTook(): void {
-    if (this.isAnswerHeld) this.movedAt = this.context.clock.now();
+    this.relay?.clientTook();
   }
 
   /** Another config is in force. */
@@ -150,9 +144,9 @@ export class PlainExchange {
     this.context.wheel.cancel(this.alarm);
     try {
       this.abort.abort();
-      this.send?.leave();
+      this.relay?.leave();
     } finally {
-      this.hold.leave(false, false);
+      this.hold.leave();
     }
   }
 
@@ -163,23 +157,30 @@ export class PlainExchange {
   }
 
   private reach(): void {
-    const { context, asked, record, progress, abort: signal } = this;
+    const { context, asked, record, progress, abort: signal, hold } = this;
     this.state = 'reaching';
     record.noteReaching(progress);
     this.arm();
+    // Who waits for room there goes before those that do not wait.
+    if (asked.route.http?.queue.isBusy === true) {
+      this.refuseFull();
+      return;
+    }
     const mayRetry = asked.plain.body.kind === 'none';
     const { transport: client } = this.options.peer;
     const holdings = {
-      trial: 0,
-      takeSlot: (target: Parameters<TargetHold['take']>[0]) => this.hold.take(target),
+      get trial(): number {
+        return hold.trial;
+      },
+      takeSlot: (target: Target) => hold.take(target),
       keepBackend: (transport: Transport) => this.keepBackend(transport),
     };
     reachBackend(reachingFor(asked, context, { client, holdings, progress, signal, mayRetry })).then(
       (outcome) => {
         this.guarded(() => {
           if (this.state !== 'reaching') return;
-          if (outcome.kind === 'reached') this.sendTo(outcome);
-          else if (outcome.kind === 'full') this.refuse({ slug: 'no_target', targets: asked.route.http?.noRoom });
+          if (outcome.kind === 'reached') this.relayTo(outcome);
+          else if (outcome.kind === 'full') this.refuseFull();
           else if (outcome.error !== 'aborted')
             this.refuse({ slug: outcome.error, cause: outcome.cause, targets: outcome.targets });
         });
@@ -188,118 +189,90 @@ export class PlainExchange {
     );
   }
 
+  /** A request waits for no room, also where handshakes do: its client can come again. */
+  private refuseFull(): void {
+    this.refuse({ slug: 'no_target', cause: 'none has room', targets: this.asked.route.http?.noRoom });
+  }
+
   private keepBackend(transport: Transport): boolean {
     if (this.state === 'over') transport.destroy();
     else this.hold.keepBackend(transport);
     return this.state !== 'over';
   }
 
-  private sendTo(reached: Reached): void {
-    const { asked, context } = this;
-    const { message, response, awaitsContinue, head } = this.options;
+  private relayTo(reached: Reached): void {
+    const { asked, context, record: counts } = this;
+    const { peer, message, response, awaitsContinue, head } = this.options;
     const { target, fields } = sentFields(asked, context, reached);
-    this.state = 'sending';
-    this.movedAt = context.clock.now();
-    const send = new HttpSend({
-      transport: reached.transport,
-      method: head.method,
-      target,
-      fields,
-      headBytesMax: reached.upstream.headBytesMax,
-      onAnswer: (answer) => this.guarded(() => this.answer(answer, reached)),
-      onInterim: (status, raw) => this.guarded(() => this.sayInterim(status, raw)),
-      onBroken: (code) => this.guarded(() => this.onBackendBroken(code)),
+    this.state = 'relaying';
+    // A request that is answered late, or for long, is no handshake any more.
+    this.hold.become('request');
+    const { transport, upstream } = reached;
+    const { headBytesMax } = upstream;
+    this.relay = new PlainRelay({
+      clock: context.clock,
+      client: peer.transport,
+      message,
+      response,
+      hasBody: asked.plain.body.kind !== 'none',
+      awaitsContinue,
+      send: { transport, method: head.method, target, fields, headBytesMax },
+      counts,
+      owner: this.relayOwner(reached),
     });
-    this.send = send;
-    send.request.on('drain', () => {
-      if (this.state === 'over') return;
-      this.isSendHeld = false;
-      this.movedAt = this.context.clock.now();
-      message.resume();
-    });
-    if (asked.plain.body.kind === 'none') {
-      message.resume();
-      this.onSent();
-      return;
-    }
-    if (awaitsContinue) response.writeContinue();
-    message.on('data', (chunk: Buffer) => this.guarded(() => this.relayBody(chunk)));
-    message.on('end', () => this.guarded(() => this.onSent()));
     this.arm();
   }
 
-  private relayBody(chunk: Buffer): void {
-    const { send, record, asked, context } = this;
-    if (send === null || this.state === 'over') return;
-    record.bytesIn += chunk.length;
-    this.movedAt = context.clock.now();
-    if (record.bytesIn > asked.route.config.limits.max_body_size) {
-      this.refuse({ slug: 'body_too_large', cause: 'max_body_size' });
-      return;
+  private relayOwner(reached: Reached): RelayOwner {
+    const { limits } = this.asked.route.config;
+    return {
+      bodyBytesMax: limits.max_body_size,
+      onAnswer: (answer) => this.takeAnswer(answer, reached),
+      onInterim: (status, raw) => this.sayInterim(status, raw),
+      onBodyTooLarge: () => this.refuse({ slug: 'body_too_large', cause: 'max_body_size' }),
+      onBroken: (cause) => this.onBroken(cause),
+      onPhase: () => this.arm(),
+      onWhole: () => this.finish(),
+      guarded: (step) => this.guarded(step),
+    };
+  }
+
+  private takeAnswer(answer: IncomingMessage, reached: Reached): AnswerHead | null {
+    const { message, peer, head, arrival } = this.options;
+    const fault = answerFault(answer);
+    if (fault !== null) {
+      this.onBroken(fault);
+      return null;
     }
-    if (send.request.write(chunk)) return;
-    this.isSendHeld = true;
-    this.options.message.pause();
-  }
-
-  private onSent(): void {
-    if (this.state === 'over') return;
-    this.sentAt = this.context.clock.now();
-    this.send?.request.end();
-    this.arm();
-  }
-
-  private answer(answer: IncomingMessage, reached: Reached): void {
-    if (this.state !== 'sending') return;
-    const { response, message, peer, head } = this.options;
     // What of the body is not read yet is not waited for.
     const isLast = peer.isLast || !message.complete || head.version === '1.0';
-    const { status, fields } = answerHead(answer, this.asked, reached, isLast);
-    this.state = 'answering';
-    this.status = status;
-    this.movedAt = this.context.clock.now();
-    response.sendDate = false;
-    response.writeHead(status, fields);
-    answer.on('data', (chunk: Buffer) => this.guarded(() => this.relayAnswer(answer, chunk)));
-    answer.on('end', () => this.guarded(() => this.state === 'answering' && response.end()));
-    answer.on('error', () => this.guarded(() => this.cut('backend_answer', 'not whole')));
-    answer.on('close', () => this.guarded(() => !answer.complete && this.cut('backend_answer', 'not whole')));
-    // With its first bytes where they are there; an event stream may have none for long.
-    setImmediate(() => this.state === 'answering' && response.flushHeaders());
-    this.arm();
-  }
-
-  private relayAnswer(answer: IncomingMessage, chunk: Buffer): void {
-    if (this.state !== 'answering') return;
-    this.record.bytesOut += chunk.length;
-    this.movedAt = this.context.clock.now();
-    if (this.options.response.write(chunk)) return;
-    this.isAnswerHeld = true;
-    answer.pause();
-    this.options.response.once('drain', () => answer.resume());
-  }
-
-  private onAnswerTaken(): void {
-    this.isAnswerHeld = false;
-    this.movedAt = this.context.clock.now();
+    const made = answerHead(answer, this.asked, reached, isLast);
+    this.status = made.status;
+    tellAnswer(reached.target, made.status, arrival.client, this.hold.trial);
+    return made;
   }
 
   private sayInterim(status: number, raw: readonly string[]): void {
-    if (this.state !== 'sending') return;
+    const { peer, head } = this.options;
     this.interim += 1;
-    if (this.interim > INTERIM_MAX) this.onBackendBroken('interim answers');
+    if (this.interim > INTERIM_MAX) this.onBroken('interim answers');
     // RFC 9110 15.2: HTTP/1.0 knows none; and the 100 is ours to say.
-    else if (status !== 100 && this.options.head.version === '1.1')
-      this.options.peer.sayInterim(interimHead(status, raw));
+    else if (status !== 100 && head.version === '1.1') peer.sayInterim(interimHead(status, raw, this.asked));
   }
 
-  private onBackendBroken(code: string): void {
-    if (this.state === 'sending') this.refuse({ slug: 'backend_answer', cause: code });
-    else if (this.state === 'answering') this.cut('backend_answer', code);
+  /** The backend does not answer, or no further. */
+  private onBroken(cause: string): void {
+    if (this.relay?.hasAnswer !== true) this.blameTarget();
+    this.refuse({ slug: 'backend_answer', cause });
+  }
+
+  private blameTarget(): void {
+    const { target, trial } = this.hold;
+    target?.watch?.answeredBadly(this.options.arrival.client, trial);
   }
 
   /** A part of the answer is out: nothing else can be said. */
-  private cut(error: Parameters<RequestRecord['cut']>[1], cause: string): void {
+  private cut(error: Parameters<RequestRecord['cut']>[1], cause?: string): void {
     if (this.state === 'over') return;
     this.record.cut(this.status, error, cause);
     this.leave();
@@ -308,39 +281,64 @@ export class PlainExchange {
 
   /** The last byte of the answer is out. */
   private finish(): void {
-    if (this.state !== 'answering') return;
+    if (this.state === 'over') return;
     this.lastAnswerOut();
     this.options.peer.onExchangeOver();
   }
 
   private onAlarm(now: number): void {
+    const { relay } = this;
     // What went on since then puts it off: the wheel is not asked for each byte.
-    if (this.deadline > now) {
-      this.arm();
-      return;
-    }
-    if (this.state === 'answering') this.cut(this.isAnswerHeld ? 'write_stall' : 'idle', '');
-    else if (this.state === 'sending' && this.sentAt !== null) this.refuse(timedOut('response'));
-    else if (this.state === 'sending') this.refuse(this.isSendHeld ? timedOut('write_stall') : BODY_LATE);
-    else this.refuse(timedOut('open'));
+    if (this.deadline > now) this.arm();
+    else if (relay === null) this.onOpenLate(now);
+    else this.onOverdue(relay.deadline(this.timeouts).what);
   }
 
+  private onOpenLate(now: number): void {
+    // The target that had the larger part of it to itself.
+    const { askedAt } = this.progress;
+    if (this.state === 'reaching' && 2 * (now - askedAt) >= now - this.headAt) this.blameTarget();
+    this.refuse({ slug: 'backend_timeout', cause: 'open' });
+  }
+
+  private onOverdue(what: Overdue): void {
+    switch (what) {
+      case 'body':
+        this.refuse({ slug: 'body_timeout', cause: 'body' });
+        break;
+      case 'backend_stall':
+        this.blameTarget();
+        this.refuse({ slug: 'backend_timeout', cause: 'write_stall' });
+        break;
+      case 'response':
+        this.blameTarget();
+        this.refuse({ slug: 'backend_timeout', cause: 'response' });
+        break;
+      case 'client_stall':
+        this.cut('write_stall');
+        break;
+      case 'idle':
+        this.cut('idle');
+        break;
+      default:
+        unreachable(what);
+    }
+  }
+
+  /** A stall that begins between two looks is not due before the next. */
   private arm(): void {
-    this.context.wheel.schedule(this.alarm, this.deadline);
+    const { context, relay } = this;
+    const lookAt = relay === null ? Number.POSITIVE_INFINITY : context.clock.now() + this.timeouts.write_stall;
+    context.wheel.schedule(this.alarm, Math.min(this.deadline, lookAt));
   }
 
   private get deadline(): number {
-    const { chosen } = this.asked;
-    const { timeouts } = chosen?.route.config ?? this.context.snapshot.config;
-    switch (this.state) {
-      case 'sending':
-        if (this.sentAt !== null) return this.sentAt + timeouts.response;
-        return this.movedAt + (this.isSendHeld ? timeouts.write_stall : timeouts.body);
-      case 'answering':
-        return this.movedAt + (this.isAnswerHeld ? timeouts.write_stall : timeouts.idle);
-      default:
-        return this.headAt + timeouts.open;
-    }
+    const { relay, timeouts } = this;
+    return relay === null ? this.headAt + timeouts.open : relay.deadline(timeouts).at;
+  }
+
+  private get timeouts(): Timeouts {
+    return (this.asked.chosen?.route.config ?? this.context.snapshot.config).timeouts;
   }
 
   private fail(error: unknown): void {
@@ -364,10 +362,4 @@ export class PlainExchange {
       }
     }
   }
-}
-
-const BODY_LATE: Refusal = { slug: 'body_timeout', cause: 'body' };
-
-function timedOut(cause: string): Refusal {
-  return { slug: 'backend_timeout', cause };
 }

@@ -22,6 +22,8 @@ interface ReachFor {
 export function reachingFor(asked: Asked, context: EdgeContext, reach: ReachFor): ReachingOptions {
   const { arrival, request, route, grant } = asked;
   const { client, ...rest } = reach;
+  const { http: first } = route;
+  assert(first !== null, 'a request that passed its checks has where to go');
   return {
     ...rest,
     clock: context.clock,
@@ -30,8 +32,8 @@ export function reachingFor(asked: Asked, context: EdgeContext, reach: ReachFor)
     metrics: context.metrics,
     route: {
       get upstream(): Upstream {
-        // A reload may have taken it away: then the route of before is asked for nothing else.
-        return route.http ?? route.upstream;
+        // A reload may have taken it away: then it goes where it was to go.
+        return route.http ?? first;
       },
     },
     forward: { request, clientAddress: arrival.client, requestId: arrival.requestId },

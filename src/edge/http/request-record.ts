@@ -5,7 +5,7 @@ import type { Clock } from '../../limits/clock.ts';
 import type { Log } from '../../observe/log.ts';
 import type { MetricsRegistry, RouteMetrics } from '../../observe/metrics.ts';
 import type { RequestHead } from '../../protocol/http-head.ts';
-import { isClientsFault, REFUSALS, type Refusal } from '../../protocol/refusals.ts';
+import { isClientsFault, REFUSALS, type Refusal, type RefusalSlug } from '../../protocol/refusals.ts';
 import type { JudgedRequest } from '../../protocol/request-place.ts';
 import type { ReachingProgress } from '../../upstream/open-backend.ts';
 import type { Arrival } from '../arrival.ts';
@@ -91,7 +91,7 @@ export class RequestRecord implements AskedRecord {
   }
 
   /** Its answer was cut off behind this status; 0: there was none yet. */
-  cut(status: number, error: 'client_gone' | 'backend_answer' | 'idle' | 'write_stall', cause?: string): void {
+  cut(status: number, error: RefusalSlug | 'client_gone' | 'idle' | 'write_stall', cause?: string): void {
     this.end({ status, error, cause });
   }
 
