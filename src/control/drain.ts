@@ -76,6 +76,8 @@ export class Drain {
     await this.until(config.delay);
     edge.refusing = true;
     const closing = listeners.close();
+    // Nothing is asked on them, and a request that came now would be refused.
+    for (const one of edge.plain.idleOnes) one.drain();
     this.sessions = edge.sessions.size;
     // Whatever comes first: everybody has left, or it is time to tell them.
     const empty = edge.untilEmpty().then(() => this.over.abort());

@@ -61,6 +61,7 @@ export class Listener {
 
   /** Accepts no more; its address is free at once. Connections that came in by it stay. */
   close(): Promise<void> {
+    this.live.isGone = true;
     return this.listening.close();
   }
 }

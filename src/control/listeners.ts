@@ -76,6 +76,8 @@ export class Listeners {
       this.bound = next;
       if (!isStart) for (const one of fresh) this.announce(one);
       closeAll(gone);
+      // Clients that wait with their next request would bring it by a listener that is gone.
+      if (gone.length > 0) for (const one of this.edge.plain.idleOnes) one.retune();
     };
     return { abort, commit };
   }

@@ -22,6 +22,8 @@ export class LiveListener {
   config: ListenerConfig;
   /** 0 for a unix socket. */
   readonly port: number;
+  /** It accepts no more: who came in by it is served to the end of what is under way. */
+  isGone = false;
   /** Those of the last snapshot that had some for this listener. */
   private rules = NOBODY_BELIEVED;
 

@@ -23,8 +23,9 @@ import { HandshakeSlots } from './handshake-slots.ts';
 import { HandshakeTurns } from './handshake-turns.ts';
 import type { Holdings } from './holdings.ts';
 import type { ClientStream } from './http/client-stream.ts';
-import { PlainConnection, type PlainTable } from './http/plain-connection.ts';
+import { PlainConnection } from './http/plain-connection.ts';
 import { PlainConnections } from './http/plain-connections.ts';
+import type { BeforeUpgrade, PlainTable } from './http/plain-table.ts';
 import { type ConnectionTable, Http1Connection } from './http1-connection.ts';
 import { IdentityLimits, type IdentitySeat } from './identity-limits.ts';
 import type { OpenConnection } from './open-connection.ts';
@@ -155,8 +156,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
       transport.destroy();
       return;
     }
-    if (this.open - this.overflow.size >= this.sessionsMax) this.plain.longestIdle?.cutOff();
-    if (this.open - this.overflow.size >= this.sessionsMax) {
+    if (!this.plain.cutIdleWhile(() => this.open - this.overflow.size >= this.sessionsMax)) {
       this.turnAway(transport, listener, BARRED.sessions);
       return;
     }
@@ -242,8 +242,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
 
   /** It asks for no upgrade: from now on its requests are served. */
   goPlain(before: Http1Connection, head: RequestHead, rest: Buffer): Refusal | null {
-    if (!this.plain.hasRoom(this.sessionsMax)) this.plain.longestIdle?.cutOff();
-    if (!this.plain.hasRoom(this.sessionsMax)) return BARRED.sessions;
+    if (!this.plain.makeRoom(this.sessionsMax)) return BARRED.sessions;
     const { transport, arrival, claim } = before;
     const connection = new PlainConnection({ context: this, table: this, transport, arrival, claim });
     this.plain.enter(connection);
@@ -257,7 +256,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
     this.front.serve(stream);
   }
 
-  upgrade(before: PlainConnection, arrival: Arrival, head: RequestHead, rest: Buffer): void {
+  upgrade(before: BeforeUpgrade, arrival: Arrival, head: RequestHead, rest: Buffer): void {
     const { transport, claim } = before;
     const connection = new Http1Connection({ context: this, table: this, transport, arrival, claim, barred: null });
     this.connections.delete(before);

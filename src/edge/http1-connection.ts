@@ -5,7 +5,7 @@ import { TimerEntry } from '../limits/timer-wheel.ts';
 import type { Transport, TransportReader } from '../net/transport.ts';
 import type { RequestHead, RequestHeadParser } from '../protocol/http-head.ts';
 import { asksForWebSocket } from '../protocol/plain-request.ts';
-import { buildRefusal, REFUSALS, type Refusal } from '../protocol/refusals.ts';
+import type { Refusal } from '../protocol/refusals.ts';
 import { unreachable } from '../unreachable.ts';
 import type { Arrival } from './arrival.ts';
 import { EarlyBytes } from './early-bytes.ts';
@@ -13,11 +13,12 @@ import { Handshake, type HandshakeContext } from './handshake.ts';
 import { HandshakeRecord } from './handshake-record.ts';
 import { healthAnswer } from './health.ts';
 import type { Holdings } from './holdings.ts';
+import { refusedRequest } from './http/refused-request.ts';
 import { type AnswersClient, Http1Asker, newHeadParser, readHead } from './http1.ts';
 import { LINGER_MS, Linger } from './linger.ts';
 import type { OpenConnection } from './open-connection.ts';
 import type { PeerClaim } from './quotas.ts';
-import { retryAfterSeconds } from './retry-after.ts';
+import { refusalBytes } from './refusal-bytes.ts';
 import type { SessionRecord } from './session-record.ts';
 
 type State =
@@ -158,10 +159,8 @@ export class Http1Connection extends TimerEntry implements TransportReader, Answ
     this.state = OVER;
   }
 
-  refuse({ slug, fields = [], retryAfter }: Refusal): void {
-    const own =
-      'retryAfter' in REFUSALS[slug] ? [['Retry-After', String(retryAfter ?? retryAfterSeconds())] as const] : [];
-    this.answer(buildRefusal(slug, this.arrival.requestId, [...fields, ...own]));
+  refuse(refusal: Refusal): void {
+    this.answer(refusalBytes(refusal, this.arrival.requestId));
   }
 
   /** A fault of ours: it is told, when nothing was answered yet. */
@@ -220,10 +219,18 @@ export class Http1Connection extends TimerEntry implements TransportReader, Answ
       this.refuseHead(read.refusal);
       // A probe is neither routed nor counted nor logged.
     } else if (read.kind === 'probe') this.answer(healthAnswer(read.method, !context.draining && !context.refusing));
-    else if (this.barred !== null) this.refuseBarred();
-    else if (context.snapshot.servesHttp && !asksForWebSocket(read.head.fields)) {
-      this.goPlain(read.head, bytes.subarray(read.restAt, end));
-    } else this.ask(read.head, bytes.subarray(read.restAt, end));
+    else this.takeHead(read.head, bytes.subarray(read.restAt, end));
+  }
+
+  private takeHead(head: RequestHead, rest: Buffer): void {
+    const { context, barred } = this;
+    const isPlain = context.snapshot.servesHttp && !asksForWebSocket(head.fields);
+    if (barred === null && isPlain) this.goPlain(head, rest);
+    else if (barred === null) this.ask(head, rest);
+    else if (isPlain) {
+      this.noteRejected(barred);
+      this.refuseRequest(head, barred);
+    } else this.refuseBarred();
   }
 
   /** An upgrade behind other requests. */
@@ -243,8 +250,7 @@ export class Http1Connection extends TimerEntry implements TransportReader, Answ
     const refusal = table.goPlain(this, head, rest);
     if (refusal === null) return;
     this.state = state;
-    this.record.noteHead(head);
-    this.refuseHead(refusal);
+    this.refuseRequest(head, refusal);
   }
 
   private ask(head: RequestHead, rest: Buffer): void {
@@ -272,6 +278,12 @@ export class Http1Connection extends TimerEntry implements TransportReader, Answ
   private refuseHead(refusal: Refusal): void {
     this.record.refused(refusal, 0);
     this.refuse(refusal);
+  }
+
+  /** There is no room for what asks for no upgrade: a request was refused, and no handshake. */
+  private refuseRequest(head: RequestHead, refusal: Refusal): void {
+    const { context, arrival } = this;
+    this.answer(refusedRequest({ context, arrival, head, refusal, limit: refusal.cause }));
   }
 
   private refuseLateHead(parser: RequestHeadParser | null): void {

@@ -10,7 +10,7 @@ export interface FrontOwner {
   onRequest(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void;
   /** A head that asks for another protocol; the stream is nobody's now. `rest` came behind it. */
   onUpgrade(request: IncomingMessage, rest: Buffer): void;
-  /** What came is not HTTP/1.1, or too much of it. `code`: that of Node's parser. The stream is not read any more. */
+  /** What came is not HTTP/1.1, or too much of it. `code`: that of Node's parser, which reads nothing behind it. */
   onBroken(code: string): void;
 }
 
@@ -27,6 +27,8 @@ export class HttpFront {
     const server = createServer({
       maxHeaderSize: headBytesMax,
       insecureHTTPParser: false,
+      // Who judges the head asks for a Host: Node would answer by itself.
+      requireHostHeader: false,
       keepAliveTimeout: 0,
       requestTimeout: 0,
       headersTimeout: 0,

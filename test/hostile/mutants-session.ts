@@ -540,8 +540,8 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'D1',
     at: 'Edge.accept',
-    search: 'if (this.open - this.overflow.size >= this.sessionsMax) {',
-    replace: 'if (this.open - this.overflow.size >= Infinity) {',
+    search: 'this.open - this.overflow.size >= this.sessionsMax)',
+    replace: 'this.open - this.overflow.size >= Infinity)',
     why: 'no cap on all sessions',
   },
   {

@@ -6,31 +6,22 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TimerEntry } from '../../limits/timer-wheel.ts';
 import type { Transport } from '../../net/transport.ts';
 import type { RequestHead } from '../../protocol/http-head.ts';
-import { asksForWebSocket } from '../../protocol/plain-request.ts';
-import { buildRefusal, REFUSALS, type Refusal } from '../../protocol/refusals.ts';
+import { asksForWebSocket, judgePlainRequest } from '../../protocol/plain-request.ts';
+import type { Refusal, RefusalSlug } from '../../protocol/refusals.ts';
+import { unreachable } from '../../unreachable.ts';
 import type { Arrival } from '../arrival.ts';
 import type { HandshakeContext } from '../handshake.ts';
 import { asksForHealth, healthAnswer } from '../health.ts';
 import { LINGER_MS, Linger } from '../linger.ts';
 import type { OpenConnection } from '../open-connection.ts';
 import type { PeerClaim } from '../quotas.ts';
-import { retryAfterSeconds } from '../retry-after.ts';
+import { refusalBytes } from '../refusal-bytes.ts';
 import { ClientStream, type StreamOwner } from './client-stream.ts';
-import { headBytes, judgedHead } from './parsed-head.ts';
-import type { PlainConnections } from './plain-connections.ts';
+import { framingBytes, judgedHead } from './parsed-head.ts';
 import { PlainExchange, type PlainPeer } from './plain-exchange.ts';
-import { RequestRecord } from './request-record.ts';
-
-/** Where it comes from, and goes back to. */
-export interface PlainTable {
-  readonly plain: PlainConnections<OpenConnection>;
-  nextRequestId(): string;
-  removeConnection(connection: OpenConnection): void;
-  /** Node's server for heads of the size that the config in force allows. */
-  serve(stream: ClientStream): void;
-  /** `head` asks for a WebSocket; `rest` came behind it. The transport is nobody's. */
-  upgrade(connection: PlainConnection, arrival: Arrival, head: RequestHead, rest: Buffer): void;
-}
+import { brokenBy, type Incoming, PlainLine } from './plain-line.ts';
+import type { PlainTable } from './plain-table.ts';
+import { refusedRequest } from './refused-request.ts';
 
 interface PlainOptions {
   readonly context: HandshakeContext;
@@ -39,16 +30,6 @@ interface PlainOptions {
   readonly arrival: Arrival;
   readonly claim: PeerClaim;
 }
-
-/** What Node has read of one request. */
-interface Incoming {
-  readonly message: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly awaitsContinue: boolean;
-}
-
-/** Requests that came before the answers to those in front of them: browsers send none. */
-const PIPELINED_MAX = 16;
 
 type State =
   /** For the next head: not a byte of it came yet. */
@@ -66,18 +47,19 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
   readonly holdings = null;
   private readonly context: HandshakeContext;
   private readonly table: PlainTable;
-  private readonly stream: ClientStream;
+  private stream: ClientStream;
   private state: State = 'head';
-  /** When the first byte of the next head came. */
-  private headAt: number;
+  /** When the first byte of the next head came; when it became idle. */
+  private since: number;
   /** The first head, which has passed our parser; null when it has been served. */
   private first: RequestHead | null = null;
   private served = 0;
+  private current: Incoming | null = null;
   private exchange: PlainExchange | null = null;
-  /** At most PIPELINED_MAX. */
-  private readonly waiting: Incoming[] = [];
-  /** With the present answer it closes. */
-  private isClosing = false;
+  private readonly line = new PlainLine();
+  /** Since when there is a part of a head behind what came whole; one in the same read as those is not seen. */
+  private partAt: number | null = null;
+  private isDrained = false;
 
   constructor(options: PlainOptions) {
     super();
@@ -86,62 +68,68 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
     this.transport = options.transport;
     this.arrival = options.arrival;
     this.claim = options.claim;
-    this.headAt = options.arrival.at;
+    this.since = options.arrival.at;
     this.stream = new ClientStream(this.transport, this);
   }
 
   /** With its first request, whose head was read; `rest` came behind it. */
   begin(head: RequestHead, rest: Buffer): void {
-    this.guarded(() => {
-      this.first = head;
-      this.awaitNext();
-      this.table.serve(this.stream);
-      this.stream.push(headBytes(head));
-      // Copied: it outlives the read buffer.
-      if (rest.length > 0) this.stream.push(Buffer.from(rest));
-    });
+    this.guarded(() => this.feed(head, rest));
   }
 
   onRequest(message: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
     this.guarded(() => {
-      const incoming = { message, response, awaitsContinue };
-      if (this.state === 'lingering' || this.state === 'over') return;
-      if (this.exchange === null) this.take(incoming);
-      else if (this.waiting.length < PIPELINED_MAX) this.waiting.push(incoming);
-      // RFC 9112 9.3.2: what is not answered before the connection closes is sent again.
-      else this.isClosing = true;
+      const { line } = this;
+      if (this.isDone) return;
+      const at = this.state === 'head' ? this.since : this.context.clock.now();
+      this.partAt = null;
+      const incoming = { message, response, awaitsContinue, at };
+      if (this.state !== 'busy') this.take(incoming);
+      else line.add(incoming);
+      if (line.behind !== null) this.stream.deafen();
     });
   }
 
   onUpgrade(message: IncomingMessage, rest: Buffer): void {
     this.guarded(() => {
-      if (this.state === 'lingering' || this.state === 'over') return;
-      const arrival = this.nextArrival();
+      const { line, stream } = this;
+      if (this.isDone || line.behind !== null) return;
+      // Node has taken its listener away with which it tells an answer that there is room again.
+      stream.on('drain', () => this.current?.response.emit('drain'));
+      stream.holdBack();
       const head = this.headOf(message);
-      if (typeof head === 'string') this.refuse(arrival, { slug: head });
-      else if (this.exchange !== null)
-        this.close(); // an upgrade behind a request without an answer
-      else if (asksForWebSocket(head.fields)) this.goBack(arrival, head, rest);
-      else this.refuse(arrival, { slug: 'method_refused' });
+      line.behind = { kind: 'switch', head: typeof head === 'string' ? { slug: head } : head, rest };
+      if (this.state !== 'busy') this.goBehind();
     });
   }
 
   onBroken(code: string): void {
     this.guarded(() => {
-      if (this.state === 'lingering' || this.state === 'over') return;
-      const slug = code === 'HPE_HEADER_OVERFLOW' ? 'head_too_large' : 'http_syntax';
-      const refusal = { slug, cause: code } as const;
-      if (this.exchange !== null) this.exchange.refuse(refusal);
-      else this.refuse(this.nextArrival(), refusal);
+      const { line, exchange } = this;
+      if (this.isDone) return;
+      this.stream.deafen();
+      if (line.behind !== null) {
+        line.hasMore = true;
+        return;
+      }
+      const refusal = brokenBy(code);
+      if (line.isEmpty && exchange !== null && this.current?.message.complete === false) exchange.refuse(refusal);
+      else {
+        line.break(refusal);
+        if (this.state !== 'busy' && line.behind !== null) this.goBehind();
+      }
     });
   }
 
   onClientBytes(): void {
-    if (this.state !== 'idle') return;
-    this.state = 'head';
-    this.headAt = this.context.clock.now();
-    this.table.plain.setIdle(this, false);
-    this.awaitNext();
+    if (this.state === 'idle') {
+      this.state = 'head';
+      this.since = this.context.clock.now();
+      this.table.plain.setIdle(this, false);
+      this.arm();
+    } else if ((this.line.newest ?? this.current)?.message.complete === true) {
+      this.partAt ??= this.context.clock.now();
+    }
   }
 
   onClientGone(): void {
@@ -156,34 +144,38 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
   }
 
   onLastAnswer(): void {
-    if (this.state === 'lingering' || this.state === 'over') return;
-    this.guarded(() => {
-      this.exchange?.lastAnswerOut();
-      this.linger(NOTHING);
-    });
+    // An exchange is told by itself that its answer is written.
+    if (!this.isDone && this.exchange === null) this.guarded(() => this.linger(NOTHING));
+  }
+
+  onStreamGone(): void {
+    // It has not told why.
+    if (!this.isDone) this.guarded(() => this.refuse({ slug: 'http_syntax' }));
   }
 
   override onTimer(): void {
     this.guarded(() => {
-      if (this.state === 'head') this.refuse(this.nextArrival(), LATE_HEAD);
+      if (this.state === 'head') this.refuse(LATE_HEAD);
       else this.close();
     });
   }
 
   drain(): void {
     this.guarded(() => {
-      this.isClosing = true;
+      this.isDrained = true;
       if (this.state === 'idle') this.close();
     });
   }
 
   retune(): void {
     this.guarded(() => {
-      if (this.state === 'idle' || this.state === 'head') this.awaitNext();
+      if (this.state === 'idle' && this.isEnding) this.close();
+      else if (this.state === 'idle' || this.state === 'head') this.arm();
       this.exchange?.retune();
     });
   }
 
+  /** A request that has passed its checks goes on; the next one finds what is in force then. */
   lookAgain(): void {}
 
   cutOff(): void {
@@ -195,24 +187,21 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
     this.state = 'over';
     try {
       this.exchange?.leave();
-      this.stream.takeBack();
+      this.stream.release();
       this.transport.destroy();
-      this.stream.destroy();
     } finally {
       this.forget();
       this.table.removeConnection(this);
     }
   }
 
-  /** The present answer is the last one. */
   get isLast(): boolean {
-    const { max_requests_per_connection: most } = this.context.snapshot.config.limits;
-    return this.isClosing || this.context.draining || (typeof most === 'number' && this.served >= most);
+    return this.isEnding || (this.line.isEmpty && this.line.behind?.kind === 'surplus');
   }
 
   /** With an answer of our own, the last of this connection. */
   refuseExchange(arrival: Arrival, refusal: Refusal, method: string): void {
-    this.answer(refusalBytes(refusal, arrival.requestId), method);
+    this.linger(refusalBytes(refusal, arrival.requestId, method));
   }
 
   /** Bytes between the head of a request and its answer. */
@@ -224,19 +213,17 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
   onExchangeOver(): void {
     this.guarded(() => {
       this.exchange = null;
+      this.current = null;
       if (this.state !== 'busy') return;
-      const next = this.waiting.shift();
-      if (next !== undefined) {
-        this.take(next);
-        return;
-      }
-      if (this.isClosing) {
+      // Node ends the stream where it has said so, or the client has.
+      if (this.stream.writableEnded || this.isEnding) {
         this.linger(NOTHING);
         return;
       }
-      this.state = 'idle';
-      this.table.plain.setIdle(this, true);
-      this.awaitNext();
+      const next = this.line.next();
+      if (next !== null) this.take(next);
+      else if (this.line.behind !== null) this.goBehind();
+      else this.awaitNext();
     });
   }
 
@@ -246,20 +233,94 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
     this.close();
   }
 
-  private take({ message, response, awaitsContinue }: Incoming): void {
+  private get isDone(): boolean {
+    return this.state === 'lingering' || this.state === 'over';
+  }
+
+  /** No request behind the present one is served. */
+  private get isEnding(): boolean {
+    const { max_requests_per_connection: most } = this.context.snapshot.config.limits;
+    const isSpent = typeof most === 'number' && this.served >= most;
+    return isSpent || this.isDrained || this.context.draining || this.arrival.listener.isGone;
+  }
+
+  /** A head of which Node gets what frames its request. */
+  private feed(head: RequestHead, rest: Buffer): void {
+    const wrong = judgePlainRequest(head);
+    if (typeof wrong === 'string') {
+      this.refuse({ slug: wrong }, head);
+      return;
+    }
+    this.state = 'head';
+    this.first = head;
+    this.arm();
+    this.table.serve(this.stream);
+    this.stream.push(framingBytes(head));
+    // Copied: it outlives the read buffer.
+    if (rest.length > 0) this.stream.push(Buffer.from(rest));
+  }
+
+  private take(incoming: Incoming): void {
     const { context } = this;
-    const arrival = this.nextArrival();
+    const { message, response, awaitsContinue } = incoming;
+    const arrival = this.nextArrival(incoming.at);
     this.served += 1;
     this.state = 'busy';
+    this.current = incoming;
     context.wheel.cancel(this);
     this.table.plain.setIdle(this, false);
     const head = this.headOf(message);
-    if (typeof head === 'string') this.refuse(arrival, { slug: head });
-    else if (this.isProbe(head)) this.answer(healthAnswer(head.method, !context.draining && !context.refusing));
-    else if (asksForWebSocket(head.fields)) this.refuse(arrival, { slug: 'connection_token' });
+    if (typeof head === 'string') this.refuse({ slug: head });
+    else if (this.isProbe(head)) this.linger(healthAnswer(head.method, !context.draining && !context.refusing));
+    else if (asksForWebSocket(head.fields)) this.switchUnsaid(head);
     else {
       this.exchange = new PlainExchange({ context, peer: this, arrival, head, message, response, awaitsContinue });
       this.exchange.begin();
+    }
+  }
+
+  /** Its Connection does not say so: Node reads on, and what it finds behind that head is no request. */
+  private switchUnsaid(head: RequestHead): void {
+    const { line } = this;
+    line.behind = { kind: 'switch', head, rest: NOTHING };
+    line.hasMore ||= !line.isEmpty;
+    queueMicrotask(() => this.guarded(() => this.goBehind()));
+  }
+
+  /** All requests in front are answered. */
+  private goBehind(): void {
+    const { behind, hasMore } = this.line;
+    if (this.isDone || behind === null) return;
+    switch (behind.kind) {
+      case 'surplus':
+        this.linger(NOTHING);
+        return;
+      case 'broken':
+        this.refuse(behind.refusal);
+        return;
+      case 'switch':
+        if ('slug' in behind.head) this.refuse(behind.head);
+        else if (hasMore) this.refuse({ slug: 'connection_token' }, behind.head);
+        else this.switchTo(behind.head, behind.rest);
+        return;
+      default:
+        unreachable(behind);
+    }
+  }
+
+  private switchTo(head: RequestHead, rest: Buffer): void {
+    const arrival = this.nextArrival(this.context.clock.now());
+    const all = Buffer.concat([rest, this.stream.release()]);
+    this.line.clear();
+    if (asksForWebSocket(head.fields)) {
+      this.state = 'over';
+      this.forget();
+      this.table.upgrade(this, arrival, head, all);
+    } else {
+      // RFC 9110 7.8: any other protocol is not offered here, so the request is one like all.
+      this.stream = new ClientStream(this.transport, this);
+      this.since = arrival.at;
+      this.feed(head, all);
     }
   }
 
@@ -269,7 +330,7 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
   }
 
   /** The first has passed our parser before. */
-  private headOf(message: IncomingMessage): RequestHead | keyof typeof REFUSALS {
+  private headOf(message: IncomingMessage): RequestHead | RefusalSlug {
     const { first } = this;
     this.first = null;
     if (first !== null) return first;
@@ -277,36 +338,26 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
     return typeof head === 'string' ? head : this.arrival.listener.read(head);
   }
 
-  private nextArrival(): Arrival {
+  private nextArrival(at: number): Arrival {
     if (this.served === 0) return this.arrival;
-    return this.arrival.again(this.headAt, this.table.nextRequestId());
-  }
-
-  private goBack(arrival: Arrival, head: RequestHead, rest: Buffer): void {
-    this.state = 'over';
-    this.stream.takeBack();
-    this.stream.destroy();
-    this.forget();
-    this.table.upgrade(this, arrival, head, rest);
+    return this.arrival.again(at, this.table.nextRequestId());
   }
 
   /** There is no exchange for it. */
-  private refuse(arrival: Arrival, refusal: Refusal): void {
-    new RequestRecord(this.context, arrival).refused(refusal);
-    this.answer(refusalBytes(refusal, arrival.requestId));
+  private refuse(refusal: Refusal, head: RequestHead | null = null): void {
+    const { context } = this;
+    const arrival = this.nextArrival(this.state === 'head' ? this.since : context.clock.now());
+    this.linger(refusedRequest({ context, arrival, head, refusal }));
   }
 
-  private answer(bytes: Buffer, method = ''): void {
-    // RFC 9110 9.3.2: HEAD gets no content.
-    this.linger(method === 'HEAD' ? bytes.subarray(0, bytes.indexOf('\r\n\r\n') + 4) : bytes);
-  }
-
+  /** The last bytes that the client gets. */
   private linger(bytes: Buffer): void {
     const { context } = this;
     this.state = 'lingering';
     this.exchange?.leave();
     this.exchange = null;
-    this.stream.takeBack();
+    this.current = null;
+    this.stream.release();
     this.forget();
     new Linger(this.transport, () => this.guarded(() => this.close())).answer(bytes);
     context.wheel.schedule(this, context.clock.now() + LINGER_MS);
@@ -315,13 +366,20 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
   private forget(): void {
     this.context.wheel.cancel(this);
     this.table.plain.leave(this);
-    this.waiting.length = 0;
+    this.line.clear();
   }
 
+  /** Until the next head: a part of it may be there. */
   private awaitNext(): void {
-    const { wheel, snapshot, clock } = this.context;
-    const { keep_alive, handshake } = snapshot.config.timeouts;
-    wheel.schedule(this, this.state === 'idle' ? clock.now() + keep_alive : this.headAt + handshake);
+    this.state = this.partAt === null ? 'idle' : 'head';
+    this.since = this.partAt ?? this.context.clock.now();
+    this.table.plain.setIdle(this, this.state === 'idle');
+    this.arm();
+  }
+
+  private arm(): void {
+    const { keep_alive, handshake } = this.context.snapshot.config.timeouts;
+    this.context.wheel.schedule(this, this.since + (this.state === 'idle' ? keep_alive : handshake));
   }
 
   /** The way in from outside: a fault of ours ends this connection, and what it holds goes back. */
@@ -336,9 +394,3 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
 
 const NOTHING = Buffer.alloc(0);
 const LATE_HEAD: Refusal = { slug: 'handshake_timeout' };
-
-function refusalBytes({ slug, fields = [], retryAfter }: Refusal, requestId: string): Buffer {
-  const own =
-    'retryAfter' in REFUSALS[slug] ? [['Retry-After', String(retryAfter ?? retryAfterSeconds())] as const] : [];
-  return buildRefusal(slug, requestId, [...fields, ...own]);
-}

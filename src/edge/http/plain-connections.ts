@@ -1,10 +1,14 @@
-// The connections that serve plain requests: how many there are, and which of them do nothing. It decides who has to go
-// for another one, and closes nobody.
+// The connections that serve plain requests: how many there are, and which of them do nothing. For another one the
+// longest idle of them are closed; a busy one never is.
 
 /** Of all places, those that plain requests may hold: sessions may hold all. */
 const SHARE = 2;
 
-export class PlainConnections<Connection> {
+interface Cuttable {
+  cutOff(): void;
+}
+
+export class PlainConnections<Connection extends Cuttable> {
   private readonly open = new Set<Connection>();
   /** Those that wait for their next request, the longest first. */
   private readonly idle = new Set<Connection>();
@@ -13,15 +17,25 @@ export class PlainConnections<Connection> {
     return this.open.size;
   }
 
-  /** False: they hold all that they may hold, of `placesMax`. */
-  hasRoom(placesMax: number): boolean {
-    return this.open.size < Math.max(1, Math.floor(placesMax / SHARE));
+  get idleOnes(): readonly Connection[] {
+    return [...this.idle];
   }
 
-  /** Who has done nothing for longest; null when all do something. */
-  get longestIdle(): Connection | null {
-    const [first] = this.idle;
-    return first ?? null;
+  /** Whether there is room for one more of them, of `placesMax` for all, once idle ones were closed for it. */
+  makeRoom(placesMax: number): boolean {
+    const most = Math.max(1, Math.floor(placesMax / SHARE));
+    return this.cutIdleWhile(() => this.open.size >= most);
+  }
+
+  /** Closes idle ones, the longest idle first; false: none is left, and it is still so. */
+  cutIdleWhile(isSo: () => boolean): boolean {
+    while (isSo()) {
+      const [first] = this.idle;
+      if (first === undefined) return false;
+      this.idle.delete(first);
+      first.cutOff();
+    }
+    return true;
   }
 
   enter(connection: Connection): void {

@@ -119,13 +119,6 @@ export class PlainExchange {
     this.leave();
   }
 
-  /** Node ends the stream behind the last answer of a connection before it says that this one is out. */
-  lastAnswerOut(): void {
-    if (this.relay?.hasAnswer !== true || this.state === 'over') return;
-    this.record.answered(this.status);
-    this.leave();
-  }
-
   /** It has taken something that waited; more may wait. */
   clientTook(): void {
     this.relay?.clientTook();
@@ -281,8 +274,9 @@ export class PlainExchange {
 
   /** The last byte of the answer is out. */
   private finish(): void {
-    if (this.state === 'over') return;
-    this.lastAnswerOut();
+    if (this.relay?.hasAnswer !== true || this.state === 'over') return;
+    this.record.answered(this.status);
+    this.leave();
     this.options.peer.onExchangeOver();
   }
 
