@@ -85,7 +85,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
   readonly notices: PeerNotices;
   private readonly overflow = new Overflow<OpenConnection>();
   readonly plain = new PlainConnections<OpenConnection>();
-  private front: HttpFront;
+  private readonly front = new HttpFront();
   private readonly ids = new RandomIds();
   /** Not the name in Via, which backends know. */
   private readonly sessionPrefix = this.ids.next().slice(0, 16);
@@ -102,7 +102,6 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
     this.checks = options.checks ?? CHECKS;
     this.snapshot = options.snapshot;
     this.sessionsMax = options.sessionsMax;
-    this.front = frontFor(this.snapshot);
     this.notices = new PeerNotices(this.log);
     this.headTurns = new HandshakeTurns(this.clock);
     this.slots = new HandshakeSlots(this.snapshot.config.limits, this.metrics.process, this.clock);
@@ -137,7 +136,6 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
   apply(snapshot: Snapshot, sessionsMax: number): void {
     this.snapshot = snapshot;
     this.sessionsMax = sessionsMax;
-    this.front = frontFor(snapshot);
     this.slots.retune(snapshot.config.limits);
     this.tlsTurns.retune(snapshot.config.limits);
     this.quotas.retune(this.quotaSettings(), this.seats());
@@ -338,11 +336,6 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
 /** What a connection has to say next, when its PROXY header came or none is expected. */
 function behindProxy(parts: BehindProxy): Entrance | Http1Connection {
   return parts.arrival.listener.config.tls === null ? new Http1Connection(parts) : new Entrance(parts);
-}
-
-/** Heads were judged by our own parser or are, in full: Node's limit is never the narrower one. */
-function frontFor({ config }: Snapshot): HttpFront {
-  return new HttpFront(config.limits.max_head_size);
 }
 
 const NO_HEADER: Refusal = { slug: 'proxy_header', cause: 'no PROXY header' };

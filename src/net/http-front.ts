@@ -8,9 +8,7 @@ import type { Duplex } from 'node:stream';
 export interface FrontOwner {
   /** `awaitsContinue`: it sends its body when it is told to, by `response.writeContinue()`. */
   onRequest(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void;
-  /** A head that asks for another protocol; the stream is nobody's now. `rest` came behind it. */
-  onUpgrade(request: IncomingMessage, rest: Buffer): void;
-  /** What came is not HTTP/1.1, or too much of it. `code`: that of Node's parser, which reads nothing behind it. */
+  /** What came is not HTTP/1.1. `code`: that of Node's parser, which reads nothing behind it. */
   onBroken(code: string): void;
 }
 
@@ -22,10 +20,8 @@ export interface FrontStream extends Duplex {
 export class HttpFront {
   private readonly server: Server;
 
-  /** `headBytesMax`: of a head, and of the trailers of a body. */
-  constructor(headBytesMax: number) {
+  constructor() {
     const server = createServer({
-      maxHeaderSize: headBytesMax,
       insecureHTTPParser: false,
       // Who judges the head asks for a Host: Node would answer by itself.
       requireHostHeader: false,
@@ -33,17 +29,9 @@ export class HttpFront {
       requestTimeout: 0,
       headersTimeout: 0,
     });
-    // Node would cut the list off there, silently: who judges the head counts.
-    server.maxHeadersCount = 0;
     server.timeout = 0;
     server.on('request', (request, response) => ownerOf(request).onRequest(request, response, false));
     server.on('checkContinue', (request, response) => ownerOf(request).onRequest(request, response, true));
-    // RFC 9110 10.1.1: what else it expects is for who judges the head.
-    server.on('checkExpectation', (request, response) => ownerOf(request).onRequest(request, response, false));
-    for (const event of ['upgrade', 'connect'] as const)
-      server.on(event, (request: IncomingMessage, _: Duplex, rest: Buffer) =>
-        ownerOf(request).onUpgrade(request, rest),
-      );
     server.on('clientError', (error: NodeJS.ErrnoException, stream: Duplex) =>
       (stream as FrontStream).owner.onBroken(error.code ?? ''),
     );

@@ -23,10 +23,13 @@ export class TransportStream extends Duplex implements TransportReader {
   }
 
   onBytes(bytes: Buffer, start: number, end: number): void {
-    const { transport } = this;
-    if (transport === null) return;
     // Copied: it outlives the read buffer.
-    if (!this.push(Buffer.from(bytes.subarray(start, end)))) transport.pause();
+    if (this.transport !== null) this.give(Buffer.from(bytes.subarray(start, end)));
+  }
+
+  /** For who reads the stream; the transport is not read while too much waits. */
+  give(bytes: Buffer): void {
+    if (this.transport !== null && !this.push(bytes)) this.transport.pause();
   }
 
   onEnd(): void {

@@ -9,7 +9,7 @@ import type { RefusalSlug } from './refusals.ts';
 import { type JudgedRequest, judgePlace } from './request-place.ts';
 
 /** How the body of a request is framed; the bytes of one in chunks are counted as they come. */
-type BodyFraming =
+export type BodyFraming =
   | { readonly kind: 'none' }
   | { readonly kind: 'length'; readonly bytes: number }
   | { readonly kind: 'chunked' };
@@ -20,27 +20,38 @@ export interface PlainRequest extends JudgedRequest {
   readonly awaitsContinue: boolean;
 }
 
-/** RFC 9110 9.3.6, 9.3.8: a tunnel, and a loop that shows what proxies add. */
-const REFUSED_METHODS: ReadonlySet<string> = new Set(['CONNECT', 'TRACE']);
+/**
+ * The registered ones (IANA, RFC 9110 16.1) that servers know. Not CONNECT, a tunnel, and TRACE, which shows what
+ * proxies add (9.3.6, 9.3.8); and no other spelling: a method is told by its case, and not every backend does so.
+ */
+const METHODS: ReadonlySet<string> = new Set(
+  (
+    'GET HEAD POST PUT PATCH DELETE OPTIONS QUERY PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK SEARCH ACL BIND ' +
+    'UNBIND REBIND REPORT CHECKOUT MERGE MKACTIVITY MKCALENDAR LINK UNLINK M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PURGE'
+  ).split(' '),
+);
 const NO_BODY: BodyFraming = { kind: 'none' };
 const CHUNKED: BodyFraming = { kind: 'chunked' };
 
+/** The word, wherever another reader of the list may find it: as an element, quoted, or beside no token. */
+const WEBSOCKET = /(?<![!#$%&'*+\-.^_`|~0-9A-Za-z])websocket(?![!#$%&'*+\-.^_`|~0-9A-Za-z])/i;
+
 /** Whether a request asks for a WebSocket, though it may do so in a wrong way: it is never forwarded as another one. */
 export function asksForWebSocket(fields: readonly HeadField[]): boolean {
-  return valuesOf(fields, 'upgrade').some((value) => /(?:^|[\t ,])websocket(?:$|[\t ,/])/i.test(value));
+  return valuesOf(fields, 'upgrade').some((value) => WEBSOCKET.test(value));
 }
 
 export function judgePlainRequest(head: RequestHead): PlainRequest | RefusalSlug {
   const { method, version, fields } = head;
   if (method === 'PRI' && version === '2.0') return 'http_version';
-  if (REFUSED_METHODS.has(method)) return 'method_refused';
+  if (!METHODS.has(method)) return 'method_refused';
   if (version !== '1.1' && version !== '1.0') return 'http_version';
   const place = judgePlace(head);
   if (typeof place === 'string') return place;
   const connection = strictElements(valuesOf(fields, 'connection'), isToken);
   if (connection === null) return 'connection_token';
   if (connection.some(isKnownEndToEnd)) return 'connection_option';
-  const body = framingOf(head);
+  const body = bodyFramingOf(head);
   if (typeof body === 'string') return body;
   const expect = valuesOf(fields, 'expect');
   // RFC 9110 10.1.1: 100-continue is the only expectation, and HTTP/1.0 has none.
@@ -57,7 +68,7 @@ export function judgePlainRequest(head: RequestHead): PlainRequest | RefusalSlug
 }
 
 /** RFC 9112 6, refusing what two readers could end at two places. */
-function framingOf({ version, fields }: RequestHead): BodyFraming | RefusalSlug {
+export function bodyFramingOf({ version, fields }: RequestHead): BodyFraming | RefusalSlug {
   const codings = valuesOf(fields, 'transfer-encoding');
   const lengths = valuesOf(fields, 'content-length');
   const [length] = lengths;

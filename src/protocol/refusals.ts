@@ -33,8 +33,8 @@ export const REFUSALS = {
   header_name: { status: 400, text: 'A field name is empty or is not a token up to its colon.', rule: 'RFC 9112 5.1' },
   http_syntax: {
     status: 400,
-    text: 'A later request of a connection, or a body, is not HTTP/1.1.',
-    rule: 'RFC 9112 2.2, 7.1',
+    text: 'The chunks of a body are not those of HTTP/1.1.',
+    rule: 'RFC 9112 7.1',
   },
   request_line: { status: 400, text: 'The request line is not METHOD SP TARGET SP HTTP/x.y.', rule: 'RFC 9112 3' },
   target_char: { status: 400, text: 'A byte that no request target may hold.', rule: 'RFC 9112 3.2' },
@@ -104,8 +104,8 @@ export const REFUSALS = {
   },
   method_refused: {
     status: 405,
-    text: 'The method is CONNECT or TRACE, which nobody is served through a proxy.',
-    rule: 'RFC 9110 9.3.6, 9.3.8',
+    text: 'The method is CONNECT or TRACE, or none that HTTP servers know, in this case.',
+    rule: 'RFC 9110 9.1, 9.3.6, 9.3.8',
     fields: [['Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']],
   },
   body_timeout: { status: 408, text: 'Not one byte of the body of a request came for timeouts.body.' },

@@ -36,30 +36,37 @@ describe('pipelined requests', () => {
   });
 
   test.each([
-    [17, 17, false],
-    [18, 17, true],
-    [3000, 17, true],
-  ])('of %i at once %i are served, then it closes: %s', async (sent, served, closes) => {
-    const rig = new ConnectionRig();
-    const client = rig.connect(pipelined(sent));
-    for (let i = 1; i <= served; i += 1) {
-      await rig.serve(`[${i}]`);
-      await rig.gets(client, `[${i}]`);
-      // What is beyond them is dropped as it comes.
-      rig.sends(client, ...(i === 5 && closes ? Array.from({ length: 8 }, () => pipelined(2000)) : []));
-    }
-    await rig.turns(5);
-    expect([rig.backends.length, client.finSent, rig.edge.plain.idleOnes.length]).toEqual([
-      served,
-      closes,
-      closes ? 0 : 1,
-    ]);
-    const closing = client.received.toString('latin1').match(/^Connection: close\r$/gm);
-    expect(closing?.length ?? 0, 'with the last answer').toBe(closes ? 1 : 0);
-    client.fin();
-    client.pump();
-    rig.atRest();
-  });
+    [17, 16 * 1024, true],
+    [18, 3000, true],
+    [18, 300_000, false],
+  ])(
+    'of %i and %i bytes more each has its turn, and what waits is bounded: all is read: %s',
+    async (sent, more, all) => {
+      const rig = new ConnectionRig();
+      const client = rig.connect(pipelined(sent));
+      const big = Buffer.concat([get('/big', `X: ${'x'.repeat(4000)}`)]);
+      const behind = Array.from({ length: Math.floor(more / big.length) }, () => big);
+      rig.sends(client, ...behind);
+      await rig.asked();
+      await rig.turns(3);
+      expect([rig.backends.length, client.unreadBytes === 0]).toEqual([1, all]);
+      say(rig.backends[0] as never, 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+      for (let i = 1; i < sent + behind.length; i += 1) {
+        await rig.serve(`[${i}]`);
+        await rig.gets(client, `[${i}]`);
+        client.pump();
+      }
+      await rig.turns(5);
+      expect([rig.backends.length, client.finSent, rig.edge.plain.idleOnes.length]).toEqual([
+        sent + behind.length,
+        false,
+        1,
+      ]);
+      client.fin();
+      client.pump();
+      rig.atRest();
+    },
+  );
 
   test('behind a head that is not HTTP all in front are answered, then it is 400', async () => {
     const rig = new ConnectionRig();
@@ -69,7 +76,7 @@ describe('pipelined requests', () => {
     await rig.until(() => client.finSent);
     expect(rig.statuses(client)).toEqual(['200', '200', '400']);
     expect(targets(rig)).toEqual(['/1', '/2']);
-    expect(rig.requests().at(-1)).toEqual([400, 'http_syntax', 'HPE_INVALID_METHOD']);
+    expect(rig.requests().at(-1)).toEqual([400, 'request_line']);
   });
 
   test('one whose body is broken is not served, and those in front are', async () => {
@@ -79,7 +86,8 @@ describe('pipelined requests', () => {
     await rig.serve();
     await rig.until(() => client.finSent);
     expect(rig.statuses(client)).toEqual(['200', '400']);
-    expect(targets(rig)).toEqual(['/1']);
+    // It may be dialed for, and is sent nothing.
+    expect(targets(rig).filter((target) => target !== undefined)).toEqual(['/1']);
   });
 
   test('nothing behind a request that closes is served', async () => {
@@ -160,8 +168,7 @@ describe('an upgrade as a later request', () => {
 
   test.each([
     ['alone', [], '101'],
-    ['with frames behind it, which nobody can give back', [text('x', { mask: true })], '400'],
-    ['with a request behind it', [get('/2')], '400'],
+    ['with frames behind it', [text('x', { mask: true })], '101'],
   ])('the same where the route allows it, %s', async (_, behind, status) => {
     const routes = [
       { name: 'echo', match: { path: '/echo' }, upstream: 'builtin:echo', relax: ['connection_token' as const] },

@@ -6,6 +6,7 @@ import { ADMISSION_MUTANTS } from './mutants-admission.ts';
 import { AUTH_MUTANTS } from './mutants-auth.ts';
 import { DISCOVERY_MUTANTS } from './mutants-discovery.ts';
 import { HTTP_ACCESS_MUTANTS } from './mutants-http-access.ts';
+import { HTTP_HEAD_MUTANTS } from './mutants-http-heads.ts';
 import { OPERATIONS_MUTANTS } from './mutants-operations.ts';
 import { PROCESS_MUTANTS } from './mutants-process.ts';
 import { REQUEST_MUTANTS } from './mutants-request.ts';
@@ -36,4 +37,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...DISCOVERY_MUTANTS,
   ...AUTH_MUTANTS,
   ...TOKEN_MUTANTS,
+  ...HTTP_HEAD_MUTANTS,
 ];

@@ -47,6 +47,6 @@ export function isCommasAlone(values: readonly string[]): boolean {
   return elementsOf(values).length === 0 && values.some((value) => value !== '');
 }
 
-function trimmed(text: string): string {
+export function trimmed(text: string): string {
   return text.replace(/^[\t ]+|[\t ]+$/g, '');
 }

@@ -1,27 +1,26 @@
-// One client's connection while it serves plain requests, one after the other: Node's HTTP server frames them, and this
-// one waits for them, bounds them and ends the connection. It comes back from here for an upgrade. What a request may
-// have is not judged here.
+// One client's connection while it serves plain requests, one after the other: `RequestReader` finds them, Node's HTTP
+// server frames them, and this one waits for them, bounds them and ends the connection. It comes back from here for an
+// upgrade. What a request may have is not judged here.
 
+import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TimerEntry } from '../../limits/timer-wheel.ts';
 import type { Transport } from '../../net/transport.ts';
 import type { RequestHead } from '../../protocol/http-head.ts';
-import { asksForWebSocket, judgePlainRequest } from '../../protocol/plain-request.ts';
+import { asksForWebSocket } from '../../protocol/plain-request.ts';
 import type { Refusal, RefusalSlug } from '../../protocol/refusals.ts';
-import { unreachable } from '../../unreachable.ts';
 import type { Arrival } from '../arrival.ts';
 import type { HandshakeContext } from '../handshake.ts';
-import { asksForHealth, healthAnswer } from '../health.ts';
+import { healthAnswer } from '../health.ts';
 import { LINGER_MS, Linger } from '../linger.ts';
 import type { OpenConnection } from '../open-connection.ts';
 import type { PeerClaim } from '../quotas.ts';
 import { refusalBytes } from '../refusal-bytes.ts';
 import { ClientStream, type StreamOwner } from './client-stream.ts';
-import { framingBytes, judgedHead } from './parsed-head.ts';
 import { PlainExchange, type PlainPeer } from './plain-exchange.ts';
-import { brokenBy, type Incoming, PlainLine } from './plain-line.ts';
 import type { PlainTable } from './plain-table.ts';
 import { refusedRequest } from './refused-request.ts';
+import { type RequestOwner, RequestReader } from './request-reader.ts';
 
 interface PlainOptions {
   readonly context: HandshakeContext;
@@ -40,25 +39,22 @@ type State =
   | 'lingering'
   | 'over';
 
-export class PlainConnection extends TimerEntry implements OpenConnection, StreamOwner, PlainPeer {
+export class PlainConnection extends TimerEntry implements OpenConnection, StreamOwner, RequestOwner, PlainPeer {
   readonly transport: Transport;
   readonly arrival: Arrival;
   readonly claim: PeerClaim;
   readonly holdings = null;
   private readonly context: HandshakeContext;
   private readonly table: PlainTable;
-  private stream: ClientStream;
+  private readonly stream: ClientStream;
+  private readonly reader: RequestReader;
   private state: State = 'head';
   /** When the first byte of the next head came; when it became idle. */
   private since: number;
-  /** The first head, which has passed our parser; null when it has been served. */
-  private first: RequestHead | null = null;
+  /** Of the request that Node was given and has not told yet. */
+  private next: RequestHead | null = null;
   private served = 0;
-  private current: Incoming | null = null;
   private exchange: PlainExchange | null = null;
-  private readonly line = new PlainLine();
-  /** Since when there is a part of a head behind what came whole; one in the same read as those is not seen. */
-  private partAt: number | null = null;
   private isDrained = false;
 
   constructor(options: PlainOptions) {
@@ -70,66 +66,74 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
     this.claim = options.claim;
     this.since = options.arrival.at;
     this.stream = new ClientStream(this.transport, this);
+    this.reader = new RequestReader(this, this.context, this.arrival.listener);
   }
 
   /** With its first request, whose head was read; `rest` came behind it. */
   begin(head: RequestHead, rest: Buffer): void {
-    this.guarded(() => this.feed(head, rest));
+    this.guarded(() => {
+      this.arm();
+      this.table.serve(this.stream);
+      this.reader.begin(head, rest);
+    });
   }
 
   onRequest(message: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
     this.guarded(() => {
-      const { line } = this;
       if (this.isDone) return;
-      const at = this.state === 'head' ? this.since : this.context.clock.now();
-      this.partAt = null;
-      const incoming = { message, response, awaitsContinue, at };
-      if (this.state !== 'busy') this.take(incoming);
-      else line.add(incoming);
-      if (line.behind !== null) this.stream.deafen();
+      const { context, next: head } = this;
+      this.next = null;
+      assert(head !== null && this.exchange === null, 'Node finds the requests that it was given, one at a time');
+      const arrival = this.nextArrival();
+      this.served += 1;
+      this.state = 'busy';
+      context.wheel.cancel(this);
+      this.exchange = new PlainExchange({ context, peer: this, arrival, head, message, response, awaitsContinue });
+      this.exchange.begin();
     });
   }
 
-  onUpgrade(message: IncomingMessage, rest: Buffer): void {
-    this.guarded(() => {
-      const { line, stream } = this;
-      if (this.isDone || line.behind !== null) return;
-      // Node has taken its listener away with which it tells an answer that there is room again.
-      stream.on('drain', () => this.current?.response.emit('drain'));
-      stream.holdBack();
-      const head = this.headOf(message);
-      line.behind = { kind: 'switch', head: typeof head === 'string' ? { slug: head } : head, rest };
-      if (this.state !== 'busy') this.goBehind();
-    });
-  }
-
+  /** What Node was given is written by us, so it is the stream that broke. */
   onBroken(code: string): void {
-    this.guarded(() => {
-      const { line, exchange } = this;
-      if (this.isDone) return;
-      this.stream.deafen();
-      if (line.behind !== null) {
-        line.hasMore = true;
-        return;
-      }
-      const refusal = brokenBy(code);
-      if (line.isEmpty && exchange !== null && this.current?.message.complete === false) exchange.refuse(refusal);
-      else {
-        line.break(refusal);
-        if (this.state !== 'busy' && line.behind !== null) this.goBehind();
-      }
-    });
+    this.guarded(() => this.refuseBody({ slug: 'http_syntax', cause: code }));
   }
 
-  onClientBytes(): void {
-    if (this.state === 'idle') {
-      this.state = 'head';
-      this.since = this.context.clock.now();
-      this.table.plain.setIdle(this, false);
-      this.arm();
-    } else if ((this.line.newest ?? this.current)?.message.complete === true) {
-      this.partAt ??= this.context.clock.now();
+  onClientBytes(bytes: Buffer, start: number, end: number): void {
+    this.guarded(() => this.reader.take(bytes, start, end));
+  }
+
+  onHeadBegins(at: number): void {
+    this.state = 'head';
+    this.since = at;
+    this.table.plain.setIdle(this, false);
+    this.arm();
+  }
+
+  onHead(head: RequestHead, rest: Buffer): boolean {
+    if (asksForWebSocket(head.fields)) {
+      this.goBack(head, rest);
+      return false;
     }
+    this.next = head;
+    return true;
+  }
+
+  /** It is neither routed nor counted nor logged. */
+  onProbe(method: string): void {
+    const { draining, refusing } = this.context;
+    this.linger(healthAnswer(method, !draining && !refusing));
+  }
+
+  onBadHead(refusal: Refusal): void {
+    this.refuse(refusal);
+  }
+
+  onBadBody(slug: RefusalSlug): void {
+    this.refuseBody({ slug });
+  }
+
+  give(bytes: Buffer): void {
+    this.stream.give(bytes);
   }
 
   onClientGone(): void {
@@ -196,7 +200,7 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
   }
 
   get isLast(): boolean {
-    return this.isEnding || (this.line.isEmpty && this.line.behind?.kind === 'surplus');
+    return this.isEnding;
   }
 
   /** With an answer of our own, the last of this connection. */
@@ -213,17 +217,17 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
   onExchangeOver(): void {
     this.guarded(() => {
       this.exchange = null;
-      this.current = null;
       if (this.state !== 'busy') return;
       // Node ends the stream where it has said so, or the client has.
       if (this.stream.writableEnded || this.isEnding) {
         this.linger(NOTHING);
         return;
       }
-      const next = this.line.next();
-      if (next !== null) this.take(next);
-      else if (this.line.behind !== null) this.goBehind();
-      else this.awaitNext();
+      this.state = 'idle';
+      this.since = this.context.clock.now();
+      this.table.plain.setIdle(this, true);
+      this.arm();
+      this.reader.goOn();
     });
   }
 
@@ -244,109 +248,31 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
     return isSpent || this.isDrained || this.context.draining || this.arrival.listener.isGone;
   }
 
-  /** A head of which Node gets what frames its request. */
-  private feed(head: RequestHead, rest: Buffer): void {
-    const wrong = judgePlainRequest(head);
-    if (typeof wrong === 'string') {
-      this.refuse({ slug: wrong }, head);
-      return;
-    }
-    this.state = 'head';
-    this.first = head;
-    this.arm();
-    this.table.serve(this.stream);
-    this.stream.push(framingBytes(head));
-    // Copied: it outlives the read buffer.
-    if (rest.length > 0) this.stream.push(Buffer.from(rest));
-  }
-
-  private take(incoming: Incoming): void {
-    const { context } = this;
-    const { message, response, awaitsContinue } = incoming;
-    const arrival = this.nextArrival(incoming.at);
-    this.served += 1;
-    this.state = 'busy';
-    this.current = incoming;
-    context.wheel.cancel(this);
-    this.table.plain.setIdle(this, false);
-    const head = this.headOf(message);
-    if (typeof head === 'string') this.refuse({ slug: head });
-    else if (this.isProbe(head)) this.linger(healthAnswer(head.method, !context.draining && !context.refusing));
-    else if (asksForWebSocket(head.fields)) this.switchUnsaid(head);
-    else {
-      this.exchange = new PlainExchange({ context, peer: this, arrival, head, message, response, awaitsContinue });
-      this.exchange.begin();
-    }
-  }
-
-  /** Its Connection does not say so: Node reads on, and what it finds behind that head is no request. */
-  private switchUnsaid(head: RequestHead): void {
-    const { line } = this;
-    line.behind = { kind: 'switch', head, rest: NOTHING };
-    line.hasMore ||= !line.isEmpty;
-    queueMicrotask(() => this.guarded(() => this.goBehind()));
-  }
-
-  /** All requests in front are answered. */
-  private goBehind(): void {
-    const { behind, hasMore } = this.line;
-    if (this.isDone || behind === null) return;
-    switch (behind.kind) {
-      case 'surplus':
-        this.linger(NOTHING);
-        return;
-      case 'broken':
-        this.refuse(behind.refusal);
-        return;
-      case 'switch':
-        if ('slug' in behind.head) this.refuse(behind.head);
-        else if (hasMore) this.refuse({ slug: 'connection_token' }, behind.head);
-        else this.switchTo(behind.head, behind.rest);
-        return;
-      default:
-        unreachable(behind);
-    }
-  }
-
-  private switchTo(head: RequestHead, rest: Buffer): void {
-    const arrival = this.nextArrival(this.context.clock.now());
-    const all = Buffer.concat([rest, this.stream.release()]);
-    this.line.clear();
-    if (asksForWebSocket(head.fields)) {
-      this.state = 'over';
-      this.forget();
-      this.table.upgrade(this, arrival, head, all);
-    } else {
-      // RFC 9110 7.8: any other protocol is not offered here, so the request is one like all.
-      this.stream = new ClientStream(this.transport, this);
-      this.since = arrival.at;
-      this.feed(head, all);
-    }
-  }
-
-  private isProbe(head: RequestHead): boolean {
-    const { health_path } = this.arrival.listener.config;
-    return health_path !== null && asksForHealth(head, health_path);
-  }
-
-  /** The first has passed our parser before. */
-  private headOf(message: IncomingMessage): RequestHead | RefusalSlug {
-    const { first } = this;
-    this.first = null;
-    if (first !== null) return first;
-    const head = judgedHead(message, this.context.snapshot.config.limits);
-    return typeof head === 'string' ? head : this.arrival.listener.read(head);
-  }
-
-  private nextArrival(at: number): Arrival {
+  /** Of the request that is read, or would have been. */
+  private nextArrival(): Arrival {
     if (this.served === 0) return this.arrival;
+    const at = this.state === 'head' ? this.since : this.context.clock.now();
     return this.arrival.again(at, this.table.nextRequestId());
+  }
+
+  private goBack(head: RequestHead, rest: Buffer): void {
+    const arrival = this.nextArrival();
+    this.state = 'over';
+    this.stream.release();
+    this.forget();
+    this.table.upgrade(this, arrival, head, rest);
+  }
+
+  private refuseBody(refusal: Refusal): void {
+    if (this.isDone) return;
+    if (this.exchange !== null) this.exchange.refuse(refusal);
+    else this.refuse(refusal, this.next);
   }
 
   /** There is no exchange for it. */
   private refuse(refusal: Refusal, head: RequestHead | null = null): void {
     const { context } = this;
-    const arrival = this.nextArrival(this.state === 'head' ? this.since : context.clock.now());
+    const arrival = this.nextArrival();
     this.linger(refusedRequest({ context, arrival, head, refusal }));
   }
 
@@ -356,7 +282,6 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
     this.state = 'lingering';
     this.exchange?.leave();
     this.exchange = null;
-    this.current = null;
     this.stream.release();
     this.forget();
     new Linger(this.transport, () => this.guarded(() => this.close())).answer(bytes);
@@ -366,15 +291,7 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
   private forget(): void {
     this.context.wheel.cancel(this);
     this.table.plain.leave(this);
-    this.line.clear();
-  }
-
-  /** Until the next head: a part of it may be there. */
-  private awaitNext(): void {
-    this.state = this.partAt === null ? 'idle' : 'head';
-    this.since = this.partAt ?? this.context.clock.now();
-    this.table.plain.setIdle(this, this.state === 'idle');
-    this.arm();
+    this.reader.stop();
   }
 
   private arm(): void {

@@ -11,7 +11,6 @@ export interface PlainTable {
   readonly plain: PlainConnections<OpenConnection>;
   nextRequestId(): string;
   removeConnection(connection: OpenConnection): void;
-  /** Node's server for heads of the size that the config in force allows. */
   serve(stream: ClientStream): void;
   /** `head` asks for a WebSocket; `rest` came behind it. The transport is nobody's. */
   upgrade(before: BeforeUpgrade, arrival: Arrival, head: RequestHead, rest: Buffer): void;
