@@ -77,7 +77,7 @@ export class Drain {
     edge.refusing = true;
     const closing = listeners.close();
     // Nothing is asked on them, and a request that came now would be refused.
-    for (const one of edge.plain.idleOnes) one.drain();
+    for (const one of edge.plain.idleOnes) one.drain(config.spread);
     this.sessions = edge.sessions.size;
     // Whatever comes first: everybody has left, or it is time to tell them.
     const empty = edge.untilEmpty().then(() => this.over.abort());
@@ -93,7 +93,7 @@ export class Drain {
   private tellAll(spreadMs: number): void {
     const { edge } = this.options;
     // Handshakes first: none may become a session behind the last Close.
-    for (const connection of [...edge.connections]) connection.drain();
+    for (const connection of [...edge.connections]) connection.drain(spreadMs);
     this.sessions = Math.max(this.sessions, edge.sessions.size);
     this.spread = new Spread(edge, [...edge.sessions], spreadMs, (record) => record.session.end('drain'));
   }

@@ -10,8 +10,8 @@ export interface OpenConnection {
   readonly claim: PeerClaim;
   /** What it has taken of what all share; null before its head was let in. */
   readonly holdings: Holdings | null;
-  /** Stop waiting for it: framegate is going down. */
-  drain(): void;
+  /** Stop waiting for it: framegate is going down. What has no end of its own ends within `spreadMs`. */
+  drain(spreadMs: number): void;
   /** Another config is in force: its deadlines hold from now on. */
   retune(): void;
   /** What its handshake goes to may be closed, or another one. */

@@ -57,7 +57,7 @@ describe('handshakes', () => {
     gone.pump();
     expect(rig.edge.buffers.early).toBe(2 * early.length);
     const refused = rig.connect(request);
-    for (const connection of rig.edge.connections) if (connection.holdings !== null) connection.drain();
+    for (const connection of rig.edge.connections) if (connection.holdings !== null) connection.drain(0);
     expect(rig.edge.buffers.early).toBe(0);
     expect(await rig.answer(refused)).toBe('HTTP/1.1 503 Service Unavailable');
     const opened = rig.connect(request);

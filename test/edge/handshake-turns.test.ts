@@ -147,7 +147,7 @@ describe('the seventeenth head of a turn', () => {
 
   test('is told of a drain at once', async () => {
     const { rig, last } = queued();
-    for (const connection of [...rig.edge.connections]) connection.drain();
+    for (const connection of [...rig.edge.connections]) connection.drain(0);
     expect(last.received.toString()).toMatch(/^HTTP\/1.1 503 .*"draining"/s);
     await rig.turns(3);
     expect(checkedOf(rig)).toBe(0);

@@ -117,7 +117,7 @@ describe('sessions of an identity', () => {
     expect(identities.sessionsOf('acme')).toBe(0);
     // A drain refuses it.
     const drained = identities.connect('acme');
-    for (const connection of rig.edge.connections) connection.drain();
+    for (const connection of rig.edge.connections) connection.drain(0);
     expect(await rig.answer(drained)).toBe('HTTP/1.1 503 Service Unavailable');
     expect(identities.sessionsOf('acme')).toBe(0);
     // A session ends.

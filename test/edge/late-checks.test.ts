@@ -175,7 +175,7 @@ describe.each(PLACES)('a check that answers later, %s', (_name, place) => {
 
   test('framegate goes down meanwhile: 503', async () => {
     const { rig, late, client } = asking({}, place);
-    for (const connection of [...rig.edge.connections]) connection.drain();
+    for (const connection of [...rig.edge.connections]) connection.drain(0);
     expect(await rig.answer(client)).toBe('HTTP/1.1 503 Service Unavailable');
     late.answer(null);
     await leave(rig, client);

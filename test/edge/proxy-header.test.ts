@@ -214,7 +214,7 @@ describe('a header that does not come', () => {
   test('a drain of the process ends the wait', () => {
     const rig = expecting();
     const client = rig.connect(NOTHING, PROXY);
-    for (const connection of rig.edge.connections) connection.drain();
+    for (const connection of rig.edge.connections) connection.drain(0);
     expect(client.destroyed).toBe(true);
   });
 });

@@ -155,7 +155,7 @@ describe('while every target is full', () => {
     const { rig } = await full();
     const [first] = (await park(rig, 1)) as [MemoryTransport];
     rig.edge.refusing = true;
-    for (const connection of [...rig.edge.connections]) connection.drain();
+    for (const connection of [...rig.edge.connections]) connection.drain(0);
     expect(await rig.answer(first)).toBe(UNAVAILABLE);
     expect([causesOf(rig), figuresOf(rig)]).toEqual([[['draining', undefined]], [0, 0, 0]]);
   });

@@ -118,7 +118,7 @@ describe('a handshake whose 101 is on its way is looked at again when it would b
     const client = rig.connect();
     await rig.until(() => (rig.backends[0]?.receivedBytes ?? 0) > 0);
     rig.edge.refusing = true;
-    for (const connection of [...rig.edge.connections]) connection.drain();
+    for (const connection of [...rig.edge.connections]) connection.drain(0);
     expect(await rig.answer(client)).toBe(UNAVAILABLE);
     expect(rig.backends[0]?.destroyed).toBe(true);
   });

@@ -103,7 +103,7 @@ describe('a complete head above max_handshakes', () => {
   test('is refused when framegate drains', async () => {
     const { rig, second } = await waiting();
     rig.edge.refusing = true;
-    for (const connection of [...rig.edge.connections]) connection.drain();
+    for (const connection of [...rig.edge.connections]) connection.drain(0);
     expect(await rig.answer(second)).toBe(UNAVAILABLE);
     expect([figuresOf(rig), causesOf(rig)[1]]).toEqual([
       [0, 0],

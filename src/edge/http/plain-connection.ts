@@ -15,7 +15,6 @@ import { healthAnswer } from '../health.ts';
 import { LINGER_MS, Linger } from '../linger.ts';
 import type { OpenConnection } from '../open-connection.ts';
 import type { PeerClaim } from '../quotas.ts';
-import { refusalBytes } from '../refusal-bytes.ts';
 import { ClientStream, type StreamOwner } from './client-stream.ts';
 import { PlainExchange, type PlainPeer } from './plain-exchange.ts';
 import type { PlainTable } from './plain-table.ts';
@@ -164,10 +163,11 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
     });
   }
 
-  drain(): void {
+  drain(spreadMs: number): void {
     this.guarded(() => {
       this.isDrained = true;
       if (this.state === 'idle') this.close();
+      else this.exchange?.drain(spreadMs);
     });
   }
 
@@ -203,9 +203,9 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
     return this.isEnding;
   }
 
-  /** With an answer of our own, the last of this connection. */
-  refuseExchange(arrival: Arrival, refusal: Refusal, method: string): void {
-    this.linger(refusalBytes(refusal, arrival.requestId, method));
+  /** With an answer of our own, or the end of one that was relayed: the last bytes of this connection. */
+  endWith(bytes: Buffer): void {
+    this.linger(bytes);
   }
 
   /** Bytes between the head of a request and its answer. */

@@ -15,6 +15,7 @@ import { Asked, admit } from '../admission.ts';
 import type { Arrival } from '../arrival.ts';
 import type { HandshakeContext } from '../handshake.ts';
 import type { PeerClaim } from '../quotas.ts';
+import { refusalBytes } from '../refusal-bytes.ts';
 import { TargetHold } from '../target-hold.ts';
 import { type AnswerHead, answerFault, answerHead, interimHead } from './answer-head.ts';
 import { PLAIN_CHECKS } from './plain-checks.ts';
@@ -28,7 +29,8 @@ export interface PlainPeer {
   readonly claim: PeerClaim;
   /** Its answer is the last one. */
   readonly isLast: boolean;
-  refuseExchange(arrival: Arrival, refusal: Refusal, method: string): void;
+  /** The last bytes that the client gets, then FIN. */
+  endWith(bytes: Buffer): void;
   sayInterim(bytes: Buffer): void;
   onExchangeOver(): void;
   onFault(error: unknown): void;
@@ -51,6 +53,9 @@ type State = 'checking' | 'reaching' | 'relaying' | 'over';
 /** 102, 103 before the answer (RFC 9110 15.2): more is a flood. */
 const INTERIM_MAX = 8;
 
+const NOTHING = Buffer.alloc(0);
+const EVENT_STREAM = /^text\/event-stream *(?:;|$)/i;
+
 export class PlainExchange {
   private readonly options: ExchangeOptions;
   private readonly context: HandshakeContext;
@@ -60,12 +65,14 @@ export class PlainExchange {
   private readonly hold = new TargetHold();
   private readonly progress: ReachingProgress = { target: null, tries: 0, askedAt: 0 };
   private readonly alarm = new Alarm((now) => this.guarded(() => this.onAlarm(now)));
+  private readonly farewell = new Alarm(() => this.guarded(() => this.endStream()));
   private readonly headAt: number;
   private state: State = 'checking';
   private relay: PlainRelay | null = null;
   private interim = 0;
   /** Of the answer; 0 before there is one. */
   private status = 0;
+  private isEventStream = false;
 
   constructor(options: ExchangeOptions) {
     const { context, peer, arrival, head } = options;
@@ -110,13 +117,28 @@ export class PlainExchange {
     record.refused(refusal);
     const { peer, arrival, head } = options;
     this.leave();
-    peer.refuseExchange(arrival, refusal, head.method);
+    peer.endWith(refusalBytes(refusal, arrival.requestId, head.method));
   }
 
   clientLeft(): void {
     if (this.state === 'over') return;
     this.record.cut(this.status, 'client_gone');
     this.leave();
+  }
+
+  /** An event stream has no end, and a browser asks for it again (HTML 9.2.3); all else may end by itself. */
+  drain(spreadMs: number): void {
+    const { wheel, clock } = this.context;
+    // At random: they are not to come back all at once.
+    if (this.isEventStream && this.state !== 'over')
+      wheel.schedule(this.farewell, clock.now() + Math.random() * spreadMs);
+  }
+
+  /** What the client has of it stands, and it can tell that there was more. */
+  private endStream(): void {
+    this.record.cut(this.status, 'draining');
+    this.leave();
+    this.options.peer.endWith(NOTHING);
   }
 
   /** It has taken something that waited; more may wait. */
@@ -135,6 +157,7 @@ export class PlainExchange {
     this.state = 'over';
     this.context.metrics.process.httpRequestsOpen -= 1;
     this.context.wheel.cancel(this.alarm);
+    this.context.wheel.cancel(this.farewell);
     try {
       this.abort.abort();
       this.relay?.leave();
@@ -241,6 +264,8 @@ export class PlainExchange {
     const isLast = peer.isLast || !message.complete || head.version === '1.0';
     const made = answerHead(answer, this.asked, reached, isLast);
     this.status = made.status;
+    // By POST it is mostly the answer to that one, and nobody asks for it again.
+    this.isEventStream = head.method === 'GET' && EVENT_STREAM.test(answer.headers['content-type'] ?? '');
     tellAnswer(reached.target, made.status, arrival.client, this.hold.trial);
     return made;
   }

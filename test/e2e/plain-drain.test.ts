@@ -1,0 +1,77 @@
+// What a drain of the process does to plain requests that are being answered. The clock is the test's.
+
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, test } from 'vitest';
+import { atTestEnd } from '../support/cleanup.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { startProxy } from '../support/harness.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { connectWs } from './ws-pair.ts';
+
+const SPREAD_MS = 4_000;
+
+/** Answers with the type that the path names, and never to the end by itself. */
+async function startStreams() {
+  const answers = new Map<string, ServerResponse>();
+  const server = createServer((request, response) => {
+    const type = (request.url ?? '').slice(1);
+    answers.set(`${request.method} ${type}`, response);
+    response.writeHead(200, { 'Content-Type': type }).write('data: one\n\n');
+    request.resume();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  atTestEnd(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const clock = new FakeClock();
+  const running = await startProxy(
+    {
+      listeners: [{ name: 'test', address: '127.0.0.1:0' }],
+      routes: [
+        {
+          name: 'streams',
+          upstream: 'builtin:echo',
+          http: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+        },
+      ],
+      drain: { spread: '4s', timeout: '1m' },
+      log: { level: 'debug' },
+    },
+    { clock },
+  );
+  const ask = async (method: string, type: string) => {
+    const client = await RawClient.connect(running.port);
+    client.send(`${method} /${type} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n`);
+    expect((await client.readHead()).status).toBe(200);
+    expect(String(await client.readUntil((bytes) => bytes.includes('\n\n\r\n')))).toBe('b\r\ndata: one\n\n\r\n');
+    return client;
+  };
+  return { running, clock, answers, ask };
+}
+
+test('event streams end over drain.spread, not as if they were whole; others may end by themselves', async () => {
+  const { running, clock, answers, ask } = await startStreams();
+  const streams = [await ask('GET', 'text/event-stream;charset=utf-8'), await ask('GET', 'Text/Event-Stream')];
+  const others = [await ask('GET', 'text/plain'), await ask('POST', 'text/event-stream')];
+  const session = await connectWs(running.port);
+  const drained = running.proxy.drain();
+  // The first is told at once.
+  expect(await session.closed()).toMatchObject({ code: 1012 });
+  clock.advance(SPREAD_MS + 100);
+  for (const client of streams) {
+    await client.ended;
+    expect(client.unread.length).toBe(0);
+  }
+  expect(running.logsOf('http.request').map(({ status, error }) => [status, error])).toEqual([
+    [200, 'draining'],
+    [200, 'draining'],
+  ]);
+  for (const client of others) expect(client.finSeen).toBe(false);
+  for (const name of ['GET text/plain', 'POST text/event-stream']) answers.get(name)?.end('last');
+  for (const client of others) expect(String(await client.readToEnd())).toBe('4\r\nlast\r\n0\r\n\r\n');
+  for (const client of [...streams, ...others]) client.end();
+  await drained;
+  expect(clock.now()).toBe(1_000_000 + SPREAD_MS + 100);
+});
