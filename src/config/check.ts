@@ -66,6 +66,10 @@ function checkListeners(config: ParsedConfig, written: Written, report: CrossRep
     const trustsNobody = !('file' in list) && list.length === 0 && !isFaulty;
     if (listener.proxy_protocol !== 'off' && trustsNobody)
       report('error', ['listeners', index, 'proxy_protocol'], NOBODY_TRUSTED);
+    if (listener.redirect_http && listener.tls !== undefined)
+      report('error', ['listeners', index, 'redirect_http'], 'is for listeners without tls: here it would never end');
+    else if (listener.redirect_http && !config.listeners.some(({ tls }) => tls !== undefined))
+      report('warning', ['listeners', index, 'redirect_http'], 'leads nowhere: no listener has tls');
     if (mode !== undefined && bind.kind !== 'unix')
       report('error', ['listeners', index, 'mode'], 'only a unix socket has a mode');
     if (takesAnyPort(bind)) continue;
@@ -193,6 +197,7 @@ function checkUse(config: ParsedConfig, written: Written, report: CrossReport): 
   }
   for (const [index, listener] of config.listeners.entries()) {
     const name = listenerName(listener);
+    if (listener.redirect_http) continue;
     const reached = config.routes.some(({ match }) => !match.listeners?.length || match.listeners.includes(name));
     if (!reached) report('warning', ['listeners', index], 'no route matches on this listener');
   }

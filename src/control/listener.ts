@@ -49,6 +49,11 @@ export class Listener {
     return this.listening.address;
   }
 
+  /** 0 for a unix socket. */
+  get port(): number {
+    return this.live.port;
+  }
+
   /** Whether `config` is one of the same listener. */
   isOf(config: ListenerConfig): boolean {
     return bindKey(this.config.address) === bindKey(config.address);

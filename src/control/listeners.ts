@@ -74,6 +74,7 @@ export class Listeners {
       const gone = this.bound.filter((one) => !next.includes(one));
       for (const [index, one] of next.entries()) one.retune(configs[index] ?? one.config);
       this.bound = next;
+      this.edge.ports = new Map(next.map(({ config, port }) => [config.name, port]));
       if (!isStart) for (const one of fresh) this.announce(one);
       closeAll(gone);
       // Clients that wait with their next request would bring it by a listener that is gone.

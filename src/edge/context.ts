@@ -29,6 +29,8 @@ export interface EdgeContext {
   readonly metrics: MetricsRegistry;
   /** The one in force: another one after each reload. */
   readonly snapshot: Snapshot;
+  /** Of the listeners that are bound, by their names; 0 for a unix socket. */
+  readonly ports: ReadonlyMap<string, number>;
   /** Names this instance in Via, to see a request that comes round again. */
   readonly instanceId: string;
   /** A drain of the process has begun. */

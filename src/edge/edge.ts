@@ -65,6 +65,8 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
   /** Replaced whole by a reload. */
   snapshot: Snapshot;
   readonly metrics: MetricsRegistry;
+  /** Replaced whole by who binds them. */
+  ports: ReadonlyMap<string, number> = new Map();
   /** Names this instance in Via, to see a request that comes round again. */
   readonly instanceId = randomBytes(8).toString('hex');
   /** A drain of the process has begun: not ready any more, though handshakes may still be accepted. */

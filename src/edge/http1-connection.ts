@@ -15,6 +15,7 @@ import { healthAnswer } from './health.ts';
 import type { Holdings } from './holdings.ts';
 import { refusedRequest } from './http/refused-request.ts';
 import { type AnswersClient, Http1Asker, newHeadParser, readHead } from './http1.ts';
+import { redirectOf } from './https-redirect.ts';
 import { LINGER_MS, Linger } from './linger.ts';
 import type { OpenConnection } from './open-connection.ts';
 import type { PeerClaim } from './quotas.ts';
@@ -223,9 +224,11 @@ export class Http1Connection extends TimerEntry implements TransportReader, Answ
   }
 
   private takeHead(head: RequestHead, rest: Buffer): void {
-    const { context, barred } = this;
+    const { context, arrival, barred } = this;
     const isPlain = context.snapshot.servesHttp && !asksForWebSocket(head.fields);
-    if (barred === null && isPlain) this.goPlain(head, rest);
+    const moved = barred === null ? redirectOf(head, arrival.listener, context) : null;
+    if (moved !== null) this.sendAway(head, moved);
+    else if (barred === null && isPlain) this.goPlain(head, rest);
     else if (barred === null) this.ask(head, rest);
     else if (isPlain) {
       this.noteRejected(barred);
@@ -233,12 +236,22 @@ export class Http1Connection extends TimerEntry implements TransportReader, Answ
     } else this.refuseBarred();
   }
 
+  /** It is served elsewhere, or not at all. */
+  private sendAway(head: RequestHead, refusal: Refusal): void {
+    if (!asksForWebSocket(head.fields)) {
+      this.refuseRequest(head, refusal);
+      return;
+    }
+    this.noteHead(head);
+    this.refuseHead(refusal);
+  }
+
   /** An upgrade behind other requests. */
   goOn(head: RequestHead, rest: Buffer): void {
     this.guarded(() => {
       this.transport.reader = this;
       this.transport.resume();
-      this.ask(head, rest);
+      this.takeHead(head, rest);
     });
   }
 

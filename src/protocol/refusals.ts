@@ -20,6 +20,11 @@ interface RefusalRow {
 }
 
 export const REFUSALS = {
+  https_only: {
+    status: 308,
+    text: 'The listener has redirect_http: Location says where the same is served over TLS.',
+    rule: 'RFC 9110 15.4.9',
+  },
   plain_http: {
     status: 400,
     text: 'The first byte on a TLS listener is a letter: somebody speaks HTTP without TLS.',

@@ -158,6 +158,7 @@ describe('defaults', () => {
           backlog: 4096,
           health_path: null,
           proxy_protocol: 'off',
+          redirect_http: false,
           paths: { leading_slashes: 'refuse' },
           tls: null,
           forwarded_proto: 'auto',

@@ -20,4 +20,38 @@ export const HTTP_ACCESS_MUTANTS: readonly Mutant[] = [
   },
   { row: 'H81', at: 'ForwardMethod.judge', search: '[request.head.method]', replace: "['GET']" },
   { row: 'H82', at: 'PLAIN_CHECKS', search: '  onceCheck,\n', replace: '' },
+  {
+    row: 'H83',
+    at: 'redirectOf',
+    search: 'tls !== null && router.serves(hostname, name)',
+    replace: 'tls !== null',
+    why: 'any Host is repeated',
+  },
+  {
+    row: 'H83',
+    at: 'redirectOf',
+    search: 'tls !== null && router.serves(hostname, name)',
+    replace: 'router.serves(hostname, name)',
+    why: 'to a port without TLS',
+  },
+  {
+    row: 'H83',
+    at: 'redirectOf',
+    search: 'const { hostname, path, query } = request;',
+    replace: "const { hostname, path } = request;\n  const query = '';",
+    why: 'the query is lost',
+  },
+  {
+    row: 'H83',
+    at: 'redirectOf',
+    search: "if (typeof request === 'string') return { slug: request };",
+    replace: "if (typeof request === 'string') return null;",
+    why: 'what breaks a rule is served after all',
+  },
+  {
+    row: 'H83',
+    at: 'PlainConnection.onHead',
+    search: 'if (moved !== null) {',
+    replace: 'if (rest.length < 0 && moved !== null) {',
+  },
 ];

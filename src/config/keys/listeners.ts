@@ -51,6 +51,13 @@ export const listener = {
     says: 'Clients speak wss and https here.',
     keys: listenerTls,
   },
+  redirect_http: {
+    kind: 'switch',
+    default: 'off',
+    says:
+      'Every request, an upgrade too, gets 308 to https, with its target as it came, but for health_path: to the ' +
+      'port of the first listener with tls that has a route for its Host, else 404 no_route.',
+  },
   proxy_protocol: {
     kind: 'choice',
     words: ['v1', 'v2', 'any'],

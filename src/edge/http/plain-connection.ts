@@ -12,6 +12,7 @@ import type { Refusal, RefusalSlug } from '../../protocol/refusals.ts';
 import type { Arrival } from '../arrival.ts';
 import type { HandshakeContext } from '../handshake.ts';
 import { healthAnswer } from '../health.ts';
+import { redirectOf } from '../https-redirect.ts';
 import { LINGER_MS, Linger } from '../linger.ts';
 import type { OpenConnection } from '../open-connection.ts';
 import type { PeerClaim } from '../quotas.ts';
@@ -111,6 +112,11 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
   onHead(head: RequestHead, rest: Buffer): boolean {
     if (asksForWebSocket(head.fields)) {
       this.goBack(head, rest);
+      return false;
+    }
+    const moved = redirectOf(head, this.arrival.listener, this.context);
+    if (moved !== null) {
+      this.refuse(moved, head);
       return false;
     }
     this.next = head;

@@ -1,0 +1,33 @@
+// Sends whoever comes to a listener with `redirect_http` to the one with TLS that serves the same Host. Of a request it
+// repeats what has been judged, byte for byte, and never an authority but a Host that has a route there.
+
+import type { ListenerConfig } from '../config/types.ts';
+import type { RequestHead } from '../protocol/http-head.ts';
+import { judgePlainRequest } from '../protocol/plain-request.ts';
+import type { Refusal } from '../protocol/refusals.ts';
+import type { LiveListener } from './arrival.ts';
+import type { EdgeContext } from './context.ts';
+
+type RedirectMeans = Pick<EdgeContext, 'snapshot' | 'ports'>;
+
+/** What `head` gets, whatever it asks for; null where the listener serves it itself. */
+export function redirectOf(head: RequestHead, { config }: LiveListener, means: RedirectMeans): Refusal | null {
+  if (!config.redirect_http) return null;
+  const request = judgePlainRequest(head);
+  if (typeof request === 'string') return { slug: request };
+  const { hostname, path, query } = request;
+  const { config: whole, router } = means.snapshot;
+  const to = whole.listeners.find(({ name, tls }) => tls !== null && router.serves(hostname, name));
+  if (to === undefined) return NO_ROUTE;
+  const port = portOf(to, means);
+  const authority = port === 0 || port === HTTPS ? hostname : `${hostname}:${port}`;
+  return { slug: 'https_only', fields: [['Location', `https://${authority}${path}${query}`]] };
+}
+
+/** 0: it has none, and who stands in front of it has the usual one. */
+function portOf({ name, address }: ListenerConfig, { ports }: RedirectMeans): number {
+  return ports.get(name) ?? (address.kind === 'tcp' ? address.port : 0);
+}
+
+const HTTPS = 443;
+const NO_ROUTE: Refusal = { slug: 'no_route' };
