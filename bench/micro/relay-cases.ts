@@ -55,6 +55,10 @@ class Sink implements Transport {
   destroy(): void {
     this.destroyed = true;
   }
+
+  reset(): void {
+    this.destroy();
+  }
 }
 
 export function cases(): readonly MicroCase[] {

@@ -38,6 +38,7 @@ export class HandleTransport implements Transport {
   protected isYielding = false;
   protected isLost = false;
   protected hasEnded = false;
+  private isResetting = false;
   /** The peer's FIN was told: the kernel would tell it again to who reads again. */
   protected isAtEnd = false;
 
@@ -152,8 +153,15 @@ export class HandleTransport implements Transport {
     this.closeHandle();
   }
 
+  reset(): void {
+    this.isResetting = !this.hasEnded;
+    this.destroy();
+  }
+
   protected closeHandle(): void {
-    this.handle.close();
+    const { handle } = this;
+    if (this.isResetting && handle.reset !== undefined) handle.reset();
+    else handle.close();
   }
 
   /** The handle, for something else that reads it from now on. Nothing was given back or waits; this is over. */

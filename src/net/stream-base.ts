@@ -25,6 +25,8 @@ export interface StreamHandle {
   writeBuffer(request: StreamRequest, bytes: Uint8Array): number;
   shutdown(request: StreamRequest): number;
   close(done?: () => void): void;
+  /** Of TCP: closes with RST. Not while a shutdown is under way. */
+  reset?(): number;
   setNoDelay?(on: boolean): number;
   setKeepAlive?(on: boolean, seconds: number): number;
   bind?(address: string, port: number): number;

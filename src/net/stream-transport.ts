@@ -131,10 +131,22 @@ export class StreamTransport implements Transport {
 
   destroy(): void {
     if (this.destroyed) return;
+    this.leave();
+    this.socket.destroy();
+  }
+
+  reset(): void {
+    if (this.destroyed) return;
+    const { socket } = this;
+    this.leave();
+    if ('encrypted' in socket || this.remotePort === 0) socket.destroy();
+    else socket.resetAndDestroy();
+  }
+
+  private leave(): void {
     this.destroyed = true;
     this.reader = silentReader;
     this.outbox = null;
-    this.socket.destroy();
   }
 
   /** The socket, for something else that reads it from now on. Nothing was given back or waits; this is over. */

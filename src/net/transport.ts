@@ -57,6 +57,11 @@ export interface Transport {
   end(): void;
   /** Close both ways now; nothing is called on the reader afterwards. Idempotent. */
   destroy(): void;
+  /**
+   * The same so that the peer does not take it for an end: by RST. Over TLS there is no close_notify, which says as
+   * much; on what has no RST it is `destroy`.
+   */
+  reset(): void;
 }
 
 /** The reader of a transport that nobody reads: before the first is set, and after destroy. */

@@ -89,6 +89,10 @@ export class EchoTransport implements Transport {
     this.queue = [];
   }
 
+  reset(): void {
+    this.destroy();
+  }
+
   private answerUpgrade(bytes: Buffer, start: number, end: number): void {
     if (this.head?.feed(bytes, start, end) !== HeadStep.Done || this.head.head === null) return;
     const verdict = judgeUpgradeRequest(this.head.head, WHATEVER_PASSED);

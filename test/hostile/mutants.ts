@@ -6,6 +6,7 @@ import { ADMISSION_MUTANTS } from './mutants-admission.ts';
 import { AUTH_MUTANTS } from './mutants-auth.ts';
 import { DISCOVERY_MUTANTS } from './mutants-discovery.ts';
 import { HTTP_ACCESS_MUTANTS } from './mutants-http-access.ts';
+import { HTTP_EXCHANGE_MUTANTS } from './mutants-http-exchange.ts';
 import { HTTP_HEAD_MUTANTS } from './mutants-http-heads.ts';
 import { OPERATIONS_MUTANTS } from './mutants-operations.ts';
 import { PROCESS_MUTANTS } from './mutants-process.ts';
@@ -31,6 +32,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...OPERATIONS_MUTANTS,
   ...ACCESS_MUTANTS,
   ...HTTP_ACCESS_MUTANTS,
+  ...HTTP_EXCHANGE_MUTANTS,
   ...ADMISSION_MUTANTS,
   ...PROCESS_MUTANTS,
   ...TLS_MUTANTS,

@@ -38,6 +38,7 @@ export class MemoryTransport implements Transport {
   reader: TransportReader = NOBODY;
   paused = false;
   destroyed = false;
+  wasReset = false;
   stepsLeft: number;
   /** True once our FIN has gone out behind everything written. */
   finSent = false;
@@ -133,6 +134,11 @@ export class MemoryTransport implements Transport {
     this.queue = [];
     this.queued = 0;
     this.journal(this.name, 'destroy', Buffer.alloc(0));
+  }
+
+  reset(): void {
+    this.wasReset = !this.destroyed;
+    this.destroy();
   }
 
   // What follows is the peer's side.

@@ -18,10 +18,18 @@ export interface AnswerHead {
   readonly fields: string[];
   /** It says when it was made, or is not to say it. */
   readonly isDated: boolean;
+  /** It says how long its body is. */
+  readonly isSized: boolean;
 }
 
 /** Why a head that Node has read is none that is relayed; null: it is. */
-export function answerFault({ statusCode: status = 0, httpVersion, rawHeaders }: IncomingMessage): string | null {
+export function answerFault(
+  { statusCode: status = 0, httpVersion, rawHeaders }: IncomingMessage,
+  headBytesMax: number,
+): string | null {
+  // Node counts names and values alone.
+  const bytes = rawHeaders.reduce((sum, { length }) => sum + length + SEPARATOR_BYTES, 0);
+  if (bytes > headBytesMax) return HEAD_SIZE_KEY;
   // RFC 9110 15: the first digit is a class from 1 to 5. Node hands out a 101 without Upgrade as an answer.
   if (status < 200 || status > 599) return `status ${status}`;
   const codings = valuesOf(fieldsOf(rawHeaders), 'transfer-encoding');
@@ -48,12 +56,22 @@ export function answerHead(answer: IncomingMessage, asked: Asked, reached: Reach
   if (cookie !== null) pairs.relayed({ name: 'Set-Cookie', lower: 'set-cookie', value: cookie });
   // Node has read the body by it, and has refused one that contradicts it.
   const [length] = valuesOf(fields, 'content-length');
-  if (length !== undefined && valuesOf(fields, 'transfer-encoding').length === 0 && status !== 204)
-    pairs.own('Content-Length', length);
+  const isSized = length !== undefined && valuesOf(fields, 'transfer-encoding').length === 0 && status !== 204;
+  if (isSized) pairs.own('Content-Length', length);
   if (isLast) pairs.own('Connection', 'close');
   const isDated = valuesOf(relayed, 'date').length > 0 || (changes !== null && isRemoved(changes, 'date'));
-  return { status, fields: pairs.flat, isDated };
+  return { status, fields: pairs.flat, isDated, isSized };
 }
+
+/** For the log: what ended an answer, by what Node calls it. */
+export function brokenCause(code: string): string {
+  return code === 'HPE_HEADER_OVERFLOW' ? HEAD_SIZE_KEY : code;
+}
+
+/** The limit that an answer broke, as the config calls it. */
+const HEAD_SIZE_KEY = 'upstreams.*.max_head_size';
+/** `: ` behind a name, CR LF behind a value. */
+const SEPARATOR_BYTES = 2;
 
 /** The whole head of a 102, a 103: without what the route takes out of answers; what it sets is for the last one. */
 export function interimHead(status: number, raw: readonly string[], { route }: Asked): Buffer {

@@ -192,6 +192,11 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
     this.close();
   }
 
+  reset(): void {
+    this.transport.reset();
+    this.close();
+  }
+
   close(): void {
     if (this.state === 'over') return;
     this.state = 'over';

@@ -17,7 +17,7 @@ import type { HandshakeContext } from '../handshake.ts';
 import type { PeerClaim } from '../quotas.ts';
 import { refusalBytes } from '../refusal-bytes.ts';
 import { TargetHold } from '../target-hold.ts';
-import { type AnswerHead, answerFault, answerHead, interimHead } from './answer-head.ts';
+import { type AnswerHead, answerFault, answerHead, brokenCause, interimHead } from './answer-head.ts';
 import { PLAIN_CHECKS } from './plain-checks.ts';
 import { reachingFor, sentFields } from './plain-forward.ts';
 import { type Overdue, PlainRelay, type RelayOwner } from './plain-relay.ts';
@@ -36,6 +36,8 @@ export interface PlainPeer {
   onFault(error: unknown): void;
   /** Cut it off: a part of an answer went out. */
   close(): void;
+  /** The same where the end of the connection would be that of the answer. */
+  reset(): void;
 }
 
 interface ExchangeOptions {
@@ -73,6 +75,8 @@ export class PlainExchange {
   /** Of the answer; 0 before there is one. */
   private status = 0;
   private isEventStream = false;
+  /** It says where it ends. */
+  private isFramed = true;
 
   constructor(options: ExchangeOptions) {
     const { context, peer, arrival, head } = options;
@@ -255,7 +259,7 @@ export class PlainExchange {
 
   private takeAnswer(answer: IncomingMessage, reached: Reached): AnswerHead | null {
     const { message, peer, head, arrival } = this.options;
-    const fault = answerFault(answer);
+    const fault = answerFault(answer, reached.upstream.headBytesMax);
     if (fault !== null) {
       this.onBroken(fault);
       return null;
@@ -266,6 +270,7 @@ export class PlainExchange {
     this.status = made.status;
     // By POST it is mostly the answer to that one, and nobody asks for it again.
     this.isEventStream = head.method === 'GET' && EVENT_STREAM.test(answer.headers['content-type'] ?? '');
+    this.isFramed = head.version !== '1.0' || made.isSized;
     tellAnswer(reached.target, made.status, arrival.client, this.hold.trial);
     return made;
   }
@@ -281,7 +286,7 @@ export class PlainExchange {
   /** The backend does not answer, or no further. */
   private onBroken(cause: string): void {
     if (this.relay?.hasAnswer !== true) this.blameTarget();
-    this.refuse({ slug: 'backend_answer', cause });
+    this.refuse({ slug: 'backend_answer', cause: brokenCause(cause) });
   }
 
   private blameTarget(): void {
@@ -294,7 +299,9 @@ export class PlainExchange {
     if (this.state === 'over') return;
     this.record.cut(this.status, error, cause);
     this.leave();
-    this.options.peer.close();
+    const { peer } = this.options;
+    if (this.isFramed) peer.close();
+    else peer.reset();
   }
 
   /** The last byte of the answer is out. */
