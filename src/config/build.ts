@@ -23,6 +23,7 @@ import { type Origin, withOrigin } from './origin.ts';
 import { pathText } from './problems.ts';
 import { defaultUpstream } from './schema.ts';
 import { SECRET } from './secret-file.ts';
+import { checkTypeOf, servedBy } from './served.ts';
 import { resolvePath } from './substitute.ts';
 import type {
   AdminConfig,
@@ -30,6 +31,7 @@ import type {
   Config,
   DiscoverConfig,
   Endpoint,
+  HealthConfig,
   Limits,
   ListenAddress,
   ListenerConfig,
@@ -96,8 +98,9 @@ function buildRevocations({ dir }: ParsedConfig['revocations'], baseDir: string)
 /** Those with a block of their own, and those that a URL in a route stands for. */
 function buildUpstreams(parsed: ParsedConfig, context: BuildContext): Config['upstreams'] {
   const upstreams: Record<string, UpstreamConfig> = Object.create(null);
+  const served = servedBy(parsed);
   for (const [name, upstream] of Object.entries(parsed.upstreams)) {
-    upstreams[name] = buildUpstream(name, upstream, context);
+    upstreams[name] = buildUpstream(name, upstream, context, checkTypeOf(name, served));
   }
   let defaults: ParsedUpstream | null = null;
   for (const text of parsed.routes.flatMap(({ upstream, http }) => [upstream, http])) {
@@ -166,7 +169,13 @@ function clientLists({ allow, deny }: ParsedShared, lists: AddressLists): Pick<S
   return { allow: allow === 'any' ? allow : lists.of(allow), deny: lists.of(deny) };
 }
 
-function buildUpstream(name: string, upstream: ParsedUpstream, context: BuildContext): UpstreamConfig {
+/** `checkType`: of checks that name none. */
+function buildUpstream(
+  name: string,
+  upstream: ParsedUpstream,
+  context: BuildContext,
+  checkType: 'websocket' | 'http' = 'websocket',
+): UpstreamConfig {
   const { targets, host, tls: _, discover, ...rest } = upstream;
   const { secrets } = context.origin;
   const shown = (text: string, index: number): string =>
@@ -183,10 +192,15 @@ function buildUpstream(name: string, upstream: ParsedUpstream, context: BuildCon
     host: host === 'client' || host === 'target' ? host : { literal: host },
     tls: context.tls.upstreams.get(name) ?? null,
     balance: buildBalance(name, upstream.balance),
+    health: buildHealth(upstream.health, checkType),
     discover: discover === undefined ? null : buildDiscovery(discover, context.baseDir),
     on_gone: upstream.on_gone ?? (discover?.dns === undefined ? 'drain' : 'keep'),
     hold: upstream.hold ?? (discover?.file === undefined ? HOLD_MS : 0),
   };
+}
+
+function buildHealth({ active, ...rest }: ParsedUpstream['health'], type: 'websocket' | 'http'): HealthConfig {
+  return { ...rest, active: active === 'off' ? active : { ...active, type: active.type ?? type } };
 }
 
 function buildBalance(name: string, balance: ParsedUpstream['balance']): BalanceConfig {

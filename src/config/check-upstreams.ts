@@ -5,6 +5,7 @@ import { checkTwice, checkUnique } from './check-names.ts';
 import type { CrossReport, Written } from './cross-report.ts';
 import { targetName } from './names.ts';
 import type { PathSegments } from './problems.ts';
+import { checkTypeOf, servedBy } from './served.ts';
 import type { ParsedConfig } from './types.ts';
 import { formatDuration } from './units.ts';
 
@@ -17,8 +18,9 @@ const OFF = Number.POSITIVE_INFINITY;
 const NEVER_FULL = 'has no effect: no target is ever full, by max_sessions or max_handshakes_per_target';
 const NOT_DISCOVERED = 'there is no discover';
 
-export function checkUpstreams({ upstreams }: ParsedConfig, { isFaulty }: Written, report: CrossReport): void {
-  for (const [name, upstream] of Object.entries(upstreams)) {
+export function checkUpstreams(config: ParsedConfig, { isFaulty }: Written, report: CrossReport): void {
+  const served = servedBy(config);
+  for (const [name, upstream] of Object.entries(config.upstreams)) {
     const path = ['upstreams', name];
     checkTargets(upstream, path, isFaulty, report);
     checkTwice(upstream.relax, [...path, 'relax'], report);
@@ -27,7 +29,7 @@ export function checkUpstreams({ upstreams }: ParsedConfig, { isFaulty }: Writte
     checkQueue(upstream, path, report);
     checkDiscover(upstream, path, report);
     checkRebalance(upstream, path, report);
-    checkHealth(upstream, [...path, 'health'], isFaulty, report);
+    checkHealth(upstream, [...path, 'health'], { isFaulty, usual: checkTypeOf(name, served) }, report);
   }
 }
 
@@ -92,7 +94,7 @@ function checkRebalance({ balance, rebalance }: ParsedUpstream, path: PathSegmen
 function checkHealth(
   { health: { active, passive } }: ParsedUpstream,
   path: PathSegments,
-  isFaulty: IsFaulty,
+  { isFaulty, usual }: { readonly isFaulty: IsFaulty; readonly usual: 'websocket' | 'http' },
   report: CrossReport,
 ): void {
   if (passive !== 'off' && passive.eject_max < passive.eject && !isFaulty([...path, 'passive']))
@@ -101,7 +103,8 @@ function checkHealth(
   const unused = (key: keyof typeof active, why: string): void => {
     if (active[key] !== undefined) report('warning', [...path, 'active', key], `has no effect: ${why}`);
   };
-  if (active.type === 'tcp') for (const key of ['path', 'host'] as const) unused(key, 'tcp only connects');
-  if (active.type === 'websocket') return;
+  const type = active.type ?? usual;
+  if (type === 'tcp') for (const key of ['path', 'host'] as const) unused(key, 'tcp only connects');
+  if (type === 'websocket') return;
   for (const key of ['subprotocol', 'send', 'expect'] as const) unused(key, 'it is for type: websocket');
 }

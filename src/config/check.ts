@@ -8,6 +8,7 @@ import { parseTargetUrl, printable } from './addresses.ts';
 import { checkAuth } from './check-auth.ts';
 import { checkHeaders } from './check-headers.ts';
 import { checkHolderNames } from './check-holder-names.ts';
+import { checkHttp } from './check-http.ts';
 import { checkTwice, checkUnique } from './check-names.ts';
 import { checkPaths } from './check-paths.ts';
 import { checkPolicies } from './check-policies.ts';
@@ -43,6 +44,7 @@ export function checkConfig(config: ParsedConfig, written: Written, report: Cros
   checkUnique(named, 'routes', report);
   checkUpstreams(config, written, report);
   checkUse(config, written, report);
+  checkHttp(config, written, report);
   checkWaits(config, report);
 }
 

@@ -62,7 +62,9 @@ export function holdersOf(path: PathSegments, key: string): readonly string[] {
 export function neededAt(path: PathSegments): string {
   const place = path.length === 0 ? null : placeAt(path);
   if (place?.kind !== 'block') return '';
-  const needed = Object.entries(place.keys).filter(([, row]) => row.default === undefined && row.unset === undefined);
+  const needed = Object.entries(place.keys).filter(
+    ([, row]) => row.usual === true || (row.default === undefined && row.unset === undefined),
+  );
   return needed.length === 0 ? '' : `{ ${needed.map(([key]) => `${key}: ...`).join(', ')} }`;
 }
 

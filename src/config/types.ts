@@ -267,7 +267,7 @@ export interface TlsConfig extends Omit<NonNullable<ParsedUpstream['tls']>, 'ca'
 
 /** `max_handshakes` is of `limits.max_handshakes`; a share is all of them while there is one upstream only. */
 export interface UpstreamConfig
-  extends Omit<ParsedUpstream, 'targets' | 'host' | 'tls' | 'balance' | 'discover' | 'on_gone' | 'hold'> {
+  extends Omit<ParsedUpstream, 'targets' | 'host' | 'tls' | 'balance' | 'discover' | 'on_gone' | 'hold' | 'health'> {
   readonly name: string;
   readonly targets: readonly TargetConfig[];
   readonly host: 'client' | 'target' | { readonly literal: string };
@@ -279,7 +279,13 @@ export interface UpstreamConfig
   readonly on_gone: 'drain' | 'keep';
   /** Milliseconds. */
   readonly hold: number;
+  readonly health: HealthConfig;
 }
+
+type ParsedHealth = ParsedUpstream['health'];
+type ParsedChecks = Exclude<ParsedHealth['active'], 'off'>;
+type ActiveChecks = Omit<ParsedChecks, 'type'> & { readonly type: NonNullable<ParsedChecks['type']> };
+export type HealthConfig = Omit<ParsedHealth, 'active'> & { readonly active: 'off' | ActiveChecks };
 
 /** Milliseconds. delay + grace + spread < timeout. */
 export type DrainConfig = Block<typeof drain>;

@@ -420,7 +420,7 @@ describe('one problem each', () => {
     ['log: []', '1:6 log: expected a map of keys and values, found a list'],
     ['log: info', '1:6 log: expected a map of keys and values, found text'],
     ['routes: {}', '1:9 routes: expected a list, found a map'],
-    ['routes: [5]', '1:10 routes[0]: expected a map of keys and values, found a number'],
+    ['routes: [5]', '1:10 routes[0]: expected a map of keys and values such as { upstream: ... }, found a number'],
     ['log: { level: }', '1:8 log.level: needs a value'],
     ['log: { level: ~ }', '1:15 log.level: needs a value'],
     ['log: { level: loud }', '1:15 log.level: expected one of trace, debug, info, warn, error'],

@@ -1,6 +1,7 @@
 // Keys about requests without upgrade: what contradicts each other, what has no effect, and what is taken instead.
 
 import { describe, expect, test } from 'vitest';
+import { renderConfig } from '../../src/config/render.ts';
 import { makeCertificates } from '../support/certs.ts';
 import { errorsOf, loaded, warningsOf } from './loading.ts';
 
@@ -28,5 +29,83 @@ describe('redirect_http', () => {
     const text = listeners(plain, `${secure} }`) + route;
     expect(warningsOf(text, around).filter((line) => !line.includes('ends soon'))).toEqual([]);
     expect(loaded(text, around).listeners.map((one) => one.redirect_http)).toEqual([true, false]);
+  });
+});
+
+describe('what has no effect', () => {
+  const WEB = 'http: "http://127.0.0.1:3000"';
+  const WS = 'upstream: "ws://127.0.0.1:3000"';
+
+  test.each([
+    ['origins: [same]', 'origins'],
+    ['missing_origin: refuse', 'missing_origin'],
+    ['subprotocols: [a]', 'subprotocols'],
+    ['compression: off', 'compression'],
+    ['refuse_with: close', 'refuse_with'],
+    ['relax: [key]', 'relax'],
+    ['close_codes: { idle: 4000 }', 'close_codes.idle'],
+    ['limits: { from_client: { max_message_size: 1KiB } }', 'limits.from_client'],
+    ['limits: { max_sessions_per_ip: 5 }', 'limits.max_sessions_per_ip'],
+    ['timeouts: { upgrade: 1s }', 'timeouts.upgrade'],
+  ])('on a route for plain requests alone: %s', (own, key) => {
+    const told = `routes[0].${key}: has no effect: this route takes no WebSockets`;
+    expect(warningsOf(`routes: [{ ${WEB}, ${own} }]`).map((line) => line.replace(/^\S+ /, ''))).toEqual([told]);
+    expect(warningsOf(`routes: [{ ${WS}, ${WEB}, ${own} }]`)).toEqual([]);
+  });
+
+  test('what defaults say, and what holds for both', () => {
+    const own = `limits: { max_body_size: 1MiB }, timeouts: { idle: 1m, open: 1s, body: 1s, response: 1s, auth: 1s }`;
+    expect(warningsOf(`defaults: { origins: [same] }\nroutes: [{ ${WEB}, origins: [same], ${own} }]`)).toEqual([]);
+  });
+
+  test('on a route without http, and where no route has it', () => {
+    const lines = (text: string) => warningsOf(text).map((line) => line.replace(/^\S+ /, ''));
+    expect(lines(`routes: [{ ${WS}, limits: { max_body_size: 1MiB }, timeouts: { body: 1s } }]`)).toEqual([
+      'routes[0].limits.max_body_size: has no effect: this route has no http',
+      'routes[0].timeouts.body: has no effect: this route has no http',
+    ]);
+    const whole = 'limits: { requests_per_second_per_ip: 5 }\ntimeouts: { keep_alive: 1s, body: 60s }\n';
+    expect(lines(`${whole}routes: [{ ${WS} }]`)).toEqual([
+      'limits.requests_per_second_per_ip: has no effect: no route has http',
+      'timeouts.keep_alive: has no effect: no route has http',
+    ]);
+    expect(lines(`${whole}routes: [{ ${WEB} }]`)).toEqual([]);
+  });
+
+  test('is none of what framegate config prints', () => {
+    const text = renderConfig(loaded(`routes: [{ ${WEB}, match: { path: /a } }, { ${WS} }]`));
+    expect(warningsOf(text)).toEqual([]);
+    expect(renderConfig(loaded(text))).toBe(text);
+  });
+});
+
+describe('where plain requests go', () => {
+  test('is not to what knows WebSockets alone, nor nowhere', () => {
+    const told = 'builtin:echo knows WebSockets alone: name a server for other requests';
+    expect(errorsOf('routes: [{ http: "builtin:echo" }]')).toEqual([`1:18 routes[0].http: ${told}`]);
+    const upstreams = 'upstreams: { u: { targets: [{ url: "builtin:echo" }] } }\n';
+    expect(errorsOf(`${upstreams}routes: [{ http: u }]`)).toEqual([`2:18 routes[0].http: ${told}`]);
+    expect(errorsOf(`${upstreams}routes: [{ upstream: u }]`)).toEqual([]);
+    expect(errorsOf('routes: [{ rewrite: /x }]')).toEqual([
+      '1:10 routes[0]: upstream is missing: where WebSockets go; or http: where other requests go',
+    ]);
+    expect(errorsOf('routes: [{ http: w }]\nupstreams: { web: { targets: [{ url: "http://a" }] } }')).toEqual([
+      '1:18 routes[0].http: there is no upstream "w"',
+    ]);
+  });
+
+  test.each([
+    ['upstream: u', '', 'websocket', 0],
+    ['http: u', '', 'http', 0],
+    ['upstream: u, http: u', '', 'websocket', 0],
+    ['http: u', 'type: websocket', 'websocket', 1],
+    ['http: u', 'type: tcp', 'tcp', 0],
+    ['http: u', 'send: hi', 'http', 1],
+  ])('is checked by what it is there for: %s, active: { %s }', (leads, active, type, warnings) => {
+    const text =
+      `upstreams: { u: { targets: [{ url: "http://a" }], health: { active: { ${active} } } } }\n` +
+      `routes: [{ ${leads} }]`;
+    expect(loaded(text).upstreams.u?.health.active).toMatchObject({ type });
+    expect(warningsOf(text)).toHaveLength(warnings);
   });
 });

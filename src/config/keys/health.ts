@@ -9,7 +9,8 @@ const active = {
   type: {
     kind: 'choice',
     words: ['tcp', 'http', 'websocket'],
-    default: 'websocket',
+    unset: 'websocket; http where only http of routes leads',
+    example: 'websocket',
     says: 'tcp: a connection; http: a GET; websocket: an upgrade, a ping and its pong, Close 1000 and its answer.',
   },
   path: {

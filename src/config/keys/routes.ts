@@ -152,6 +152,7 @@ export const route = {
     form: 'plain',
     values: 'name or URL',
     unset: 'none, no WebSockets',
+    usual: true,
     example: 'chat',
     says: 'Where WebSockets go: a key of upstreams, or a target URL. A route has this, or http, or both.',
   },

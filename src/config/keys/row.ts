@@ -152,6 +152,8 @@ export type Row = Kind & {
   readonly values?: string;
   /** As it would be written. */
   readonly default?: Literal;
+  /** Not required, but what an example of its block shows. */
+  readonly usual?: true;
   /** What holds when it is left out, where no default says so. A key with neither is required. */
   readonly unset?: string;
   /** What config.yaml shows where the default is no value. */
