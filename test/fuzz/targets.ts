@@ -8,6 +8,7 @@ import { forwarded } from './targets/forwarded.ts';
 import { frames } from './targets/frames.ts';
 import { lists } from './targets/lists.ts';
 import { paths } from './targets/paths.ts';
+import { plain } from './targets/plain.ts';
 import { proxyHeader } from './targets/proxy-header.ts';
 import { requestHead } from './targets/request-head.ts';
 import { response } from './targets/response.ts';
@@ -28,6 +29,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   utf8,
   session,
   sockets,
+  plain,
 ];
 
 /** Runs only by name: it shows that a failure is seen. */

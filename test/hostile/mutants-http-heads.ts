@@ -42,12 +42,7 @@ export const HTTP_HEAD_MUTANTS: readonly Mutant[] = [
     'this.extensions > this.limits.headBytesMax',
     'this.extensions > 2 * this.limits.headBytesMax',
   ),
-  edit(
-    'RequestBodyReader.takeTrailers',
-    'H65',
-    'step === HeadStep.Violation',
-    "step === HeadStep.Violation && this.trailers.violation !== 'bare_lf'",
-  ),
+  edit('RequestBodyReader.newTrailers', 'H65', '      fieldsMax,', '      fieldsMax: fieldsMax + 1,'),
   edit('judgePlace', 'H66', 'if (!verdict.ok) return verdict.slug;', 'if (!verdict.ok) verdict.slug;'),
   edit('newHeadParser', 'H67', 'limits.max_header_fields', 'limits.max_header_fields + 1'),
   edit('newHeadParser', 'H67', 'limits.max_head_size', 'limits.max_head_size + 1'),
@@ -56,4 +51,5 @@ export const HTTP_HEAD_MUTANTS: readonly Mutant[] = [
   edit('readHead', 'H70', 'listener.read(parser.head)', 'parser.head'),
   edit('RequestReader.takeHead', 'H71', 'this.part = WAITING', 'this.part = NEXT_HEAD'),
   edit('RequestReader.goOn', 'H71', '    this.take(held, 0, held.length);', '', 'what has waited'),
+  edit('flushHead', 'H72', "message.write('', 'latin1')", 'message.flushHeaders()'),
 ];

@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { valuesOf } from '../reference/grammar.ts';
 import { readPlain } from '../reference/plain-request.ts';
+import { startProxy } from '../support/harness.ts';
+import { RawBackend } from '../support/raw-backend.ts';
+import { RawClient } from '../support/raw-client.ts';
 import { exampleKey } from '../support/wire.ts';
+import { bytesBetween } from './harness.ts';
 import { chunks, PLACES, plain, type RefusedPlain, refusedTests, sharedPlainGate } from './plain-gate.ts';
 
 const HEAD_MAX = 2048;
@@ -175,4 +179,18 @@ describe('an upgrade among plain requests', () => {
         expect(valuesOf(message.fields, 'upgrade')).toEqual([]),
       );
   });
+});
+
+test('H72: values keep their bytes, though the bodies are late, both ways', async () => {
+  const backend = await RawBackend.listen();
+  const { port } = await startProxy({ routes: [{ name: 'both', match: { path: '/*' }, http: backend.url }] });
+  const high = bytesBetween(0x80, 0xff).join('');
+  for (const framing of ['Content-Length: 5', 'Transfer-Encoding: chunked']) {
+    const client = await RawClient.connect(port);
+    client.send(plain({ line: 'POST /both HTTP/1.1', fields: [`X-High: ${high}`, framing] }));
+    const server = await backend.nextConnection();
+    expect((await server.readHead()).field('x-high')).toBe(high);
+    server.send(`HTTP/1.1 200 OK\r\nX-High: ${high}\r\n${framing}\r\n\r\n`);
+    expect((await client.readHead()).field('x-high')).toBe(high);
+  }
 });

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { type PlainMessage, type PlainReading, readPlain } from '../reference/plain-request.ts';
 import { atTestEnd } from './cleanup.ts';
 
-const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n';
 
 export class PlainBackend {
   readonly url: string;
@@ -57,9 +57,10 @@ export class PlainBackend {
     socket.on('data', (chunk) => {
       const bytes = Buffer.concat([this.received[at] ?? Buffer.alloc(0), chunk]);
       this.received[at] = bytes;
-      if (isAnswered || readPlain(bytes).kind !== 'message') return;
+      const reading = readPlain(bytes);
+      if (isAnswered || reading.kind !== 'message') return;
       isAnswered = true;
-      socket.write(ANSWER);
+      socket.write(reading.message.method === 'HEAD' ? ANSWER : `${ANSWER}ok`);
     });
   }
 }

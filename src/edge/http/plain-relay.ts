@@ -1,7 +1,7 @@
 // A plain request and its answer while they are relayed: both bodies as the slower side takes them, and since when
 // nothing has moved. It chooses no fields and ends nothing: its owner hears what became of it, and leaves it.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
 import type { Timeouts } from '../../config/types.ts';
 import type { Clock } from '../../limits/clock.ts';
 import { HttpSend, type HttpSendOptions } from '../../net/http-send.ts';
@@ -55,7 +55,7 @@ export class PlainRelay {
 
   /** The request goes out. */
   constructor(options: RelayOptions) {
-    const { clock, owner, message, response, hasBody, awaitsContinue } = options;
+    const { clock, counts, owner, message, response, hasBody, awaitsContinue } = options;
     this.options = options;
     this.owner = owner;
     this.inAt = clock.now();
@@ -85,7 +85,7 @@ export class PlainRelay {
     message.on('data', (chunk: Buffer) => guarded(() => this.relayBody(chunk)));
     message.on('end', () => guarded(() => this.onBodyEnd()));
     // With its first bytes where they are there; who answers by the head alone need not wait for them.
-    setImmediate(() => guarded(() => send.request.flushHeaders()));
+    setImmediate(() => guarded(() => counts.bytesIn === 0 && flushHead(send.request)));
   }
 
   /** The head of an answer has come. */
@@ -144,7 +144,7 @@ export class PlainRelay {
     if (this.answer !== null) return;
     const head = this.owner.onAnswer(answer);
     if (head === null) return;
-    const { response, clock } = this.options;
+    const { response, clock, counts } = this.options;
     // RFC 9110 6.6.1: one without a Date gets that of now.
     response.sendDate = !head.isDated;
     response.writeHead(head.status, head.fields);
@@ -155,7 +155,7 @@ export class PlainRelay {
     answer.on('error', () => guarded(() => this.onBroken(NOT_WHOLE)));
     answer.on('close', () => guarded(() => this.onBroken(NOT_WHOLE)));
     // With its first bytes where they are there; an event stream may have none for long.
-    setImmediate(() => guarded(() => response.flushHeaders()));
+    setImmediate(() => guarded(() => counts.bytesOut === 0 && flushHead(response)));
     this.owner.onPhase();
   }
 
@@ -170,6 +170,11 @@ export class PlainRelay {
   private onBroken(cause: string): void {
     if (this.answer?.complete !== true) this.owner.onBroken(cause);
   }
+}
+
+/** Node's own flushHeaders writes them as UTF-8, which is two bytes for each from 0x80 on. */
+function flushHead(message: OutgoingMessage): void {
+  if (!message.writableEnded) message.write('', 'latin1');
 }
 
 const NOT_WHOLE = 'not whole';
