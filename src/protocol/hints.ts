@@ -8,10 +8,9 @@ const TLS = 'looks like TLS: this listener speaks plain HTTP, so clients connect
 const PROXY = 'looks like the PROXY protocol: switch it off where the connection comes from';
 const HTTP_2 = 'looks like HTTP/2: only HTTP/1.1 is spoken here';
 const HTTP_1_0 = 'HTTP/1.0 has no upgrade: set proxy_http_version 1.1 when nginx stands in front';
-const SOCKET_IO =
-  "looks like Socket.IO polling: set transports: ['websocket'] in the client, or send it to the application";
-const SIGNALR = 'looks like SignalR negotiate: set skipNegotiation in the client, or send it to the application';
-const SOCKJS = 'looks like SockJS info or a fallback of it: send it to the application, only /websocket is relayed';
+const SOCKET_IO = "looks like Socket.IO polling: give its route http, or set transports: ['websocket'] in the client";
+const SIGNALR = 'looks like SignalR negotiate: give its route http, or set skipNegotiation in the client';
+const SOCKJS = 'looks like SockJS info or a fallback of it: give its route http, or relay /websocket alone';
 
 /** RFC 8446 5.1: the content type of a handshake record, and the major version of all records. */
 const TLS_HANDSHAKE = 0x16;

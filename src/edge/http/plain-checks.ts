@@ -1,5 +1,6 @@
 // The checks of a request that asks for no upgrade, in their order: those of a handshake as far as they concern it.
 
+import { hintOfHead } from '../../protocol/hints.ts';
 import { judgePlainRequest, type PlainRequest } from '../../protocol/plain-request.ts';
 import type { Refusal } from '../../protocol/refusals.ts';
 import type { Asked, Check } from '../admission.ts';
@@ -28,7 +29,8 @@ function withoutOffer(request: PlainRequest): PlainRequest {
 /** RFC 9110 15.5.22: only WebSockets are served there. */
 function servedCheck({ route, head }: Asked): Refusal | null {
   if (route.http !== null) return null;
-  return head.method === 'GET' ? UPGRADE_REQUIRED : METHOD;
+  const slug = head.method === 'GET' ? 'upgrade_required' : 'method';
+  return { slug, cause: hintOfHead(slug, head) };
 }
 
 function bodyCheck({ route, plain }: Asked): Refusal | null {
@@ -56,6 +58,4 @@ export const PLAIN_CHECKS: readonly Check[] = [
   onceCheck,
 ];
 
-const UPGRADE_REQUIRED: Refusal = { slug: 'upgrade_required' };
-const METHOD: Refusal = { slug: 'method' };
 const BODY_TOO_LARGE: Refusal = { slug: 'body_too_large', cause: 'max_body_size' };
