@@ -15,10 +15,13 @@ export const get = (path = '/', ...fields: readonly string[]): Buffer =>
   Buffer.from(`${[`GET ${path} HTTP/1.1`, 'Host: a', ...fields].join('\r\n')}\r\n\r\n`, 'latin1');
 
 export class ConnectionRig extends Rig {
+  readonly config: Partial<ConfigInput>;
   private answered = 0;
 
   constructor(config: Partial<ConfigInput> = {}, sessionsMax = 100) {
-    super({ routes: ROUTES, ...config }, sessionsMax);
+    const whole = { routes: ROUTES, ...config };
+    super(whole, sessionsMax);
+    this.config = whole;
   }
 
   /** The next backend connection, once its request is there; its text. */
@@ -65,7 +68,7 @@ export class ConnectionRig extends Rig {
     );
   }
 
-  requests(): unknown[] {
+  requests(): unknown[][] {
     return this.tap.lines
       .filter(({ event }) => event === 'http.request')
       .map(({ status, error, cause }) => [status, error, cause].filter((one) => one !== undefined));
