@@ -95,8 +95,9 @@ describe('behind the last answer', () => {
   test('what still comes is read for 2 s or 256 KiB, and nothing of it is served', async () => {
     const rig = new ConnectionRig();
     const [slow, fast] = [rig.connect(get('/', 'Host: b')), rig.connect(get('/', 'Host: b'))];
+    await rig.until(() => slow.finSent && fast.finSent);
     for (let i = 0; i < 4; i += 1) rig.sends(fast, Buffer.alloc(65_536, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'));
-    expect([slow.finSent, fast.finSent, fast.destroyed]).toEqual([true, true, false]);
+    expect(fast.destroyed).toBe(false);
     rig.sends(fast, Buffer.from('x'));
     rig.pass(1_999);
     expect([slow.destroyed, fast.destroyed]).toEqual([false, true]);
@@ -132,7 +133,7 @@ describe('a drain', () => {
     const idle = await rig.idle();
     const busy = rig.connect(Buffer.concat([get('/busy'), get('/behind')]));
     const backend = await rig.asked();
-    for (const connection of [...rig.edge.connections]) connection.drain();
+    for (const connection of [...rig.edge.connections]) connection.drain(0);
     expect([idle.destroyed, busy.destroyed]).toEqual([true, false]);
     say(backend, 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbusy');
     await rig.gets(busy, 'busy');
@@ -144,9 +145,9 @@ describe('a drain', () => {
     const rig = new ConnectionRig();
     const client = rig.connect(get());
     const backend = await rig.asked();
-    say(backend, 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n');
+    say(backend, 'HTTP/1.1 200 OK\r\n\r\ndata: 1\n\n');
     await rig.gets(client, 'data: 1\n\n\r\n');
-    for (const connection of [...rig.edge.connections]) connection.drain();
+    for (const connection of [...rig.edge.connections]) connection.drain(0);
     say(backend, 'data: 2\n\n');
     await rig.gets(client, 'data: 2\n\n\r\n');
     expect(client.finSent).toBe(false);
@@ -270,13 +271,13 @@ describe('what is not HTTP', () => {
   const long = `X-Long: ${'a'.repeat(20_000)}\r\n`;
 
   test.each([
-    ['a later head', 'GET / HTTP/1.1\r\nHost: a\r\nBad Name: x\r\n\r\n', '400', 'http_syntax'],
+    ['a later head', 'GET / HTTP/1.1\r\nHost: a\r\nBad Name: x\r\n\r\n', '400', 'header_name'],
     ['a later head that is too large', `GET / HTTP/1.1\r\nHost: a\r\n${long}${long}\r\n`, '431', 'head_too_large'],
     [
       'CL with TE',
       'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',
       '400',
-      null,
+      'transfer_encoding',
     ],
   ])('%s: refused, and nothing behind it is served', async (_, request, status, error) => {
     const rig = new ConnectionRig();
@@ -284,13 +285,13 @@ describe('what is not HTTP', () => {
     rig.sends(client, Buffer.from(request), get('/never'));
     await rig.until(() => client.finSent);
     expect([rig.statuses(client), rig.backends.length]).toEqual([['200', status], 1]);
-    if (error !== null) expect(rig.requests().at(-1)?.slice(0, 2)).toEqual([Number(status), error]);
+    expect(rig.requests().at(-1)?.slice(0, 2)).toEqual([Number(status), error]);
   });
 
   test.each([
     ['a chunk', 'zz\r\n', '400'],
     ['trailers', `0\r\n${long}${long}\r\n`, '431'],
-    ['a chunk extension', `1;${'x'.repeat(20_000)}\r\na\r\n`, '413'],
+    ['a chunk extension', `1;${'x'.repeat(40_000)}\r\na\r\n`, '400'],
   ])('%s in a body: refused before its answer, cut off behind its head', async (_, bad, status) => {
     const rig = new ConnectionRig();
     const [before, behind] = [rig.connect(post('1\r\na\r\n')), rig.connect(post('1\r\na\r\n'))];

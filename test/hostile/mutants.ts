@@ -6,6 +6,7 @@ import { ADMISSION_MUTANTS } from './mutants-admission.ts';
 import { AUTH_MUTANTS } from './mutants-auth.ts';
 import { DISCOVERY_MUTANTS } from './mutants-discovery.ts';
 import { HTTP_ACCESS_MUTANTS } from './mutants-http-access.ts';
+import { HTTP_CONNECTION_MUTANTS } from './mutants-http-connection.ts';
 import { HTTP_EXCHANGE_MUTANTS } from './mutants-http-exchange.ts';
 import { HTTP_HEAD_MUTANTS } from './mutants-http-heads.ts';
 import { OPERATIONS_MUTANTS } from './mutants-operations.ts';
@@ -40,4 +41,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...AUTH_MUTANTS,
   ...TOKEN_MUTANTS,
   ...HTTP_HEAD_MUTANTS,
+  ...HTTP_CONNECTION_MUTANTS,
 ];
