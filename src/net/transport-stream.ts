@@ -1,10 +1,19 @@
 // A Transport as a stream of Node, for what Node speaks over streams only. It is the reader and closer of its transport
 // until that is taken back.
 
-import { Duplex } from 'node:stream';
+import { Duplex, type DuplexOptions } from 'node:stream';
 import type { Transport, TransportReader } from './transport.ts';
 
 type Done = (error?: Error | null) => void;
+
+/** As Node gives what was written: heads are text. */
+interface Written {
+  readonly chunk: Buffer | string;
+  readonly encoding: BufferEncoding;
+}
+
+/** Text comes as it is: it is turned into bytes once, where all of it is joined. */
+const OPTIONS: DuplexOptions = { allowHalfOpen: true, decodeStrings: false };
 
 export class TransportStream extends Duplex implements TransportReader {
   /** Null: it was taken back. */
@@ -12,7 +21,7 @@ export class TransportStream extends Duplex implements TransportReader {
   private taken: Done | null = null;
 
   constructor(transport: Transport) {
-    super({ allowHalfOpen: true });
+    super(OPTIONS);
     this.transport = transport;
     transport.reader = this;
   }
@@ -23,8 +32,11 @@ export class TransportStream extends Duplex implements TransportReader {
   }
 
   onBytes(bytes: Buffer, start: number, end: number): void {
+    if (this.transport === null) return;
     // Copied: it outlives the read buffer.
-    if (this.transport !== null) this.give(Buffer.from(bytes.subarray(start, end)));
+    const kept = Buffer.allocUnsafe(end - start);
+    bytes.copy(kept, 0, start, end);
+    this.give(kept);
   }
 
   /** For who reads the stream; the transport is not read while too much waits. */
@@ -51,15 +63,22 @@ export class TransportStream extends Duplex implements TransportReader {
     this.transport?.resume();
   }
 
-  override _write(chunk: Buffer, _encoding: string, done: Done): void {
-    this.transport?.write(chunk, 0, chunk.length, true);
+  override _write(chunk: Buffer | string, encoding: BufferEncoding, done: Done): void {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
+    this.transport?.write(bytes, 0, bytes.length, true);
     if ((this.transport?.pending ?? 0) === 0) done();
     else this.taken = done;
   }
 
   /** What was written in one turn goes out in one write. */
-  override _writev(chunks: { readonly chunk: Buffer }[], done: Done): void {
-    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), '', done);
+  override _writev(written: readonly Written[], done: Done): void {
+    let size = 0;
+    for (const { chunk, encoding } of written) size += Buffer.byteLength(chunk, encoding);
+    const bytes = Buffer.allocUnsafe(size);
+    let at = 0;
+    for (const { chunk, encoding } of written)
+      at += typeof chunk === 'string' ? bytes.write(chunk, at, encoding) : chunk.copy(bytes, at);
+    this._write(bytes, 'latin1', done);
   }
 
   override _final(done: Done): void {

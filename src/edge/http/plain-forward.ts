@@ -19,23 +19,37 @@ interface ReachFor {
   readonly mayRetry: boolean;
 }
 
+/** A class: an object of its own shape with a getter for each request costs as much as a check. */
+class PlainWay {
+  private readonly route: Asked['route'];
+  private readonly first: Upstream;
+
+  constructor(route: Asked['route'], first: Upstream) {
+    this.route = route;
+    this.first = first;
+  }
+
+  /** A reload may have taken it away: then it goes where it was to go. */
+  get upstream(): Upstream {
+    return this.route.http ?? this.first;
+  }
+}
+
 export function reachingFor(asked: Asked, context: EdgeContext, reach: ReachFor): ReachingOptions {
   const { arrival, request, route, grant } = asked;
-  const { client, ...rest } = reach;
+  const { client, holdings, progress, signal, mayRetry } = reach;
   const { http: first } = route;
   assert(first !== null, 'a request that passed its checks has where to go');
   return {
-    ...rest,
+    holdings,
+    progress,
+    signal,
+    mayRetry,
     clock: context.clock,
     dialer: context.dialer,
     log: context.log,
     metrics: context.metrics,
-    route: {
-      get upstream(): Upstream {
-        // A reload may have taken it away: then it goes where it was to go.
-        return route.http ?? first;
-      },
-    },
+    route: new PlainWay(route, first),
     forward: { request, clientAddress: arrival.client, requestId: arrival.requestId },
     holder: grant,
     connectMs: route.config.timeouts.connect,
