@@ -11,6 +11,9 @@ import { emptyFrames } from './empty-frames.ts';
 import { ends } from './ends.ts';
 import { jwksRotation } from './jwks-rotation.ts';
 import { largeConfig } from './large-config.ts';
+import { plainBodies } from './plain-bodies.ts';
+import { plainIdle } from './plain-idle.ts';
+import { plainReaders } from './plain-readers.ts';
 import { reloads } from './reloads.ts';
 import { silentBackend } from './silent-backend.ts';
 import { stalledReaders } from './stalled-readers.ts';
@@ -26,6 +29,9 @@ export const ATTACKS: readonly Demand[] = [
   ends,
   jwksRotation,
   largeConfig,
+  plainBodies,
+  plainIdle,
+  plainReaders,
   reloads,
   silentBackend,
   stalledReaders,
