@@ -8,6 +8,8 @@ export interface SoakTargets {
   /** The backend itself, and over a bad line. */
   readonly steady: readonly [string, string];
   readonly mortal: string;
+  /** Of plain requests. */
+  readonly pages: string;
   /** For the sides that speak TLS. */
   readonly certificates: TestCertificates;
 }
@@ -20,7 +22,7 @@ export const allowedReasons: Readonly<Record<string, readonly string[]>> = {
   slow: ['client_close'],
 };
 
-export function soakConfig({ steady, mortal, certificates }: SoakTargets, change = 0): ConfigInput {
+export function soakConfig({ steady, mortal, pages, certificates }: SoakTargets, change = 0): ConfigInput {
   const [straight, rough] = steady;
   const tls = isBackendTls ? { tls: { ca: certificates.ca, server_name: TLS_NAME } } : {};
   return {
@@ -70,6 +72,7 @@ export function soakConfig({ steady, mortal, certificates }: SoakTargets, change
         upstream: 'steady',
       })),
       { name: 'slow', match: { path: '/slow/*' }, upstream: 'single' },
+      { name: 'pages', match: { path: '/pages/*' }, http: pages },
       { name: 'mortal', match: { path: '/mortal/*' }, upstream: 'mortal' },
       { name: 'hostile', match: { path: '/hostile/*' }, upstream: 'single', timeouts: { pong: '5s' } },
       { name: 'stuck', match: { path: '/stuck/*' }, upstream: 'single', timeouts: { write_stall: '3s', pong: '5s' } },

@@ -12,6 +12,7 @@ import { allowedReasons, type SoakTargets, soakConfig } from './config.ts';
 import { Faults } from './faults.ts';
 import * as good from './good-clients.ts';
 import { MemoryRecord } from './memory-record.ts';
+import { listenForPages, pageLeaver, pages } from './pages.ts';
 import { ProxyProcess } from './proxy-process.ts';
 import { SoakBackend } from './soak-backend.ts';
 import { type Ports, Visit, World } from './world.ts';
@@ -35,6 +36,8 @@ const kinds: readonly (readonly [name: string, visit: (visit: Visit) => Promise<
   ['slow reader', good.slowReader, 4],
   ['slow backend', good.slowBackend, 4],
   ['hasty', good.hasty, 4],
+  ['pages', pages, 12],
+  ['page leaver', pageLeaver, 4],
   ['illegal frames', bad.illegalFrames, 8],
   ['bad head', bad.badHead, 8],
   ['slowloris', bad.slowloris, 2],
@@ -155,10 +158,16 @@ export class Stage {
   static async set(seed: number, watch: RunWatch): Promise<Stage> {
     const steady = await SoakBackend.listen('127.0.0.1', watch);
     const mortal = await SoakBackend.listen(MORTAL_HOST, watch);
+    const pageServer = await listenForPages();
     const roughBackend = await Shim.listen(steady.port, { seed, linksOf: roughLinks });
     const roughUrl = steady.url.replace(`:${steady.port}`, `:${roughBackend.port}`);
     const certificates = await makeCertificates();
-    const targets: SoakTargets = { steady: [steady.url, roughUrl], mortal: mortal.url, certificates };
+    const targets: SoakTargets = {
+      steady: [steady.url, roughUrl],
+      mortal: mortal.url,
+      pages: pageServer.url,
+      certificates,
+    };
     const ends = new Map<string, number>();
     const onLine = (line: LogLine) => {
       noteLine(watch, line);
@@ -181,7 +190,7 @@ export class Stage {
     });
     const ports = { straight, admin, rough: rough.port, failing: failing.port, vanishing: vanishing.port };
     const stage = new Stage({ proxy, mortal, targets, ports, ends }, watch, vanishing);
-    stage.others.push(roughBackend, rough, failing, vanishing, steady, mortal);
+    stage.others.push(roughBackend, rough, failing, vanishing, steady, mortal, pageServer);
     return stage;
   }
 

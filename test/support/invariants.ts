@@ -16,6 +16,7 @@ const restingGauges = [
   'framegate_sessions_paused',
   'framegate_buffered_bytes',
   'framegate_target_sessions',
+  'framegate_http_requests_open',
 ] as const;
 
 /** What a process holds. */
