@@ -66,7 +66,8 @@ export class Gate {
         `listeners: [{ name: test, address: "127.0.0.1:${port}" }]`,
         'admin: { address: "127.0.0.1:0" }',
         'log: { format: json, level: debug }',
-        'drain: { spread: 0s }',
+        // A poll that waits is no session, and may wait until then.
+        'drain: { spread: 0s, timeout: 3s }',
         ...config,
         'routes:',
         '  - name: app',
