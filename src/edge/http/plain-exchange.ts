@@ -368,7 +368,11 @@ export class PlainExchange {
   }
 
   private fail(error: unknown): void {
-    if (this.state === 'over') return;
+    // On its way out: whoever waits for it does not hear of its end.
+    if (this.state === 'over') {
+      this.options.peer.onFault(error);
+      return;
+    }
     this.context.log.event('error', 'request.fault', {
       request_id: this.options.arrival.requestId,
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
