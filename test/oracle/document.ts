@@ -7,7 +7,11 @@ import type { Graft } from './grafts.ts';
 import type { Verdict } from './probe.ts';
 import { SUBJECTS, type SubjectName } from './subjects.ts';
 
-const FILE = fileURLToPath(new URL('README.md', import.meta.url));
+/** Of upgrades, and of plain requests. */
+const DOCUMENTS = { upgrades: 'README.md', plain: 'PLAIN.md' } as const;
+export type DocumentKind = keyof typeof DOCUMENTS;
+
+const fileOf = (kind: DocumentKind): string => fileURLToPath(new URL(DOCUMENTS[kind], import.meta.url));
 
 export type Verdicts = ReadonlyMap<SubjectName, ReadonlyMap<string, Verdict>>;
 
@@ -20,9 +24,11 @@ export interface Row {
 /** Let in, turned away or kept waiting, and what the backend saw: two verdicts that are alike in this agree. */
 export function essence(verdict: Verdict): string {
   const [answer = '', ...seen] = verdict.split('; ');
-  const isLetIn = /^101/.test(answer);
-  const isWaiting = answer === 'silent';
-  return [isLetIn ? 'upgraded' : isWaiting ? 'waiting' : 'refused', ...seen].join('; ');
+  const letIn = /^(?:101|200)/.exec(answer)?.[0];
+  // A body may be framed anew.
+  const framed = /^(\S+ \S+) (?:without a body|(?:length|chunked) (.*))$/;
+  const alike = seen.map((one) => one.replace(framed, (_, line, body = '(empty)') => `${line} ${body}`));
+  return [letIn ?? (answer === 'silent' ? 'waiting' : 'refused'), ...alike].join('; ');
 }
 
 export function agrees(row: Pick<Row, 'verdicts'>): boolean {
@@ -56,24 +62,25 @@ export function rowsOf(grafts: readonly Graft[], verdicts: Verdicts): Row[] {
   });
 }
 
-export function writeDocument(rows: readonly Row[], versions: readonly string[]): void {
+export function writeDocument(kind: DocumentKind, rows: readonly Row[], versions: readonly string[]): void {
+  const file = fileOf(kind);
   const head = (last: string) => `| graft | ${SUBJECTS.join(' | ')} |${last === '' ? '' : ` ${last} |`}`;
   const rule = (columns: number) => `|${'---|'.repeat(columns)}`;
   const cells = (row: Row) => [row.graft, ...SUBJECTS.map((name) => row.verdicts[name])].map(cell).join(' | ');
   const different = rows.filter((row) => !agrees(row));
   const same = rows.filter(agrees);
-  writeSection(FILE, 'versions', `Asked: ${versions.join(', ')}.`);
+  writeSection(file, 'versions', `Asked: ${versions.join(', ')}.`);
   writeSection(
-    FILE,
+    file,
     'disagreements',
     [head('reason'), rule(6), ...different.map((row) => `| ${cells(row)} | ${cell(row.reason ?? '')} |`)].join('\n'),
   );
-  writeSection(FILE, 'agreements', [head(''), rule(5), ...same.map((row) => `| ${cells(row)} |`)].join('\n'));
+  writeSection(file, 'agreements', [head(''), rule(5), ...same.map((row) => `| ${cells(row)} |`)].join('\n'));
 }
 
 /** The rows of both tables. */
-export function readDocument(): { rows: Row[]; llhttp: string } {
-  const text = readFileSync(FILE, 'utf8');
+export function readDocument(kind: DocumentKind): { rows: Row[]; llhttp: string } {
+  const text = readFileSync(fileOf(kind), 'utf8');
   const rows = text.split('\n').flatMap((line) => {
     const [graft = '', framegate = '', nodeHttp = '', nginx = '', HAProxy = '', reason] = cellsOf(line);
     if (HAProxy === '' || graft === 'graft') return [];

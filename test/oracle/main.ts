@@ -5,16 +5,29 @@
 import { endChildrenOnExit } from '../../bench/support/child-process.ts';
 import { runFullCorpus } from '../corpus/full.ts';
 import { askSubject } from './ask.ts';
-import { type Row, readDocument, rowsOf, unreasoned, writeDocument } from './document.ts';
-import { GRAFTS } from './grafts.ts';
+import { type DocumentKind, type Row, readDocument, rowsOf, unreasoned, writeDocument } from './document.ts';
+import { GRAFTS, type Graft } from './grafts.ts';
+import { PLAIN_GRAFTS } from './plain-grafts.ts';
+import { askPlain } from './plain-probe.ts';
 import type { Verdict } from './probe.ts';
 import { SUBJECTS, type SubjectName, versionOf } from './subjects.ts';
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
-async function runOracle(write: boolean): Promise<number> {
+interface Question {
+  readonly kind: DocumentKind;
+  readonly grafts: readonly Graft[];
+  readonly ask: typeof askSubject;
+}
+
+const QUESTIONS: readonly Question[] = [
+  { kind: 'upgrades', grafts: GRAFTS, ask: askSubject },
+  { kind: 'plain', grafts: PLAIN_GRAFTS, ask: askPlain },
+];
+
+async function runOracle({ kind, grafts, ask }: Question, write: boolean): Promise<number> {
   const verdicts = new Map<SubjectName, Map<string, Verdict>>();
-  const recorded = new Map(readDocument().rows.map((row) => [row.graft, row]));
+  const recorded = new Map(readDocument(kind).rows.map((row) => [row.graft, row]));
   const versions: string[] = [];
   for (const name of SUBJECTS) {
     const version = versionOf(name);
@@ -25,16 +38,18 @@ async function runOracle(write: boolean): Promise<number> {
       continue;
     }
     const startedAt = performance.now();
-    verdicts.set(name, await askSubject(name, GRAFTS));
-    say(`${name} (${version}): ${GRAFTS.length} grafts, ${Math.round(performance.now() - startedAt)} ms`);
+    verdicts.set(name, await ask(name, grafts));
+    say(`${name} (${version}): ${grafts.length} grafts, ${Math.round(performance.now() - startedAt)} ms`);
   }
-  const rows = rowsOf(GRAFTS, verdicts);
+  const rows = rowsOf(grafts, verdicts);
   const faults = unreasoned(rows);
   if (!write) faults.push(...rows.flatMap((row) => changes(row, recorded.get(row.graft))));
   else if (versions.some((text) => text.endsWith('(null)'))) faults.push('not written: not all subjects are installed');
-  else writeDocument(rows, versions);
+  else writeDocument(kind, rows, versions);
   for (const fault of faults) say(`  ${fault}`);
-  say(`${rows.length} grafts, ${rows.filter(({ reason }) => reason !== null).length} reasons, ${faults.length} faults`);
+  say(
+    `${kind}: ${rows.length} grafts, ${rows.filter(({ reason }) => reason !== null).length} reasons, ${faults.length} faults`,
+  );
   return faults.length;
 }
 
@@ -47,5 +62,7 @@ function changes(row: Row, recorded: Row | undefined): string[] {
 
 endChildrenOnExit();
 const write = process.argv.includes('--write');
-const faults = process.argv.includes('--corpus') ? await runFullCorpus({ write, say }) : await runOracle(write);
+let faults = 0;
+if (process.argv.includes('--corpus')) faults = await runFullCorpus({ write, say });
+else for (const question of QUESTIONS) faults += await runOracle(question, write);
 process.exit(faults > 0 ? 1 : 0);

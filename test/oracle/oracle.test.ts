@@ -2,27 +2,36 @@ import { describe, expect, test } from 'vitest';
 import { askSubject } from './ask.ts';
 import { agrees, essence, readDocument, rowsOf, unreasoned } from './document.ts';
 import { GRAFTS } from './grafts.ts';
+import { PLAIN_GRAFTS } from './plain-grafts.ts';
+import { askPlain } from './plain-probe.ts';
 import type { Verdict } from './probe.ts';
 import { SUBJECTS, type SubjectName, versionOf } from './subjects.ts';
 
 /** A graft costs a few connections and 20 ms of waiting. */
 const ALL_GRAFTS_MS = 120_000;
 
-const recorded = readDocument();
+const KINDS = [
+  { kind: 'upgrades', grafts: GRAFTS, ask: askSubject },
+  { kind: 'plain', grafts: PLAIN_GRAFTS, ask: askPlain },
+] as const;
 
-function changes(subject: SubjectName, verdicts: ReadonlyMap<string, Verdict>): string[] {
+type Recorded = ReturnType<typeof readDocument>;
+
+function changes(recorded: Recorded, subject: SubjectName, verdicts: ReadonlyMap<string, Verdict>): string[] {
   return recorded.rows.flatMap((row) => {
     const [now, before] = [verdicts.get(row.graft), row.verdicts[subject]];
     return now === before ? [] : [`${subject}: ${row.graft}: ${now}, recorded as ${before}`];
   });
 }
 
-describe('the differential oracle', () => {
+describe.each(KINDS)('the differential oracle of $kind', ({ kind, grafts, ask }) => {
+  const recorded = readDocument(kind);
+
   test('the document has one row for each graft, and its reason', () => {
     const byName = new Map(recorded.rows.map((row) => [row.graft, row]));
-    expect(recorded.rows).toHaveLength(GRAFTS.length);
-    expect(new Set(GRAFTS.map(({ name }) => name)).size).toBe(GRAFTS.length);
-    for (const { name, reason } of GRAFTS) expect(byName.get(name)?.reason, name).toBe(reason);
+    expect(recorded.rows).toHaveLength(grafts.length);
+    expect(new Set(grafts.map(({ name }) => name)).size).toBe(grafts.length);
+    for (const { name, reason } of grafts) expect(byName.get(name)?.reason, name).toBe(reason);
   });
 
   test('every disagreement has a reason, and every reason a disagreement', () => {
@@ -31,9 +40,9 @@ describe('the differential oracle', () => {
 
   // Most of the time is spent waiting, so both are asked at once.
   test('framegate and node:http decide as recorded', { timeout: ALL_GRAFTS_MS }, async () => {
-    const [ours, others] = await Promise.all([askSubject('framegate', GRAFTS), askSubject('node:http', GRAFTS)]);
-    expect(changes('framegate', ours)).toEqual([]);
-    const changed = changes('node:http', others);
+    const [ours, others] = await Promise.all([ask('framegate', grafts), ask('node:http', grafts)]);
+    expect(changes(recorded, 'framegate', ours)).toEqual([]);
+    const changed = changes(recorded, 'node:http', others);
     // Another llhttp may judge otherwise, and nothing of framegate is wrong then: said, not failed.
     if (process.versions.llhttp === recorded.llhttp) expect(changed).toEqual([]);
     else say(`node:http has llhttp ${process.versions.llhttp}, recorded is ${recorded.llhttp}:`, ...changed);

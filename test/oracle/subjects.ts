@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ChildCommand, ENVIRONMENT } from '../../bench/support/child-process.ts';
 import { createProxy } from '../../src/proxy.ts';
+import { unreachable } from '../../src/unreachable.ts';
 import { RecordingBackend } from './recording-backend.ts';
 
 export const SUBJECTS = ['framegate', 'node:http', 'nginx', 'HAProxy'] as const;
@@ -58,16 +59,32 @@ interface Started {
   stop(): Promise<void>;
 }
 
+/** The same for requests that ask for no upgrade. */
+export function startPlain(name: SubjectName, backendPort: number): Promise<Started> {
+  switch (name) {
+    case 'framegate':
+      return startFramegate(backendPort, 'http');
+    case 'node:http':
+      return startPlainNode(backendPort);
+    case 'nginx':
+      return startProgram('nginx', (options) => nginxConfig(options, PLAIN_NGINX), backendPort);
+    case 'HAProxy':
+      return startProgram('haproxy', (options) => `${haproxyConfig(options)}  http-reuse never\n`, backendPort);
+    default:
+      return unreachable(name);
+  }
+}
+
 const STARTS: Readonly<Record<SubjectName, (backendPort: number) => Promise<Started>>> = {
-  framegate: startFramegate,
+  framegate: (backendPort) => startFramegate(backendPort, 'upstream'),
   'node:http': startNodeHttp,
-  nginx: (backendPort) => startProgram('nginx', nginxConfig, backendPort),
+  nginx: (backendPort) => startProgram('nginx', (options) => nginxConfig(options, UPGRADE_NGINX), backendPort),
   HAProxy: (backendPort) => startProgram('haproxy', haproxyConfig, backendPort),
 };
 
-async function startFramegate(backendPort: number): Promise<Started> {
+async function startFramegate(backendPort: number, key: 'upstream' | 'http'): Promise<Started> {
   const listeners = [{ name: 'oracle', address: '127.0.0.1:0' }];
-  const routes = [{ name: 'oracle', upstream: `ws://127.0.0.1:${backendPort}` }];
+  const routes = [{ name: 'oracle', match: { path: '/*' }, [key]: `http://127.0.0.1:${backendPort}` }];
   const proxy = createProxy({ listeners, routes }, { log: { write() {} } });
   await proxy.start();
   const address = proxy.address();
@@ -134,7 +151,44 @@ async function startProgram(
   return { port, stop };
 }
 
-function nginxConfig(options: { port: number; backendPort: number; folder: string }): string {
+/** Fields go on as they came, with the body as it comes. */
+async function startPlainNode(backendPort: number): Promise<Started> {
+  const server = http.createServer((request, response) => {
+    const { method, url: path, rawHeaders: headers } = request;
+    const sent = http.request({
+      host: '127.0.0.1',
+      port: backendPort,
+      method,
+      path,
+      headers,
+      setHost: false,
+      agent: false,
+    });
+    sent.on('response', (answer) => {
+      response.writeHead(answer.statusCode ?? 0, answer.rawHeaders);
+      answer.pipe(response);
+    });
+    sent.on('error', () => response.destroy());
+    response.on('close', () => sent.destroy());
+    request.pipe(sent);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    stop: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+const UPGRADE_NGINX = `proxy_set_header Upgrade $http_upgrade;
+  proxy_set_header Connection "upgrade";`;
+/** Bodies go on as they come. */
+const PLAIN_NGINX = 'proxy_request_buffering off;';
+
+function nginxConfig(options: { port: number; backendPort: number; folder: string }, how: string): string {
   const { port, backendPort, folder } = options;
   const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   const folders = kinds.map((kind) => `${kind}_temp_path ${folder}/${kind};`).join('\n  ');
@@ -147,8 +201,7 @@ http {
   access_log off;
   ${folders}
   proxy_http_version 1.1;
-  proxy_set_header Upgrade $http_upgrade;
-  proxy_set_header Connection "upgrade";
+  ${how}
   proxy_set_header Host $http_host;
   server {
     listen 127.0.0.1:${port};

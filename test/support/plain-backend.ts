@@ -8,6 +8,7 @@ import { atTestEnd } from './cleanup.ts';
 const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n';
 
 export class PlainBackend {
+  readonly port: number;
   readonly url: string;
   /** What came on each connection, in their order. */
   readonly received: Buffer[] = [];
@@ -17,7 +18,8 @@ export class PlainBackend {
 
   private constructor(server: Server) {
     this.server = server;
-    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    this.port = (server.address() as AddressInfo).port;
+    this.url = `http://127.0.0.1:${this.port}`;
   }
 
   static async listen(): Promise<PlainBackend> {
@@ -50,17 +52,17 @@ export class PlainBackend {
 
   private admit(socket: Socket): void {
     const at = this.received.push(Buffer.alloc(0)) - 1;
-    let isAnswered = false;
+    let answered = 0;
     this.sockets.add(socket);
     socket.on('error', () => {});
     socket.on('close', () => this.sockets.delete(socket));
     socket.on('data', (chunk) => {
       const bytes = Buffer.concat([this.received[at] ?? Buffer.alloc(0), chunk]);
       this.received[at] = bytes;
-      const reading = readPlain(bytes);
-      if (isAnswered || reading.kind !== 'message') return;
-      isAnswered = true;
-      socket.write(reading.message.method === 'HEAD' ? ANSWER : `${ANSWER}ok`);
+      for (let reading = readPlain(bytes, answered); reading.kind === 'message'; reading = readPlain(bytes, answered)) {
+        answered = reading.message.end;
+        socket.write(reading.message.method === 'HEAD' ? ANSWER : `${ANSWER}ok`);
+      }
     });
   }
 }

@@ -91,7 +91,7 @@ export function answersOf(
   const text = received.toString('latin1');
   const statuses: number[] = [];
   for (let at = 0; ; ) {
-    const [head, status, fields = ''] =
+    const [head, status = '', fields = ''] =
       /^HTTP\/1\.1 (\d{3}) [^\r]*\r\n((?:[^\r\n]+\r\n)*)\r\n/.exec(text.slice(at)) ?? [];
     if (head === undefined) return { statuses, rest: text.slice(at, at + 200) };
     at += head.length;
@@ -99,7 +99,8 @@ export function answersOf(
     const isHead = messages[statuses.length]?.method === 'HEAD';
     const length = Number(/^content-length: (\d+)$/im.exec(fields)?.[1] ?? 0);
     statuses.push(Number(status));
-    if (!isHead) at += length;
+    // One of ours to a head that could not be read has its content all the same; it is the last.
+    if (!isHead || status >= '400') at += length;
   }
 }
 
