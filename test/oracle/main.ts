@@ -47,9 +47,8 @@ async function runOracle({ kind, grafts, ask }: Question, write: boolean): Promi
   else if (versions.some((text) => text.endsWith('(null)'))) faults.push('not written: not all subjects are installed');
   else writeDocument(kind, rows, versions);
   for (const fault of faults) say(`  ${fault}`);
-  say(
-    `${kind}: ${rows.length} grafts, ${rows.filter(({ reason }) => reason !== null).length} reasons, ${faults.length} faults`,
-  );
+  const reasons = rows.filter(({ reason }) => reason !== null).length;
+  say(`${kind}: ${rows.length} grafts, ${reasons} reasons, ${faults.length} faults`);
   return faults.length;
 }
 
