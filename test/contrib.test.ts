@@ -165,6 +165,7 @@ describe('prometheus/alerts.yaml', () => {
       'NearLimit',
       'ErrorBudget',
       'Broken',
+      'RequestsFailing',
       'SlowConsumers',
       'ReconnectStorm',
       'Imbalanced',

@@ -32,13 +32,18 @@ interface ListenerView {
 
 export interface RouteView {
   readonly name: string;
-  readonly upstream: string;
+  /** Null: it takes no WebSockets. */
+  readonly upstream: string | null;
+  /** Where requests without upgrade go; null: nowhere. */
+  readonly http: string | null;
   readonly state: 'open' | 'draining';
   readonly sessions: number;
   /** Null when there is none. */
   readonly sessions_limit: number | null;
   readonly sessions_total: number;
   readonly handshakes_refused: number;
+  /** Without upgrade, since the start. */
+  readonly http_requests: number;
   readonly paused: number;
   readonly from_client: TrafficView;
   readonly from_backend: TrafficView;
@@ -58,6 +63,7 @@ export interface StatusView {
   };
   readonly sessions: { readonly open: number; readonly limit: number | null; readonly total: number };
   readonly handshakes_open: number;
+  readonly http_requests_open: number;
   /** Refusals of all routes and listeners by their cause, the most frequent first. */
   readonly refusals: Readonly<Record<string, number>>;
   readonly buffered_bytes: number;

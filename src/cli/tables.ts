@@ -26,15 +26,23 @@ const routeColumns: readonly Column<RouteView>[] = [
   right('FROM BACKEND', ({ from_backend }) => trafficText(from_backend)),
 ];
 
+/** Where some route serves requests without upgrade. */
+const httpColumn = right<RouteView>('REQUESTS', ({ http, http_requests }) =>
+  http === null ? '-' : groupedText(http_requests),
+);
+
 export function renderStatus(status: StatusView, upstreams: readonly UpstreamView[], width: number): string {
   const { sessions, config } = status;
+  const servesHttp = status.routes.some(({ http }) => http !== null);
+  const requests = servesHttp ? `requests ${groupedText(status.http_requests_open)}; ` : '';
+  const columns = servesHttp ? [...routeColumns, httpColumn] : routeColumns;
   const reload = config.last_reload;
   const reloaded = reload === null ? 'never reloaded' : `last reload ${reload.ok ? 'ok' : 'REJECTED'} ${reload.at}`;
   const facts = [
     `framegate ${status.version}  ${status.state.toUpperCase()}  up ${durationText(status.uptime_ms)}  ` +
       `pid ${status.pid}`,
     `sessions ${groupedText(sessions.open)} of ${limitText(sessions.limit)}, ${groupedText(sessions.total)} in all; ` +
-      `handshakes ${groupedText(status.handshakes_open)}; buffered ${sizeText(status.buffered_bytes)}; ` +
+      `handshakes ${groupedText(status.handshakes_open)}; ${requests}buffered ${sizeText(status.buffered_bytes)}; ` +
       `memory ${sizeText(status.memory_bytes)}`,
     ...refusalLines(status),
     `config ${config.name}, loaded ${config.loaded_at}, ${reloaded}`,
@@ -43,7 +51,7 @@ export function renderStatus(status: StatusView, upstreams: readonly UpstreamVie
       ...certificateLines(certificates),
     ]),
   ];
-  const tables = [...section(routeColumns, status.routes, width), ...targetSections(upstreams, width)];
+  const tables = [...section(columns, status.routes, width), ...targetSections(upstreams, width)];
   return `${[...facts.map(harmless), ...tables].join('\n')}\n`;
 }
 

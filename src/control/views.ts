@@ -31,6 +31,7 @@ export function statusView({ about, edge, life, listeners, reloads, processView 
       total: total(metrics.routes(), (route) => route.sessionsTotal),
     },
     handshakes_open: metrics.process.handshakesOpen,
+    http_requests_open: metrics.process.httpRequestsOpen,
     refusals: refusalsByCause(metrics),
     buffered_bytes: total(metrics.routes(), (route) => route.fromClient.buffered + route.fromBackend.buffered),
     memory_bytes: processView?.memoryUsage().rss ?? 0,
@@ -58,14 +59,18 @@ function certificateViews(edge: Edge): ReadonlyMap<string, readonly CertificateV
 function routeView({ config, draining }: Route, metrics: RouteMetrics): RouteView {
   let refused = 0;
   for (const [result, count] of metrics.handshakes.entries()) if (!NOT_REFUSED.has(result)) refused += count;
+  let requests = 0;
+  for (const [, count] of metrics.http.requests.entries()) requests += count;
   return {
     name: config.name,
-    upstream: config.upstream,
+    upstream: config.sockets ? config.upstream : null,
+    http: config.http,
     state: draining ? 'draining' : 'open',
     sessions: metrics.sessionsOpen,
     sessions_limit: finiteOrNull(config.own_max_sessions),
     sessions_total: metrics.sessionsTotal,
     handshakes_refused: refused,
+    http_requests: requests,
     paused: metrics.fromClient.paused + metrics.fromBackend.paused,
     from_client: trafficView(metrics.fromClient),
     from_backend: trafficView(metrics.fromBackend),

@@ -70,6 +70,17 @@ test('status', () => {
   );
 });
 
+test('status of requests without upgrade, where some route serves them', () => {
+  const [route] = sampleStatus.routes;
+  if (route === undefined) throw new Error('a route');
+  const routes = [route, { ...route, name: 'page', upstream: null, http: 'web', http_requests: 1200 }];
+  const lines = renderStatus({ ...sampleStatus, routes }, [], 120).split('\n');
+  expect(lines[1]).toContain('handshakes 3; requests 2; buffered');
+  expect(
+    lines.filter((line) => /^(?:ROUTE|chat|page) /.test(line)).map((line) => line.trim().split(/ {2,}/).at(-1)),
+  ).toEqual(['REQUESTS', '-', '1 200']);
+});
+
 test('status of certificates: the one that ends first', () => {
   const [listener] = sampleStatus.listeners;
   if (listener === undefined) throw new Error('a listener');

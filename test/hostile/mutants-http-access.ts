@@ -54,4 +54,20 @@ export const HTTP_ACCESS_MUTANTS: readonly Mutant[] = [
     search: 'if (moved !== null) {',
     replace: 'if (rest.length < 0 && moved !== null) {',
   },
+  { row: 'H84', at: 'PLAIN_CHECKS', search: '  rateCheck,\n', replace: '' },
+  {
+    row: 'H84',
+    at: 'Quotas.retune',
+    search: 'this.requests.retune(requestLimits(limits, this.addressesMax), now);',
+    replace: '',
+  },
+  {
+    row: 'H84',
+    at: 'Quotas.admitRequest',
+    search: 'this.requests.admit(',
+    replace: 'this.addresses.admit(',
+    why: 'handshakes are charged for them',
+  },
+  { row: 'H85', at: 'PLAIN_CHECKS', search: '  addressCheck,\n', replace: '' },
+  { row: 'H85', at: 'PLAIN_CHECKS', search: '  loopCheck,\n', replace: '' },
 ];

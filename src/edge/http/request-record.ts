@@ -95,9 +95,10 @@ export class RequestRecord implements AskedRecord {
     this.end({ status, error, cause });
   }
 
+  /** A route that serves none has none to count. */
   private get metrics(): RouteMetrics {
     const { metrics } = this.means;
-    return this.route === null ? metrics.unrouted : metrics.route(this.route.config.name);
+    return this.route === null || this.route.http === null ? metrics.unrouted : metrics.route(this.route.config.name);
   }
 
   private end({ status, error, cause, targets }: Ended): void {
