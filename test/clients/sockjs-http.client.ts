@@ -25,7 +25,7 @@ async function start(options: DoorOptions & { readonly servers?: number; readonl
   const ports: number[] = [];
   for (let i = 0; i < (options.servers ?? 1); i += 1) {
     const { server, port } = await httpServer();
-    const quick = { heartbeat_delay: 50, disconnect_delay: 200 };
+    const quick = { heartbeat_delay: 50, disconnect_delay: 2_000 };
     const sockets = createServer({ log: () => {}, ...quick, websocket: options.websocket !== false });
     sockets.on('connection', (connection) => {
       connection.on('close', () => left.put());
