@@ -26,10 +26,10 @@ export const HTTP_CONNECTION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'H103',
-    at: 'RequestReader.takeHead',
-    search: 'else this.stop();',
-    replace: '',
-    why: 'the rest of a read goes on as requests',
+    at: 'PlainConnection.onHead',
+    search: 'if (asksForWebSocket(head.fields)) {',
+    replace: 'if (head.fields.length === 0) {',
+    why: 'an upgrade is refused as a request, and no backend is asked',
   },
   {
     row: 'H105',

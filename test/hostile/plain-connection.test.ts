@@ -187,7 +187,11 @@ test('H107: one that never comes: closed at timeouts.keep_alive, without a byte'
   client.send(get('1'));
   await serves(slow, client, '1');
   await slow.settled();
+  // One without a byte goes before: deadlines that are due have been met.
+  const silent = await slow.connect();
+  await slow.settled();
   slow.clock.advance(4_900);
+  await silent.closed;
   await slow.settled();
   expect(client.finSeen).toBe(false);
   slow.clock.advance(101);
