@@ -50,6 +50,9 @@ export const HANDSHAKE_GOALS = [
 /** CPU of a plain request, divided by that of the least that Node can do. */
 export const PLAIN_GOAL = { peer: 'http-pipe', atMost: 1.2 } as const;
 
+/** p99 of sessions beside plain requests, divided by that without. */
+export const BESIDE_GOAL = { atMost: 1.2 } as const;
+
 /** Of clients that come back at once, and of those who stayed: above quiet. */
 export const STORM_GOAL = { resumedMin: 0.95, turnMs: 30, p99Ms: 30 } as const;
 

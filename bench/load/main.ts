@@ -15,6 +15,7 @@ import { type Cell, isLarge } from './grid.ts';
 import { measureHandshakes } from './handshake-mode.ts';
 import { type LoadOptions, parseLoadOptions, USAGE } from './options.ts';
 import { absence, relaysSessions, servesPlain, speaksTls, versionOf } from './peers.ts';
+import { measureBeside } from './plain-beside.ts';
 import { measurePlain, PLAIN_WORK } from './plain-mode.ts';
 import { markdownReport, sectionsOf } from './report.ts';
 import type { CellResult, PeerHandshakes, Report } from './results.ts';
@@ -50,8 +51,8 @@ async function main(argv: readonly string[]): Promise<number> {
   const report = await measure(options, present, skipped, progress);
   progress.end();
   deliver(report, options);
-  const { cells, handshakes, fairness, storms, plain } = report;
-  const faults = [...cells.flatMap((cell) => cell.peers), ...handshakes, ...fairness, ...storms, ...plain];
+  const { cells, handshakes, fairness, storms, plain, beside } = report;
+  const faults = [...cells.flatMap((cell) => cell.peers), ...handshakes, ...fairness, ...storms, ...plain, ...beside];
   return faults.some((one) => one.fault !== null && one.peer.startsWith('framegate')) ? 1 : 0;
 }
 
@@ -84,6 +85,8 @@ async function measure(
     if (modes.includes('tls-handshakes')) progress.expect(2 * secure.length * rounds);
     if (modes.includes('storm')) progress.expect(proxies.length * rounds);
     if (modes.includes('plain')) progress.expect(plain.length * rounds * PLAIN_WORK.length);
+    const both = plain.filter((peer) => relaysSessions(peer) && peer !== 'direct');
+    if (modes.includes('beside')) progress.expect(both.length * rounds);
     if (modes.includes('auth')) progress.expect((1 + options.auth.length) * rounds);
     const cells: CellResult[] = [];
     if (modes.includes('grid')) {
@@ -112,6 +115,7 @@ async function measure(
       fairness: modes.includes('fairness') ? await measureFairness(rig, small, timing, progress) : [],
       storms: modes.includes('storm') ? await measureStorms(rig, proxies, storm, progress) : [],
       plain: modes.includes('plain') ? await measurePlain(rig, plain, timing, progress) : [],
+      beside: modes.includes('beside') ? await measureBeside(rig, both, timing, progress) : [],
       tls: rig.tls === null ? null : tlsText(rig.tls),
     };
   } finally {
@@ -127,7 +131,7 @@ function startRig(options: LoadOptions, progress: Progress): Promise<Rig> {
   const proxyCore = canPin ? options.proxyCore : null;
   const loadCore = canPin ? options.loadCore : null;
   const { nodeFlags, modes, grid } = options;
-  const withFlood = modes.includes('fairness') || modes.includes('storm');
+  const withFlood = (['fairness', 'storm', 'beside'] as const).some((mode) => modes.includes(mode));
   const hasTlsCells = modes.includes('grid') && grid.some((cell) => cell.tls !== 'none');
   const needsTls = hasTlsCells || modes.includes('tls-handshakes') || modes.includes('storm');
   const starting = Rig.start({ proxyCore, loadCore, nodeFlags, withFlood, tls: needsTls ? options.tls : null });

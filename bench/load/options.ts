@@ -7,7 +7,7 @@ import { type Cell, DEFAULT_GRID, parseCell, TLS_GRID } from './grid.ts';
 import { DEFAULT_PEERS } from './peers.ts';
 import { TLS_VERSIONS, type TlsChoice } from './tls.ts';
 
-export const MODES = ['grid', 'handshakes', 'fairness', 'tls-handshakes', 'storm', 'auth', 'plain'] as const;
+export const MODES = ['grid', 'handshakes', 'fairness', 'tls-handshakes', 'storm', 'auth', 'plain', 'beside'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface LoadOptions {

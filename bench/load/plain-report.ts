@@ -4,8 +4,9 @@ import { pairedRatios, spreadOf } from '../support/statistics.ts';
 import { figure, markdownTable } from '../support/table.ts';
 import { percent } from './cells.ts';
 import { atMostText, rangeText } from './figures.ts';
-import { PLAIN_GOAL } from './goals.ts';
-import type { PeerPlain, PlainRound } from './results.ts';
+import { BESIDE_GOAL, PLAIN_GOAL } from './goals.ts';
+import { BESIDE } from './plain-beside.ts';
+import type { BesideRound, PeerBeside, PeerPlain, PlainRound } from './results.ts';
 
 const SUBJECT = 'framegate';
 
@@ -50,4 +51,32 @@ function plainRow({ peer, rounds, fault }: PeerPlain, own: readonly PlainRound[]
 function ratioText(peer: string, ratios: readonly number[]): string {
   const ratio = spreadOf(ratios);
   return peer === PLAIN_GOAL.peer ? atMostText(ratio, PLAIN_GOAL.atMost) : rangeText(ratio);
+}
+
+export function besideSection(found: readonly PeerBeside[]): string {
+  const head = ['proxy', 'quiet p99 ms', 'beside p99 ms', 'beside / quiet', 'sent late p99 ms', 'requests/s'];
+  const { sessions, messagesPerSecond, requestsPerSecond } = BESIDE;
+  return [
+    '### Sessions beside plain requests',
+    `${sessions} sessions, ${figure(messagesPerSecond)} messages of 64 bytes a second by the clock, without plain ` +
+      `requests and beside ${figure(requestsPerSecond)} of them a second. The goal: ${BESIDE_GOAL.atMost} times ` +
+      'the quiet p99; **bold** misses it.',
+    markdownTable([...head, 'request p99 ms', 'proxy core'], found.map(besideRow)),
+  ].join('\n\n');
+}
+
+function besideRow({ peer, rounds, fault }: PeerBeside): string[] {
+  if (rounds.length === 0) return [peer, `failed: ${fault ?? 'no rounds'}`];
+  const of = (pick: (round: BesideRound) => number) => spreadOf(rounds.map(pick));
+  const ratio = of((round) => round.p99 / round.quietP99);
+  return [
+    fault === null ? peer : `${peer} (then failed: ${fault})`,
+    rangeText(of((round) => round.quietP99)),
+    rangeText(of((round) => round.p99)),
+    peer === SUBJECT ? atMostText(ratio, BESIDE_GOAL.atMost) : rangeText(ratio),
+    figure(of((round) => round.sentLateP99).median),
+    figure(of((round) => round.requestsPerSecond).median),
+    figure(of((round) => round.requestP99).median),
+    percent(of((round) => round.proxyShare).median),
+  ];
 }

@@ -8,7 +8,7 @@ import { FLOOD_NAMES } from './fairness.ts';
 import { rangeText } from './figures.ts';
 import { FAIRNESS_GOAL, goalOf } from './goals.ts';
 import { handshakeSection, stormSection } from './handshake-report.ts';
-import { plainSection } from './plain-report.ts';
+import { besideSection, plainSection } from './plain-report.ts';
 import type { CellResult, HandshakeKind, PeerFairness, PeerRounds, Report, Round } from './results.ts';
 
 const SUBJECT = 'framegate';
@@ -24,6 +24,7 @@ export function markdownReport(report: Report): string {
   }
   if (report.storms.length > 0) parts.push(stormSection(report.storms));
   if (report.plain.length > 0) parts.push(plainSection(report.plain));
+  if (report.beside.length > 0) parts.push(besideSection(report.beside));
   if (report.fairness.length > 0) parts.push(fairnessSection(report.fairness));
   return `${parts.join('\n\n').trim()}\n`;
 }
@@ -32,7 +33,7 @@ export function markdownReport(report: Report): string {
 export function sectionsOf(report: Report): { readonly section: string; readonly part: Report }[] {
   const cellsOf = (isSecure: boolean) => report.cells.filter((cell) => cell.cell.startsWith('wss') === isSecure);
   const handshakesOf = (...kinds: HandshakeKind[]) => report.handshakes.filter(({ kind }) => kinds.includes(kind));
-  const nothing = { cells: [], handshakes: [], fairness: [], storms: [], plain: [] };
+  const nothing = { cells: [], handshakes: [], fairness: [], storms: [], plain: [], beside: [] };
   const plain = { cells: cellsOf(false), handshakes: handshakesOf('plain'), fairness: report.fairness };
   const secure = { cells: cellsOf(true), handshakes: handshakesOf('full', 'resumed') };
   const all = [
@@ -41,10 +42,11 @@ export function sectionsOf(report: Report): { readonly section: string; readonly
     { section: 'bench:auth', part: { ...report, ...nothing, handshakes: handshakesOf('auth'), tls: null } },
     { section: 'bench:storm', part: { ...report, ...nothing, storms: report.storms } },
     { section: 'bench:plain', part: { ...report, ...nothing, plain: report.plain, tls: null } },
+    { section: 'bench:beside', part: { ...report, ...nothing, beside: report.beside, tls: null } },
   ];
   return all.filter(({ part }) => {
-    const { cells, handshakes, fairness, storms, plain: requests } = part;
-    return [cells, handshakes, fairness, storms, requests].some((found) => found.length > 0);
+    const { cells, handshakes, fairness, storms, plain: requests, beside } = part;
+    return [cells, handshakes, fairness, storms, requests, beside].some((found) => found.length > 0);
   });
 }
 

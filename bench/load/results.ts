@@ -77,6 +77,24 @@ export interface PeerPlain {
   readonly fault: string | null;
 }
 
+/** Times in milliseconds. */
+export interface BesideRound {
+  /** Of the sessions: without plain requests, and beside them. */
+  readonly quietP99: number;
+  readonly p99: number;
+  readonly requestsPerSecond: number;
+  /** Of the requests. */
+  readonly requestP99: number;
+  readonly sentLateP99: number;
+  readonly proxyShare: number;
+}
+
+export interface PeerBeside {
+  readonly peer: string;
+  readonly rounds: readonly BesideRound[];
+  readonly fault: string | null;
+}
+
 /** The light session's latency, and what the flood got through meanwhile. */
 export interface FairnessRound {
   readonly p50: number;
@@ -133,5 +151,7 @@ export interface Report {
   readonly tls: string | null;
   readonly storms: readonly PeerStorms[];
   readonly plain: readonly PeerPlain[];
+  /** Sessions beside plain requests. */
+  readonly beside: readonly PeerBeside[];
   readonly fairness: readonly PeerFairness[];
 }

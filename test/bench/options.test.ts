@@ -40,7 +40,16 @@ test.each([
 test('without arguments everything is measured, in five rounds of two seconds, and printed', () => {
   const options = parseLoadOptions([]);
   expect(options).toMatchObject({ rounds: 5, seconds: 2, warmupSeconds: 1, rate: null, markdown: true });
-  expect(options.modes).toEqual(['grid', 'handshakes', 'fairness', 'tls-handshakes', 'storm', 'auth', 'plain']);
+  expect(options.modes).toEqual([
+    'grid',
+    'handshakes',
+    'fairness',
+    'tls-handshakes',
+    'storm',
+    'auth',
+    'plain',
+    'beside',
+  ]);
   expect(options.auth).toEqual([...AUTH_METHODS]);
   expect(options.tls).toEqual({ certificate: 'ecdsa', version: '1.3' });
   expect(options.stormClients).toBe(5_000);

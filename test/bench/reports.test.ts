@@ -39,6 +39,7 @@ const report: Report = {
   tls: null,
   storms: [],
   plain: [],
+  beside: [],
 };
 
 describe('a report', () => {
@@ -101,6 +102,16 @@ test('plain requests have a section of their own, and the goal in bold where it 
   expect(sections.map(({ section }) => section)).toEqual(['bench:plain']);
   const text = markdownReport(sections[0]?.part ?? report);
   for (const part of ['**1.21 > 1.2**', ' 1.20 <= 1.2 ', ' 2.42 ']) expect(text).toContain(part);
+});
+
+test('sessions beside plain requests are held against what they are without', () => {
+  const more = { requestsPerSecond: 1, requestP99: 1, sentLateP99: 1, proxyShare: 1 };
+  const of = (p99: number) => [{ peer: 'framegate', rounds: [{ quietP99: 10, p99, ...more }], fault: null }];
+  const textOf = (p99: number) => markdownReport({ ...report, cells: [], beside: of(p99) });
+  expect(textOf(12)).toContain(' 1.20 <= 1.2 ');
+  expect(textOf(12.1)).toContain('**1.21 > 1.2**');
+  const sections = sectionsOf({ ...report, cells: [], beside: of(12) });
+  expect(sections.map(({ section }) => section)).toEqual(['bench:beside']);
 });
 
 describe('a report of TLS', () => {
