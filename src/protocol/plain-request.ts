@@ -56,8 +56,13 @@ export function judgePlainRequest(head: RequestHead): PlainRequest | RefusalSlug
   const expect = valuesOf(fields, 'expect');
   // RFC 9110 10.1.1: 100-continue is the only expectation, and HTTP/1.0 has none.
   if (version === '1.1' && expect.some((value) => value.toLowerCase() !== '100-continue')) return 'expect';
+  // Not spread: that makes a shape of its own for each request.
   return {
-    ...place,
+    host: place.host,
+    hostname: place.hostname,
+    path: place.path,
+    query: place.query,
+    decodedPath: place.decodedPath,
     head,
     origin: firstValueOf(fields, 'origin') ?? null,
     protocols: [],

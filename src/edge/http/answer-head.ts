@@ -5,7 +5,7 @@ import { isSaidSecure } from '../../protocol/backend-request.ts';
 import { changedFields, isRemoved } from '../../protocol/field-changes.ts';
 import { FieldPairs, FieldWriter } from '../../protocol/field-writer.ts';
 import type { HeadField } from '../../protocol/http-head.ts';
-import { valuesOf } from '../../protocol/lists.ts';
+import { firstValueOf, valuesOf } from '../../protocol/lists.ts';
 import { endToEndFields } from '../../protocol/upgrade-response.ts';
 import type { Reached } from '../../upstream/open-backend.ts';
 import type { Asked } from '../admission.ts';
@@ -20,6 +20,8 @@ export interface AnswerHead {
   readonly isDated: boolean;
   /** It says how long its body is. */
   readonly isSized: boolean;
+  /** What the backend says that its body is; '' when it says nothing. */
+  readonly type: string;
 }
 
 /** Why a head that Node has read is none that is relayed; null: it is. */
@@ -32,7 +34,9 @@ export function answerFault(
   if (bytes > headBytesMax) return HEAD_SIZE_KEY;
   // RFC 9110 15: the first digit is a class from 1 to 5. Node hands out a 101 without Upgrade as an answer.
   if (status < 200 || status > 599) return `status ${status}`;
-  const codings = valuesOf(fieldsOf(rawHeaders), 'transfer-encoding');
+  const codings = rawHeaders.filter(
+    (_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === 'transfer-encoding',
+  );
   if (codings.length === 0) return null;
   // RFC 9112 6.1: HTTP/1.0 knows none, so its framing is faulty.
   if (httpVersion !== '1.1') return 'Transfer-Encoding in HTTP/1.0';
@@ -60,7 +64,8 @@ export function answerHead(answer: IncomingMessage, asked: Asked, reached: Reach
   if (isSized) pairs.own('Content-Length', length);
   if (isLast) pairs.own('Connection', 'close');
   const isDated = valuesOf(relayed, 'date').length > 0 || (changes !== null && isRemoved(changes, 'date'));
-  return { status, fields: pairs.flat, isDated, isSized };
+  const type = firstValueOf(fields, 'content-type') ?? '';
+  return { status, fields: pairs.flat, isDated, isSized, type };
 }
 
 /** For the log: what ended an answer, by what Node calls it. */

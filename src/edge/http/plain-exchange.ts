@@ -269,7 +269,7 @@ export class PlainExchange {
     const made = answerHead(answer, this.asked, reached, isLast);
     this.status = made.status;
     // By POST it is mostly the answer to that one, and nobody asks for it again.
-    this.isEventStream = head.method === 'GET' && EVENT_STREAM.test(answer.headers['content-type'] ?? '');
+    this.isEventStream = head.method === 'GET' && EVENT_STREAM.test(made.type);
     this.isFramed = head.version !== '1.0' || made.isSized;
     tellAnswer(reached.target, made.status, arrival.client, this.hold.trial);
     return made;
