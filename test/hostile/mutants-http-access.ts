@@ -70,4 +70,10 @@ export const HTTP_ACCESS_MUTANTS: readonly Mutant[] = [
   },
   { row: 'H85', at: 'PLAIN_CHECKS', search: '  addressCheck,\n', replace: '' },
   { row: 'H85', at: 'PLAIN_CHECKS', search: '  loopCheck,\n', replace: '' },
+  {
+    row: 'H86',
+    at: 'unlessRevoked',
+    search: "if (verdict.kind !== 'good') return verdict;",
+    replace: 'return verdict;',
+  },
 ];

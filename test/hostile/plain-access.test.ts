@@ -4,6 +4,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/proxy.ts';
+import { askAdmin } from '../e2e/operating.ts';
 import { AuthServer, claims } from '../support/auth-server.ts';
 import { makeAuthority } from '../support/certs.ts';
 import { anyPort, type RunningProxy, startProxy } from '../support/harness.ts';
@@ -225,5 +226,33 @@ describe('H82: a signed request without upgrade', () => {
     const fields = signed('put /', [digest]).map((line) => line.replace(/^digest/, 'Digest'));
     expect((await answerTo(proxy, { method: 'PUT', fields, body: 'x' })).status).toBe(200);
     expect(proxy.pages.asked[0]?.headers).toMatchObject({ digest });
+  });
+});
+
+describe('H86: who asks without upgrade', () => {
+  test('H86: pays with no seat, rate or quota of sessions, however many requests there are', async () => {
+    const quota = { max_sessions: 1, handshakes_per_second: 0.5 };
+    const limits = { max_sessions_per_identity: 1, handshakes_per_second_per_identity: 0.001 };
+    const own = { api_key: { keys: keys.map((key) => ({ ...key, quota })) } };
+    const proxy = await start({ auth: { own }, limits }, { auth: ['own'], upstream: 'builtin:echo' });
+    for (let n = 0; n < 3; n += 1) expect((await answerTo(proxy, { fields: [`X-API-Key: ${KEY}`] })).status).toBe(200);
+    const client = await RawClient.connect(proxy.port);
+    client.send(requestOf({ fields: [`X-API-Key: ${KEY}`] }));
+    expect((await client.readHead()).status).toBe(101);
+    expect((await answerTo(proxy, { fields: [`X-API-Key: ${KEY}`] })).status).toBe(200);
+  });
+
+  test('H86: is refused from when its credential is revoked, on an open connection, too', async () => {
+    const admin = { address: '127.0.0.1:0' };
+    const proxy = await start({ auth: { own: { api_key: { keys } } }, admin }, { auth: ['own'] });
+    const client = await RawClient.connect(proxy.port);
+    const ask = async () => {
+      client.send(`GET / HTTP/1.1\r\nHost: a.test\r\nX-API-Key: ${KEY}\r\n\r\n`);
+      return (await client.readResponse()).status;
+    };
+    expect([await ask(), await ask()]).toEqual([200, 200]);
+    expect((await askAdmin(proxy, 'POST /api/v1/revoke?auth=own&key=acme')).status).toBe(200);
+    expect(await ask()).toBe(401);
+    expect(proxy.pages.asked).toHaveLength(2);
   });
 });
