@@ -53,8 +53,8 @@ export const HTTP_EXCHANGE_MUTANTS: readonly Mutant[] = [
   { row: 'H33', at: 'bodyCheck', search: 'body.bytes > route.config.limits.max_body_size', replace: 'false' },
   {
     row: 'H34',
-    at: 'PlainExchange.clientLeft',
-    search: 'this.leave();',
+    at: 'ClientStream.onEnd',
+    search: 'this.owner.onClientGone();',
     replace: '',
     why: 'the backend waits for the rest of a body that nobody sends',
   },

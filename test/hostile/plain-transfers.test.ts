@@ -156,6 +156,15 @@ describe('H37: what is of one hop, and trailers', () => {
     ]);
   });
 
+  test('H37: what the route takes out of answers is in none, interim ones too, nor made anew', async () => {
+    const running = await startPlain({ headers: { response: { remove: ['Date', 'Server'] } } });
+    const { client, backend } = await askPlain(running);
+    backend.send('HTTP/1.1 103 Early Hints\r\nServer: x\r\nLink: </a>\r\n\r\n');
+    expect((await client.readHead()).fields).toEqual([['Link', '</a>']]);
+    backend.send(OK.replace('\r\n\r\n', '\r\nServer: x\r\n\r\n'));
+    expect((await client.readHead()).fields.map(([name]) => name)).toEqual(['Content-Length', 'Connection']);
+  });
+
   test.each([
     ['H37: a 304 keeps its length', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n', '7'],
     ['H37: a 304 gets none', 'HTTP/1.1 304 Not Modified\r\n\r\n', undefined],
