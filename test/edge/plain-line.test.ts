@@ -68,6 +68,20 @@ describe('pipelined requests', () => {
     },
   );
 
+  test('what is held of them does not grow with each answer', async () => {
+    const rig = new ConnectionRig();
+    const client = rig.connect(Buffer.alloc(1_000_000, get()));
+    for (let i = 0; i < 8; i += 1) {
+      await rig.serve(`[${i}]`);
+      await rig.gets(client, `[${i}]`);
+      for (let turn = 0; turn < 5; turn += 1) {
+        client.pump();
+        await rig.turns(1);
+      }
+      expect(rig.edge.buffers.early).toBeLessThanOrEqual(32_768 + 65_536);
+    }
+  });
+
   test('behind a head that is not HTTP all in front are answered, then it is 400', async () => {
     const rig = new ConnectionRig();
     const client = rig.connect(Buffer.concat([pipelined(2), Buffer.from('\x81\x80\0\0\0\0', 'latin1'), get('/never')]));

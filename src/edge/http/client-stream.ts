@@ -7,6 +7,8 @@ import { TransportStream } from '../../net/transport-stream.ts';
 
 export interface StreamOwner extends FrontOwner {
   onClientBytes(bytes: Buffer, start: number, end: number): void;
+  /** Who holds bytes of the client says when more are read. */
+  readonly holdsBytes: boolean;
   /** It sent FIN, or is gone. */
   onClientGone(): void;
   /** The last answer is written: nothing more goes out. */
@@ -50,6 +52,10 @@ export class ClientStream extends TransportStream implements FrontStream {
   override onTaken(): void {
     this.owner.onClientTook();
     super.onTaken();
+  }
+
+  override _read(): void {
+    if (!this.owner.holdsBytes) super._read();
   }
 
   override _final(done: (error?: Error | null) => void): void {

@@ -102,6 +102,10 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
     this.guarded(() => this.reader.take(bytes, start, end));
   }
 
+  get holdsBytes(): boolean {
+    return this.reader.holdsBytes;
+  }
+
   onHeadBegins(at: number): void {
     this.state = 'head';
     this.since = at;

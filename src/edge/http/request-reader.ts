@@ -69,6 +69,11 @@ export class RequestReader {
     }
   }
 
+  /** Of what comes behind the present request: it reads on when that is answered. */
+  get holdsBytes(): boolean {
+    return this.early.size > 0;
+  }
+
   /** The answer is out: on to the next request. */
   goOn(): void {
     if (this.part.kind !== 'waiting') return;
