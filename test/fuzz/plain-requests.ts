@@ -49,7 +49,7 @@ export function plainTalk(random: Random): PlainTalk {
   for (let left = random.between(1, 8); left > 0; left -= 1) {
     const { bytes, isLast } = goodRequest(random);
     if (random.chance(0.2)) {
-      parts.push(mutate(random, bytes, TOKENS));
+      parts.push(random.chance(0.5) ? withLine(random, bytes) : mutate(random, bytes, TOKENS));
       isGood = false;
       continue;
     }
@@ -58,6 +58,13 @@ export function plainTalk(random: Random): PlainTalk {
     if (isLast) isGood = false;
   }
   return { bytes: Buffer.concat(parts), goodFirst };
+}
+
+/** A whole line more in its head: most of what `mutate` changes is content. */
+function withLine(random: Random, bytes: Buffer): Buffer {
+  const at = bytes.indexOf('\r\n', 2) + 2;
+  const token = Buffer.from(random.pick(TOKENS.filter((one) => one.endsWith('\r\n'))), 'latin1');
+  return Buffer.concat([bytes.subarray(0, at), token, bytes.subarray(at)]);
 }
 
 /** `isLast`: its connection closes behind it. */
