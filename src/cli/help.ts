@@ -9,7 +9,7 @@ const overview = `framegate: a WebSocket proxy that understands frames
 Usage:
   framegate [run] [-c FILE] [--watch]       run in the foreground (default file: ./config.yaml)
   framegate run --demo [--listen ADDRESS]   no file needed: an echo on ws://127.0.0.1:8080/echo
-  framegate run --to URL [--listen ADDRESS] no file needed: everything to one backend
+  framegate run --to URL [--listen ADDRESS] no file needed: all WebSockets to one backend
   framegate check [-c FILE] [--format F]    print every problem of a config, start nothing; also -t
   framegate config [-c FILE]                print the effective config, defaults filled in
   framegate schema                          print the JSON Schema of the config file
@@ -61,7 +61,7 @@ line, or text for people on a terminal.
   -c, --config FILE   the config file; "-" is stdin; default ./config.yaml
   --watch             read the config again when it or a file that it names changes
   --demo              no file: an echo on /echo
-  --to URL            no file: everything to one backend (ws://, wss://, ..., ws+unix:)
+  --to URL            no file: all WebSockets to one backend (ws://, wss://, ..., ws+unix:)
   --listen ADDRESS    for --demo and --to: host:port, "[v6]:port", ":port" or unix:/path;
                       default 127.0.0.1:8080
 

@@ -66,8 +66,12 @@ export const REFUSALS = {
   },
   key: { status: 400, text: 'Sec-WebSocket-Key is missing or not 16 bytes in base64.', rule: 'RFC 6455 4.2.1' },
   content_length: { status: 400, text: 'Content-Length is not one decimal number.', rule: 'RFC 9110 8.6' },
-  body: { status: 400, text: 'The request announces a body.', rule: 'RFC 6455 4.1' },
-  transfer_encoding: { status: 400, text: 'The request has a Transfer-Encoding.', rule: 'RFC 9112 6.1' },
+  body: { status: 400, text: 'An upgrade announces a body.', rule: 'RFC 6455 4.1' },
+  transfer_encoding: {
+    status: 400,
+    text: 'An upgrade has a Transfer-Encoding, or another request one beside chunked, in HTTP/1.0 or with a length.',
+    rule: 'RFC 9112 6.1',
+  },
   extensions: { status: 400, text: 'Sec-WebSocket-Extensions is malformed or too long.', rule: 'RFC 6455 9.1' },
   multiple_credentials: {
     status: 400,
@@ -100,10 +104,10 @@ export const REFUSALS = {
     text: 'The Origin is none that the route allows, or there is none and there has to be.',
     rule: 'RFC 6455 10.2',
   },
-  no_route: { status: 404, text: 'No route for this Host and path.' },
+  no_route: { status: 404, text: 'No route for this Host and path, or for an upgrade one without upstream.' },
   method: {
     status: 405,
-    text: 'The method is not GET.',
+    text: 'The method is not GET, of an upgrade or where the route has no http.',
     rule: 'RFC 6455 4.1',
     fields: [['Allow', 'GET']],
   },
@@ -121,7 +125,11 @@ export const REFUSALS = {
     text: 'The target, as sent or after the rewrite, is longer than limits.max_target_size.',
     rule: 'RFC 9112 3',
   },
-  expect: { status: 417, text: 'The request has an Expect field.', rule: 'RFC 9110 10.1.1' },
+  expect: {
+    status: 417,
+    text: 'An upgrade has an Expect field, or another request one that is not 100-continue.',
+    rule: 'RFC 9110 10.1.1',
+  },
   misdirected: {
     status: 421,
     text: 'No route of this listener is for this Host, but one of a listener with another tls.client_auth is.',
@@ -129,7 +137,7 @@ export const REFUSALS = {
   },
   upgrade_required: {
     status: 426,
-    text: 'Upgrade is not a list of protocols with "websocket" in it.',
+    text: 'Upgrade is not a list of protocols with "websocket" in it, and the route has no http.',
     rule: 'RFC 6455 4.2.1, RFC 9110 7.8',
     fields: [['Upgrade', 'websocket']],
   },
@@ -210,7 +218,12 @@ export const REFUSALS = {
   no_local_port: { status: 503, text: 'No free local port towards the backend.', retryAfter: true },
   no_descriptor: { status: 503, text: 'No file descriptor left.', retryAfter: true },
   backend_timeout: { status: 504, text: 'The backend was not connected, or did not answer, in time.' },
-  http_version: { status: 505, text: 'The HTTP version is not 1.1.', rule: 'RFC 9112 2.3', clientsFault: true },
+  http_version: {
+    status: 505,
+    text: 'The HTTP version is not 1.1, or of a request without upgrade neither that nor 1.0.',
+    rule: 'RFC 9112 2.3',
+    clientsFault: true,
+  },
   loop: { status: 508, text: 'The request passed this instance before.', rule: 'RFC 9110 7.6.3' },
 } as const satisfies Record<string, RefusalRow>;
 

@@ -9,7 +9,7 @@ const sticky = {
     values: 'cookie name',
     unset: '"fg-" and the name of the upstream',
     example: 'fg-chat',
-    says: 'Cookie that names the target of a client, set on the 101; backends do not see it.',
+    says: 'Cookie that names the target of a client, set on the 101, or a plain answer; backends do not see it.',
   },
   path: { kind: 'text', form: 'cookie_path', values: 'path', default: '/', says: 'Its Path.' },
   max_age: {

@@ -28,18 +28,23 @@ const response = {
     of: { kind: 'text', form: 'template' },
     values: 'map of fields and values',
     default: {},
-    says: "Fields of the client's 101, in place of the backend's; values as those of request.",
+    says: "Fields of the client's 101 or answer, in place of the backend's; values as those of request.",
   },
   remove: {
     kind: 'list',
     of: { kind: 'text', form: 'answer_field' },
     values: 'list of fields',
     default: [],
-    says: "Fields of the backend's 101 that do not reach the client.",
+    says: "Fields of the backend's 101 or answer that do not reach the client.",
   },
 } as const satisfies Keys;
 
 export const headers = {
   request: { kind: 'block', unset: 'as the client sent it', says: 'What the backend gets.', keys: request },
-  response: { kind: 'block', unset: 'as the backend sent it', says: "What the client's 101 holds.", keys: response },
+  response: {
+    kind: 'block',
+    unset: 'as the backend sent it',
+    says: "What the client's 101 holds, or the answer to a request without upgrade.",
+    keys: response,
+  },
 } as const satisfies Keys;

@@ -41,13 +41,13 @@ export const timeouts = {
     ...TIMEOUT,
     default: '5s',
     needed: true,
-    says: 'All methods of one handshake together; then 503 auth_unavailable.',
+    says: 'All methods of one handshake or request together; then 503 auth_unavailable.',
     without: 'a hung authorization server holds clients until timeouts.open',
   },
   idle: {
     ...TIMEOUT,
     default: '1h',
-    says: 'Not one byte of any frame from the client nor from the backend for this long ends the session with 1001.',
+    says: 'No byte of a frame from either side for this long ends the session with 1001; no byte of an answer cuts it.',
     without: 'abandoned sessions stay for ever',
   },
   message_stall: {

@@ -153,7 +153,7 @@ export const upstream = {
     min: 0,
     max: 255,
     default: 2,
-    says: 'More targets tried after a failed dial, each once, never after a byte of the request was sent.',
+    says: 'More targets tried after a failed dial, each once; not for requests with a body, nor once a byte was sent.',
     without: 'one dead target fails its share of clients',
   },
   retry_budget: {
