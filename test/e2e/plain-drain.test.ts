@@ -41,14 +41,18 @@ async function startStreams() {
     },
     { clock },
   );
-  const ask = async (method: string, type: string) => {
+  const begin = async (method: string, type: string, version = '1.1') => {
     const client = await RawClient.connect(running.port);
-    client.send(`${method} /${type} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n`);
+    client.send(`${method} /${type} HTTP/${version}\r\nHost: a\r\nContent-Length: 0\r\n\r\n`);
     expect((await client.readHead()).status).toBe(200);
+    return client;
+  };
+  const ask = async (method: string, type: string) => {
+    const client = await begin(method, type);
     expect(String(await client.readUntil((bytes) => bytes.includes('\n\n\r\n')))).toBe('b\r\ndata: one\n\n\r\n');
     return client;
   };
-  return { running, clock, answers, ask };
+  return { running, clock, answers, begin, ask };
 }
 
 test('event streams end over drain.spread, not as if they were whole; others may end by themselves', async () => {
@@ -74,4 +78,21 @@ test('event streams end over drain.spread, not as if they were whole; others may
   for (const client of [...streams, ...others]) client.end();
   await drained;
   expect(clock.now()).toBe(1_000_000 + SPREAD_MS + 100);
+});
+
+test('at drain.timeout what is under way is cut off, by RST where FIN would be its end, and told', async () => {
+  const { running, clock, begin } = await startStreams();
+  const framed = await begin('GET', 'text/plain');
+  const unframed = await begin('GET', 'text/plain', '1.0');
+  await unframed.readUntil((bytes) => bytes.includes('\n\n'));
+  const drained = running.proxy.drain();
+  clock.advance(60_100);
+  await drained;
+  expect(String(await framed.readToEnd())).not.toMatch(/0\r\n\r\n$/);
+  const { error } = await unframed.closed;
+  expect(error).toBe('ECONNRESET');
+  expect(running.logsOf('http.request')).toMatchObject([
+    { status: 200, error: 'draining' },
+    { status: 200, error: 'draining' },
+  ]);
 });

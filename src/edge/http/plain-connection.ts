@@ -201,11 +201,12 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
     this.close();
   }
 
-  close(): void {
+  /** `why`: of a request that is under way. */
+  close(why: RefusalSlug = 'draining'): void {
     if (this.state === 'over') return;
     this.state = 'over';
     try {
-      this.exchange?.leave();
+      this.exchange?.cut(why);
       this.stream.release();
       this.transport.destroy();
     } finally {
@@ -249,7 +250,7 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
   onFault(error: unknown): void {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.context.log.event('error', 'request.fault', { request_id: this.arrival.requestId, error: text });
-    this.close();
+    this.close('internal_error');
   }
 
   private get isDone(): boolean {

@@ -294,8 +294,8 @@ export class PlainExchange {
     target?.watch?.answeredBadly(this.options.arrival.client, trial);
   }
 
-  /** A part of the answer is out: nothing else can be said. */
-  private cut(error: Parameters<RequestRecord['cut']>[1], cause?: string): void {
+  /** Nothing else can be said: a part of the answer is out, or its connection is closed. */
+  cut(error: Parameters<RequestRecord['cut']>[1], cause?: string): void {
     if (this.state === 'over') return;
     this.record.cut(this.status, error, cause);
     this.leave();
