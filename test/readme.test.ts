@@ -141,9 +141,24 @@ describe('first steps', () => {
       .filter((yaml) => !ofAuth.includes(yaml))
       .map((yaml) => loaded(yaml, files));
     const targets = configs.map(({ upstreams }) => Object.values(upstreams).map((one) => one.targets.length));
-    expect(targets).toEqual([[1], [2], [1], [1, 1], [1], [1, 1, 1], [2, 2, 1], [0], [1], [1], [2, 3], [2], [1]]);
+    expect(targets).toEqual([
+      [1],
+      [2],
+      [1],
+      [1, 1],
+      [1],
+      [1, 1, 1],
+      [2, 2, 1],
+      [0],
+      [1],
+      [1],
+      [2, 3],
+      [2],
+      [1, 1, 1],
+      [1],
+    ]);
     expect(configs.map(({ listeners }) => listeners[0]?.tls?.certificates.length ?? 0)).toEqual([
-      0, 0, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0,
+      0, 0, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     ]);
   });
 
