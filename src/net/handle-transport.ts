@@ -39,6 +39,8 @@ export class HandleTransport implements Transport {
   protected isLost = false;
   protected hasEnded = false;
   private isResetting = false;
+  /** A reset that comes in one poll with the data before it is an end to libuv: only who reads again hears of it. */
+  private isEndSure = false;
   /** The peer's FIN was told: the kernel would tell it again to who reads again. */
   protected isAtEnd = false;
 
@@ -183,12 +185,14 @@ export class HandleTransport implements Transport {
       return;
     }
     if (size === 0 || this.destroyed) return;
-    if (size === UV_EOF) {
+    if (size !== UV_EOF) this.onGone(size);
+    else if (this.isEndSure) {
       this.handle.readStop();
       this.tellEnd();
-      return;
+    } else {
+      this.isEndSure = true;
+      this.handle.readStart();
     }
-    this.onGone(size);
   }
 
   protected tellEnd(): void {

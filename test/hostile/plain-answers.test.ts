@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { RawClient } from '../support/raw-client.ts';
+import { transportMode } from '../support/transport-mode.ts';
 import { askPlain, requestText, startPlain } from './plain-pair.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\n';
@@ -90,6 +91,16 @@ describe('H30: an answer that is not whole', () => {
     expect(client.received.toString('latin1')).not.toMatch(/\r\n0\r\n/);
     await backend.closed;
     expect(running.logsOf('http.request').at(-1)).toMatchObject({ status: 200, error: 'backend_answer' });
+  });
+
+  test.runIf(transportMode !== 'stream')('H30: a reset that comes in one poll with the data before it', async () => {
+    const running = await proxy();
+    const { client, backend } = await askPlain(running);
+    backend.send(`${OK}\r\nab`);
+    backend.reset();
+    await client.closed;
+    expect(client.received.toString('latin1')).not.toMatch(/\r\n0\r\n/);
+    expect(running.logsOf('http.request').at(-1)).toMatchObject({ error: 'backend_answer', cause: 'ECONNRESET' });
   });
 
   test.each([
