@@ -18,6 +18,11 @@ const SCHEMES = 'ws://, wss://, http://, https://, ws+unix: or builtin:echo';
 /** RFC 3986 3.3: what a path may hold unescaped, without the percent sign. */
 const BASE = /^(\/([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)*\/?$/;
 
+/** What `host:port` alone was meant as. */
+function bareGuess(text: string): string {
+  return /^[A-Za-z0-9.-]+:[0-9]+$/.test(text) ? ` (did you mean "http://${text}"?)` : '';
+}
+
 /** A DNS name: labels of letters, digits, hyphen and underscore; not something that reads like an IPv4 address. */
 export function isHostname(text: string): boolean {
   if (text.length === 0 || text.length > HOST_LENGTH_MAX) return false;
@@ -46,7 +51,7 @@ export function parseTargetUrl(text: string): Parsed<Endpoint> {
   if (text === 'builtin:echo') return { value: { kind: 'echo' } };
   if (text.startsWith('ws+unix:')) return parseUnixTarget(text.slice('ws+unix:'.length));
   const match = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#]*)(.*)$/s.exec(text);
-  if (match === null) return { problem: `expected a URL that begins with ${SCHEMES}` };
+  if (match === null) return { problem: `expected a URL that begins with ${SCHEMES}${bareGuess(text)}` };
   const [, scheme = '', authority = '', rest = ''] = match;
   if (!isScheme(scheme)) return { problem: `unknown scheme, expected ${SCHEMES}` };
   if (authority.includes('@')) return { problem: 'a target URL holds no user name or password' };

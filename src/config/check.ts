@@ -160,10 +160,21 @@ function checkOverlaps(config: ParsedConfig, written: Written, report: CrossRepo
     }
     if (other === undefined) continue;
     overlapping.add(index);
-    report('error', ['routes', index, 'match'], `routes[${other}] matches the same requests`);
+    const fix = areHalves(config.routes[index], config.routes[other]) ? HALVES : '';
+    report('error', ['routes', index, 'match'], `routes[${other}] matches the same requests${fix}`);
   }
   return overlapping;
 }
+
+type Backends = ParsedConfig['routes'][number] | undefined;
+
+/** One for WebSockets, the other for all else: who knows other proxies writes two. */
+function areHalves(one: Backends, other: Backends): boolean {
+  const lacks = (key: (typeof BACKENDS)[number]) => (one?.[key] === undefined) !== (other?.[key] === undefined);
+  return BACKENDS.every(lacks);
+}
+
+const HALVES = ': give one route both upstream and http';
 
 /** `max_frame_size` above `max_message_size` would never be reached: one of the two is a mistake. */
 function checkFrames(config: ParsedConfig, report: CrossReport): void {

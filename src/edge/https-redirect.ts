@@ -30,4 +30,4 @@ function portOf({ name, address }: ListenerConfig, { ports }: RedirectMeans): nu
 }
 
 const HTTPS = 443;
-const NO_ROUTE: Refusal = { slug: 'no_route' };
+const NO_ROUTE: Refusal = { slug: 'no_route', cause: 'no listener with tls has a route for this Host' };

@@ -49,7 +49,8 @@ function routeLines(route: RouteAdvice): string[] {
       }`,
   ];
   const relaxed = [...expiryLines(route.credentials), ...relaxedLines(route.relaxed)];
-  if (route.sessions_total === 0) return [...lines, '  nothing seen yet', ...relaxed];
+  if (route.sessions_total === 0)
+    return [...lines, '  no sessions seen yet; requests without upgrade are not measured', ...relaxed];
   for (const [name, direction] of [
     ['from_client', route.from_client],
     ['from_backend', route.from_backend],

@@ -78,7 +78,7 @@ describe('target URLs', () => {
   test.each([
     ['chat', /^expected a URL that begins with/],
     ['builtin:ecko', /^expected a URL/],
-    ['127.0.0.1:9001', /^expected a URL/],
+    ['127.0.0.1:9001', /^expected a URL .*\(did you mean "http:\/\/127\.0\.0\.1:9001"\?\)$/],
     ['ftp://a', /^unknown scheme/],
     ['WS://a', /^unknown scheme/],
     ['constructor://a', /^unknown scheme/],

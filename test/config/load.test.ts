@@ -590,6 +590,13 @@ describe('close_codes', () => {
 });
 
 describe('routes that match the same set', () => {
+  test('of which one has upstream and the other http belong together, and are told so', () => {
+    const text = `routes:\n  - { ${ECHO} }\n  - { http: "http://a:1" }\n`;
+    expect(errorsOf(text)).toEqual([
+      expect.stringMatching(/matches the same requests: give one route both upstream and http$/),
+    ]);
+  });
+
   const routes = (...matches: string[]) =>
     `listeners: [{ name: one }, { name: two, address: ":1" }]\nroutes:\n${matches
       .map((match, index) => `  - { name: r${index}, match: ${match}, ${ECHO} }\n`)

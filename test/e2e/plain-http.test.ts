@@ -73,9 +73,10 @@ describe('plain requests', () => {
     expect((await client.upgrade({ path: '/both' })).status).toBe(101);
   });
 
-  test('a route for them alone is none for a WebSocket', async () => {
-    const { port } = await startBoth();
+  test('a route for them alone is none for a WebSocket, and the log says why', async () => {
+    const { port, logsOf } = await startBoth();
     const client = await RawClient.connect(port);
     expect((await client.upgrade({ path: '/pages/x' })).status).toBe(404);
+    expect(logsOf('handshake.refused')).toMatchObject([{ error: 'no_route', cause: 'the route has no upstream' }]);
   });
 });

@@ -235,7 +235,7 @@ describe('as text', () => {
   test('says so when there is nothing to say', () => {
     expect(renderAdvice(advise([], 0))).toContain('No route to give advice on.');
     const quiet = renderAdvice(advise([input(new TrafficProfile(), { sessionsTotal: 0, sessionsOpen: 0 })], 0));
-    expect(quiet).toContain('nothing seen yet');
+    expect(quiet).toContain('no sessions seen yet');
   });
 });
 

@@ -54,7 +54,7 @@ export function routeCheck(asked: Asked): Refusal | null {
 
 /** A route for other requests alone is none for an upgrade. */
 export function socketsCheck({ route, upgrade, record }: Asked): Refusal | null {
-  if (!route.config.sockets) return NO_ROUTE;
+  if (!route.config.sockets) return NO_SOCKETS;
   record.noteRelaxed(upgrade?.relaxed ?? []);
   return null;
 }
@@ -77,4 +77,5 @@ export function subprotocolCheck(asked: Asked): Refusal | null {
 const LOOP: Refusal = { slug: 'loop' };
 const MISDIRECTED: Refusal = { slug: 'misdirected' };
 const NO_ROUTE: Refusal = { slug: 'no_route' };
+const NO_SOCKETS: Refusal = { slug: 'no_route', cause: 'the route has no upstream' };
 const NONE_LISTED: Refusal = { slug: 'subprotocol', cause: 'none is listed' };
