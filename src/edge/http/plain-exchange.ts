@@ -177,7 +177,7 @@ export class PlainExchange {
   }
 
   private reach(): void {
-    const { context, asked, record, progress, abort: signal, hold } = this;
+    const { context, asked, record, progress, abort: signal } = this;
     this.state = 'reaching';
     record.noteReaching(progress);
     this.arm();
@@ -188,14 +188,7 @@ export class PlainExchange {
     }
     const mayRetry = asked.plain.body.kind === 'none';
     const { transport: client } = this.options.peer;
-    const holdings = {
-      get trial(): number {
-        return hold.trial;
-      },
-      takeSlot: (target: Target) => hold.take(target),
-      keepBackend: (transport: Transport) => this.keepBackend(transport),
-    };
-    reachBackend(reachingFor(asked, context, { client, holdings, progress, signal, mayRetry })).then(
+    reachBackend(reachingFor(asked, context, { client, holdings: this, progress, signal, mayRetry })).then(
       (outcome) => {
         this.guarded(() => {
           if (this.state !== 'reaching') return;
@@ -214,7 +207,16 @@ export class PlainExchange {
     this.refuse({ slug: 'no_target', cause: 'none has room', targets: this.asked.route.http?.noRoom });
   }
 
-  private keepBackend(transport: Transport): boolean {
+  /** As what a target is reached with holds things. */
+  get trial(): number {
+    return this.hold.trial;
+  }
+
+  takeSlot(target: Target): void {
+    this.hold.take(target);
+  }
+
+  keepBackend(transport: Transport): boolean {
     if (this.state === 'over') transport.destroy();
     else this.hold.keepBackend(transport);
     return this.state !== 'over';
