@@ -102,18 +102,26 @@ test('what a server does not take up again is not counted as resumed', async () 
 });
 
 describe.each(CERTIFICATE_KINDS)('with a certificate of %s', (certificate) => {
-  const common = { host: '127.0.0.1', path: '/', concurrency: 2, warmupMs: 10, measureMs: 150, pids: [] };
+  const common = { host: '127.0.0.1', path: '/', concurrency: 2, warmupMs: 10, pids: [] };
 
   test.each(['1.3', '1.2'] as const)('TLS %s: handshakes are full, or resumed', async (version) => {
-    const plan: HandshakePlan = { ...common, port: await echoServer(certificate), tls: { certificate, version } };
-    const full = await runHandshakes(new WireMaker(), plan);
+    const plan = { ...common, port: await echoServer(certificate), tls: { certificate, version } };
+    const full = await handshakesOf(plan);
     expect(full.handshakes).toBeGreaterThan(0);
     expect(full.resumed).toBe(0);
-    const resumed = await runHandshakes(new WireMaker(), { ...plan, resume: true });
+    const resumed = await handshakesOf({ ...plan, resume: true });
     expect(resumed.handshakes).toBeGreaterThan(0);
     expect(resumed.resumed).toBe(resumed.handshakes);
   });
 });
+
+/** A machine that does something else has time for none in a short while: then it gets a longer one. */
+async function handshakesOf(plan: Omit<HandshakePlan, 'measureMs'>): ReturnType<typeof runHandshakes> {
+  for (let measureMs = 150; ; measureMs *= 4) {
+    const found = await runHandshakes(new WireMaker(), { ...plan, measureMs });
+    if (found.handshakes > 0 || measureMs > 2_000) return found;
+  }
+}
 
 test('a server of another version fails the run', async () => {
   const port = await echoServer('ecdsa', { maxVersion: 'TLSv1.2' });
