@@ -15,7 +15,7 @@ import { healthAnswer } from './health.ts';
 import type { Holdings } from './holdings.ts';
 import { refusedRequest } from './http/refused-request.ts';
 import { type AnswersClient, Http1Asker, newHeadParser, readHead } from './http1.ts';
-import { redirectOf } from './https-redirect.ts';
+import { type Redirect, redirectOf } from './https-redirect.ts';
 import { LINGER_MS, Linger } from './linger.ts';
 import type { OpenConnection } from './open-connection.ts';
 import type { PeerClaim } from './quotas.ts';
@@ -237,9 +237,10 @@ export class Http1Connection extends TimerEntry implements TransportReader, Answ
   }
 
   /** It is served elsewhere, or not at all. */
-  private sendAway(head: RequestHead, refusal: Refusal): void {
+  private sendAway(head: RequestHead, { refusal, request }: Redirect): void {
+    const { context, arrival } = this;
     if (!asksForWebSocket(head.fields)) {
-      this.refuseRequest(head, refusal);
+      this.answer(refusedRequest({ context, arrival, head, refusal, request }));
       return;
     }
     this.noteHead(head);

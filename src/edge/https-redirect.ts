@@ -3,18 +3,28 @@
 
 import type { ListenerConfig } from '../config/types.ts';
 import type { RequestHead } from '../protocol/http-head.ts';
-import { judgePlainRequest } from '../protocol/plain-request.ts';
+import { judgePlainRequest, type PlainRequest } from '../protocol/plain-request.ts';
 import type { Refusal } from '../protocol/refusals.ts';
 import type { LiveListener } from './arrival.ts';
 import type { EdgeContext } from './context.ts';
 
 type RedirectMeans = Pick<EdgeContext, 'snapshot' | 'ports'>;
 
+export interface Redirect {
+  readonly refusal: Refusal;
+  /** For the log; null: its head is not right. */
+  readonly request: PlainRequest | null;
+}
+
 /** What `head` gets, whatever it asks for; null where the listener serves it itself. */
-export function redirectOf(head: RequestHead, { config }: LiveListener, means: RedirectMeans): Refusal | null {
+export function redirectOf(head: RequestHead, { config }: LiveListener, means: RedirectMeans): Redirect | null {
   if (!config.redirect_http) return null;
   const request = judgePlainRequest(head);
-  if (typeof request === 'string') return { slug: request };
+  if (typeof request === 'string') return { refusal: { slug: request }, request: null };
+  return { refusal: placeOf(request, means), request };
+}
+
+function placeOf(request: PlainRequest, means: RedirectMeans): Refusal {
   const { hostname, path, query } = request;
   const { config: whole, router } = means.snapshot;
   const to = whole.listeners.find(({ name, tls }) => tls !== null && router.serves(hostname, name));

@@ -22,21 +22,21 @@ export const HTTP_ACCESS_MUTANTS: readonly Mutant[] = [
   { row: 'H82', at: 'PLAIN_CHECKS', search: '  onceCheck,\n', replace: '' },
   {
     row: 'H83',
-    at: 'redirectOf',
+    at: 'placeOf',
     search: 'tls !== null && router.serves(hostname, name)',
     replace: 'tls !== null',
     why: 'any Host is repeated',
   },
   {
     row: 'H83',
-    at: 'redirectOf',
+    at: 'placeOf',
     search: 'tls !== null && router.serves(hostname, name)',
     replace: 'router.serves(hostname, name)',
     why: 'to a port without TLS',
   },
   {
     row: 'H83',
-    at: 'redirectOf',
+    at: 'placeOf',
     search: 'const { hostname, path, query } = request;',
     replace: "const { hostname, path } = request;\n  const query = '';",
     why: 'the query is lost',
@@ -44,7 +44,7 @@ export const HTTP_ACCESS_MUTANTS: readonly Mutant[] = [
   {
     row: 'H83',
     at: 'redirectOf',
-    search: "if (typeof request === 'string') return { slug: request };",
+    search: "if (typeof request === 'string') return { refusal: { slug: request }, request: null };",
     replace: "if (typeof request === 'string') return null;",
     why: 'what breaks a rule is served after all',
   },

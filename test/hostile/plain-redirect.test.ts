@@ -100,12 +100,19 @@ describe('H83: a listener with redirect_http', () => {
     }
     expect(bodies).toEqual(['', 'https_only', 'https_only', 'https_only']);
     expect(dials()).toBe(0);
-    expect(logsOf('http.request').map(({ status, method }) => `${status} ${method}`)).toEqual([
-      '308 HEAD',
-      '308 GET',
-      '308 POST',
+    expect(logsOf('http.request').map(({ status, method, host }) => `${status} ${method} ${host}`)).toEqual([
+      '308 HEAD one.test',
+      '308 GET one.test',
+      '308 POST one.test',
     ]);
     expect(logsOf('handshake.refused')).toMatchObject([{ status: 308, error: 'https_only' }]);
+  });
+
+  test('H83: a Host of nobody is told in the log', async () => {
+    const { ask, logsOf } = await start();
+    await ask(plain('GET /x HTTP/1.1', 'evil.test'));
+    const cause = 'no listener with tls has a route for this Host';
+    expect(logsOf('http.request')).toMatchObject([{ error: 'no_route', host: 'evil.test', cause }]);
   });
 
   test('H83: answers for its health', async () => {

@@ -9,6 +9,7 @@ import type { Transport } from '../../net/transport.ts';
 import type { RequestHead } from '../../protocol/http-head.ts';
 import { asksForWebSocket } from '../../protocol/plain-request.ts';
 import type { Refusal, RefusalSlug } from '../../protocol/refusals.ts';
+import type { JudgedRequest } from '../../protocol/request-place.ts';
 import type { Arrival } from '../arrival.ts';
 import type { HandshakeContext } from '../handshake.ts';
 import { healthAnswer } from '../health.ts';
@@ -120,7 +121,7 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
     }
     const moved = redirectOf(head, this.arrival.listener, this.context);
     if (moved !== null) {
-      this.refuse(moved, head);
+      this.refuse(moved.refusal, head, moved.request);
       return false;
     }
     this.next = head;
@@ -286,10 +287,10 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
   }
 
   /** There is no exchange for it. */
-  private refuse(refusal: Refusal, head: RequestHead | null = null): void {
+  private refuse(refusal: Refusal, head: RequestHead | null = null, request: JudgedRequest | null = null): void {
     const { context } = this;
     const arrival = this.nextArrival();
-    this.linger(refusedRequest({ context, arrival, head, refusal }));
+    this.linger(refusedRequest({ context, arrival, head, refusal, request }));
   }
 
   /** The last bytes that the client gets. */

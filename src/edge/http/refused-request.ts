@@ -2,6 +2,7 @@
 
 import type { RequestHead } from '../../protocol/http-head.ts';
 import type { Refusal } from '../../protocol/refusals.ts';
+import type { JudgedRequest } from '../../protocol/request-place.ts';
 import type { Arrival } from '../arrival.ts';
 import type { HandshakeContext } from '../handshake.ts';
 import { refusalBytes } from '../refusal-bytes.ts';
@@ -13,18 +14,21 @@ interface RefusedRequest {
   /** Null: there is none that could be read. */
   readonly head: RequestHead | null;
   readonly refusal: Refusal;
+  /** What its head was judged to be, where it was. */
+  readonly request?: JudgedRequest | null;
   /** The limit that it met. */
   readonly limit?: string | undefined;
 }
 
 /** The whole answer, behind which the connection closes. */
-export function refusedRequest({ context, arrival, head, refusal, limit }: RefusedRequest): Buffer {
+export function refusedRequest({ context, arrival, head, refusal, request, limit }: RefusedRequest): Buffer {
   const record = new RequestRecord(context, arrival);
   if (head !== null) {
     const rules = arrival.listener.rulesIn(context.snapshot);
     arrival.takeHead(head, rules);
     arrival.takeClient(head, rules);
     record.noteHead(head);
+    if (request) record.noteRequest(request);
   }
   if (limit !== undefined) record.noteLimit(limit);
   record.refused(refusal);
