@@ -151,7 +151,7 @@ export function sessionFacts(admitted: Admitted, opened: Opened, log: LogConfig)
     client: ownText(client),
     peer: peer === client ? undefined : peer,
     path: ownText(path),
-    request_id: ownText(arrival.requestId),
+    request_id: arrival.requestId,
     // Clients put tokens into this field, so only names that the config knows are shown.
     subprotocol: protocol === null ? (marker ?? undefined) : (entryFor(protocol, config.subprotocols) ?? 'unlisted'),
     auth: grant?.auth,

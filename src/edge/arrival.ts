@@ -8,6 +8,7 @@ import { firstValueOf } from '../protocol/lists.ts';
 import { mergeLeadingSlashes } from '../protocol/path.ts';
 import type { Endpoint, ProxyHeader } from '../protocol/proxy-header/proxy-header.ts';
 import { type ClientRules, NOBODY_BELIEVED } from './client-rules.ts';
+import { ownText } from './own-text.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** A trusted peer's X-Request-ID is kept if it is visible ASCII and not longer. */
@@ -125,7 +126,7 @@ export class Arrival {
   takeHead({ fields }: Pick<RequestHead, 'fields'>, rules: ClientRules): void {
     this.peerTrusted = rules.trusts(this.peer);
     const requestId = firstValueOf(fields, 'x-request-id');
-    if (this.peerTrusted && requestId !== undefined && REQUEST_ID.test(requestId)) this.requestId = requestId;
+    if (this.peerTrusted && requestId !== undefined && REQUEST_ID.test(requestId)) this.requestId = ownText(requestId);
   }
 
   /** A complete head came: who sent it. */
