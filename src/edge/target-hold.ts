@@ -43,6 +43,11 @@ export class TargetHold {
     this.use = 'ending';
   }
 
+  /** The target did not do its part for this client. */
+  blameTarget(client: string): void {
+    this.slot?.watch?.answeredBadly(client, this.trialOfSlot);
+  }
+
   leave(): void {
     const { slot, use, trialOfSlot: trial, backend } = this;
     this.slot = null;

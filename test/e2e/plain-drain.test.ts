@@ -10,6 +10,7 @@ import { RawClient } from '../support/raw-client.ts';
 import { connectWs } from './ws-pair.ts';
 
 const SPREAD_MS = 4_000;
+const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Answers with the type that the path names, and never to the end by itself. */
 async function startStreams() {
@@ -17,6 +18,7 @@ async function startStreams() {
   const server = createServer((request, response) => {
     const type = (request.url ?? '').slice(1);
     answers.set(`${request.method} ${type}`, response);
+    if (type === 'late') return;
     response.writeHead(200, { 'Content-Type': type }).write('data: one\n\n');
     request.resume();
   });
@@ -95,4 +97,20 @@ test('at drain.timeout what is under way is cut off, by RST where FIN would be i
     { status: 200, error: 'draining' },
     { status: 200, error: 'draining' },
   ]);
+});
+
+test('an event stream that begins after the drain was told ends over drain.spread, too', async () => {
+  const { running, clock, answers } = await startStreams();
+  const client = await RawClient.connect(running.port);
+  client.send('GET /late HTTP/1.1\r\nHost: a\r\n\r\n');
+  while (!answers.has('GET late')) await turn();
+  const drained = running.proxy.drain();
+  await turn();
+  answers.get('GET late')?.writeHead(200, { 'Content-Type': 'text/event-stream' }).write('data: one\n\n');
+  await client.readUntil((bytes) => bytes.includes('data: one'));
+  clock.advance(SPREAD_MS + 100);
+  await client.ended;
+  client.end();
+  await drained;
+  expect(running.logsOf('http.request')).toMatchObject([{ status: 200, error: 'draining' }]);
 });

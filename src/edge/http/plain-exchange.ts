@@ -75,6 +75,8 @@ export class PlainExchange {
   /** Of the answer; 0 before there is one. */
   private status = 0;
   private isEventStream = false;
+  /** When an event stream ends, should this be one. */
+  private farewellAt = Number.POSITIVE_INFINITY;
   /** It says where it ends. */
   private isFramed = true;
 
@@ -132,10 +134,13 @@ export class PlainExchange {
 
   /** An event stream has no end, and a browser asks for it again (HTML 9.2.3); all else may end by itself. */
   drain(spreadMs: number): void {
-    const { wheel, clock } = this.context;
     // At random: they are not to come back all at once.
-    if (this.isEventStream && this.state !== 'over')
-      wheel.schedule(this.farewell, clock.now() + Math.random() * spreadMs);
+    this.farewellAt = this.context.clock.now() + Math.random() * spreadMs;
+    this.awaitFarewell();
+  }
+
+  private awaitFarewell(): void {
+    if (this.isEventStream && this.state !== 'over') this.context.wheel.schedule(this.farewell, this.farewellAt);
   }
 
   /** What the client has of it stands, and it can tell that there was more. */
@@ -272,6 +277,7 @@ export class PlainExchange {
     this.status = made.status;
     // By POST it is mostly the answer to that one, and nobody asks for it again.
     this.isEventStream = head.method === 'GET' && EVENT_STREAM.test(made.type);
+    this.awaitFarewell();
     this.isFramed = head.version !== '1.0' || made.isSized;
     tellAnswer(reached.target, made.status, arrival.client, this.hold.trial);
     return made;
@@ -287,13 +293,8 @@ export class PlainExchange {
 
   /** The backend does not answer, or no further. */
   private onBroken(cause: string): void {
-    if (this.relay?.hasAnswer !== true) this.blameTarget();
+    if (this.relay?.hasAnswer !== true) this.hold.blameTarget(this.options.arrival.client);
     this.refuse({ slug: 'backend_answer', cause: brokenCause(cause) });
-  }
-
-  private blameTarget(): void {
-    const { target, trial } = this.hold;
-    target?.watch?.answeredBadly(this.options.arrival.client, trial);
   }
 
   /** Nothing else can be said: a part of the answer is out, or its connection is closed. */
@@ -325,7 +326,8 @@ export class PlainExchange {
   private onOpenLate(now: number): void {
     // The target that had the larger part of it to itself.
     const { askedAt } = this.progress;
-    if (this.state === 'reaching' && 2 * (now - askedAt) >= now - this.headAt) this.blameTarget();
+    if (this.state === 'reaching' && 2 * (now - askedAt) >= now - this.headAt)
+      this.hold.blameTarget(this.options.arrival.client);
     this.refuse({ slug: 'backend_timeout', cause: 'open' });
   }
 
@@ -335,11 +337,11 @@ export class PlainExchange {
         this.refuse({ slug: 'body_timeout', cause: 'body' });
         break;
       case 'backend_stall':
-        this.blameTarget();
+        this.hold.blameTarget(this.options.arrival.client);
         this.refuse({ slug: 'backend_timeout', cause: 'write_stall' });
         break;
       case 'response':
-        this.blameTarget();
+        this.hold.blameTarget(this.options.arrival.client);
         this.refuse({ slug: 'backend_timeout', cause: 'response' });
         break;
       case 'client_stall':
