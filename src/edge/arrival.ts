@@ -129,11 +129,16 @@ export class Arrival {
     if (this.peerTrusted && requestId !== undefined && REQUEST_ID.test(requestId)) this.requestId = ownText(requestId);
   }
 
+  /** The scheme that the client used by what is known, and by this head; null where a trusted peer says it there. */
+  protoOf({ fields }: Pick<RequestHead, 'fields'>, rules: ClientRules): string | null {
+    const { secure, proxySecure: proxied, peer } = this;
+    return rules.protoOf({ secure, proxied, peerTrusted: rules.trusts(peer) }, fields);
+  }
+
   /** A complete head came: who sent it. */
   takeClient({ fields }: Pick<RequestHead, 'fields'>, rules: ClientRules): void {
-    const { secure, proxySecure: proxied, peerTrusted } = this;
     this.client = rules.clientOf(this.peer, fields);
-    this.proto = rules.protoOf({ secure, proxied, peerTrusted }, fields);
+    this.proto = this.protoOf({ fields }, rules);
     this.source = rules.source;
   }
 }

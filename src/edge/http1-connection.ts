@@ -226,7 +226,7 @@ export class Http1Connection extends TimerEntry implements TransportReader, Answ
   private takeHead(head: RequestHead, rest: Buffer): void {
     const { context, arrival, barred } = this;
     const isPlain = context.snapshot.servesHttp && !asksForWebSocket(head.fields);
-    const moved = barred === null ? redirectOf(head, arrival.listener, context) : null;
+    const moved = barred === null ? redirectOf(head, arrival, context) : null;
     if (moved !== null) this.sendAway(head, moved);
     else if (barred === null && isPlain) this.goPlain(head, rest);
     else if (barred === null) this.ask(head, rest);

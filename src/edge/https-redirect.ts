@@ -2,10 +2,11 @@
 // repeats what has been judged, byte for byte, and never an authority but a Host that has a route there.
 
 import type { ListenerConfig } from '../config/types.ts';
+import { isSaidSecure } from '../protocol/backend-request.ts';
 import type { RequestHead } from '../protocol/http-head.ts';
 import { judgePlainRequest, type PlainRequest } from '../protocol/plain-request.ts';
 import type { Refusal } from '../protocol/refusals.ts';
-import type { LiveListener } from './arrival.ts';
+import type { Arrival } from './arrival.ts';
 import type { EdgeContext } from './context.ts';
 
 type RedirectMeans = Pick<EdgeContext, 'snapshot' | 'ports'>;
@@ -17,10 +18,14 @@ export interface Redirect {
 }
 
 /** What `head` gets, whatever it asks for; null where the listener serves it itself. */
-export function redirectOf(head: RequestHead, { config }: LiveListener, means: RedirectMeans): Redirect | null {
-  if (!config.redirect_http) return null;
+export function redirectOf(head: RequestHead, arrival: Arrival, means: RedirectMeans): Redirect | null {
+  const { listener } = arrival;
+  if (!listener.config.redirect_http) return null;
   const request = judgePlainRequest(head);
   if (typeof request === 'string') return { refusal: { slug: request }, request: null };
+  // Who ends TLS in front of us would bring the same client here again, for ever.
+  const proto = arrival.protoOf(head, listener.rulesIn(means.snapshot));
+  if (isSaidSecure({ proto, request })) return null;
   return { refusal: placeOf(request, means), request };
 }
 

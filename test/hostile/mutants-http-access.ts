@@ -50,6 +50,13 @@ export const HTTP_ACCESS_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'H83',
+    at: 'redirectOf',
+    search: 'if (isSaidSecure({ proto, request })) return null;',
+    replace: '',
+    why: 'who comes by TLS to a proxy in front is sent away for ever',
+  },
+  {
+    row: 'H83',
     at: 'PlainConnection.onHead',
     search: 'if (moved !== null) {',
     replace: 'if (rest.length < 0 && moved !== null) {',

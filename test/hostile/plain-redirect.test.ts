@@ -12,9 +12,10 @@ const certs = await makeCertificates();
 const tls = { certificates: [{ cert: certs.good.cert, key: certs.good.key }] };
 const address = '127.0.0.1:0';
 
-async function start() {
+async function start(trusted_proxies: readonly string[] = []) {
   const backend = await RawBackend.listen();
   const running = await startProxy({
+    trusted_proxies: [...trusted_proxies],
     listeners: [
       { name: 'plain', address, redirect_http: true, health_path: '/healthz' },
       { name: 'first', address, tls },
@@ -120,6 +121,19 @@ describe('H83: a listener with redirect_http', () => {
     expect((await ask(plain('GET /healthz HTTP/1.1', 'evil.test'))).status).toBe(200);
     expect((await ask(plain('GET /healthz/ HTTP/1.1', 'one.test'))).status).toBe(308);
   });
+
+  test.each([
+    [['127.0.0.1'], 'https', 404],
+    [['127.0.0.1'], 'http', 308],
+    [[], 'https', 308],
+  ])(
+    'H83: sends nobody away who came by TLS to a trusted proxy: of %j, which says %s',
+    async (trusted, proto, status) => {
+      const { ask } = await start(trusted);
+      // What is not sent away is for a route of the listener itself, and that has none for this Host.
+      expect((await ask(plain('GET / HTTP/1.1', 'one.test', `X-Forwarded-Proto: ${proto}`))).status).toBe(status);
+    },
+  );
 
   test('H83: is one for connections that are open when a reload says so', async () => {
     const backend = await RawBackend.listen();

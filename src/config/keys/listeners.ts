@@ -57,6 +57,7 @@ export const listener = {
     says:
       'Every request, an upgrade too, gets 308 to https, with its target as it came, but for health_path: to the ' +
       'port of the first listener with tls that has a route for its Host, else 404 no_route.',
+    more: 'Who is said to have come by https, by a trusted proxy or forwarded_proto, is served.',
   },
   proxy_protocol: {
     kind: 'choice',

@@ -119,7 +119,7 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
       this.goBack(head, rest);
       return false;
     }
-    const moved = redirectOf(head, this.arrival.listener, this.context);
+    const moved = redirectOf(head, this.arrival, this.context);
     if (moved !== null) {
       this.refuse(moved.refusal, head, moved.request);
       return false;
