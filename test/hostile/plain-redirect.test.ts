@@ -116,6 +116,17 @@ describe('H83: a listener with redirect_http', () => {
     expect(logsOf('http.request')).toMatchObject([{ error: 'no_route', host: 'evil.test', cause }]);
   });
 
+  test('H83: judges by the rules of plain requests also where no route has http', async () => {
+    const listeners = [
+      { name: 'plain', address, redirect_http: true },
+      { name: 'tls', address, tls },
+    ];
+    const { port } = await startProxy({ listeners, routes: [{ upstream: 'builtin:echo' }] });
+    const client = await RawClient.connect(port);
+    client.send(plain('POST //evil.test HTTP/1.1', 'one.test'));
+    expect((await client.readHead()).status).toBe(400);
+  });
+
   test('H83: answers for its health', async () => {
     const { ask } = await start();
     expect((await ask(plain('GET /healthz HTTP/1.1', 'evil.test'))).status).toBe(200);
