@@ -138,14 +138,22 @@ describe('what a reload changes', () => {
   });
 
   test('a listener: the new one is bound, the old one closed, its sessions stay', async () => {
-    const running = await startProxy(config());
+    const admin: ConfigInput['admin'] = { address: '127.0.0.1:0' };
+    const running = await startProxy(config({ admin }));
     const client = await connectWs(running.port);
+    const late = await RawClient.connect(running.port);
+    const isThere = async () => (await askAdmin(running, 'GET /metrics')).body.includes('open{listener="test"} 2\n');
+    await until('it is accepted', isThere);
     const next: ConfigInput['listeners'] = [{ name: 'next', address: '127.0.0.2:0' }];
-    expect(await running.proxy.reload(config({ listeners: next }))).toMatchObject({ ok: true });
+    expect(await running.proxy.reload(config({ listeners: next, admin }))).toMatchObject({ ok: true });
     expect(await isOpen(running.port)).toBe(false);
     expect(running.proxy.address()).toMatchObject({ host: '127.0.0.2' });
-    expect(running.logsOf('listening')).toHaveLength(2);
+    // That of the admin, too.
+    expect(running.logsOf('listening')).toHaveLength(3);
     await echoes(client, 'over the listener that is gone');
+    // What it asks for may be there, where it comes again.
+    late.send(upgradeRequest());
+    expect((await late.readResponse()).json()).toMatchObject({ status: 503, error: 'draining' });
   });
 });
 

@@ -44,6 +44,8 @@ export function routeCheck(asked: Asked): Refusal | null {
   );
   if (route === null) {
     if (refusal !== null && refusal.slug !== 'no_route') return refusal;
+    // A reload took the listener away before this head came: what it asks for may be there, by another one.
+    if (arrival.listener.isGone) return LISTENER_GONE;
     return isMisdirected(snapshot, listener, request.hostname) ? MISDIRECTED : NO_ROUTE;
   }
   record.noteRoute(route);
@@ -74,6 +76,7 @@ export function subprotocolCheck(asked: Asked): Refusal | null {
   return null;
 }
 
+const LISTENER_GONE: Refusal = { slug: 'draining', cause: 'its listener is gone' };
 const LOOP: Refusal = { slug: 'loop' };
 const MISDIRECTED: Refusal = { slug: 'misdirected' };
 const NO_ROUTE: Refusal = { slug: 'no_route' };
