@@ -20,6 +20,7 @@ class Sink implements Transport {
   readonly stable = false;
   readonly headroom = HEADROOM;
   readonly pending = 0;
+  isEndSure = true;
   readonly held = 0;
   readonly kept = 0;
   readonly remoteAddress = '';

@@ -108,14 +108,14 @@ function checkRoute(route: ParsedRoute, index: number, written: Written, report:
   if (loose !== -1) report('warning', [...path, 'relax', loose], SMUGGLING);
   for (const key of BACKENDS) checkBackend(route[key], [...path, key], written, report);
   const hasBackend = BACKENDS.some((key) => route[key] !== undefined || written.isFaulty([...path, key]));
-  if (!hasBackend) report('error', path, NO_BACKEND);
+  if (!hasBackend) report('error', [...path, 'upstream'], NO_BACKEND);
   const wrong = route.rewrite === undefined ? null : rewriteProblem(route.rewrite, route.match.path);
   if (wrong !== null) report('error', [...path, 'rewrite'], wrong);
 }
 
 /** Where a route leads. */
 const BACKENDS = ['upstream', 'http'] as const;
-const NO_BACKEND = 'upstream is missing: where WebSockets go; or http: where other requests go';
+const NO_BACKEND = 'is missing: where WebSockets go; or give http: where other requests go';
 
 function checkBackend(text: string | undefined, path: PathSegments, written: Written, report: CrossReport): void {
   if (text === undefined) return;
@@ -202,8 +202,10 @@ function isOver(frame: number, message: number): boolean {
 }
 
 function checkUse(config: ParsedConfig, written: Written, report: CrossReport): void {
-  const isFaulty = (index: number) => BACKENDS.some((key) => written.isFaulty(['routes', index, key]));
-  if (config.routes.some((_, index) => isFaulty(index))) return;
+  const isClear = (route: ParsedRoute, index: number): boolean =>
+    BACKENDS.some((key) => route[key] !== undefined) &&
+    BACKENDS.every((key) => !written.isFaulty(['routes', index, key]));
+  if (!config.routes.every(isClear)) return;
   const used = new Set(config.routes.flatMap((route) => BACKENDS.map((key) => route[key])));
   for (const name of Object.keys(config.upstreams)) {
     if (!used.has(name)) report('warning', ['upstreams', name], 'no route uses this upstream');

@@ -39,8 +39,7 @@ export class HandleTransport implements Transport {
   protected isLost = false;
   protected hasEnded = false;
   private isResetting = false;
-  /** A reset that comes in one poll with the data before it is an end to libuv: only who reads again hears of it. */
-  private isEndSure = false;
+  isEndSure = true;
   /** The peer's FIN was told: the kernel would tell it again to who reads again. */
   protected isAtEnd = false;
 

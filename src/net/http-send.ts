@@ -71,6 +71,8 @@ class BackendStream extends TransportStream {
   constructor(transport: Transport, owner: HttpSendOwner) {
     super(transport);
     this.owner = owner;
+    // The end of the connection may be that of the answer.
+    transport.isEndSure = false;
   }
 
   override onTaken(): void {

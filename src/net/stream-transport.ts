@@ -27,6 +27,7 @@ export class StreamTransport implements Transport {
   readonly remotePort: number;
   reader: TransportReader = silentReader;
   stepsLeft = TURN_STEPS;
+  isEndSure = true;
   paused = false;
   destroyed = false;
   private readonly socket: Socket;

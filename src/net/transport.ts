@@ -36,6 +36,11 @@ export interface Transport {
   readonly kept: number;
   /** Steps of work, such as frames, that the reader may still do in this turn of the event loop: it counts down. */
   stepsLeft: number;
+  /**
+   * False, which its reader may say: an end is told when it was read a second time, in a later turn. To libuv a reset
+   * that comes in one poll with the data before it is an end. Where nobody can be asked again it is told at once.
+   */
+  isEndSure: boolean;
   readonly paused: boolean;
   readonly destroyed: boolean;
   /** The peer's IP address, v4-mapped ones as v4; '' for unix sockets and in-process peers. */

@@ -27,6 +27,7 @@ export class EchoTransport implements Transport {
   readonly remotePort = 0;
   reader: TransportReader = NOBODY;
   stepsLeft = TURN_STEPS;
+  isEndSure = true;
   paused = false;
   destroyed = false;
   /** Until the request is complete: nothing of it is kept. */

@@ -411,7 +411,7 @@ describe('one problem each', () => {
   test.each([
     [
       'routes: [{ name: a }]',
-      '1:10 routes[0]: upstream is missing: where WebSockets go; or http: where other requests go',
+      '1:10 routes[0].upstream: is missing: where WebSockets go; or give http: where other requests go',
     ],
     ['upstreams: { u: {} }', '1:17 upstreams.u.targets: needs at least one target, or discover'],
     ['upstreams: { u: { targets: [] } }', '1:28 upstreams.u.targets: needs at least one target, or discover'],

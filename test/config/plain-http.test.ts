@@ -87,7 +87,7 @@ describe('where plain requests go', () => {
     expect(errorsOf(`${upstreams}routes: [{ http: u }]`)).toEqual([`2:18 routes[0].http: ${told}`]);
     expect(errorsOf(`${upstreams}routes: [{ upstream: u }]`)).toEqual([]);
     expect(errorsOf('routes: [{ rewrite: /x }]')).toEqual([
-      '1:10 routes[0]: upstream is missing: where WebSockets go; or http: where other requests go',
+      '1:10 routes[0].upstream: is missing: where WebSockets go; or give http: where other requests go',
     ]);
     expect(errorsOf('routes: [{ http: w }]\nupstreams: { web: { targets: [{ url: "http://a" }] } }')).toEqual([
       '1:18 routes[0].http: there is no upstream "w"',

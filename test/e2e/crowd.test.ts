@@ -153,6 +153,17 @@ const elsewhere = {
   origin_not_allowed: 'needs lists of origins: test/hostile/access.test.ts',
   too_many_handshakes: 'would refuse the others too: test/hostile/policies.test.ts',
   overload: 'would refuse the others too: test/hostile/policies.test.ts',
+  ...Object.fromEntries(
+    [
+      'backend_answer',
+      'body_timeout',
+      'body_too_large',
+      'http_syntax',
+      'method_refused',
+      'too_many_requests_per_ip',
+    ].map((slug) => [slug, 'of requests without upgrade: test/hostile/plain-*.test.ts']),
+  ),
+  https_only: 'needs a listener that sends all away: test/hostile/plain-redirect.test.ts',
   too_many_auth_failures: 'would refuse the others too: test/hostile/guessing.test.ts',
 };
 

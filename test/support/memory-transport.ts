@@ -40,6 +40,7 @@ export class MemoryTransport implements Transport {
   destroyed = false;
   wasReset = false;
   stepsLeft: number;
+  isEndSure = true;
   /** True once our FIN has gone out behind everything written. */
   finSent = false;
   /** Things no one may do to a transport, e.g. write behind the FIN. */
