@@ -9,7 +9,7 @@ export function* writeHttp(
   routes: readonly RouteMetrics[],
 ): Generator<void> {
   out.single('http_requests_open', 'gauge', 'Requests without upgrade that are not answered yet.', httpRequestsOpen);
-  out.family('http_requests_total', 'counter', 'Requests without upgrade by the class of their status, or none.');
+  out.family('http_requests_total', 'counter', 'Requests without upgrade by the class of their status; none, or cut.');
   for (const { name, http } of routes) {
     for (const [code_class, count] of http.requests.entries()) out.sample({ route: name, code_class }, count);
     yield;

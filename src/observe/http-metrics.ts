@@ -5,14 +5,14 @@ import { handshakeSeconds, Tally } from './tally.ts';
 
 /** The requests of a route that are no handshakes. */
 export class HttpMetrics {
-  /** By class of the answer's status, such as `2xx`; `none` for those without one. */
+  /** By class of the answer's status, such as `2xx`; `none`: there was no answer; `cut`: the backend broke off. */
   readonly requests = new Tally();
   /** From the first byte of the head to the last of the answer. */
   readonly duration = new Histogram(handshakeSeconds);
 
-  /** One that is over. `status` 0: it got none. */
-  request(status: number, seconds: number): void {
-    this.requests.add(status === 0 ? 'none' : `${Math.floor(status / 100)}xx`);
+  /** One that is over. `status` 0: it got none. `isCut`: its backend did not send all of it. */
+  request(status: number, seconds: number, isCut: boolean): void {
+    this.requests.add(isCut ? 'cut' : status === 0 ? 'none' : `${Math.floor(status / 100)}xx`);
     this.duration.observe(seconds);
   }
 }

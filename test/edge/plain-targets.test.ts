@@ -120,6 +120,19 @@ describe('the target is told', () => {
     expect(told).toEqual(expected);
   });
 
+  test('that it does not work by an answer that breaks off; it is counted and told as such', async () => {
+    const rig = new PlainRig();
+    const told = watched(rig);
+    await rig.ask(...GET);
+    await rig.say(rig.backend(), 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab');
+    rig.backend().fin();
+    await rig.settle(rig.backend());
+    expect(told).toEqual(['answeredWell 0', 'answeredBadly 192.0.2.1 0']);
+    expect(rig.requests).toMatchObject([{ level: 'warn', status: 200, error: 'backend_answer', cause: 'not whole' }]);
+    const { http } = rig.edge.metrics.route(rig.edge.snapshot.config.routes[0]?.name ?? '');
+    expect([...http.requests.entries()]).toEqual([['cut', 1]]);
+  });
+
   test('nothing by a client that leaves', async () => {
     const rig = new PlainRig();
     const told = watched(rig);

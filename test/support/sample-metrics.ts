@@ -15,7 +15,7 @@ export function sampleRegistry(): MetricsRegistry {
   chat.sessionEnded('proxy', 'drain', 4321, 3601);
   chat.pingRtt.observe(0.02);
   chat.relaxed.add('key');
-  chat.http.request(200, 0.02);
+  chat.http.request(200, 0.02, false);
   for (const profile of [chat.profile.fromClient, chat.profile.fromBackend]) {
     profile.recordMessages(64, 1);
     profile.recordMessages(65, 1);

@@ -293,7 +293,7 @@ export class PlainExchange {
 
   /** The backend does not answer, or no further. */
   private onBroken(cause: string): void {
-    if (this.relay?.hasAnswer !== true) this.hold.blameTarget(this.options.arrival.client);
+    this.hold.blameTarget(this.options.arrival.client);
     this.refuse({ slug: 'backend_answer', cause: brokenCause(cause) });
   }
 

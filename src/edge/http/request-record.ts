@@ -104,9 +104,11 @@ export class RequestRecord implements AskedRecord {
   private end({ status, error, cause, targets }: Ended): void {
     const { clock, log } = this.means;
     const ms = clock.now() - this.arrival.at;
-    this.metrics.http.request(status, ms / 1000);
+    // Below 500 its head was there before it broke off.
+    const isCut = error === 'backend_answer' && status < 500;
+    this.metrics.http.request(status, ms / 1000, isCut);
     const isOurs = error === undefined ? status >= 500 : status >= 500 && !isClientsFault(error);
-    const level = isOurs ? 'warn' : 'debug';
+    const level = isOurs || isCut ? 'warn' : 'debug';
     if (!log.enabled(level)) return;
     const { arrival, progress, route } = this;
     const { client, peer } = arrival;
