@@ -48,7 +48,12 @@ const LONG = [
   'test/hostile/{operations,process-faults}.test.ts',
 ];
 /** With a process of their own in each share: for its heap, or for what they mock. */
-const APART = ['test/bench/reports.test.ts', 'test/edge/faults.test.ts', 'test/hostile/resources.test.ts'];
+const APART = [
+  'test/bench/reports.test.ts',
+  'test/edge/faults.test.ts',
+  'test/edge/plain-faults.test.ts',
+  'test/hostile/resources.test.ts',
+];
 
 /**
  * The share of the tests that a script of package.json asks for. By hand there is none, and then every test is in every
