@@ -36,8 +36,8 @@ const commandOptions: Readonly<Record<CommandName, readonly OptionName[]>> = {
 /** How many words may follow a command. */
 const positionalsMax: Readonly<Record<CommandName, number>> = {
   run: 0,
-  check: 0,
-  config: 0,
+  check: 1,
+  config: 1,
   status: 0,
   upstreams: 1,
   sessions: 1,
@@ -79,7 +79,11 @@ export function parseArguments(argv: readonly string[]): ArgumentsVerdict {
     const verdict = judgeProbe(given.values, given.headers, rest);
     return typeof verdict === 'string' ? refused(verdict) : accepted(verdict);
   }
-  return judgeCommand(name, given.values, rest);
+  if (name !== 'check' && name !== 'config') return judgeCommand(name, given.values, rest);
+  const [file] = rest;
+  if (file === undefined) return judgeCommand(name, given.values, []);
+  if (given.values.has('config')) return refused(`"${name}" takes a FILE or --config, not both`);
+  return judgeCommand(name, new Map(given.values).set('config', file), []);
 }
 
 function judgeCommand(name: Exclude<CommandName, 'probe'>, values: Values, rest: readonly string[]): ArgumentsVerdict {

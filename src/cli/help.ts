@@ -10,8 +10,8 @@ Usage:
   framegate [run] [-c FILE] [--watch]       run in the foreground (default file: ./config.yaml)
   framegate run --demo [--listen ADDRESS]   no file needed: an echo on ws://127.0.0.1:8080/echo
   framegate run --to URL [--listen ADDRESS] no file needed: all WebSockets to one backend
-  framegate check [-c FILE] [--format F]    print every problem of a config, start nothing; also -t
-  framegate config [-c FILE]                print the effective config, defaults filled in
+  framegate check [FILE] [--format F]       print every problem of a config, start nothing; also -t
+  framegate config [FILE]                   print the effective config, defaults filled in
   framegate schema                          print the JSON Schema of the config file
   framegate status [--watch]                what a running proxy is doing
   framegate upstreams [NAME] [--watch]      its upstreams and targets: load, health, latency
@@ -68,23 +68,23 @@ line, or text for people on a terminal.
 TERM, INT and QUIT close every session, then exit 0; a second one cuts what is left and exits 3.
 HUP and USR2 read the config again: all of it, or on any problem nothing.
 `,
-  check: `framegate check [-c FILE] [--format text|json]
+  check: `framegate check [FILE] [--format text|json]
 framegate -t [-c FILE]
 
 Validates a config with every file it names and prints all problems. Binds and resolves nothing.
 Exits 0 when there is no error (warnings alone are none), else 78. What is wrong with the file of
 discover.file is a warning: framegate starts without it.
 
-  -c, --config FILE   the config file; "-" is stdin; default ./config.yaml
+  FILE, or -c FILE    the config file; "-" is stdin; default ./config.yaml
   --format FORMAT     text (default): file:line:column, the source line and a caret
                       json: [{severity, file, line, column, path, message}], line and column
                       null for a problem without a place, such as a file that cannot be read
 `,
-  config: `framegate config [-c FILE]
+  config: `framegate config [FILE]
 
 Prints the effective config as YAML: defaults filled in, \${NAME} replaced, secrets as ***.
 
-  -c, --config FILE   the config file; "-" is stdin; default ./config.yaml
+  FILE, or -c FILE    the config file; "-" is stdin; default ./config.yaml
 `,
   status: `framegate status [--watch] [--format text|json]
 
