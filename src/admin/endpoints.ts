@@ -60,7 +60,7 @@ const endpoints: readonly Endpoint[] = [
   view('/api/v1/config', [], async ({ subject }) => textAnswerSteps(await subject.config(), 'application/yaml')),
   view('/api/v1/upstreams', [], async ({ subject }) => jsonAnswerSteps({ upstreams: await subject.upstreams() })),
   view('/api/v1/advice', [], async ({ subject }) => jsonAnswerSteps(await subject.advice())),
-  view('/api/v1/sessions', ['route', 'client', 'target', 'identity', 'state', 'limit', 'after'], listSessions),
+  view('/api/v1/sessions', ['route', 'client', 'target', 'identity', 'state', 'sort', 'limit', 'after'], listSessions),
   get('/api/v1/sessions/*', [], showSession),
   view('/application/websockets', [], async ({ subject }) => jsonAnswerSteps(await subject.applicationWebsockets())),
   post('/api/v1/reload', ['force'], reload),

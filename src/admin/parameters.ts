@@ -1,7 +1,7 @@
 // The parameters of a request to the admin listener: what each may say, and what they come to. Pure.
 
 import type { AdminError } from './answer.ts';
-import type { AskedClose, RevokeAsk, SessionFilter, SessionQuery, SessionState } from './subject.ts';
+import type { AskedClose, RevokeAsk, SessionFilter, SessionQuery, SessionSort, SessionState } from './subject.ts';
 
 /** By their names; each is one that the endpoint knows. */
 export type Parameters = ReadonlyMap<string, string>;
@@ -25,11 +25,16 @@ export function readQuery(parameters: Parameters): SessionQuery | null {
   const state = parameters.get('state');
   const limit = parameters.get('limit') ?? String(LIMIT_DEFAULT);
   const after = parameters.get('after');
+  const sort = parameters.get('sort');
+  if (sort !== undefined && !isSessionSort(sort)) return null;
+  // In such an order a page does not go on from an id alone.
+  if (sort !== undefined && after !== undefined && !/^-?[0-9]{1,16}\/./.test(after)) return null;
   if (state !== undefined && !isSessionState(state)) return null;
   if (!/^[1-9][0-9]{0,3}$/.test(limit) || Number(limit) > LIMIT_MAX) return null;
   return {
     ...filterOf(parameters),
     ...(state === undefined ? {} : { state }),
+    ...(sort === undefined ? {} : { sort }),
     ...(after === undefined ? {} : { after }),
     limit: Number(limit),
   };
@@ -37,6 +42,10 @@ export function readQuery(parameters: Parameters): SessionQuery | null {
 
 function isSessionState(text: string): text is SessionState {
   return text === 'open' || text === 'paused' || text === 'closing';
+}
+
+function isSessionSort(text: string): text is SessionSort {
+  return /^(?:messages|bytes|buffered|rtt|silent|age)$/.test(text);
 }
 
 export function filterOf(parameters: Parameters): SessionFilter {

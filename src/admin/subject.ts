@@ -218,10 +218,21 @@ export interface SessionFilter {
   readonly identity?: string;
 }
 
+/**
+ * What is largest comes first: messages, bytes and what waits to be taken of both sides together, the time of the last
+ * ping, how long neither side sent a byte, how long ago it began.
+ */
+export type SessionSort = 'messages' | 'bytes' | 'buffered' | 'rtt' | 'silent' | 'age';
+
 export interface SessionQuery extends SessionFilter {
   readonly state?: SessionState;
+  /** Absent: in the order in which they began. */
+  readonly sort?: SessionSort;
   readonly limit: number;
-  /** Only sessions that began after the one with this id, whether that one still exists or not. */
+  /**
+   * The `next` of a page in the same order. Without `sort` it is an id: only sessions that began after that one,
+   * whether it still exists or not.
+   */
   readonly after?: string;
 }
 
@@ -229,6 +240,8 @@ export interface SessionPage {
   readonly sessions: readonly SessionView[];
   /** What to pass as `after` for the next page; null on the last. */
   readonly next: string | null;
+  /** How many there are on all the pages behind this one. */
+  readonly more: number;
 }
 
 /** The shape that the gateway of Zowe answers with. */
@@ -258,7 +271,10 @@ export type AskedClose = Partial<CloseNotice>;
 export interface AdminSubject {
   status(): Promise<Pulled<StatusView>>;
   upstreams(): Promise<Pulled<readonly UpstreamView[]>>;
-  /** At most `query.limit` sessions, in the order in which they began. `next` is known when they have been read. */
+  /**
+   * At most `query.limit` sessions. `next` and `more` are known when they have been read. Each stands where it stood
+   * when it was looked at, some turns before it is shown; over pages, one that changes may be shown twice, or missed.
+   */
   sessions(query: SessionQuery): Promise<Pulled<SessionPage>>;
   session(id: string): Promise<SessionView | null>;
   applicationWebsockets(): Promise<Pulled<readonly ApplicationWebsocket[]>>;

@@ -22,7 +22,7 @@ describe('endpoints', () => {
     ['/readyz?route=chat', { status: 'ready' }],
     ['/api/v1/status', sampleStatus],
     ['/api/v1/sessions/cafe-1', sampleSession],
-    ['/api/v1/sessions', { sessions: [sampleSession], next: 'cafe-1' }],
+    ['/api/v1/sessions', { sessions: [sampleSession], next: 'cafe-1', more: 11 }],
     ['/api/v1/advice', { watched_ms: 1000, caps: [], routes: [] }],
   ])('GET %s answers JSON', async (target, expected) => {
     const admin = await startAdmin();
@@ -79,6 +79,8 @@ describe('endpoints', () => {
     ['GET /api/v1/sessions?route=a&route=b', 400, 'bad_parameter', undefined],
     ['GET /api/v1/sessions?route=', 400, 'bad_parameter', undefined],
     ['GET /api/v1/sessions?state=odd', 400, 'bad_parameter', undefined],
+    ['GET /api/v1/sessions?sort=odd', 400, 'bad_parameter', undefined],
+    ['GET /api/v1/sessions?sort=age&after=cafe-1', 400, 'bad_parameter', undefined],
     ['GET /api/v1/sessions?limit=0', 400, 'bad_parameter', undefined],
     ['GET /api/v1/sessions?limit=1001', 400, 'bad_parameter', undefined],
     ['POST /api/v1/sessions/close', 400, 'no_filter', undefined],

@@ -96,7 +96,7 @@ test('status of certificates: the one that ends first', () => {
 });
 
 test('sessions', () => {
-  const lines = renderSessions({ sessions: [sampleSession], next: 'cafe-1' }, 160).split('\n');
+  const lines = renderSessions({ sessions: [sampleSession], next: 'cafe-1', more: 11 }, 160).split('\n');
   const cells = lines.map((line) => line.split(/ {2,}/));
   expect(cells).toEqual([
     [
@@ -112,7 +112,7 @@ test('sessions', () => {
     ['more: --after cafe-1'],
     [''],
   ]);
-  expect(renderSessions({ sessions: [], next: null }, 160)).toBe('no sessions\n');
+  expect(renderSessions({ sessions: [], next: null, more: 0 }, 160)).toBe('no sessions\n');
 });
 
 test('one session', () => {

@@ -147,7 +147,7 @@ export class FakeAdminSubject implements AdminSubject {
 
   async sessions(query: unknown): Promise<SessionPage> {
     this.note('sessions', query);
-    return { sessions: [sampleSession], next: 'cafe-1' };
+    return { sessions: [sampleSession], next: 'cafe-1', more: 11 };
   }
 
   async session(id: string): Promise<SessionView | null> {
