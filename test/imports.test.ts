@@ -48,6 +48,8 @@ const layers: Readonly<Record<string, Layer>> = {
     types: ['admin'],
   },
   admin: { values: ['protocol', 'limits', 'observe', 'net'], types: ['upstream'] },
+  // For browsers, which find nothing but the files beside it.
+  page: { values: [], types: ['admin'], node: [] },
   'unreachable.ts': { values: [], node: [] },
   'proxy.ts': { values: everything },
   cli: { values: [...everything, 'proxy.ts'] },
@@ -133,6 +135,10 @@ test('the check refuses what it must, by every form of import', () => {
     ['src/net/a.ts', "import { z } from 'zod';"],
     ['src/config/a.ts', "import { pino } from 'pino';"],
     ['src/session/a.ts', "import { WebSocket } from 'ws';"],
+    ['src/page/a.ts', "import { x } from '../admin/b.ts';"],
+    ['src/page/a.ts', "import { readFile } from 'node:fs';"],
+    ['src/page/a.ts', "import uPlot from 'uplot';"],
+    ['src/proxy.ts', "import { x } from './page/a.ts';"],
     ['src/other/a.ts', ''],
   ];
   for (const [name, text] of bad) expect(breaches({ path: name, text }), `${name}: ${text}`).toHaveLength(1);
@@ -145,6 +151,7 @@ test('the check accepts what the table allows', () => {
     ['src/protocol/a.ts', "import { createHash } from 'node:crypto';\nimport { x } from './b.ts';"],
     ['src/net/a.ts', "import * as net from 'node:net';\nimport { x } from '../limits/b.ts';"],
     ['src/control/a.ts', "import type { X } from '../admin/b.ts';"],
+    ['src/page/a.ts', "import type { X } from '../admin/b.ts';"],
     ['src/net/a.ts', "import { x } from '../protocol/addresses/b.ts';"],
     ['src/limits/a.ts', "import { unreachable } from '../unreachable.ts';"],
     ['src/config/a.ts', "import { z } from 'zod';\nimport { parseDocument } from 'yaml';"],

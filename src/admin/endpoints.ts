@@ -4,6 +4,7 @@
 import type { Steps } from '../limits/slices.ts';
 import { METRICS_CONTENT_TYPE } from '../observe/text-format.ts';
 import { type Answer, doneSteps, errorAnswer, jsonAnswer, jsonAnswerSteps, textAnswerSteps } from './answer.ts';
+import type { PageFiles } from './page-files.ts';
 import {
   filterOf,
   type Parameters,
@@ -15,9 +16,14 @@ import {
 } from './parameters.ts';
 import type { AdminSubject } from './subject.ts';
 
-/** What an endpoint is given: names out of the path, in its order, and parameters it has listed. */
-interface Call {
+/** What is asked: a proxy, and the page that shows it; null without one. */
+interface Asked {
   readonly subject: AdminSubject;
+  readonly page: PageFiles | null;
+}
+
+/** What an endpoint is given: names out of the path, in its order, and parameters it has listed. */
+interface Call extends Asked {
   readonly names: readonly string[];
   readonly parameters: Parameters;
 }
@@ -26,8 +32,8 @@ interface Place {
   /** Segments; `*` takes any one. */
   readonly path: readonly string[];
   readonly parameters: readonly string[];
-  /** What `admin.public` may open. */
-  readonly group: 'health' | 'metrics' | null;
+  /** What `admin.public` may open; `page`: what holds no data, and is there while `admin.page` is on. */
+  readonly group: 'health' | 'metrics' | 'page' | null;
 }
 
 /** GET stands for HEAD too. */
@@ -56,6 +62,8 @@ const endpoints: readonly Endpoint[] = [
   { ...get('/healthz', [], async () => jsonAnswer({ status: 'ok' })), group: 'health' },
   { ...get('/readyz', ['route'], readyz), group: 'health' },
   { ...view('/metrics', [], metrics), group: 'metrics' },
+  { ...get('/', [], async ({ page }) => page?.index('') ?? errorAnswer('not_found')), group: 'page' },
+  { ...get('/page/*', [], async ({ page, names }) => pageFile(page, names)), group: 'page' },
   view('/api/v1/status', [], async ({ subject }) => jsonAnswerSteps(await subject.status())),
   view('/api/v1/config', [], async ({ subject }) => textAnswerSteps(await subject.config(), 'application/yaml')),
   view('/api/v1/upstreams', [], async ({ subject }) => jsonAnswerSteps({ upstreams: await subject.upstreams() })),
@@ -92,8 +100,8 @@ interface Matched {
 
 /** `in steps`: one of a `kind` at a time. */
 type Work =
-  | { readonly how: 'at once'; run(subject: AdminSubject): Promise<Answer> }
-  | { readonly how: 'in steps'; readonly kind: string; begin(subject: AdminSubject): Promise<Steps<Answer>> };
+  | { readonly how: 'at once'; run(asked: Asked): Promise<Answer> }
+  | { readonly how: 'in steps'; readonly kind: string; begin(asked: Asked): Promise<Steps<Answer>> };
 
 export type Match = Matched | (Pick<Matched, 'group' | 'namesParts'> & { readonly refused: Answer });
 
@@ -134,10 +142,10 @@ function actionOf({ path }: Place): string {
 
 function workOf(endpoint: Endpoint, names: Call['names'], parameters: Call['parameters']): Work {
   if (endpoint.kind === 'at once') {
-    return { how: 'at once', run: (subject) => endpoint.answer({ subject, names, parameters }) };
+    return { how: 'at once', run: (asked) => endpoint.answer({ ...asked, names, parameters }) };
   }
   const kind = endpoint.path.join('/');
-  return { how: 'in steps', kind, begin: (subject) => endpoint.steps({ subject, names, parameters }) };
+  return { how: 'in steps', kind, begin: (asked) => endpoint.steps({ ...asked, names, parameters }) };
 }
 
 function segmentsOf(path: string): string[] {
@@ -164,6 +172,10 @@ async function readyz({ subject, parameters }: Call): Promise<Answer> {
   const status = await subject.readiness(parameters.get('route'));
   if (status === null) return errorAnswer('no_route');
   return jsonAnswer({ status }, status === 'ready' ? 200 : 503);
+}
+
+function pageFile(page: PageFiles | null, [name = '']: Call['names']): Answer {
+  return page?.file(name) ?? errorAnswer('not_found');
 }
 
 async function metrics({ subject }: Call): Promise<Steps<Answer>> {

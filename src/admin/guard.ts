@@ -7,7 +7,7 @@ import { isPortLike, splitHostPort } from '../protocol/addresses/host-port.ts';
 import { familyOf, parseIp } from '../protocol/addresses/ip-address.ts';
 
 /** What decides who may ask. */
-export type AdminSettings = Pick<AdminConfig, 'address' | 'token' | 'hosts' | 'public'>;
+export type AdminSettings = Pick<AdminConfig, 'address' | 'token' | 'hosts' | 'public' | 'page'>;
 
 /**
  * A page in a browser can send requests anywhere without asking, and measure how long their answers take. Browsers say

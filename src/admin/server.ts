@@ -13,6 +13,7 @@ import { type AdminError, type Answer, errorAnswer } from './answer.ts';
 import { Delivery } from './delivery.ts';
 import { type Match, matchEndpoint } from './endpoints.ts';
 import { type AdminSettings, isCrossSite, isKnownHost, isNavigation, TokenCheck } from './guard.ts';
+import { type PageFiles, readPage } from './page-files.ts';
 import { type Seat, Seats } from './seats.ts';
 import { SharedAnswers } from './shared-answers.ts';
 import type { AdminSubject } from './subject.ts';
@@ -30,7 +31,7 @@ const REQUESTS_PER_SECOND = 100;
 const REQUESTS_BURST = 200;
 
 interface AdminLog {
-  event(level: 'info' | 'error', event: string, fields: Readonly<Record<string, unknown>>): void;
+  event(level: 'info' | 'warn' | 'error', event: string, fields: Readonly<Record<string, unknown>>): void;
 }
 
 interface AdminServerOptions {
@@ -54,6 +55,7 @@ export class AdminServer {
   private readonly shared: SharedAnswers;
   private readonly delivery: Delivery;
   private readonly server: Server;
+  private page: PageFiles | null = null;
   private listening: Listening | null = null;
 
   constructor(options: AdminServerOptions) {
@@ -87,6 +89,8 @@ export class AdminServer {
 
   /** Binds; rejects with the system's error. */
   async start(): Promise<void> {
+    this.page = await readPage();
+    if (this.page === null) this.options.log.event('warn', 'admin.page_missing', {});
     this.listening = await bindServer(this.server, this.options.settings.address);
   }
 
@@ -157,20 +161,24 @@ export class AdminServer {
       log.event('info', 'admin.action', { action: match.action, client, arguments: match.details });
     }
     const { work } = match;
-    if (work.how === 'at once') return work.run(subject);
-    return this.shared.ask(work.kind, request.url ?? '', () => work.begin(subject));
+    const asked = { subject, page: this.settings.page ? this.page : null };
+    if (work.how === 'at once') return work.run(asked);
+    return this.shared.ask(work.kind, request.url ?? '', () => work.begin(asked));
   }
 
   private judge(request: IncomingMessage, match: Match): AdminError | null {
     const { settings } = this;
-    const isPublic = match.group !== null && settings.public.includes(match.group) && !match.namesParts;
-    if (!isPublic) {
+    if (!this.isPublic(match)) {
       // Node keeps the first of two Host fields: which one a proxy in front went by is anybody's guess.
       const isOne = (request.headersDistinct.host ?? []).length <= 1;
       if (!isOne || !isKnownHost(request.headers.host, settings.hosts)) return 'foreign_host';
-      if (!this.token.passes(request.headers.authorization)) return 'unauthorized';
+      if (match.group !== 'page' && !this.token.passes(request.headers.authorization)) return 'unauthorized';
     }
     return match.group === 'health' || this.budget.takeOne(this.options.clock.now()) ? null : 'too_many_requests';
+  }
+
+  private isPublic({ group, namesParts }: Match): boolean {
+    return group !== null && group !== 'page' && this.settings.public.includes(group) && !namesParts;
   }
 }
 

@@ -4,7 +4,7 @@
 import type { Pull, Pulled } from '../limits/pulled.ts';
 import type { Advice } from '../observe/advice.ts';
 import type { CloseNotice } from '../protocol/end-causes.ts';
-import type { BarWhy, TargetState } from '../upstream/target.ts';
+import type { BarWhy, TargetState } from '../upstream/target-words.ts';
 
 export type ProxyState = 'starting' | 'ready' | 'draining';
 

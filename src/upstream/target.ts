@@ -6,23 +6,11 @@ import type { Endpoint, TargetConfig, UpstreamConfig } from '../config/types.ts'
 import { DialRecord } from './dial-record.ts';
 import { type Reach, reachOf } from './reach.ts';
 import type { TargetWatch } from './target-watch.ts';
-
-/**
- * What keeps new sessions from a target, the gravest first. Each has one who sets and lifts it; whoever finds that
- * a target is down has a word of its own here. What picks a target knows none of them.
- */
-const BARS = ['draining', 'down', 'ejected'] as const;
-type Bar = (typeof BARS)[number];
-
-/** Who says so. */
-export type BarWhy = 'admin' | 'check' | 'passive' | 'discovery';
+import { BARS, type Bar, type BarWhy, type TargetState } from './target-words.ts';
 
 /** When new sessions may go to a target; in panic all count as up. Numbers: a pick compares a thousand of them. */
 const Open = { Never: 0, InPanic: 1, Always: 2 } as const;
 type Open = (typeof Open)[keyof typeof Open];
-
-/** `failing` keeps nobody away: the last dial failed. */
-export type TargetState = 'up' | 'failing' | Bar | 'gone';
 
 /** A target as it is seen from outside. */
 interface TargetStatus {

@@ -11,8 +11,9 @@ import { RetryBudget } from './retry-budget.ts';
 import { isAnyFull, type NoRoom, noRoomOf, roomIn } from './room.ts';
 import { RoomQueue } from './room-queue.ts';
 import type { DiscoveryStatus, TargetSource } from './sources/target-source.ts';
-import type { BarWhy, Target } from './target.ts';
+import type { Target } from './target.ts';
 import { TargetSet, type TargetSetPlan } from './target-set.ts';
+import type { BarWhy } from './target-words.ts';
 
 /** Who knows the sessions. */
 export interface UpstreamListener {

@@ -324,6 +324,7 @@ describe('admin', () => {
       token: null,
       hosts: [],
       public: ['health'],
+      page: true,
     });
     expect([loaded('').admin, loaded('admin:\n').admin, loaded('admin:\n  # token: off\n').admin]).toEqual([
       null,

@@ -73,6 +73,8 @@ export class ProjectCopy implements TestBed {
   constructor(original: string) {
     this.root = mkdtempSync(path.join(tmpdir(), 'framegate-mutant-'));
     cpSync(original, this.root, { recursive: true, filter: (source) => !NOT_COPIED.has(path.basename(source)) });
+    // Built as it is: mutants are of what serves it.
+    cpSync(path.join(original, 'dist/page'), path.join(this.root, 'dist/page'), { recursive: true });
     // Not one link to the folder: vitest keeps its cache in there.
     const modules = path.join(original, 'node_modules');
     mkdirSync(path.join(this.root, 'node_modules'));

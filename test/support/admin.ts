@@ -34,6 +34,7 @@ export const localSettings: AdminSettings = {
   token: null,
   hosts: [],
   public: ['health'],
+  page: true,
 };
 
 /** On the real loop and clock. */

@@ -94,6 +94,11 @@ export const admin = {
     default: ['health'],
     says: 'What needs neither token nor Host: health (/healthz and /readyz), metrics (/metrics).',
   },
+  page: {
+    kind: 'switch',
+    default: 'on',
+    says: 'A page for people at GET /, which shows what goes on; itself it holds no data while there is a token.',
+  },
 } as const satisfies Keys;
 
 export const log = {
