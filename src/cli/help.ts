@@ -7,47 +7,55 @@ import type { CommandName } from './commands.ts';
 const overview = `framegate: a WebSocket proxy that understands frames
 
 Usage:
-  framegate [run] [-c FILE] [--watch]       run in the foreground (default file: ./config.yaml)
-  framegate run --demo [--listen ADDRESS]   no file needed: an echo on ws://127.0.0.1:8080/echo
-  framegate run --to URL [--listen ADDRESS] no file needed: all WebSockets to one backend
-  framegate check [FILE] [--format F]       print every problem of a config, start nothing; also -t
-  framegate config [FILE]                   print the effective config, defaults filled in
-  framegate schema                          print the JSON Schema of the config file
+  framegate [run] [-c FILE] [--watch]       run in the foreground
+  framegate run --demo [--listen ADDRESS]   no file needed: an echo on
+                                            ws://127.0.0.1:8080/echo
+  framegate run --to URL [--listen ADDRESS] no file needed: all to one backend
+  framegate check [FILE] [--format F]       every problem of a config; also -t
+  framegate config [FILE]                   the effective config
+  framegate schema                          the JSON Schema of the config file
   framegate status [--watch]                what a running proxy is doing
-  framegate upstreams [NAME] [--watch]      its upstreams and targets: load, health, latency
+  framegate upstreams [NAME] [--watch]      its upstreams and targets
   framegate sessions [ID] [--watch]         its sessions, or one of them
   framegate close ID | --route NAME ...     close sessions
-  framegate revoke --auth METHOD ...        end what stands on credentials, and refuse them
-  framegate extend ID --until TIME          let a session outlive its credential until then
+  framegate revoke --auth METHOD ...        refuse credentials from now on
+  framegate extend ID --until TIME          let a session outlive its credential
   framegate drain [route NAME | target UPSTREAM NAME]
-                                            end the proxy in order, or empty a route or a target
+                                            end the proxy in order, or empty a
+                                            route or a target
   framegate undrain route NAME | target UPSTREAM NAME
                                             let new sessions in again
-  framegate reload [--force]                read the config again, all of it or nothing
-  framegate advise [--route NAME]           what each limit would have refused of the traffic so far
+  framegate reload [--force]                read the config again
+  framegate advise [--route NAME]           what each limit would have refused
   framegate healthcheck [--route NAME]      exit 0 when ready for clients
-  framegate probe URL                       a conversation with a WebSocket server, step by step
-  framegate hash-password                   hash a password from stdin for a list of users
-  framegate hash-key [--prefix TEXT]        make a key, and its entry for a list of keys
+  framegate probe URL                       talk to a server, step by step
+  framegate hash-password                   hash a password for a list of users
+  framegate hash-key [--prefix TEXT]        make a key for a list of keys
   framegate version | -v                    print the version
   framegate help [COMMAND] | -h             print this, or more on one command
 
-"-c -" reads the config from stdin.
-Exit codes: 0 stopped as asked, 1 failed to start or crashed, or the admin listener refused,
-2 bad command line, 3 a second signal ended the drain, 69 no answer from the admin listener,
-78 bad config.
+The config is ./config.yaml unless -c FILE says otherwise; "-c -" is stdin.
+Exit codes: 0 stopped as asked, 1 failed to start or crashed, or the admin
+listener refused, 2 bad command line, 3 a second signal ended the drain,
+69 no answer from the admin listener, 78 bad config.
 `;
 
 /** Of the commands that ask a running proxy. */
-const adminOptions = `  --admin ADDRESS     the admin listener: host:port, "[v6]:port" or unix:/path; the token, if it
-                      needs one, is in FRAMEGATE_ADMIN_TOKEN. Without this both come from the config
+const adminOptions = `  --admin ADDRESS     the admin listener: host:port, "[v6]:port" or unix:/path;
+                      the token, if it needs one, is in FRAMEGATE_ADMIN_TOKEN.
+                      Without this both come from the config
   -c, --config FILE   that config file; default ./config.yaml
 `;
 
 const filterOptions = `  --route NAME        only of this route
   --client ADDRESS    only of this client
   --target NAME       only of this target
-  --identity NAME     only of this identity: acme of any method, or METHOD/acme of one
+  --identity NAME     only of this identity: acme of any method, or METHOD/acme
+                      of one
+`;
+
+const viewOptions = `  --watch             redraw it every second, until Ctrl-C
+  --format FORMAT     text (default), or json as the admin listener gives it
 `;
 
 const topics: Readonly<Record<CommandName, string>> = {
@@ -55,34 +63,40 @@ const topics: Readonly<Record<CommandName, string>> = {
 framegate run --demo [--listen ADDRESS]
 framegate run --to URL [--listen ADDRESS]
 
-Runs in the foreground; the default command. The log goes to stdout: one JSON object a
-line, or text for people on a terminal.
+Runs in the foreground; the default command. The log goes to stdout: one JSON
+object a line, or text for people on a terminal.
 
   -c, --config FILE   the config file; "-" is stdin; default ./config.yaml
-  --watch             read the config again when it or a file that it names changes
+  --watch             read the config again when it or a file that it names
+                      changes
   --demo              no file: an echo on /echo
-  --to URL            no file: all WebSockets to one backend (ws://, wss://, ..., ws+unix:)
-  --listen ADDRESS    for --demo and --to: host:port, "[v6]:port", ":port" or unix:/path;
-                      default 127.0.0.1:8080
+  --to URL            no file: all WebSockets to one backend (ws://, wss://,
+                      ..., ws+unix:)
+  --listen ADDRESS    for --demo and --to: host:port, "[v6]:port", ":port" or
+                      unix:/path; default 127.0.0.1:8080
 
-TERM, INT and QUIT close every session, then exit 0; a second one cuts what is left and exits 3.
-HUP and USR2 read the config again: all of it, or on any problem nothing.
+TERM, INT and QUIT close every session, then exit 0; a second one cuts what is
+left and exits 3. HUP and USR2 read the config again: all of it, or on any
+problem nothing.
 `,
   check: `framegate check [FILE] [--format text|json]
 framegate -t [-c FILE]
 
-Validates a config with every file it names and prints all problems. Binds and resolves nothing.
-Exits 0 when there is no error (warnings alone are none), else 78. What is wrong with the file of
-discover.file is a warning: framegate starts without it.
+Validates a config with every file it names and prints all problems. Binds and
+resolves nothing. Exits 0 when there is no error (warnings alone are none), else
+78. What is wrong with the file of discover.file is a warning: framegate starts
+without it.
 
   FILE, or -c FILE    the config file; "-" is stdin; default ./config.yaml
-  --format FORMAT     text (default): file:line:column, the source line and a caret
-                      json: [{severity, file, line, column, path, message}], line and column
-                      null for a problem without a place, such as a file that cannot be read
+  --format FORMAT     text (default): file:line:column, the source line, a caret
+                      json: [{severity, file, line, column, path, message}],
+                      line and column null for a problem without a place, such
+                      as a file that cannot be read
 `,
   config: `framegate config [FILE]
 
-Prints the effective config as YAML: defaults filled in, \${NAME} replaced, secrets as ***.
+Prints the effective config as YAML: defaults filled in, \${NAME} replaced,
+secrets as ***.
 
   FILE, or -c FILE    the config file; "-" is stdin; default ./config.yaml
 `,
@@ -90,20 +104,17 @@ Prints the effective config as YAML: defaults filled in, \${NAME} replaced, secr
 
 State, sessions, listeners, routes and upstreams of a running proxy.
 
-${adminOptions}  --watch             redraw it every second, until Ctrl-C
-  --format FORMAT     text (default), or json as the admin listener gives it
-`,
+${adminOptions}${viewOptions}`,
   upstreams: `framegate upstreams [NAME] [--watch] [--format text|json]
 
-Upstreams of a running proxy, or one of them, with all that is known of their targets: state, since
-when and why; sessions, handshakes, weight and the share of new sessions that they get now; how long
-connecting and the upgrade take; failures, ejections and where the target comes from.
+Upstreams of a running proxy, or one of them, with all that is known of their
+targets: state, since when and why; sessions, handshakes, weight and the share
+of new sessions that they get now; how long connecting and the upgrade take;
+failures, ejections and where the target comes from.
 
-${adminOptions}  --watch             redraw it every second, until Ctrl-C
-  --format FORMAT     text (default), or json as the admin listener gives it
-`,
-  sessions: `framegate sessions [--route NAME] [--client ADDRESS] [--target NAME] [--identity NAME]
-                   [--state STATE]
+${adminOptions}${viewOptions}`,
+  sessions: `framegate sessions [--route NAME] [--client ADDRESS] [--target NAME]
+                   [--identity NAME] [--state STATE]
 framegate sessions ID
 
 Sessions of a running proxy, oldest first, or all that is known of one.
@@ -111,12 +122,10 @@ Sessions of a running proxy, oldest first, or all that is known of one.
 ${adminOptions}${filterOptions}  --state STATE       only open, paused or closing ones
   --limit N           at most N, 1 to 1000; default 100
   --after ID          only those that began after this one
-  --watch             redraw it every second, until Ctrl-C
-  --format FORMAT     text (default), or json as the admin listener gives it
-`,
+${viewOptions}`,
   close: `framegate close ID [--code CODE] [--reason TEXT]
-framegate close [--route NAME] [--client ADDRESS] [--target NAME] [--identity NAME]
-                [--code CODE] [--reason TEXT]
+framegate close [--route NAME] [--client ADDRESS] [--target NAME]
+                [--identity NAME] [--code CODE] [--reason TEXT]
 
 Closes one session, or all that fit, spread over drain.spread.
 
@@ -127,12 +136,13 @@ ${adminOptions}${filterOptions}  --code CODE         1000, 1001, 1008 (default),
 framegate drain route NAME [--wait [--timeout DURATION]]
 framegate drain target UPSTREAM NAME [--wait [--timeout DURATION]]
 
-Ends the process as TERM does; or closes the sessions of a route or target, which then takes no
-new ones until it is undrained. Reloads keep that.
+Ends the process as TERM does; or closes the sessions of a route or target,
+which then takes no new ones until it is undrained. Reloads keep that.
 
-${adminOptions}  --wait              end when it is empty, exit 0; until then tell on stderr what is left. Exit 1
-                      when it is undrained or gone before
-  --timeout DURATION  wait no longer (such as 30s, 5m), then exit 1; what drains goes on draining
+${adminOptions}  --wait              end when it is empty, exit 0; until then tell on stderr
+                      what is left. Exit 1 when it is undrained or gone before
+  --timeout DURATION  wait no longer (such as 30s, 5m), then exit 1; what drains
+                      goes on draining
 `,
   undrain: `framegate undrain route NAME
 framegate undrain target UPSTREAM NAME
@@ -142,24 +152,27 @@ Lets new sessions in again.
 ${adminOptions}`,
   reload: `framegate reload [--force] [--format text|json]
 
-Reads the config and every file it names again. Prints what changed; when there is a problem, prints
-that, exits 1, and the old config stays.
+Reads the config and every file it names again. Prints what changed; when there
+is a problem, prints that, exits 1, and the old config stays.
 
-${adminOptions}  --force             however many sessions lose their route, target or key (reload.max_ended)
+${adminOptions}  --force             however many sessions lose their route, target or key
+                      (reload.max_ended)
   --format FORMAT     text (default) or json
 `,
-  revoke: `framegate revoke --auth METHOD --identity NAME | --key NAME | --jti ID | --all [--for DURATION]
+  revoke: `framegate revoke --auth METHOD --identity NAME | --key NAME | --jti ID | --all
+                 [--for DURATION]
 
-Ends the sessions that such a credential of this method let in, and refuses those issued before now:
-401. Tokens by their time of issue, keys and passwords until a reload brings another one.
+Ends the sessions that such a credential of this method let in, and refuses
+those issued before now: 401. Tokens by their time of issue, keys and passwords
+until a reload brings another one.
 
 ${adminOptions}  --auth METHOD       its name in the auth block
   --identity NAME     all that say they are it
   --key NAME          a key or user by its name
   --jti ID            one token
   --all               all of the method
-  --for DURATION      how long they are refused, such as 30m, 24h (default) or 7d; of a key or token
-                      whose end is known: until then
+  --for DURATION      how long they are refused, such as 30m, 24h (default) or
+                      7d; of a key or token whose end is known: until then
 `,
   extend: `framegate extend ID --until TIME
 
@@ -169,47 +182,56 @@ ${adminOptions}  --until TIME        seconds since 1970, or 2027-01-31T00:00:00Z
 `,
   advise: `framegate advise [--route NAME] [--format text|json]
 
-What traffic looks like, per route and direction, and what each limit and timeout would have
-refused of it, at its present value and at others.
+What traffic looks like, per route and direction, and what each limit and
+timeout would have refused of it, at its present value and at others.
 
 ${adminOptions}  --route NAME        only this route
   --format FORMAT     text (default), or json as the admin listener gives it
 `,
   healthcheck: `framegate healthcheck [--route NAME]
 
-Exits 0 when the proxy accepts clients, 1 when it is starting or draining, 69 when it does not
-answer. For a container's health check. A config without an admin listener is enough: the
-health_path of a listener is asked then, or whether the first one accepts a connection.
+Exits 0 when the proxy accepts clients, 1 when it is starting or draining, 69
+when it does not answer. For a container's health check. A config without an
+admin listener is enough: the health_path of a listener is asked then, or
+whether the first one accepts a connection.
 
-${adminOptions}  --route NAME        1 also when this route has no target up, or their dials fail
+${adminOptions}  --route NAME        1 also when this route has no target up, or their dials
+                      fail
 `,
-  probe: `framegate probe URL [--header NAME:VALUE] [--subprotocol NAME] [--message TEXT] [--count N]
+  probe: `framegate probe URL [--header NAME:VALUE] [--subprotocol NAME] [--message TEXT]
+                    [--count N]
 
-Look-up, connection, TLS, upgrade, ping, a message and what comes back, Close and its answer: how
-long each took, and what was agreed on. Needs no config. Exits 0 when all of it worked, else 1.
+Look-up, connection, TLS, upgrade, ping, a message and what comes back, Close
+and its answer: how long each took, and what was agreed on. Needs no config.
+Exits 0 when all of it worked, else 1.
 
-  --header NAME:VALUE  a field of the request; may be given more than once; Host, too
+  --header NAME:VALUE  a field of the request, Host too; may be given more than
+                       once
   --subprotocol NAME   offer it; it has to be chosen
   --message TEXT       send it, and wait for a message
   --count N            so many times, one after the other, 1 to 1000; default 1
   --format FORMAT      text (default) or json
 
-URL is ws://, wss://, http:// or https://. All of it has 10 s. Certificates are verified by the
-system's authorities, and those in the file that NODE_EXTRA_CA_CERTS names.
+URL is ws://, wss://, http:// or https://. All of it has 10 s. Certificates are
+verified by the system's authorities, and those in the file that
+NODE_EXTRA_CA_CERTS names.
 `,
   'hash-password': `framegate hash-password
 
-Reads a password from stdin, without the newline at its end, and prints what stands for it as
-password of a user of auth.*.basic: scrypt with a salt of its own, ln=15, r=8, p=1.
+Reads a password from stdin, without the newline at its end, and prints what
+stands for it as password of a user of auth.*.basic: scrypt with a salt of its
+own, ln=15, r=8, p=1.
 
   read -rs P; printf %s "$P" | framegate hash-password
 `,
   'hash-key': `framegate hash-key [--prefix TEXT]
 
-Makes a key of 32 random bytes, and prints it, which is the only time that it is seen, and on the
-next line its entry for keys of auth.*.api_key, which holds its SHA-256.
+Makes a key of 32 random bytes, and prints it, which is the only time that it is
+seen, and on the next line its entry for keys of auth.*.api_key, which holds its
+SHA-256.
 
-  --prefix TEXT       what it begins with, such as fgk_; the prefix of that method
+  --prefix TEXT       what it begins with, such as fgk_; the prefix of that
+                      method
 `,
   schema: `framegate schema
 

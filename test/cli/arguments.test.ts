@@ -193,9 +193,9 @@ describe('help', () => {
       expect(overview).toMatch(new RegExp(`framegate (\\[)?${name}\\b`));
       expect(helpText(name)).toMatch(new RegExp(`^framegate ${name}\\b`));
       expect(helpText(name)).not.toBe(overview);
-      for (const line of helpText(name).split('\n')) expect(line.length).toBeLessThanOrEqual(100);
+      for (const line of helpText(name).split('\n')) expect(line.length).toBeLessThanOrEqual(80);
     }
-    for (const line of overview.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
+    for (const line of overview.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 });
 
