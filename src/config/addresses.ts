@@ -18,9 +18,14 @@ const SCHEMES = 'ws://, wss://, http://, https://, ws+unix: or builtin:echo';
 /** RFC 3986 3.3: what a path may hold unescaped, without the percent sign. */
 const BASE = /^(\/([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)*\/?$/;
 
+/** Schemes that need no more than a host and a port. */
+type PlainScheme = 'ws' | 'http';
+
 /** What `host:port` alone was meant as. */
-function bareGuess(text: string): string {
-  return /^[A-Za-z0-9.-]+:[0-9]+$/.test(text) ? ` (did you mean "http://${text}"?)` : '';
+function bareGuess(text: string, scheme: PlainScheme): string {
+  const meant = `${scheme}://${text}`;
+  const isBare = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]+(\/|$)/.test(text);
+  return isBare && 'value' in parseTargetUrl(meant) ? ` (did you mean "${meant}"?)` : '';
 }
 
 /** A DNS name: labels of letters, digits, hyphen and underscore; not something that reads like an IPv4 address. */
@@ -47,11 +52,12 @@ export function parseListenAddress(text: string): Parsed<BindAddress> {
   return { value: { kind: 'tcp', host, port } };
 }
 
-export function parseTargetUrl(text: string): Parsed<Endpoint> {
+/** `usual`: the scheme of one that is meant where there is none. */
+export function parseTargetUrl(text: string, usual: PlainScheme = 'ws'): Parsed<Endpoint> {
   if (text === 'builtin:echo') return { value: { kind: 'echo' } };
   if (text.startsWith('ws+unix:')) return parseUnixTarget(text.slice('ws+unix:'.length));
   const match = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#]*)(.*)$/s.exec(text);
-  if (match === null) return { problem: `expected a URL that begins with ${SCHEMES}${bareGuess(text)}` };
+  if (match === null) return { problem: `expected a URL that begins with ${SCHEMES}${bareGuess(text, usual)}` };
   const [, scheme = '', authority = '', rest = ''] = match;
   if (!isScheme(scheme)) return { problem: `unknown scheme, expected ${SCHEMES}` };
   if (authority.includes('@')) return { problem: 'a target URL holds no user name or password' };

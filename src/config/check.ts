@@ -120,7 +120,7 @@ const NO_BACKEND = 'is missing: where WebSockets go; or give http: where other r
 function checkBackend(text: string | undefined, path: PathSegments, written: Written, report: CrossReport): void {
   if (text === undefined) return;
   if (text.includes(':')) {
-    const url = parseTargetUrl(text);
+    const url = parseTargetUrl(text, path.at(-1) === 'http' ? 'http' : 'ws');
     if ('problem' in url) report('error', path, url.problem);
   } else if (!written.upstreams.has(text)) {
     const guess = didYouMean(text, written.upstreams);

@@ -1,5 +1,7 @@
 // Owns the texts of durations and sizes: reading them, writing them, their ranges. It must not know any config key.
 
+import { guessAmount, type UnitWords } from './unit-guess.ts';
+
 /** A value, or the sentence that says why there is none. */
 export type Parsed<T> = { readonly value: T } | { readonly problem: string };
 
@@ -14,30 +16,50 @@ interface UnitSystem {
   /** Largest first. */
   readonly units: readonly (readonly [name: string, factor: number])[];
   readonly form: RegExp;
+  /** What other programs call them. */
+  readonly words: UnitWords;
   readonly noun: string;
   readonly examples: string;
 }
 
+const [SECOND, MINUTE, HOUR] = [1000, 60_000, 3_600_000];
+const [KIB, MIB, GIB] = [1024, 1024 ** 2, 1024 ** 3];
+
 const DURATION: UnitSystem = {
   units: [
-    ['h', 3_600_000],
-    ['m', 60_000],
-    ['s', 1000],
+    ['h', HOUR],
+    ['m', MINUTE],
+    ['s', SECOND],
     ['ms', 1],
   ],
   form: /^(0|[1-9][0-9]*)(ms|s|m|h)$/,
+  words: {
+    ...{
+      ms: 1,
+      msec: 1,
+      millisecond: 1,
+      s: SECOND,
+      sec: SECOND,
+      second: SECOND,
+      m: MINUTE,
+      min: MINUTE,
+      minute: MINUTE,
+    },
+    ...{ h: HOUR, hr: HOUR, hour: HOUR, d: 24 * HOUR, day: 24 * HOUR, w: 168 * HOUR, week: 168 * HOUR },
+  },
   noun: 'duration',
   examples: '500ms, 30s, 5m or 24h',
 };
 
 const SIZE: UnitSystem = {
   units: [
-    ['GiB', 1024 ** 3],
-    ['MiB', 1024 ** 2],
-    ['KiB', 1024],
+    ['GiB', GIB],
+    ['MiB', MIB],
+    ['KiB', KIB],
     ['B', 1],
   ],
   form: /^(0|[1-9][0-9]*)(B|KiB|MiB|GiB)$/,
+  words: { b: 1, byte: 1, k: KIB, kb: KIB, kib: KIB, m: MIB, mb: MIB, mib: MIB, g: GIB, gb: GIB, gib: GIB },
   noun: 'size',
   examples: '512B, 64KiB, 1MiB or 2GiB',
 };
@@ -78,13 +100,22 @@ function parse(input: unknown, range: UnitRange, system: UnitSystem): Parsed<num
   if (typeof input !== 'string') return { problem: expected };
   const match = system.form.exec(input);
   if (match === null) {
-    return { problem: /^[0-9]+$/.test(input) ? `a ${system.noun} needs a unit: ${expected}` : expected };
+    const guess = guessOf(input, range, system);
+    return { problem: /^[0-9]+$/.test(input) ? `a ${system.noun} needs a unit: ${expected}` : `${expected}${guess}` };
   }
   const digits = match[1] ?? '';
   const factor = system.units.find(([name]) => name === match[2])?.[1] ?? 1;
   const value = digits.length > DIGITS_MAX ? Number.POSITIVE_INFINITY : Number(digits) * factor;
   if (value >= range.min && value <= range.max) return { value };
   return { problem: `out of range: ${rangeText(range, system)}` };
+}
+
+/** In the form that is taken, and only what would be. */
+function guessOf(input: string, range: UnitRange, system: UnitSystem): string {
+  const value = guessAmount(input, system.words);
+  if (value === null) return '';
+  const isTaken = value === Number.POSITIVE_INFINITY ? range.off : value >= range.min && value <= range.max;
+  return isTaken ? ` (did you mean "${format(value, system)}"?)` : '';
 }
 
 function rangeText(range: UnitRange, system: UnitSystem): string {

@@ -78,7 +78,10 @@ describe('target URLs', () => {
   test.each([
     ['chat', /^expected a URL that begins with/],
     ['builtin:ecko', /^expected a URL/],
-    ['127.0.0.1:9001', /^expected a URL .*\(did you mean "http:\/\/127\.0\.0\.1:9001"\?\)$/],
+    ['localhost:9001', /^expected a URL .* or builtin:echo \(did you mean "ws:\/\/localhost:9001"\?\)$/],
+    ['[::1]:9001/base', /\(did you mean "ws:\/\/\[::1\]:9001\/base"\?\)$/],
+    ['localhost:90010', /^expected a URL .* or builtin:echo$/],
+    ['localhost:9001?x', /^expected a URL .* or builtin:echo$/],
     ['ftp://a', /^unknown scheme/],
     ['WS://a', /^unknown scheme/],
     ['constructor://a', /^unknown scheme/],
@@ -106,6 +109,10 @@ describe('target URLs', () => {
     ['ws+unix:/x:/a?b', /no query/],
   ])('%j is refused', (text, words) => {
     expect(problem(parseTargetUrl(text))).toMatch(words);
+  });
+
+  test('without a scheme it was meant as one of the place where it stands', () => {
+    expect(problem(parseTargetUrl('localhost:3000', 'http'))).toMatch(/\(did you mean "http:\/\/localhost:3000"\?\)$/);
   });
 });
 

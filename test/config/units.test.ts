@@ -63,7 +63,35 @@ describe('durations', () => {
     's',
     '１s',
   ])('%j is no duration', (text) => {
-    expect(problem(parseDuration(text, TIME))).toMatch(/^expected a duration such as 500ms, 30s, 5m or 24h, or off$/);
+    expect(problem(parseDuration(text, TIME))).toMatch(/^expected a duration such as 500ms, 30s, 5m or 24h, or off\b/);
+  });
+
+  test.each([
+    ['1d', '24h'],
+    ['2 weeks', '336h'],
+    ['1h30m', '90m'],
+    ['1h 30min', '90m'],
+    ['1.5h', '90m'],
+    ['1 s', '1s'],
+    ['1S', '1s'],
+    ['500msec', '500ms'],
+    ['3650d', '87600h'],
+    ['never', 'off'],
+  ])('%j was meant as %s', (text, meant) => {
+    const told = `expected a duration such as 500ms, 30s, 5m or 24h, or off (did you mean "${meant}"?)`;
+    expect(problem(parseDuration(text, TIME))).toBe(told);
+  });
+
+  test.each(['3651d', '0d', '1.5ms', '-1s', '1e3s', '010s', 's', '1h30', '1x', `${'9'.repeat(400)}d`, '1h'.repeat(99)])(
+    'what is out of range, or no duration in any words, gets no guess: %j',
+    (text) => {
+      expect(problem(parseDuration(text, TIME))).toBe('expected a duration such as 500ms, 30s, 5m or 24h, or off');
+    },
+  );
+
+  test('off is no guess where a key has to have a value', () => {
+    const told = 'expected a duration such as 500ms, 30s, 5m or 24h';
+    expect(problem(parseDuration('never', { ...TIME, off: false }))).toBe(told);
   });
 
   test.each([null, true, undefined, [], {}])('%j is no duration', (input) => {
@@ -101,6 +129,21 @@ describe('sizes', () => {
   });
 
   test.each(['1KB', '1kib', '1k', '1K', '1M', '1MB', '1TiB', '1.5MiB', '-1KiB', '1e3KiB'])('%s is no size', (text) => {
+    expect(problem(parseSize(text, SIZE))).toMatch(/^expected a size such as 512B, 64KiB, 1MiB or 2GiB\b/);
+  });
+
+  test.each([
+    ['64KB', '64KiB'],
+    ['64k', '64KiB'],
+    ['1M', '1MiB'],
+    ['0.5 MB', '512KiB'],
+    ['100 bytes', '100B'],
+  ])('%j was meant as %s', (text, meant) => {
+    const told = `expected a size such as 512B, 64KiB, 1MiB or 2GiB (did you mean "${meant}"?)`;
+    expect(problem(parseSize(text, SIZE))).toBe(told);
+  });
+
+  test.each(['2MB', '63 B', '0.1KB', '1TB'])('%j gets no guess', (text) => {
     expect(problem(parseSize(text, SIZE))).toBe('expected a size such as 512B, 64KiB, 1MiB or 2GiB');
   });
 
