@@ -2,11 +2,12 @@
 // It must not validate and must not know positions.
 
 import type * as zod from 'zod';
-import { blockAt, holdersOf, neededAt, placeAt } from './key-walk.ts';
+import { printable } from './addresses.ts';
+import { neededIn, placeAt } from './key-walk.ts';
+import type { Row } from './keys/row.ts';
 import { isScalar, scalarSchema } from './kinds.ts';
-import { misplacedKey } from './later-keys.ts';
 import type { PathSegments } from './problems.ts';
-import { didYouMean } from './suggest.ts';
+import { unknownKey } from './unknown-key.ts';
 
 export interface Finding {
   readonly path: PathSegments;
@@ -69,34 +70,12 @@ function inUnion(issue: Issue & { readonly code: 'invalid_union' }, path: PathSe
 }
 
 function unknownKeys(path: PathSegments, unknown: readonly string[]): readonly Finding[] {
-  const { block, keys } = blockAt(path);
   return unknown.map((key) => ({
     path: [...path, key],
     at: 'key',
-    message: () => misplacedKey(block, key) ?? notOneOf(path, key) ?? unknownKey(path, key, keys),
+    message: () => unknownKey(path, key),
     wantsText: false,
   }));
-}
-
-function unknownKey(path: PathSegments, key: string, keys: readonly string[]): string {
-  return `unknown key${belongsIn(path, key) ?? didYouMean(key, keys)}`;
-}
-
-/** In a block that is one of some kinds: so few that all can be told. Its own name is easily forgotten. */
-function notOneOf(path: PathSegments, key: string): string | null {
-  const place = placeAt(path);
-  if (place?.kind !== 'block' || place.one === undefined) return null;
-  const kinds = Object.keys(place.keys);
-  const name = String(path.at(-1));
-  if (kinds.includes(name)) return `unknown key: a name stands above "${name}", as in { NAME: { ${name}: ... } }`;
-  const told = belongsIn(path, key) ?? (didYouMean(key, kinds) || `: there are ${kinds.join(', ')}`);
-  return `unknown key${told}`;
-}
-
-/** A key of the blocks within this one, written a level too high. */
-function belongsIn(path: PathSegments, key: string): string | null {
-  const holders = holdersOf(path, key);
-  return holders.length === 0 ? null : ` (it goes into ${holders.map((holder) => `"${holder}"`).join(' or ')})`;
 }
 
 type TypeIssue = Issue & { readonly code: 'invalid_type' };
@@ -104,10 +83,37 @@ type TypeIssue = Issue & { readonly code: 'invalid_type' };
 function wrongType({ expected, input }: TypeIssue, path: PathSegments, wantsText: boolean): string {
   if (input === undefined) return 'is required';
   if (input === null) return 'needs a value';
-  const needed = expected === 'object' ? neededAt(path) : '';
-  const noun = `${EXPECTED[expected] ?? expected}${needed === '' ? '' : ` such as ${needed}`}`;
-  const hint = wantsText ? ': quote this value' : isLoneItem(input, path) ? ': put it in [ ]' : '';
-  return `expected ${noun}, found ${nounOf(input)}${hint}`;
+  const example = exampleFor(expected, path, input);
+  const noun = `${EXPECTED[expected] ?? expected}${example === '' ? '' : ` such as ${example}`}`;
+  return `expected ${noun}, found ${nounOf(input)}${wrongTypeHint(input, path, wantsText)}`;
+}
+
+function wrongTypeHint(input: unknown, path: PathSegments, wantsText: boolean): string {
+  if (wantsText) return ': quote this value';
+  if (isLoneItem(input, path)) return ': put it in [ ]';
+  const isLoneEntry = nounOf(input) === 'a map' && placeAt(path)?.kind === 'list';
+  return isLoneEntry ? ': each entry begins with "- "' : '';
+}
+
+/** What would be right there, with `input` in it where that can be what was meant. */
+function exampleFor(expected: string, path: PathSegments, input: unknown): string {
+  const place = path.length === 0 ? null : placeAt(path);
+  const isInList = expected === 'array' && place?.kind === 'list';
+  const needed = neededIn(isInList ? place.of : place);
+  const [only] = needed;
+  const meant = needed.length === 1 && only !== undefined ? blockWith(only, input) : null;
+  if (isInList) return meant === null ? '' : `[${meant}]`;
+  return meant ?? (needed.length === 0 ? '' : `{ ${needed.map(([key]) => `${key}: ...`).join(', ')} }`);
+}
+
+/** The one value of a block in place of the block, or what is left when its colon or its scheme is forgotten. */
+function blockWith([key, row]: readonly [string, Row], input: unknown): string | null {
+  if (!isScalar(row) || !/^(string|number)$/.test(typeof input)) return null;
+  // As plain text, such as where a route leads, anything is right.
+  if (row.kind === 'text' && row.form === 'plain' && !/:\/\//.test(`${input}`)) return null;
+  const schema = scalarSchema(row);
+  const meant = [`${input}`, `:${input}`, `ws://${input}`].find((text) => schema.safeParse(text).success);
+  return meant === undefined ? null : `{ ${key}: "${printable(meant)}" }`;
 }
 
 function isLoneItem(input: unknown, path: PathSegments): boolean {

@@ -48,24 +48,27 @@ export function takesListFile(path: PathSegments): boolean {
   return place?.kind === 'list' && place.file === true;
 }
 
-/** Keys of that block which hold a key of this name, themselves or in each of their items. */
-export function holdersOf(path: PathSegments, key: string): readonly string[] {
-  const place = placeAt(path);
-  if (place?.kind !== 'block') return [];
-  return Object.entries(place.keys).flatMap(([holder, row]) => {
-    const holding = isList(row) ? row.of : row;
-    return holding.kind === 'block' && Object.hasOwn(holding.keys, key) ? [holder] : [];
-  });
+/** Every block that has a key of this name, called as `blockAt` calls it. */
+export function blocksWith(key: string): readonly string[] {
+  return [...blocksOf(config, '')].flatMap(({ block, keys }) => (Object.hasOwn(keys, key) ? [block] : []));
 }
 
-/** What a map at `path` has to hold, as it would be written; empty where nothing is required, or no map stands. */
-export function neededAt(path: PathSegments): string {
-  const place = path.length === 0 ? null : placeAt(path);
-  if (place?.kind !== 'block') return '';
-  const needed = Object.entries(place.keys).filter(
+function* blocksOf(keys: Keys, block: string): Generator<{ readonly block: string; readonly keys: Keys }> {
+  yield { block, keys };
+  for (const [key, row] of Object.entries(keys)) {
+    const at = block === '' ? key : `${block}.${key}`;
+    if (row.kind === 'block') yield* blocksOf(row.keys, at);
+    if (row.kind === 'named' && row.of.kind === 'block') yield* blocksOf(row.of.keys, `${at}.*`);
+    if (row.kind === 'list' && row.of.kind === 'block') yield* blocksOf(row.of.keys, `${at}[]`);
+  }
+}
+
+/** What a map there has to hold, or mostly does; nothing where nothing is required, or no map stands. */
+export function neededIn(place: Place | null): readonly (readonly [key: string, row: Row])[] {
+  if (place?.kind !== 'block') return [];
+  return Object.entries(place.keys).filter(
     ([, row]) => row.usual === true || (row.default === undefined && row.unset === undefined),
   );
-  return needed.length === 0 ? '' : `{ ${needed.map(([key]) => `${key}: ...`).join(', ')} }`;
 }
 
 /** Blocks and lists without content (`limits:` with only comments below it) come as null: they count as absent. */

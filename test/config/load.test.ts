@@ -261,7 +261,7 @@ describe('routes', () => {
     for (const key of ['url', 'targets', 'routes']) {
       const text = `routes:\n  - { ${key}: x, upstream: nope }\n  - { upstream: builtin:echo }\n`;
       expect(errorsOf(text, { whole: true }), key).toEqual([
-        `2:7 routes[0].${key}: unknown key`,
+        expect.stringContaining(`2:7 routes[0].${key}: unknown key`),
         `2:${key.length + 22} routes[0].upstream: there is no upstream "nope"`,
         '3:5 routes[1].match: routes[0] matches the same requests',
       ]);
@@ -419,7 +419,7 @@ describe('one problem each', () => {
     ['listeners: []', '1:12 listeners: needs at least one listener'],
     ['log: []', '1:6 log: expected a map of keys and values, found a list'],
     ['log: info', '1:6 log: expected a map of keys and values, found text'],
-    ['routes: {}', '1:9 routes: expected a list, found a map'],
+    ['routes: {}', '1:9 routes: expected a list, found a map: each entry begins with "- "'],
     ['routes: [5]', '1:10 routes[0]: expected a map of keys and values such as { upstream: ... }, found a number'],
     ['log: { level: }', '1:8 log.level: needs a value'],
     ['log: { level: ~ }', '1:15 log.level: needs a value'],

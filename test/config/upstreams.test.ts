@@ -117,9 +117,12 @@ describe('discover', () => {
     ['discover: { dns: { name: a }, file: { path: x } }', /u\.discover: expected dns or file, one of the two/],
     [
       'discover: { dns: chat }',
-      /u\.discover\.dns: expected a map of keys and values such as \{ name: \.\.\. \}, found text$/,
+      /u\.discover\.dns: expected a map of keys and values such as \{ name: "chat" \}, found text$/,
     ],
-    ['targets: ["ws://a"]', /targets\[0\]: expected a map of keys and values such as \{ url: \.\.\. \}, found text$/],
+    [
+      'targets: ["ws://a"]',
+      /targets\[0\]: expected a map of keys and values such as \{ url: "ws:\/\/a" \}, found text$/,
+    ],
     ['discover: { dns: {} }', /u\.discover\.dns\.name: is required/],
     ['discover: { dns: { name: "1.2.3.4" } }', /is no name that can be looked up/],
     ['discover: { dns: { name: a, servers: [b] } }', /expected an IP address, with a port or without/],

@@ -181,8 +181,11 @@ describe('text that is wide instead of deep', () => {
     expect(errorsOf(text(500))).toHaveLength(500);
     const errors = errorsOf(text(502));
     expect(errors).toHaveLength(501);
-    expect(errors[0]).toBe('2:1 k0: unknown key');
-    expect(errors.slice(-2)).toEqual(['501:1 k499: unknown key', '501:1 and 2 more problems, not listed']);
+    expect(errors[0]).toMatch(/^2:1 k0: unknown key: there are listeners, /);
+    expect(errors.slice(-2)).toEqual([
+      expect.stringMatching(/^501:1 k499: unknown key/),
+      '501:1 and 2 more problems, not listed',
+    ]);
     expect(errorsOf(text(501)).at(-1)).toBe('501:1 and 1 more problem, not listed');
   });
 

@@ -17,6 +17,7 @@ export const listener = {
     form: 'address',
     values: 'address',
     default: '127.0.0.1:8080',
+    usual: true,
     says: 'host:port, "[v6]:port", ":port" for all addresses, or unix:/path.sock.',
     more: 'Port 0 takes any free port.',
   },

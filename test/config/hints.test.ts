@@ -1,0 +1,86 @@
+// What is said of a key that does not stand where it belongs, and of a value that stands for a whole block.
+
+import { describe, expect, test } from 'vitest';
+import { errorsOf } from './loading.ts';
+
+const U = 'upstream: "builtin:echo"';
+const VERIFY = 'in "upstreams.*.tls" or in "auth.*.introspection.tls" or in "auth.*.forward.tls"';
+const TARGETS = 'targets: [{ url: "ws://a" }]';
+
+/** What is said of that key, without its place. */
+function hint(text: string, path: string): string {
+  const lines = errorsOf(text).filter((line) => line.includes(` ${path}: `));
+  expect(lines).toHaveLength(1);
+  return lines.join('').replace(/^.*: unknown key/, '');
+}
+
+describe('a key that stands elsewhere is told where it belongs', () => {
+  test.each([
+    [`routes: [{ ${U}, path: /x }]`, 'routes[0].path', ' (it goes into "match")'],
+    ['max_frame_size: 64KiB', 'max_frame_size', ' (it goes into "limits.from_client" or "limits.from_backend")'],
+    ['origins: [same]', 'origins', ' (it goes into "defaults" or "routes")'],
+    [`upstreams: { u: { ${TARGETS}, interval: 5s } }`, 'upstreams.u.interval', ' (it goes into "health.active")'],
+    [`upstreams: { u: { ${TARGETS}, max_sessions: 5 } }`, 'upstreams.u.max_sessions', ' (it goes into "targets")'],
+  ])('within its block, as near as there is one: %s', (text, path, told) => {
+    expect(hint(text, path)).toBe(told);
+  });
+
+  test.each([
+    [
+      `upstreams: { u: { ${TARGETS}, listeners: [] } }`,
+      'upstreams.u.listeners',
+      'at the top level or in "routes[].match"',
+    ],
+    [`routes: [{ ${U}, max_tls_handshakes: 5 }]`, 'routes[0].max_tls_handshakes', 'in "limits" at the top level'],
+    [`routes: [{ ${U}, verify: true }]`, 'routes[0].verify', VERIFY],
+    [`routes: [{ ${U}, match: { upstream: u } }]`, 'routes[0].match.upstream', 'in "routes[]"'],
+    [
+      `upstreams: { u: { ${TARGETS}, tls: { max_sessions: 5 } } }`,
+      'upstreams.u.tls.max_sessions',
+      'in "upstreams.*.targets[]"',
+    ],
+  ])('around it or in others, the nearest first: %s', (text, path, told) => {
+    expect(hint(text, path)).toBe(` (it belongs ${told})`);
+  });
+
+  test('and what is near by its letters, where there is both', () => {
+    expect(hint('timeout: 5s', 'timeout')).toBe(' (did you mean "timeouts"? It also goes into "drain")');
+    expect(hint('lmits: {}', 'lmits')).toBe(' (did you mean "limits"?)');
+  });
+});
+
+describe('a key that is nowhere is told what there is', () => {
+  test.each(['listen', 'server', 'backend'])('%s', (key) => {
+    expect(hint(`${key}: 1`, key)).toMatch(/^: there are listeners, trusted_proxies, .*, routes, .*, log$/);
+  });
+
+  test('in other blocks, too', () => {
+    expect(hint('log: { stream: a }', 'log.stream')).toBe(
+      ': there are level, format, query, path, session_open, lines_per_second',
+    );
+  });
+});
+
+describe('a value for a whole block is told what it would be in one', () => {
+  test.each([
+    ['listeners: 8080', 'listeners: expected a list such as [{ address: ":8080" }], found a number'],
+    [
+      'listeners: [8080]',
+      'listeners[0]: expected a map of keys and values such as { address: ":8080" }, found a number',
+    ],
+    ['listeners: ":8080"', 'listeners: expected a list such as [{ address: ":8080" }], found text'],
+    ['listeners: { address: ":1" }', 'listeners: expected a list, found a map: each entry begins with "- "'],
+    ['listeners: [{ address: 8080 }]', 'listeners[0].address: needs a colon before the port: ":8080"'],
+    [
+      'upstreams: { u: { targets: ["localhost:9001"] } }',
+      'upstreams.u.targets[0]: expected a map of keys and values such as { url: "ws://localhost:9001" }, found text',
+    ],
+    [
+      'upstreams: { u: { targets: "ws://a:1" } }',
+      'upstreams.u.targets: expected a list such as [{ url: "ws://a:1" }], found text',
+    ],
+    ['routes: "ws://a:1"', 'routes: expected a list such as [{ upstream: "ws://a:1" }], found text'],
+  ])('%s', (text, told) => {
+    expect(errorsOf(text).map((line) => line.replace(/^\S+ /, ''))).toEqual([told]);
+  });
+});
