@@ -70,6 +70,7 @@ const endpoints: readonly Endpoint[] = [
   view('/api/v1/advice', [], async ({ subject }) => jsonAnswerSteps(await subject.advice())),
   view('/api/v1/sessions', ['route', 'client', 'target', 'identity', 'state', 'sort', 'limit', 'after'], listSessions),
   get('/api/v1/sessions/*', [], showSession),
+  get('/api/v1/sessions/*/why', [], showWhy),
   view('/application/websockets', [], async ({ subject }) => jsonAnswerSteps(await subject.applicationWebsockets())),
   post('/api/v1/reload', ['force'], reload),
   post('/api/v1/drain', [], async ({ subject }) => {
@@ -200,6 +201,11 @@ async function listSessions({ subject, parameters }: Call): Promise<Steps<Answer
 
 async function showSession({ subject, names: [id = ''] }: Call): Promise<Answer> {
   const view = await subject.session(id);
+  return view === null ? errorAnswer('no_session') : jsonAnswer(view);
+}
+
+async function showWhy({ subject, names: [id = ''] }: Call): Promise<Answer> {
+  const view = await subject.why(id);
   return view === null ? errorAnswer('no_session') : jsonAnswer(view);
 }
 

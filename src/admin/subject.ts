@@ -158,6 +158,20 @@ export interface SessionSideView extends TrafficView {
   readonly silent_ms: number;
 }
 
+/** The header of a frame that a peer sent. */
+export interface FrameView {
+  /** Since the session opened. */
+  readonly at_ms: number;
+  readonly from: 'client' | 'backend';
+  /** `text`, `binary`, `continuation`, `ping`, `pong`, `close`, or a reserved one as its number. */
+  readonly opcode: string;
+  readonly fin: boolean;
+  /** Payload; 4 GiB - 1 stands for more. */
+  readonly bytes: number;
+  /** Of a Close, 1005 when it had none; null of all others. */
+  readonly code: number | null;
+}
+
 export interface SessionView {
   readonly id: string;
   readonly state: SessionState;
@@ -184,6 +198,68 @@ export interface SessionView {
   readonly reason: string | null;
   readonly from_client: SessionSideView;
   readonly from_backend: SessionSideView;
+}
+
+/** One session with its last frames, the oldest first; null: `record` is off. */
+export interface SessionDetail extends SessionView {
+  readonly record: readonly FrameView[] | null;
+}
+
+/** How much of a limit or timeout was used. */
+interface NearLimit {
+  /** Its place in the config: `limits.from_client.max_message_size`, `timeouts.idle`. */
+  readonly key: string;
+  readonly unit: 'bytes' | 'ms' | 'count';
+  readonly limit: number;
+  readonly used: number;
+  /** `used` of `limit`, in hundredths rounded down; above 1 for what went over it. */
+  readonly share: number;
+}
+
+interface WhyTimes {
+  /** ISO times. Null: not yet. */
+  readonly opened_at: string;
+  /** The first cause of its end. */
+  readonly ending_at: string | null;
+  readonly ended_at: string | null;
+  /** From its opening until now, or until its cause. */
+  readonly lived_ms: number;
+  /** From its cause until both connections were closed; until now while they are not. Null while it is open. */
+  readonly closing_ms: number | null;
+  readonly connect_ms: number;
+  readonly upgrade_ms: number;
+}
+
+/** Why a session ended, or how near it is to an end. */
+export interface WhyView {
+  readonly session: string;
+  readonly state: 'open' | 'closing' | 'ended';
+  /** What happened, for people. */
+  readonly sentence: string;
+  /** The `reason` of the log; null while it is open. */
+  readonly cause: string | null;
+  /** Code of the Close that the client was sent, or the backend; null when it was sent none. */
+  readonly code: number | null;
+  readonly code_backend: number | null;
+  /** The text of our own Close to the client; null when it got none, or the backend's. */
+  readonly reason: string | null;
+  /** Whose doing it was; null while it is open. */
+  readonly by: 'client' | 'backend' | 'proxy' | null;
+  /** The limit or timeout that ended it, as its place in the config; null: none did. */
+  readonly limit: string | null;
+  /** A Close went both ways on both sides. */
+  readonly clean: boolean;
+  /** A side was cut off inside a frame. */
+  readonly mid_frame: boolean;
+  /** As the session stood when its end began; what it had sent and received is that of its end. */
+  readonly facts: Omit<SessionView, 'id' | 'state' | 'reason'>;
+  readonly times: WhyTimes;
+  /** What was used of limits and timeouts then, the nearest first: at least half of them. */
+  readonly near: readonly NearLimit[];
+  /** The last frames, the oldest first; null: `record` is off. */
+  readonly record: readonly FrameView[] | null;
+  /** What to change if this was not meant. */
+  readonly change: readonly string[];
 }
 
 /** Which credentials of a method are refused from now on. */
@@ -276,7 +352,9 @@ export interface AdminSubject {
    * when it was looked at, some turns before it is shown; over pages, one that changes may be shown twice, or missed.
    */
   sessions(query: SessionQuery): Promise<Pulled<SessionPage>>;
-  session(id: string): Promise<SessionView | null>;
+  session(id: string): Promise<SessionDetail | null>;
+  /** Of a session that is open, or has ended not long ago. */
+  why(id: string): Promise<WhyView | null>;
   applicationWebsockets(): Promise<Pulled<readonly ApplicationWebsocket[]>>;
   /** The effective config as YAML, secrets masked. */
   config(): Promise<Iterable<Pull<string>>>;

@@ -156,6 +156,7 @@ function buildRoute(route: ParsedRoute, { parsed, limits, timeouts }: Whole, lis
     limits: mergeLimits(parsed.limits, limits, route.limits),
     timeouts: mergeTimeouts(parsed.timeouts, timeouts, route.timeouts),
     close_codes: mergeCodes(parsed.close_codes, route.close_codes),
+    record: route.record ?? parsed.record,
     headers: mergeHeaders(route.headers, parsed.defaults.headers),
   });
 }

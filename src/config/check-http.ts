@@ -74,6 +74,7 @@ function checkSocketKeys(route: ParsedRoute, path: PathSegments, config: ParsedC
       report('warning', [...path, key], NO_SOCKETS);
   }
   if (route.relax.length > 0) report('warning', [...path, 'relax'], NO_SOCKETS);
+  if (route.record !== undefined) report('warning', [...path, 'record'], NO_SOCKETS);
   for (const key of givenIn(route.close_codes)) report('warning', [...path, 'close_codes', key], NO_SOCKETS);
   for (const block of BLOCKS) {
     for (const key of givenIn(route[block]))

@@ -1,5 +1,6 @@
 // Owns the loaded config as text again: the effective config as YAML. It must not print a secret.
 
+import { isDeepStrictEqual } from 'node:util';
 import { stringify } from 'yaml';
 import { writtenList } from './address-lists.ts';
 import { method } from './keys/auth.ts';
@@ -70,6 +71,7 @@ export function* configPieces(config: Config): Generator<string> {
     limits: { ...printed(SCOPED, config.limits), ...whole.limits },
     timeouts: whole.timeouts,
     close_codes: config.close_codes,
+    record: config.record,
     drain: printed(drain, config.drain),
     reload: printed(reload, config.reload),
     revocations: { dir: config.revocations.dir_text ?? undefined },
@@ -134,6 +136,7 @@ function plainRoute(one: RouteConfig, config: Config, whole: Whole): Plain {
     limits: { ...difference(printed(OVERRIDDEN, one.limits), whole.limits), ...plainOwn(one) },
     timeouts: difference(printed(timeouts, one.timeouts), whole.timeouts),
     close_codes: difference(one.close_codes, config.close_codes),
+    record: isDeepStrictEqual(one.record, config.record) ? undefined : one.record,
     ...listsOf(one),
   });
 }

@@ -101,6 +101,9 @@ export type Timeouts = Merged<typeof timeouts>;
 /** Close codes sent to the client instead of the standard ones, by cause; only what the config sets. No prototype. */
 export type CloseCodes = Readonly<Record<string, number>>;
 
+/** Of which frames the headers are remembered. */
+type RecordConfig = ParsedConfig['record'];
+
 type ParsedRoute = Block<typeof route>;
 
 /** What a route says, or `defaults` for it, as the schema reads it. */
@@ -124,7 +127,16 @@ export interface RouteConfig
     Omit<SharedKeys, 'headers'>,
     Omit<
       ParsedRoute,
-      'name' | 'match' | 'upstream' | 'http' | 'rewrite' | 'limits' | 'timeouts' | 'close_codes' | keyof SharedKeys
+      | 'name'
+      | 'match'
+      | 'upstream'
+      | 'http'
+      | 'rewrite'
+      | 'limits'
+      | 'timeouts'
+      | 'close_codes'
+      | 'record'
+      | keyof SharedKeys
     > {
   readonly name: string;
   /** The name of where WebSockets go; of a route that takes none, that of `http`. */
@@ -143,6 +155,7 @@ export interface RouteConfig
   readonly limits: Limits;
   readonly timeouts: Timeouts;
   readonly close_codes: CloseCodes;
+  readonly record: RecordConfig;
   readonly headers: HeadersConfig;
   readonly relax: readonly RouteCheck[];
 }

@@ -1,8 +1,9 @@
 // One session as the admin listener shows it. A pure reading: nothing here changes what it looks at.
 
-import type { SessionSideView, SessionState, SessionView } from '../admin/subject.ts';
+import type { FrameView, SessionDetail, SessionSideView, SessionState, SessionView } from '../admin/subject.ts';
 import type { SessionRecord } from '../edge/session-record.ts';
 import type { End } from '../session/end.ts';
+import type { Recorder } from '../session/recorder.ts';
 import type { Session } from '../session/session.ts';
 import { isoTime } from './iso-time.ts';
 
@@ -30,6 +31,17 @@ export function sessionView(record: SessionRecord, now: number): SessionView {
     from_client: sideView(session.client, now),
     from_backend: sideView(session.backend, now),
   };
+}
+
+export function sessionDetail(record: SessionRecord, now: number): SessionDetail {
+  return { ...sessionView(record, now), record: frameViews(record.session.recorder, record.startedAt) };
+}
+
+export function frameViews(recorder: Recorder | null, startedAt: number): readonly FrameView[] | null {
+  if (recorder === null) return null;
+  return recorder.read().map(({ at, from, opcode, fin, bytes, code }) => {
+    return { at_ms: Math.max(0, Math.round(at - startedAt)), from, opcode, fin, bytes, code };
+  });
 }
 
 export function sessionState({ cause, client, backend }: Session): SessionState {

@@ -10,12 +10,13 @@ import type {
   ReloadResult,
   RevokeAsk,
   RevokeResult,
+  SessionDetail,
   SessionFilter,
   SessionPage,
   SessionQuery,
-  SessionView,
   StatusView,
   UpstreamView,
+  WhyView,
 } from '../admin/subject.ts';
 import { configPieces } from '../config/render.ts';
 import type { Pulled } from '../limits/pulled.ts';
@@ -31,9 +32,10 @@ import {
 } from './readings.ts';
 import type { RunningProxy } from './running-proxy.ts';
 import { applicationWebsockets, findSession, sessionPage } from './session-lists.ts';
-import { sessionView } from './session-view.ts';
+import { sessionDetail } from './session-view.ts';
 import { upstreamViews } from './upstream-views.ts';
 import { statusView } from './views.ts';
+import { whyView } from './why.ts';
 
 export class ProxySubject implements AdminSubject {
   private readonly proxy: RunningProxy;
@@ -55,10 +57,16 @@ export class ProxySubject implements AdminSubject {
     return sessionPage(sessions, query, () => clock.now());
   }
 
-  async session(id: string): Promise<SessionView | null> {
+  async session(id: string): Promise<SessionDetail | null> {
     const { sessions, clock } = this.proxy.edge;
     const record = findSession(sessions, id);
-    return record === null ? null : sessionView(record, clock.now());
+    return record === null ? null : sessionDetail(record, clock.now());
+  }
+
+  async why(id: string): Promise<WhyView | null> {
+    const { edge } = this.proxy;
+    const record = findSession(edge.sessions, id);
+    return record === null ? null : whyView(record, edge);
   }
 
   async applicationWebsockets(): Promise<Pulled<readonly ApplicationWebsocket[]>> {

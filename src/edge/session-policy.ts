@@ -20,6 +20,7 @@ export function policyOf(route: RouteConfig): SessionPolicy {
     closeMs: timeouts.close,
     pongMs: timeouts.pong,
     lifetimeMs: timeouts.lifetime,
+    recordedFrames: route.record === 'off' ? 0 : route.record.frames,
     closeCodes: route.close_codes as Partial<Record<EndCause, number>>, // its keys were checked; others are of refusals
   };
 }

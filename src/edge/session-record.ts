@@ -7,6 +7,7 @@ import type { Log } from '../observe/log.ts';
 import type { DirectionMetrics, EndedBy, MetricsRegistry, RouteMetrics } from '../observe/metrics.ts';
 import { END_CAUSES, type EndCause, type Side } from '../protocol/end-causes.ts';
 import type { End } from '../session/end.ts';
+import type { RecordedFrame, Recorder } from '../session/recorder.ts';
 import type { Session, SessionOwner } from '../session/session.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Grant } from './auth/method.ts';
@@ -208,6 +209,10 @@ export class SessionRecord implements SessionOwner, Rechecked {
       : Math.round(credential.leftMs / 1000);
   }
 
+  private recordOf(recorder: Recorder): readonly string[] {
+    return recorder.read().map((frame) => frameText(frame, this.startedAt));
+  }
+
   private endOf(session: Session): Record<string, unknown> {
     const { client, backend, cause } = session;
     return {
@@ -221,8 +226,15 @@ export class SessionRecord implements SessionOwner, Rechecked {
       mid_frame: session.midFrame,
       from_client: trafficOf(client),
       from_backend: trafficOf(backend),
+      ...(session.isClean || session.recorder === null ? {} : { record: this.recordOf(session.recorder) }),
     };
   }
+}
+
+/** `1204 client text 512`: milliseconds since it opened, whose, what, payload; `more` without FIN, a Close's code. */
+function frameText({ at, from, opcode, fin, bytes, code }: RecordedFrame, startedAt: number): string {
+  const end = code === null ? (fin ? '' : ' more') : ` code ${code}`;
+  return `${Math.max(0, Math.round(at - startedAt))} ${from} ${opcode} ${bytes}${end}`;
 }
 
 function byOf({ cause }: Session): EndedBy {

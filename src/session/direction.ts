@@ -11,6 +11,7 @@ import type { Backlog } from './backlog.ts';
 import type { Liveness } from './liveness.ts';
 import type { SessionPolicy, SidePolicy } from './policy.ts';
 import { type GatedRelay, ReadGate } from './read-gate.ts';
+import type { Recorder } from './recorder.ts';
 import { Traffic } from './traffic.ts';
 import { Utf8Watcher } from './watchers/utf8.ts';
 import type { Watcher } from './watchers/watcher.ts';
@@ -34,6 +35,8 @@ export type Flow = (typeof Flow)[keyof typeof Flow];
 export interface RelaySession {
   readonly policy: SessionPolicy;
   readonly metrics: RouteMetrics;
+  /** Null: its frames are not recorded. */
+  readonly recorder: Recorder | null;
   /** Why it ends; null while it lives. */
   readonly cause: EndCause | null;
 }

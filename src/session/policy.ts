@@ -29,6 +29,8 @@ export interface SessionPolicy {
   /** Silence after a ping. */
   readonly pongMs: number;
   readonly lifetimeMs: number;
+  /** How many frames the flight recorder holds; 0: there is none. */
+  readonly recordedFrames: number;
   /** Codes towards the client that replace the defaults of END_CAUSES. */
   readonly closeCodes: Readonly<Partial<Record<EndCause, number>>>;
 }

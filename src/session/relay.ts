@@ -6,6 +6,7 @@ import { type DirectionRates, RateVerdict } from '../limits/rates.ts';
 import { Opcode, Step } from '../protocol/frame-scanner.ts';
 import { Direction, Flow } from './direction.ts';
 import { rateOf } from './policy.ts';
+import type { Recorder } from './recorder.ts';
 
 export class Relay extends Direction {
   /** What is at hand went over a rate, and is paid for by a pause. */
@@ -31,6 +32,7 @@ export class Relay extends Direction {
   /** The hot path: judge the frames in `[start, end)` and forward the longest range that passed, with one write. */
   private relay(bytes: Buffer, start: number, end: number, stable: boolean, now: number): void {
     const scanner = this.scanner;
+    const { recorder } = this.session;
     scanner.feed(bytes, start, end);
     this.watcher?.begin(start);
     if (this.flow === Flow.Tail) this.relayTail(bytes, start, end, stable, now);
@@ -58,6 +60,7 @@ export class Relay extends Direction {
         case Step.Header:
           frameAt = scanner.frameStart;
           this.traffic.noteFrame(scanner);
+          if (recorder !== null) this.record(recorder, now);
           if (this.rates !== null) this.charge(this.rates, bytes, start, stable, now);
           break;
         case Step.Control:
@@ -68,10 +71,17 @@ export class Relay extends Direction {
           return;
         default:
           this.forward(bytes, start, scanner.frameStart, stable, now);
+          if (this.flow <= Flow.Answer) recorder?.noteBroken(this.source.isClient, bytes, scanner.frameStart, end, now);
           this.endBroken(now);
           return;
       }
     }
+  }
+
+  /** What is dropped because the session ends would push out what came before that. */
+  private record(recorder: Recorder, now: number): void {
+    const { opcode, inMessage, remaining } = this.scanner;
+    if (this.flow <= Flow.Answer) recorder.note(this.source.isClient, opcode, !inMessage, remaining, now);
   }
 
   private relayBehindSpill(spill: Buffer, bytes: Buffer, start: number, end: number, now: number): void {
@@ -134,6 +144,8 @@ export class Relay extends Direction {
       this.session.metrics.pingRtt.observe(liveness.noteAnswer(now) / 1000);
       return scanner.position;
     }
+    const length = scanner.position - scanner.payloadStart;
+    this.session.recorder?.note(this.source.isClient, scanner.opcode, true, length, now);
     if (!isPing) liveness.owesPong = false;
     const rates = this.obtainRates(now);
     const verdict = isPing ? rates.ping(now) : rates.pong(now);
@@ -158,6 +170,8 @@ export class Relay extends Direction {
   private takeClose(bytes: Buffer, start: number, stable: boolean, now: number): void {
     const { scanner } = this;
     const isRelayed = this.flow === Flow.Relay;
+    const length = scanner.position - scanner.payloadStart;
+    this.session.recorder?.noteClose(this.source.isClient, scanner.closeCode, length, now);
     this.source.onClose(now);
     this.forward(bytes, start, isRelayed ? scanner.position : scanner.frameStart, stable, now);
     if (isRelayed) this.sink.onCloseRelayed(scanner.closeCode, now);

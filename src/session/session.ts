@@ -13,6 +13,7 @@ import { VIOLATIONS, type Violation, type ViolationRule } from '../protocol/viol
 import { fireDue, nextLook, silenceAt, type TimedSession } from './deadlines.ts';
 import { End, type EndSession } from './end.ts';
 import { policyForCompressed, type SessionPolicy } from './policy.ts';
+import { Recorder } from './recorder.ts';
 import type { SessionTerm } from './term.ts';
 
 /**
@@ -56,6 +57,8 @@ export class Session extends TimerEntry implements EndSession, TimedSession {
   /** Counters and profile of its route. */
   readonly metrics: RouteMetrics;
   readonly term: SessionTerm | null;
+  /** Of the frames of both sides; null: they are not recorded. */
+  recorder: Recorder | null = null;
   readonly client: End;
   readonly backend: End;
   /** Why it ends: the first cause, null while it lives. */
@@ -91,6 +94,7 @@ export class Session extends TimerEntry implements EndSession, TimedSession {
     this.metrics = metrics;
     this.term = options.term ?? null;
     this.lifetimeAt = this.clock.now() + this.policy.lifetimeMs * this.lifetimeShare;
+    this.retuneRecorder();
     this.client = new End({ session: this, side: 'client', transport: options.client, deflate });
     this.backend = new End({ session: this, side: 'backend', transport: options.backend, deflate });
     this.client.join(this.backend);
@@ -147,6 +151,7 @@ export class Session extends TimerEntry implements EndSession, TimedSession {
       this.lifetimeAt = now + policy.lifetimeMs * this.lifetimeShare;
     }
     this.policy = policy;
+    this.retuneRecorder();
     this.client.retune(now);
     this.backend.retune(now);
     this.rearm(now);
@@ -320,6 +325,12 @@ export class Session extends TimerEntry implements EndSession, TimedSession {
     if (isFirst) this.owner.onSessionEnding(this);
     this.client.release(now);
     this.backend.release(now);
+  }
+
+  private retuneRecorder(): void {
+    const { recordedFrames: frames } = this.policy;
+    if (frames === (this.recorder?.frames ?? 0)) return;
+    this.recorder = frames === 0 ? null : (this.recorder?.resized(frames) ?? new Recorder(frames));
   }
 
   private rearm(now: number): void {

@@ -11,7 +11,14 @@ import { renderConfig } from '../../src/config/render.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import { localSettings, parseReply, readAll, startAdmin, testSlices } from '../support/admin.ts';
 import { atTestEnd } from '../support/cleanup.ts';
-import { FakeAdminSubject, sampleSession, sampleStatus, sampleUpstreams } from '../support/fake-admin-subject.ts';
+import {
+  FakeAdminSubject,
+  sampleRecord,
+  sampleSession,
+  sampleStatus,
+  sampleUpstreams,
+  sampleWhy,
+} from '../support/fake-admin-subject.ts';
 
 const bearer = (token: string) => `Authorization: Bearer ${token}`;
 
@@ -21,7 +28,8 @@ describe('endpoints', () => {
     ['/readyz', { status: 'ready' }],
     ['/readyz?route=chat', { status: 'ready' }],
     ['/api/v1/status', sampleStatus],
-    ['/api/v1/sessions/cafe-1', sampleSession],
+    ['/api/v1/sessions/cafe-1', { ...sampleSession, record: sampleRecord }],
+    ['/api/v1/sessions/cafe-1/why', sampleWhy],
     ['/api/v1/sessions', { sessions: [sampleSession], next: 'cafe-1', more: 11 }],
     ['/api/v1/advice', { watched_ms: 1000, caps: [], routes: [] }],
   ])('GET %s answers JSON', async (target, expected) => {
@@ -71,6 +79,7 @@ describe('endpoints', () => {
     ['GET /nowhere', 404, 'not_found', undefined],
     ['GET /api/v1/', 404, 'not_found', undefined],
     ['GET /api/v1/sessions/other', 404, 'no_session', undefined],
+    ['GET /api/v1/sessions/other/why', 404, 'no_session', undefined],
     ['GET /api/v1/reload', 405, 'method', 'POST'],
     ['POST /metrics', 405, 'method', 'GET, HEAD'],
     ['DELETE /api/v1/sessions/cafe-1', 405, 'method', 'GET, HEAD'],

@@ -44,6 +44,7 @@ describe('what has no effect', () => {
     ['refuse_with: close', 'refuse_with'],
     ['relax: [key]', 'relax'],
     ['close_codes: { idle: 4000 }', 'close_codes.idle'],
+    ['record: { frames: 8 }', 'record'],
     ['limits: { from_client: { max_message_size: 1KiB } }', 'limits.from_client'],
     ['limits: { max_sessions_per_ip: 5 }', 'limits.max_sessions_per_ip'],
     ['timeouts: { upgrade: 1s }', 'timeouts.upgrade'],

@@ -39,9 +39,10 @@ routes:
       from_backend: { bytes_per_second: off, control_frames_per_second: 3, control_frame_burst: 4.5 }
     timeouts: { idle: off, close: 1500ms, slow_reader: 10s, lifetime: 24h, pong: off }
     close_codes: { backend_lost: 4000 }
+    record: off
     compression: off
     subprotocols: [graphql-ws, "on"]
-  - { upstream: "wss://[::1]:1/base", match: { path: "/" } }
+  - { upstream: "wss://[::1]:1/base", match: { path: "/" }, record: { frames: 256 } }
 upstreams:
   chat:
     targets:
@@ -86,6 +87,7 @@ limits:
   from_backend: { max_message_size: off, bytes_per_second: 1MiB, byte_burst: 1MiB, on_rate_exceeded: close }
 timeouts: { handshake: 1ms, idle: 24h, client_ping_interval: off, backend_ping_interval: 1m }
 close_codes: { idle: 3000, backend_lost: 1001, client_rate: 4429, admin: 4000 }
+record: { frames: 8 }
 drain: { delay: 5s, grace: 1m, spread: 0s, timeout: 66s }
 admin: { address: "unix:admin.sock", hosts: [Admin.example], public: [] }
 log: { level: trace, format: pretty, query: names, path: route, session_open: info }

@@ -56,6 +56,7 @@ export const POLICY: SessionPolicy = {
   closeMs: TIMES.close,
   pongMs: TIMES.pong,
   lifetimeMs: Infinity,
+  recordedFrames: 0,
   closeCodes: {},
 };
 

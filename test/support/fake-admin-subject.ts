@@ -4,14 +4,17 @@ import type {
   AdminSubject,
   AskedClose,
   Extended,
+  FrameView,
   Readiness,
   ReloadResult,
   RevokeAsk,
   RevokeResult,
+  SessionDetail,
   SessionPage,
   SessionView,
   StatusView,
   UpstreamView,
+  WhyView,
 } from '../../src/admin/subject.ts';
 import type { Pulled } from '../../src/limits/pulled.ts';
 import { advise } from '../../src/observe/advice.ts';
@@ -53,6 +56,44 @@ export const sampleSession: SessionView = {
     buffered: 262_144,
     silent_ms: 20,
   },
+};
+
+export const sampleRecord: readonly FrameView[] = [
+  { at_ms: 1_200, from: 'client', opcode: 'text', fin: true, bytes: 512, code: null },
+  { at_ms: 88_000, from: 'backend', opcode: 'binary', fin: false, bytes: 64_000, code: null },
+  { at_ms: 89_990, from: 'client', opcode: 'close', fin: true, bytes: 2, code: 1001 },
+];
+
+const { id: session, state: _, reason: __, ...facts } = sampleSession;
+
+export const sampleWhy: WhyView = {
+  session,
+  state: 'ended',
+  sentence: 'The client sent a message of 2 MiB, over limits.from_client.max_message_size.',
+  cause: 'client_message_too_big',
+  code: 1009,
+  code_backend: 1001,
+  reason: 'max_message_size',
+  by: 'client',
+  limit: 'limits.from_client.max_message_size',
+  clean: false,
+  mid_frame: false,
+  facts,
+  times: {
+    opened_at: '2027-01-30T23:00:00.000Z',
+    ending_at: '2027-01-30T23:01:30.000Z',
+    ended_at: '2027-01-30T23:01:30.240Z',
+    lived_ms: 90_000,
+    closing_ms: 240,
+    connect_ms: 1,
+    upgrade_ms: 2,
+  },
+  near: [
+    { key: 'limits.from_client.max_message_size', unit: 'bytes', limit: 1_048_576, used: 2_097_152, share: 2 },
+    { key: 'limits.max_buffered', unit: 'bytes', limit: 262_144, used: 262_144, share: 1 },
+  ],
+  record: sampleRecord,
+  change: ['Raise limits.from_client.max_message_size for route chat: "framegate advise" says what it would take.'],
 };
 
 export const sampleStatus: StatusView = {
@@ -150,8 +191,12 @@ export class FakeAdminSubject implements AdminSubject {
     return { sessions: [sampleSession], next: 'cafe-1', more: 11 };
   }
 
-  async session(id: string): Promise<SessionView | null> {
-    return id === sampleSession.id ? sampleSession : null;
+  async session(id: string): Promise<SessionDetail | null> {
+    return id === sampleSession.id ? { ...sampleSession, record: sampleRecord } : null;
+  }
+
+  async why(id: string): Promise<WhyView | null> {
+    return id === sampleWhy.session ? sampleWhy : null;
   }
 
   async applicationWebsockets() {

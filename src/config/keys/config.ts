@@ -5,6 +5,7 @@ import { closeCodes } from './close-codes.ts';
 import { limits } from './limits.ts';
 import { listener } from './listeners.ts';
 import { admin, drain, log, reload, revocations } from './process.ts';
+import { record } from './record.ts';
 import { route, shared } from './routes.ts';
 import type { Keys } from './row.ts';
 import { timeouts } from './timeouts.ts';
@@ -87,6 +88,17 @@ export const config = {
     says:
       'Which close code the client gets, by the cause of the end (the reason in the log). ' +
       '1001, 1008, 1011 to 1014, 3000 to 4999.',
+  },
+  record: {
+    kind: 'block',
+    keys: record,
+    words: ['off'],
+    default: 'off',
+    values: 'map, off',
+    says:
+      'A flight recorder: time, direction, opcode, FIN and length of the last frames of each session, but nothing of ' +
+      'what is in them. Shown with a session, by "framegate why", and in session.end when the end was not clean.',
+    more: 'A route overrides it.',
   },
   drain: {
     kind: 'block',

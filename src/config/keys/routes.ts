@@ -5,6 +5,7 @@ import { closeCodes } from './close-codes.ts';
 import { headers } from './headers.ts';
 import { limits } from './limits.ts';
 import { inherited, overrides } from './overrides.ts';
+import { record } from './record.ts';
 import type { Keys } from './row.ts';
 import { timeouts } from './timeouts.ts';
 
@@ -186,6 +187,15 @@ export const route = {
     keys: overrides(closeCodes),
     default: {},
     says: 'Overrides close_codes for this route, key by key.',
+  },
+  record: {
+    kind: 'block',
+    keys: record,
+    words: ['off'],
+    unset: 'that of all routes',
+    values: 'map, off',
+    example: 'off',
+    says: 'Overrides record for this route.',
   },
   ...inherited(shared),
   relax: {

@@ -46,6 +46,7 @@ export function makePolicy(random: Random, validateUtf8: boolean): SessionPolicy
     closeMs: random.pick([50, 400, 5000]),
     pongMs: random.pick([300, 1900]),
     lifetimeMs: random.chance(0.9) ? off : random.pick([500, 9000]),
+    recordedFrames: 5,
     closeCodes: random.chance(0.8) ? {} : random.pick(closeCodes),
   };
 }
