@@ -1,6 +1,8 @@
 // What the page is told as JSON: figures of each second, those of the last hour, and what the stream of events says.
 // Types only, for the listener, which writes them, and for the page, which reads them.
 
+export type { Advice, LimitAdvice } from '../observe/advice.ts';
+
 import type { ProxyState, StatusView, UpstreamView } from './subject.ts';
 
 /**
@@ -29,7 +31,7 @@ export type Figure =
 export type Figures = Readonly<Record<Figure, number | null>>;
 
 /** A span of time in steps of one length, the oldest first. */
-interface HistorySpan {
+export interface HistorySpan {
   readonly step_ms: number;
   /** End of the last step, in milliseconds since 1970; the ends of those before it are `step_ms` apart. */
   readonly until: number;
@@ -46,7 +48,7 @@ export interface HistoryView {
 }
 
 /** Sessions that ended alike, since the start. */
-interface EndCountView {
+export interface EndCountView {
   readonly by: 'client' | 'backend' | 'proxy';
   /** The cause: a name of README's table. */
   readonly reason: string;
@@ -56,7 +58,7 @@ interface EndCountView {
 }
 
 /** Since the start. */
-interface LimitHitView {
+export interface LimitHitView {
   /** Its config key, such as `max_message_size`. */
   readonly limit: string;
   /** Of the messages of which side; null: of handshakes and sessions, which it ended. */
@@ -64,7 +66,7 @@ interface LimitHitView {
   readonly hits: number;
 }
 
-interface WorkerView {
+export interface WorkerView {
   readonly pid: number;
   readonly state: ProxyState;
   readonly sessions: number;
@@ -89,7 +91,7 @@ interface SecondView {
  * Event `parts`: every other second. Cut to the first 100 routes and, of all upstreams together, the first 200
  * targets; the rest is in `/api/v1/status` and `/api/v1/upstreams`.
  */
-interface PartsView {
+export interface PartsView {
   readonly status: StatusView;
   readonly upstreams: readonly UpstreamView[];
   /** How many there are, told or not. */
