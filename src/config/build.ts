@@ -6,6 +6,7 @@ import type { BindAddress } from '../protocol/addresses/bind-address.ts';
 import type { AddressLists } from './address-lists.ts';
 import { defaultPort, parseTargetUrl } from './addresses.ts';
 import { buildAuth } from './build-auth.ts';
+import { goneRules } from './gone-targets.ts';
 import type { LoadedAuth } from './load-auth.ts';
 import type { LoadedTls } from './load-tls.ts';
 import {
@@ -54,9 +55,6 @@ interface BuildContext {
 type ParsedRoute = ParsedConfig['routes'][number];
 type ParsedUpstream = ParsedConfig['upstreams'][string];
 type ParsedDiscovery = NonNullable<ParsedUpstream['discover']>;
-
-/** Of targets that were looked up: an answer may leave some out. */
-const HOLD_MS = 60_000;
 
 /** What routes are laid over: as it was parsed, and as it is in force. */
 interface Whole {
@@ -178,6 +176,7 @@ function buildUpstream(
   checkType: 'websocket' | 'http' = 'websocket',
 ): UpstreamConfig {
   const { targets, host, tls: _, discover, ...rest } = upstream;
+  const gone = goneRules(upstream);
   const { secrets } = context.origin;
   const shown = (text: string, index: number): string =>
     secrets.has(pathText(['upstreams', name, 'targets', index, 'url'])) ? SECRET : text;
@@ -195,8 +194,8 @@ function buildUpstream(
     balance: buildBalance(name, upstream.balance),
     health: buildHealth(upstream.health, checkType),
     discover: discover === undefined ? null : buildDiscovery(discover, context.baseDir),
-    on_gone: upstream.on_gone ?? (discover?.dns === undefined ? 'drain' : 'keep'),
-    hold: upstream.hold ?? (discover?.file === undefined ? HOLD_MS : 0),
+    on_gone: upstream.on_gone ?? gone.on_gone,
+    hold: upstream.hold ?? gone.hold,
   };
 }
 

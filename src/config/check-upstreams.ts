@@ -3,6 +3,7 @@
 
 import { checkTwice, checkUnique } from './check-names.ts';
 import type { CrossReport, Written } from './cross-report.ts';
+import { goneRules } from './gone-targets.ts';
 import { targetName } from './names.ts';
 import type { PathSegments } from './problems.ts';
 import { checkTypeOf, servedBy } from './served.ts';
@@ -76,8 +77,10 @@ function checkDiscover(upstream: ParsedUpstream, path: PathSegments, report: Cro
   const { discover, on_gone, hold, empty } = upstream;
   const unused = (key: string, why: string) => report('warning', [...path, key], `has no effect: ${why}`);
   if (discover === undefined) {
-    if (on_gone !== undefined) unused('on_gone', NOT_DISCOVERED);
-    if (hold !== undefined) unused('hold', NOT_DISCOVERED);
+    // What holds anyway says nothing: `framegate config` prints it.
+    const usual = goneRules(upstream);
+    if (on_gone !== undefined && on_gone !== usual.on_gone) unused('on_gone', NOT_DISCOVERED);
+    if (hold !== undefined && hold !== usual.hold) unused('hold', NOT_DISCOVERED);
     if (empty === 'allow') unused('empty', NOT_DISCOVERED);
   }
   if (discover?.dns?.type === 'srv' && discover.dns.port !== undefined)

@@ -6,6 +6,7 @@ import { patternKey, rewriteProblem } from '../protocol/path.ts';
 import { addressListsOf, UNIX } from './address-lists.ts';
 import { parseTargetUrl, printable } from './addresses.ts';
 import { checkAuth } from './check-auth.ts';
+import { checkEffect } from './check-effect.ts';
 import { checkHeaders } from './check-headers.ts';
 import { checkHolderNames } from './check-holder-names.ts';
 import { checkHttp } from './check-http.ts';
@@ -45,6 +46,7 @@ export function checkConfig(config: ParsedConfig, written: Written, report: Cros
   checkUpstreams(config, written, report);
   checkUse(config, written, report);
   checkHttp(config, written, report);
+  checkEffect(config, written, report);
   checkWaits(config, report);
 }
 

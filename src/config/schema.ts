@@ -52,6 +52,11 @@ function kindSchema(row: Row): zod.ZodType {
   }
 }
 
+/** What a key has that is not given; undefined where there is no such value. */
+export function usualOf(row: Row): unknown {
+  return rowSchema(row).parse(undefined);
+}
+
 /** A block, or a word in its place. */
 function keyedSchema({ keys, words, one }: Keyed): zod.ZodType {
   const block =

@@ -56,7 +56,8 @@ describe('what has no effect', () => {
 
   test('what defaults say, and what holds for both', () => {
     const own = `limits: { max_body_size: 1MiB }, timeouts: { idle: 1m, open: 1s, body: 1s, response: 1s, auth: 1s }`;
-    expect(warningsOf(`defaults: { origins: [same] }\nroutes: [{ ${WEB}, origins: [same], ${own} }]`)).toEqual([]);
+    const routes = `routes: [{ ${WEB}, origins: [same], ${own} }, { match: { path: /a }, ${WS} }]`;
+    expect(warningsOf(`defaults: { origins: [same] }\n${routes}`)).toEqual([]);
   });
 
   test('on a route without http, and where no route has it', () => {
@@ -73,10 +74,67 @@ describe('what has no effect', () => {
     expect(lines(`${whole}routes: [{ ${WEB} }]`)).toEqual([]);
   });
 
-  test('is none of what framegate config prints', () => {
-    const text = renderConfig(loaded(`routes: [{ ${WEB}, match: { path: /a } }, { ${WS} }]`));
+  const told = (text: string) => warningsOf(text).map((line) => line.replace(/^\S+ /, ''));
+
+  test.each([
+    ['limits: { max_early_bytes: 1KiB }', 'limits.max_early_bytes'],
+    ['limits: { from_client: { max_message_size: 2MiB } }', 'limits.from_client'],
+    ['limits: { max_waiting_handshakes: 1, max_sessions: 5, max_tls_handshakes: 5 }', 'limits.max_waiting_handshakes'],
+    ['timeouts: { lifetime: 1h, open: 1s, idle: 1m, connect: 1s }', 'timeouts.lifetime'],
+    ['close_codes: { idle: 4000 }', 'close_codes.idle'],
+    ['record: {}', 'record'],
+    ['defaults: { origins: [same], deny: [10.0.0.0/8], refuse_with: close }', 'defaults.origins'],
+  ])('for all routes, where none takes WebSockets: %s', (keys, key) => {
+    const nowhere = `${key}: has no effect: no route takes WebSockets`;
+    expect(told(`${keys}\nroutes: [{ ${WEB} }]`)).toEqual([nowhere]);
+    expect(told(`${keys}\nroutes: [{ ${WEB} }, { match: { path: /a }, ${WS} }]`)).toEqual([]);
+  });
+
+  test('close codes are those of refusals, too, where defaults has them closed', () => {
+    expect(told(`defaults: { refuse_with: close }\nclose_codes: { no_route: 4404 }\nroutes: [{ ${WEB} }]`)).toEqual([]);
+  });
+
+  test.each([
+    ['rebalance: {}', 'rebalance'],
+    ['health: { on_down: drain }', 'health.on_down'],
+    ['health: { passive: { early_death: 5s, window: 1m } }', 'health.passive.early_death'],
+    ['relax: [accept]', 'relax'],
+    ['queue: { timeout: 1s }', 'queue'],
+    ['max_handshakes: 5', 'max_handshakes'],
+    ['drain: { mode: keep }', 'drain'],
+  ])('of an upstream that no route sends WebSockets to: %s', (own, key) => {
+    const upstreams = `upstreams: { u: { targets: [{ url: "http://a", max_sessions: 5 }], ${own} } }\n`;
+    const nobody = `upstreams.u.${key}: has no effect: no route sends WebSockets to this upstream`;
+    expect(told(`${upstreams}routes: [{ http: u }]`)).toEqual([nobody]);
+    expect(told(`${upstreams}routes: [{ http: u }, { match: { path: /a }, upstream: u }]`)).toEqual([]);
+  });
+
+  test('of a method of auth that no route with WebSockets uses: quotas and the ends of sessions', () => {
+    const hash = 'sha256: "0000000000000000000000000000000000000000000000000000000000000001"';
+    const keys = `keys: [{ name: a, ${hash}, quota: { max_sessions: 5 } }], from: [header:X-Key], grace: 1s`;
+    const auth = `auth: { m: { api_key: { ${keys} } } }\n`;
+    const nobody = 'has no effect: no route with WebSockets uses this method';
+    expect(told(`${auth}routes: [{ ${WEB}, auth: [m] }]`)).toEqual([
+      `auth.m.api_key.keys[0].quota: ${nobody}`,
+      `auth.m.api_key.grace: ${nobody}`,
+    ]);
+    expect(told(`${auth}routes: [{ ${WEB}, auth: [m] }, { match: { path: /a }, auth: [m], ${WS} }]`)).toEqual([]);
+    expect(told(`${auth}defaults: { auth: [m] }\nroutes: [{ ${WS} }]`)).toEqual([]);
+  });
+
+  test.each([
+    ['for both kinds of requests', `routes: [{ ${WEB}, match: { path: /a } }, { ${WS} }]`],
+    ['for WebSockets alone', `routes: [{ ${WS} }]`],
+    ['for other requests alone', 'routes: [{ http: u }]\nupstreams: { u: { targets: [{ url: "http://a" }] } }'],
+  ])('is none of what framegate config prints %s', (_, config) => {
+    const text = renderConfig(loaded(config));
     expect(warningsOf(text)).toEqual([]);
     expect(renderConfig(loaded(text))).toBe(text);
+  });
+
+  test('is told of no config whose routes are not known', () => {
+    for (const routes of ['[]', '[{ name: a }]', '[{ upstream: 5 }]', '[{ http: 5 }]'])
+      expect(warningsOf(`limits: { max_early_bytes: 1KiB, max_body_size: 1MiB }\nroutes: ${routes}`)).toEqual([]);
   });
 });
 

@@ -28,8 +28,13 @@ export const DECODE = {
 
 /** Of every method: how long its sessions live, and what of it goes on to backends. */
 export const common = {
-  bind: { kind: 'switch', default: 'on', says: 'A session ends when its credential does; off: it outlives it.' },
-  grace: { kind: 'duration', min: 0, max: DAY, default: '0s', says: 'How much later it ends.' },
+  bind: {
+    kind: 'switch',
+    default: 'on',
+    serves: 'sockets',
+    says: 'A session ends when its credential does; off: it outlives it.',
+  },
+  grace: { kind: 'duration', min: 0, max: DAY, default: '0s', serves: 'sockets', says: 'How much later it ends.' },
   strip: {
     kind: 'switch',
     default: 'on',
@@ -89,6 +94,7 @@ const quota = {
 export const QUOTA = {
   kind: 'block',
   default: {},
+  serves: 'sockets',
   says: 'What all its sessions and handshakes together may use.',
   keys: quota,
 } as const;

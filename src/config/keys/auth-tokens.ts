@@ -26,6 +26,7 @@ const RECHECK = {
   max: DAY,
   off: true,
   default: 'off',
+  serves: 'sockets',
   says: 'How often it is asked again about open sessions; a bad answer ends them, none keeps them.',
 } as const;
 const REQUIRED = {
@@ -163,6 +164,7 @@ export const jwt = {
     form: 'claim_off',
     values: 'claim, off',
     default: 'off',
+    serves: 'sockets',
     says: 'The claim that holds a quota, in the form of quota of a key.',
   },
   ...common,

@@ -25,7 +25,7 @@ const REFUSED = READABLE_REFUSALS.filter((slug) => !ENDS.some(([cause]) => cause
 );
 
 function rowOf(unset: string | number, says: string): CloseCodeRow {
-  return { kind: 'close_code', unset: String(unset), example: '4000', says };
+  return { kind: 'close_code', unset: String(unset), example: '4000', serves: 'sockets', says };
 }
 
 export const closeCodes: Readonly<Record<string, CloseCodeRow>> = Object.fromEntries([...ENDS, ...REFUSED]);

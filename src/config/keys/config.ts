@@ -95,6 +95,7 @@ export const config = {
     words: ['off'],
     default: 'off',
     values: 'map, off',
+    serves: 'sockets',
     says:
       'A flight recorder: time, direction, opcode, FIN and length of the last frames of each session, but nothing of ' +
       'what is in them. Shown with a session, by "framegate why", and in session.end when the end was not clean.',

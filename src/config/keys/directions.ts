@@ -115,6 +115,18 @@ const fromBackend = {
 } as const satisfies Keys;
 
 export const directions = {
-  from_client: { kind: 'block', default: {}, says: 'Limits on what the client sends.', keys: fromClient },
-  from_backend: { kind: 'block', default: {}, says: 'Limits on what the backend sends.', keys: fromBackend },
+  from_client: {
+    kind: 'block',
+    default: {},
+    serves: 'sockets',
+    says: 'Limits on what the client sends.',
+    keys: fromClient,
+  },
+  from_backend: {
+    kind: 'block',
+    default: {},
+    serves: 'sockets',
+    says: 'Limits on what the backend sends.',
+    keys: fromBackend,
+  },
 } as const satisfies Keys;

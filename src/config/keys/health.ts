@@ -88,6 +88,7 @@ const passive = {
     min: 0,
     max: 10 * MINUTE,
     default: '2s',
+    serves: 'sockets',
     says: 'A session that its backend lost within this time counts as a failure.',
   },
   eject: { kind: 'duration', min: 1_000, max: DAY, default: '30s', says: 'For how long; then one session is a trial.' },
@@ -127,6 +128,7 @@ export const health = {
     kind: 'choice',
     words: ['keep', 'drain', 'close'],
     default: 'keep',
+    serves: 'sockets',
     says: 'What live sessions of a target do that checks took down: stay, get a Close over drain.spread, or at once.',
   },
   panic: {

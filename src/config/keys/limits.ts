@@ -37,6 +37,7 @@ export const limits = {
     min: 0,
     max: 16 * MIB,
     default: '64KiB',
+    serves: 'sockets',
     says: "Bytes of the client held until the backend's 101; beyond them the client is not read.",
     without: 'data before the 101 fills the memory',
   },
@@ -59,6 +60,7 @@ export const limits = {
     words: ['off'],
     default: 1000,
     scope: 'global',
+    serves: 'sockets',
     says: "Handshakes that wait for a backend's 101; above it complete heads wait for their turn.",
     without: 'a hung backend collects clients up to max_sessions',
   },
@@ -69,6 +71,7 @@ export const limits = {
     words: ['off'],
     default: 4000,
     scope: 'global',
+    serves: 'sockets',
     says:
       'Complete heads that wait for one of max_handshakes, the clients in turn, for timeouts.open at most; ' +
       'over it 503.',
@@ -101,6 +104,7 @@ export const limits = {
     off: true,
     default: 'off',
     scope: 'global',
+    serves: 'sockets',
     says: 'New handshakes per second from all clients together; over it 503.',
     without: 'a reconnect storm reaches the backends at full speed',
   },
@@ -111,6 +115,7 @@ export const limits = {
     example: '20',
     scope: 'global',
     follows: { rule: 'burst', key: 'handshakes_per_second' },
+    serves: 'sockets',
     says: 'Handshakes at once, before handshakes_per_second holds.',
     without: 'two clients at once are a storm',
   },
@@ -132,6 +137,7 @@ export const limits = {
     off: true,
     default: 'off',
     scope: 'both',
+    serves: 'sockets',
     says:
       'New handshakes per second of one client address, IPv6 by its /64 and 8 times as many by its /48, twice as ' +
       "many at once; over it 429. In a route: that route's own rate besides this one.",
@@ -144,6 +150,7 @@ export const limits = {
     words: ['off'],
     default: 'off',
     scope: 'both',
+    serves: 'sockets',
     says:
       'Sessions of one identity at a time; over it 429 too_many_sessions_per_identity. ' +
       "In a route: that route's own cap besides this one.",
@@ -155,6 +162,7 @@ export const limits = {
     off: true,
     default: 'off',
     scope: 'both',
+    serves: 'sockets',
     says:
       'New handshakes per second of one identity, twice as many at once; over it 429 ' +
       "too_many_handshakes_per_identity. In a route: that route's own rate besides this one.",
@@ -179,6 +187,7 @@ export const limits = {
     off: true,
     default: 'off',
     scope: 'global',
+    serves: 'http',
     says:
       'Requests without upgrade per second of one client address, IPv6 by its /64 and 8 times as many by its /48, ' +
       'twice as many at once; over it 429 too_many_requests_per_ip.',
@@ -191,6 +200,7 @@ export const limits = {
     words: ['off'],
     default: 1000,
     scope: 'global',
+    serves: 'http',
     says: 'Requests without upgrade of one connection; with the answer to the last one it closes.',
     without: 'a connection never ends, and no other instance gets its requests',
   },
@@ -200,6 +210,7 @@ export const limits = {
     max: 1024 * GIB,
     off: true,
     default: '10MiB',
+    serves: 'http',
     says: 'The body of a request without upgrade; over it 413.',
     without: 'one request sends the backend bytes without end',
   },
@@ -208,6 +219,7 @@ export const limits = {
     min: KIB,
     max: GIB,
     default: '256KiB',
+    serves: 'sockets',
     says:
       'Per session and direction: memory for what the slower peer has not taken; from here on its source is not ' +
       'read.',

@@ -73,6 +73,7 @@ export const shared = {
     values: 'any, list of origins',
     default: 'any',
     example: '[same, https://app.example.com, "https://*.example.com"]',
+    serves: 'sockets',
     says:
       'Origins of the pages that may connect, compared by scheme, host and port: 403 origin_not_allowed for others. ' +
       '"*." is one label or more, same is the host and port of Host (of X-Forwarded-Host where the peer is trusted), ' +
@@ -83,6 +84,7 @@ export const shared = {
     kind: 'choice',
     words: ['auto', 'allow', 'refuse'],
     default: 'auto',
+    serves: 'sockets',
     says: 'A handshake without Origin, which browsers always send: 403 origin_not_allowed, or let in.',
     more: 'auto refuses those with a credential that browsers add by themselves and a method of the route reads.',
   },
@@ -90,6 +92,7 @@ export const shared = {
     kind: 'choice',
     words: ['http', 'close'],
     default: 'http',
+    serves: 'sockets',
     says:
       'How a client is refused whose head is a legal upgrade: by an HTTP answer, which browsers hide from pages, or ' +
       'by a 101 and a Close whose code and reason pages can read.',
@@ -100,6 +103,7 @@ export const shared = {
     words: ['passthrough'],
     off: true,
     default: 'passthrough',
+    serves: 'sockets',
     says: 'permessage-deflate offers go through as they are (other extensions are removed), or no extension does.',
   },
   subprotocols: {
@@ -108,6 +112,7 @@ export const shared = {
     or: { word: 'any', problem: 'expected any, or a list such as [chat.v1, chat.v2]' },
     values: 'any, list of names',
     default: 'any',
+    serves: 'sockets',
     says:
       'Subprotocols that clients may offer, with a "*" at the end all that begin so; others are removed, and 400 ' +
       'when some were offered and none is left.',
@@ -195,6 +200,7 @@ export const route = {
     unset: 'that of all routes',
     values: 'map, off',
     example: 'off',
+    serves: 'sockets',
     says: 'Overrides record for this route.',
   },
   ...inherited(shared),
@@ -212,6 +218,7 @@ export const route = {
     },
     values: 'list of key, connection_token',
     default: [],
+    serves: 'sockets',
     says:
       'Checks of requests that are switched off, for devices that cannot be mended: key (the length of ' +
       'Sec-WebSocket-Key), connection_token (Connection without "upgrade", but not from trusted proxies).',

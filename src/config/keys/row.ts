@@ -141,6 +141,8 @@ export type FollowRule = 'burst' | 'fragments' | 'at_most';
 
 type Kind = Scalar | List | Keyed | Named;
 
+export type RequestKind = 'sockets' | 'http';
+
 export type Row = Kind & {
   /** What it means: in config.yaml, in the schema and in the reference. */
   readonly says: string;
@@ -163,6 +165,11 @@ export type Row = Kind & {
    * global one; all others are overridden.
    */
   readonly scope?: 'global' | 'both';
+  /**
+   * It holds for requests that ask for an upgrade, with the sessions that come of them, or for the others alone; else
+   * for both.
+   */
+  readonly serves?: RequestKind;
   /** Of a required value: what stands for it, where it is missing or wrong, in the checks across keys. */
   readonly standIn?: string | number;
   /** What it becomes by another key of its block. */

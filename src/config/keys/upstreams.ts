@@ -143,6 +143,7 @@ export const upstream = {
     min: 1,
     max: SESSIONS_MAX,
     default: '75%',
+    serves: 'sockets',
     says:
       'Of limits.max_handshakes those that may wait for this upstream at a time, a share being all with one ' +
       'upstream; above it they wait for their turn.',
@@ -171,7 +172,13 @@ export const upstream = {
     says: 'Under way on one target at a time; above it the target counts as full.',
     without: 'a backend that has just come up gets a storm of handshakes',
   },
-  queue: { kind: 'block', default: {}, says: 'What handshakes do when every target is full.', keys: queue },
+  queue: {
+    kind: 'block',
+    default: {},
+    serves: 'sockets',
+    says: 'What handshakes do when every target is full.',
+    keys: queue,
+  },
   slow_start: {
     kind: 'duration',
     min: 1_000,
@@ -195,6 +202,7 @@ export const upstream = {
     keys: rebalance,
     default: 'off',
     values: 'map, off',
+    serves: 'sockets',
     says: 'Whether sessions are moved, by closing some, from targets that hold more than their share.',
     more: 'Not while a target is down, draining or in slow start, nor for every after that.',
   },
@@ -221,7 +229,7 @@ export const upstream = {
     says: 'So long, and in two answers at least, a target has to be missing before it is gone.',
     without: 'one incomplete answer sends sessions away',
   },
-  drain: { kind: 'block', default: {}, says: 'How targets drain.', keys: drain },
+  drain: { kind: 'block', default: {}, serves: 'sockets', says: 'How targets drain.', keys: drain },
   allow_addresses: {
     kind: 'list',
     of: { kind: 'text', form: 'cidr' },
@@ -265,6 +273,7 @@ export const upstream = {
     },
     values: 'list of accept, bare_lf',
     default: [],
+    serves: 'sockets',
     says:
       "Checks of a backend's 101 that are switched off, for devices that cannot be mended: accept (the value of " +
       'Sec-WebSocket-Accept), bare_lf (lines that end in LF alone).',
