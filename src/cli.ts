@@ -10,6 +10,7 @@ import { type AdminCommand, type Command, ExitCode, type FileSource, type RunSou
 import type { FileReloads } from './cli/file-reloads.ts';
 import { helpText, tryHint } from './cli/help.ts';
 import type { FileResult } from './cli/load.ts';
+import type { Screen } from './cli/place.ts';
 import { ReloadRequests, StopRequests } from './cli/requests.ts';
 import { FileWatch } from './cli/watch.ts';
 import type { Config } from './config/types.ts';
@@ -87,15 +88,26 @@ async function answer(command: Exclude<Command, { kind: 'run' }>): Promise<ExitC
 /** The commands that ask the admin listener of a running proxy. */
 async function askRunning(command: AdminCommand): Promise<ExitCode> {
   const { runAdminCommand } = await import('./cli/admin-commands.ts');
-  const { stdout } = process;
   return runAdminCommand(command, {
     env: process.env,
     stdin: process.stdin,
     print,
     complain,
-    // A terminal that does not know its size says 0.
-    screen: stdout.isTTY === true ? { columns: stdout.columns || 80, rows: stdout.rows || 24 } : null,
+    screen: process.stdout.isTTY === true ? await terminalScreen() : null,
     wait: (ms) => delay(ms),
+  });
+}
+
+async function terminalScreen(): Promise<Screen> {
+  const { TerminalScreen, wantsColour } = await import('./cli/screen.ts');
+  return new TerminalScreen({
+    output: process.stdout,
+    colour: wantsColour(process.env),
+    signals: process,
+    now: () => performance.now(),
+    // What was written to a terminal is there already.
+    end: () => process.exit(ExitCode.Stopped),
+    send: (signal) => process.kill(process.pid, signal),
   });
 }
 

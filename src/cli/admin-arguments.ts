@@ -1,6 +1,7 @@
 // What the commands say that ask a running proxy: their options and words, judged. What a proxy would refuse anyway is
 // left to it.
 
+import type { SessionSort } from '../admin/subject.ts';
 import { DURATION_MAX, parseDuration } from '../config/units.ts';
 import { unreachable } from '../unreachable.ts';
 import type { AdminCommand, AdminPlace, DrainSubject, SessionChoice } from './commands.ts';
@@ -25,6 +26,8 @@ export function judgeAdminCommand(name: AdminName, values: Values, rest: readonl
       return { kind: name, at, name: rest[0] ?? null, format, watch };
     case 'sessions':
       return judgeSessions(at, values, rest[0] ?? null);
+    case 'top':
+      return judgeTop(at, values);
     case 'close':
       return judgeClose(at, values, rest[0] ?? null);
     case 'drain':
@@ -52,21 +55,40 @@ export function judgeAdminCommand(name: AdminName, values: Values, rest: readonl
 function judgeSessions(at: AdminPlace, values: Values, id: string | null): AdminCommand | string {
   const format = values.get('format') === 'json' ? 'json' : 'text';
   const watch = values.has('watch');
-  const filter = (['route', 'client', 'target', 'identity', 'state', 'limit', 'after', 'watch'] as const).find((one) =>
-    values.has(one),
-  );
+  const listing = ['route', 'client', 'target', 'identity', 'state', 'sort', 'limit', 'after'] as const;
+  const filter = listing.find((one) => values.has(one));
   if (id !== null && filter !== undefined) return `a session id and --${filter} exclude each other`;
   const limit = values.get('limit') ?? null;
   if (limit !== null && (!/^[1-9][0-9]{0,3}$/.test(limit) || Number(limit) > LIMIT_MAX)) {
     return `--limit is a number from 1 to ${LIMIT_MAX}, not "${limit}"`;
   }
+  const picked = judgeOrder(values);
+  if (typeof picked === 'string') return picked;
+  const after = values.get('after') ?? null;
+  const size = limit === null ? null : Number(limit);
+  return { kind: 'sessions', at, id, choice: choiceOf(values), ...picked, limit: size, after, format, watch };
+}
+
+function judgeTop(at: AdminPlace, values: Values): AdminCommand | string {
+  const picked = judgeOrder(values);
+  if (typeof picked === 'string') return picked;
+  return { kind: 'top', at, choice: choiceOf(values), state: picked.state, sort: picked.sort ?? 'messages' };
+}
+
+const SORTS: readonly string[] = ['messages', 'bytes', 'buffered', 'rtt', 'silent', 'age'] satisfies SessionSort[];
+
+function isSort(text: string): text is SessionSort {
+  return SORTS.includes(text);
+}
+
+function judgeOrder(values: Values): { readonly state: string | null; readonly sort: SessionSort | null } | string {
   const state = values.get('state') ?? null;
   if (state !== null && !/^(open|paused|closing)$/.test(state)) {
     return `--state is open, paused or closing, not "${state}"`;
   }
-  const after = values.get('after') ?? null;
-  const size = limit === null ? null : Number(limit);
-  return { kind: 'sessions', at, id, choice: choiceOf(values), state, limit: size, after, format, watch };
+  const sort = values.get('sort') ?? null;
+  if (sort === null || isSort(sort)) return { state, sort };
+  return `--sort is one of ${SORTS.join(', ')}, not "${sort}"`;
 }
 
 function judgeClose(at: AdminPlace, values: Values, id: string | null): AdminCommand | string {

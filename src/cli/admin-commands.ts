@@ -1,24 +1,21 @@
 // Owns the commands that ask a running proxy: which request each makes, what is printed of the answer, the exit code.
 // Streams, environment and waiting are arguments; it touches no process.
 
-import type { RevokeResult, SessionPage, SessionView, StatusView, UpstreamView } from '../admin/subject.ts';
+import type { RevokeResult } from '../admin/subject.ts';
 import type { Problem } from '../config/problems.ts';
 import { formatProblems } from '../config/problems.ts';
 import type { Advice } from '../observe/advice.ts';
 import { renderAdvice } from '../observe/advice-text.ts';
 import { unreachable } from '../unreachable.ts';
+import { jsonText, queryText } from './admin-texts.ts';
 import { type AdminCommand, type DrainSubject, ExitCode, type SessionChoice } from './commands.ts';
 import { Conversation, parsed } from './conversation.ts';
 import { waitUntilEmpty } from './empty-wait.ts';
 import { checkDataPort } from './healthcheck.ts';
+import { harmless, wrapped } from './line.ts';
 import { Failure, placeOf, type Terminal } from './place.ts';
-import { harmless } from './table.ts';
-import { renderSession, renderSessions, renderStatus } from './tables.ts';
-import { renderUpstreams } from './upstream-tables.ts';
+import { show } from './show.ts';
 
-/** For pipes and files: nothing is cut there. */
-const WIDTH_UNBOUNDED = 1_000;
-const REDRAW_MS = 1_000;
 const API = '/api/v1';
 
 export async function runAdminCommand(command: AdminCommand, terminal: Terminal): Promise<ExitCode> {
@@ -39,6 +36,7 @@ async function run(command: AdminCommand, admin: Conversation, terminal: Termina
     case 'status':
     case 'upstreams':
     case 'sessions':
+    case 'top':
       return show(command, admin, terminal);
     case 'close':
       return close(command, admin, terminal);
@@ -70,56 +68,6 @@ async function run(command: AdminCommand, admin: Conversation, terminal: Termina
     default:
       return unreachable(command);
   }
-}
-
-type ShowCommand = Extract<AdminCommand, { kind: 'status' | 'upstreams' | 'sessions' }>;
-
-async function show(command: ShowCommand, admin: Conversation, terminal: Terminal): Promise<ExitCode> {
-  if (!command.watch) {
-    terminal.print(await picture(command, admin, terminal.screen?.columns ?? WIDTH_UNBOUNDED));
-    return ExitCode.Stopped;
-  }
-  if (terminal.screen === null) throw new Failure(ExitCode.Usage, '--watch needs a terminal');
-  for (;;) {
-    terminal.print(frame(await picture(command, admin, terminal.screen.columns), terminal.screen.rows));
-    await terminal.wait(REDRAW_MS);
-  }
-}
-
-/** What one look shows, as text. */
-async function picture(command: ShowCommand, admin: Conversation, width: number): Promise<string> {
-  if (command.kind === 'status') {
-    const status = await admin.get(`${API}/status`);
-    if (command.format === 'json') return jsonText(status.body);
-    const { upstreams } = await admin.read<{ readonly upstreams: readonly UpstreamView[] }>(`${API}/upstreams`);
-    return renderStatus(parsed<StatusView>(status.body), upstreams, width);
-  }
-  if (command.kind === 'upstreams') return upstreamsPicture(command, admin, width);
-  if (command.id !== null) {
-    const { body } = await admin.get(`${API}/sessions/${encodeURIComponent(command.id)}`);
-    return command.format === 'json' ? jsonText(body) : renderSession(parsed<SessionView>(body));
-  }
-  const { choice, state, limit, after } = command;
-  const query = queryText({ ...choice, state, limit: limit === null ? null : String(limit), after });
-  const { body } = await admin.get(`${API}/sessions${query}`);
-  return command.format === 'json' ? jsonText(body) : renderSessions(parsed<SessionPage>(body), width);
-}
-
-async function upstreamsPicture(
-  { name, format }: Extract<AdminCommand, { kind: 'upstreams' }>,
-  admin: Conversation,
-  width: number,
-): Promise<string> {
-  const { upstreams } = await admin.read<{ readonly upstreams: readonly UpstreamView[] }>(`${API}/upstreams`);
-  const chosen = name === null ? upstreams : upstreams.filter((one) => one.name === name);
-  if (name !== null && chosen.length === 0) throw new Failure(ExitCode.Failed, `no upstream "${harmless(name)}"`);
-  return format === 'json' ? `${JSON.stringify({ upstreams: chosen }, null, 2)}\n` : renderUpstreams(chosen, width);
-}
-
-/** Over what is there already, without a flicker: each line is cleared as it is written, the rest at the end. */
-function frame(text: string, rows: number): string {
-  const lines = text.split('\n').slice(0, Math.max(1, rows - 1));
-  return `\x1b[H${lines.map((line) => `${line}\x1b[K\n`).join('')}\x1b[J`;
 }
 
 async function close(
@@ -179,7 +127,7 @@ async function reload(
 ): Promise<ExitCode> {
   const { status, body } = await admin.post(`${API}/reload${force ? '?force=1' : ''}`, [REJECTED]);
   if (format === 'json') {
-    terminal.print(jsonText(body));
+    terminal.print(jsonText(parsed(body)));
   } else if (status === REJECTED) {
     const { problems } = parsed<{ readonly problems: readonly Problem[] }>(body);
     // The source lines are on the proxy's machine; without them the positions have to do.
@@ -205,19 +153,13 @@ async function printAdvice(
   const routes = route === null ? advice.routes : advice.routes.filter((one) => one.route === route);
   if (route !== null && routes.length === 0) throw new Failure(ExitCode.Failed, `no route "${harmless(route)}"`);
   const chosen = { ...advice, routes };
-  terminal.print(format === 'json' ? `${JSON.stringify(chosen, null, 2)}\n` : escapeLines(renderAdvice(chosen)));
+  const width = terminal.screen?.columns ?? Number.POSITIVE_INFINITY;
+  terminal.print(format === 'json' ? jsonText(chosen) : fitLines(renderAdvice(chosen), width));
   return ExitCode.Stopped;
 }
 
-function escapeLines(text: string): string {
-  return text.split('\n').map(harmless).join('\n');
-}
-
-function jsonText(body: string): string {
-  return `${JSON.stringify(parsed(body), null, 2)}\n`;
-}
-
-function queryText(parameters: Readonly<Record<string, string | null>>): string {
-  const given = Object.entries(parameters).filter((entry): entry is [string, string] => entry[1] !== null);
-  return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`;
+/** Further lines of one are set in a little more than it is. */
+function fitLines(text: string, width: number): string {
+  const lines = text.split('\n').map(harmless);
+  return lines.flatMap((one) => wrapped(one, width, Math.max(0, one.search(/\S/)) + 2)).join('\n');
 }

@@ -1,5 +1,7 @@
 // What the command line can be asked for, and the exit codes that it answers with. Nothing here reads an argument.
 
+import type { SessionSort } from '../admin/subject.ts';
+
 /** What a shell or a supervisor may rely on. */
 export const ExitCode = {
   Stopped: 0,
@@ -66,10 +68,17 @@ export type AdminCommand = { readonly at: AdminPlace } & (
       readonly id: string | null;
       readonly choice: SessionChoice;
       readonly state: string | null;
+      readonly sort: SessionSort | null;
       readonly limit: number | null;
       readonly after: string | null;
       readonly format: OutputFormat;
       readonly watch: boolean;
+    }
+  | {
+      readonly kind: 'top';
+      readonly choice: SessionChoice;
+      readonly state: string | null;
+      readonly sort: SessionSort;
     }
   | {
       readonly kind: 'close';

@@ -2,8 +2,8 @@
 
 import { type AdminEndpoint, type AdminReply, type AdminRequest, askAdmin, endpointText } from './client.ts';
 import { ExitCode } from './commands.ts';
+import { harmless } from './line.ts';
 import { Failure, type Terminal, TOKEN_VARIABLE } from './place.ts';
-import { harmless } from './table.ts';
 
 type Answered = Extract<AdminReply, { kind: 'answer' }>;
 

@@ -5,8 +5,8 @@ import type { StatusView, UpstreamView } from '../admin/subject.ts';
 import { durationText, groupedText } from '../observe/quantities.ts';
 import { type DrainSubject, ExitCode } from './commands.ts';
 import type { Conversation } from './conversation.ts';
+import { harmless } from './line.ts';
 import { Failure, type Terminal } from './place.ts';
-import { harmless } from './table.ts';
 
 const ASK_MS = 1_000;
 

@@ -5,8 +5,8 @@ import type { Config, ListenerConfig } from '../config/types.ts';
 import { takesAnyPort } from '../protocol/addresses/bind-address.ts';
 import { askAdmin, canConnect, endpointText } from './client.ts';
 import { ExitCode } from './commands.ts';
+import { harmless } from './line.ts';
 import { Failure, type Terminal } from './place.ts';
-import { harmless } from './table.ts';
 
 const READY = 200;
 const DRAINING = 503;

@@ -17,6 +17,7 @@ Usage:
   framegate status [--watch]                what a running proxy is doing
   framegate upstreams [NAME] [--watch]      its upstreams and targets
   framegate sessions [ID] [--watch]         its sessions, or one of them
+  framegate top [--sort KEY]                its busiest sessions, every second
   framegate close ID | --route NAME ...     close sessions
   framegate revoke --auth METHOD ...        refuse credentials from now on
   framegate extend ID --until TIME          let a session outlive its credential
@@ -52,6 +53,12 @@ const filterOptions = `  --route NAME        only of this route
   --target NAME       only of this target
   --identity NAME     only of this identity: acme of any method, or METHOD/acme
                       of one
+`;
+
+const sortOptions = `  --state STATE       only open, paused or closing ones
+  --sort KEY          the largest first: messages, bytes, buffered (what waits
+                      to be taken), rtt (of the last ping), silent (for how
+                      long), age
 `;
 
 const viewOptions = `  --watch             redraw it every second, until Ctrl-C
@@ -114,15 +121,25 @@ failures, ejections and where the target comes from.
 
 ${adminOptions}${viewOptions}`,
   sessions: `framegate sessions [--route NAME] [--client ADDRESS] [--target NAME]
-                   [--identity NAME] [--state STATE]
+                   [--identity NAME] [--state STATE] [--sort KEY]
 framegate sessions ID
 
-Sessions of a running proxy, oldest first, or all that is known of one.
+Sessions of a running proxy, oldest first, or all that is known of one. Columns
+without room are left out: a wider terminal shows more, json everything.
 
-${adminOptions}${filterOptions}  --state STATE       only open, paused or closing ones
-  --limit N           at most N, 1 to 1000; default 100
-  --after ID          only those that began after this one
+${adminOptions}${filterOptions}${sortOptions}  --limit N           at most N, 1 to 1000; default 100
+  --after NEXT        go on there, as the last line of a list says; without
+                      --sort any ID will do
 ${viewOptions}`,
+  top: `framegate top [--sort KEY] [--state STATE] [--route NAME]
+              [--client ADDRESS] [--target NAME] [--identity NAME]
+
+Sessions of a running proxy, what is largest first, drawn anew every second
+with what went on in between, until Ctrl-C. By messages (default) and bytes
+those are first that had most in the last second, among the 1000 that had most
+in all.
+
+${adminOptions}${filterOptions}${sortOptions}`,
   close: `framegate close ID [--code CODE] [--reason TEXT]
 framegate close [--route NAME] [--client ADDRESS] [--target NAME]
                 [--identity NAME] [--code CODE] [--reason TEXT]

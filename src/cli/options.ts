@@ -25,6 +25,7 @@ const options = {
   for: { type: 'string' },
   until: { type: 'string' },
   state: { type: 'string' },
+  sort: { type: 'string' },
   limit: { type: 'string' },
   after: { type: 'string' },
   code: { type: 'string' },

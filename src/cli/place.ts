@@ -7,12 +7,27 @@ import { type AdminEndpoint, type AdminReply, type AdminRequest, parseAdminAddre
 import { type AdminPlace, ExitCode } from './commands.ts';
 import { DEFAULT_FILE, loadSource, type Surroundings } from './load.ts';
 
+/** A terminal to draw on. */
+export interface Screen {
+  /** As they are now. */
+  readonly columns: number;
+  readonly rows: number;
+  readonly colour: boolean;
+  /** Monotonic milliseconds. */
+  now(): number;
+  /** From here to `leave` there is nothing else on it. Whatever ends the process meanwhile leaves it, too. */
+  enter(): void;
+  leave(): void;
+  /** Resolves after `ms`, or as soon as the size has changed. */
+  pause(ms: number): Promise<void>;
+}
+
 /** What a command may use of the process. */
 export interface Terminal extends Surroundings {
   print(text: string): void;
   complain(text: string): void;
   /** Null when the output is no terminal. */
-  readonly screen: { readonly columns: number; readonly rows: number } | null;
+  readonly screen: Screen | null;
   wait(ms: number): Promise<void>;
   /** How a request is made; the network's way when absent. */
   ask?(endpoint: AdminEndpoint, request: AdminRequest): Promise<AdminReply>;

@@ -2,8 +2,8 @@
 // sessions leave to the dialer, since each step has a time of its own here.
 
 import { ExitCode, type ProbeCommand } from './commands.ts';
+import { harmless } from './line.ts';
 import { type Probed, probe, type Step } from './probing.ts';
-import { harmless } from './table.ts';
 
 interface Output {
   print(text: string): void;

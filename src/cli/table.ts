@@ -1,56 +1,115 @@
-// Owns how a table for a terminal is set: columns as wide as their content, one that gives, and nothing that a terminal
-// would obey. It knows no view.
+// Owns how a table for a terminal is set: columns as wide as their content, some that give or go where there is no
+// room. It knows no view.
 
 import { groupedText } from '../observe/quantities.ts';
+import { cutLine, cutText, harmless, type Line, piece, type Tone } from './line.ts';
 
 export interface Column<T> {
   readonly head: string;
   readonly align: 'left' | 'right';
   readonly text: (row: T) => string;
-  /** It is shortened when the line does not fit, the first such column before others. */
-  readonly gives?: boolean;
+  /** Where the line does not fit it is shortened, to this width at least, the first such column before others. */
+  readonly gives?: number;
+  /** Where that does not do, columns are left out, those with the highest number first; one without it never. */
+  readonly rank?: number;
+  readonly tone?: (row: T) => Tone | null;
+}
+
+/** Head and rows. */
+interface Table {
+  readonly head: Line;
+  readonly rows: readonly Line[];
 }
 
 const GAP = '  ';
-/** A column that gives is never shorter than this. */
-const GIVING_WIDTH_MIN = 8;
-const NO_LIMIT = '-';
+/** For what there is not. */
+export const NONE = '-';
 
-/** Head and rows, as wide as their content, at most `width` where a column gives. */
-export function table<T>(columns: readonly Column<T>[], rows: readonly T[], width: number): string[] {
-  const cells = [columns.map(({ head }) => head), ...rows.map((row) => columns.map(({ text }) => harmless(text(row))))];
-  const widths = columns.map((_, index) => Math.max(...cells.map((line) => line[index]?.length ?? 0)));
-  let excess = widths.reduce((sum, one) => sum + one, GAP.length * (columns.length - 1)) - width;
-  for (const [index, { gives }] of columns.entries()) {
-    const whole = widths[index] ?? 0;
-    if (gives !== true || excess <= 0 || whole <= GIVING_WIDTH_MIN) continue;
-    widths[index] = Math.max(GIVING_WIDTH_MIN, whole - excess);
-    excess -= whole - widths[index];
-  }
-  return cells.map((line) => {
-    const padded = line.map((cell, index) => cellText(cell, widths[index] ?? 0, columns[index]?.align ?? 'left'));
-    return padded.join(GAP).trimEnd();
-  });
-}
+type Wishes<T> = Omit<Column<T>, 'head' | 'align' | 'text'>;
 
-function cellText(text: string, width: number, align: 'left' | 'right'): string {
-  const short = text.length > width ? `${text.slice(0, Math.max(0, width - 3))}...` : text;
-  return align === 'left' ? short.padEnd(width) : short.padStart(width);
-}
+export const left = <T>(head: string, text: Column<T>['text'], wishes: Wishes<T> = {}): Column<T> => {
+  return { head, align: 'left', text, ...wishes };
+};
 
-/** Everything but printable ASCII, as JSON escapes it. */
-export function harmless(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-
-export const left = <T>(head: string, text: Column<T>['text']): Column<T> => ({ head, align: 'left', text });
-export const right = <T>(head: string, text: Column<T>['text']): Column<T> => ({ head, align: 'right', text });
-
-/** Behind an empty line; nothing without rows. */
-export function section<T>(columns: readonly Column<T>[], rows: readonly T[], width: number): string[] {
-  return rows.length === 0 ? [] : ['', ...table(columns, rows, width)];
-}
+export const right = <T>(head: string, text: Column<T>['text'], wishes: Wishes<T> = {}): Column<T> => {
+  return { head, align: 'right', text, ...wishes };
+};
 
 export function limitText(limit: number | null): string {
-  return limit === null ? NO_LIMIT : groupedText(limit);
+  return limit === null ? NONE : groupedText(limit);
+}
+
+/** A column with what it would show: the head first. */
+interface Shown<T> {
+  readonly column: Column<T>;
+  readonly cells: readonly string[];
+  /** At least, and as the content has it. */
+  readonly least: number;
+  readonly whole: number;
+}
+
+/** As wide as its content; at most `width`, where it can be had by what columns give, by fewer of them, or by a cut. */
+export function table<T>(columns: readonly Column<T>[], rows: readonly T[], width: number): Table {
+  const all = columns.map((column) => shownOf(column, rows));
+  const shown = fitting(all, width);
+  let excess = sum(shown.map(({ whole }) => whole)) - width;
+  const widths = shown.map(({ whole, least }) => {
+    const own = Math.max(least, whole - Math.max(0, excess));
+    excess -= whole - own;
+    return own;
+  });
+  const lineOf = (row: T | null, index: number): Line => {
+    const pieces = shown.flatMap(({ column, cells }, at) => {
+      const tone = row === null ? 'strong' : (column.tone?.(row) ?? null);
+      const isLast = at === shown.length - 1;
+      return [
+        ...(at === 0 ? [] : [piece(GAP)]),
+        ...cell(cells[index] ?? '', widths[at] ?? 0, { align: column.align, tone, isLast }),
+      ];
+    });
+    return cutLine(pieces, width);
+  };
+  return { head: lineOf(null, 0), rows: rows.map((row, index) => lineOf(row, index + 1)) };
+}
+
+function shownOf<T>(column: Column<T>, rows: readonly T[]): Shown<T> {
+  const cells = [column.head, ...rows.map((row) => harmless(column.text(row)))];
+  const whole = cells.reduce((most, { length }) => Math.max(most, length), 0);
+  return { column, cells, whole, least: Math.min(whole, column.gives ?? whole) };
+}
+
+/** Gaps between them included. */
+function sum(widths: readonly number[]): number {
+  return widths.reduce((total, one) => total + one, GAP.length * (widths.length - 1));
+}
+
+/** Those that have room; the ones that say nothing of any row go first, those with one rank together. */
+function fitting<T>(all: readonly Shown<T>[], width: number): readonly Shown<T>[] {
+  let shown = all;
+  while (sum(shown.map(({ least }) => least)) > width) {
+    const highest = shown.reduce((most, one) => Math.max(most, rankOf(one)), 0);
+    if (highest === 0) break;
+    shown = shown.filter((one) => rankOf(one) < highest);
+  }
+  return shown;
+}
+
+/** 0: it stays. */
+function rankOf<T>({ column, cells }: Shown<T>): number {
+  if (column.rank === undefined) return 0;
+  return cells.slice(1).every((text) => text === NONE) ? Number.POSITIVE_INFINITY : column.rank;
+}
+
+interface Setting {
+  readonly align: 'left' | 'right';
+  readonly tone: Tone | null;
+  /** No blanks behind it. */
+  readonly isLast: boolean;
+}
+
+function cell(text: string, width: number, { align, tone, isLast }: Setting): Line {
+  const short = cutText(text, width);
+  const blanks = piece(' '.repeat(width - short.length));
+  if (align === 'right') return [blanks, piece(short, tone)];
+  return isLast ? [piece(short, tone)] : [piece(short, tone), blanks];
 }

@@ -2,73 +2,91 @@
 
 import type { DiscoveryView, LatencyView, TargetView, UpstreamView } from '../admin/subject.ts';
 import { durationText, groupedText } from '../observe/quantities.ts';
-import { type Column, harmless, left, limitText, right, section, table } from './table.ts';
-
-const NONE = '-';
+import { type Block, tableBlocks } from './layout.ts';
+import { flow, type Line, line, piece, type Tone } from './line.ts';
+import { type Rates, rateText, targetKey } from './rates.ts';
+import { type Column, left, limitText, NONE, right } from './table.ts';
 
 /** A target, and the upstream that it belongs to. */
 type TargetRow = TargetView & { readonly upstream: string };
 
-const nameColumn: Column<TargetView> = { ...left('TARGET', ({ name }: TargetView) => name), gives: true };
+const nameColumn: Column<TargetRow> = left('TARGET', ({ name }) => name, { gives: 8 });
+const upstreamColumn: Column<TargetRow> = left('UPSTREAM', ({ upstream }) => upstream, { gives: 8 });
 
-const loadColumns: readonly Column<TargetView>[] = [
-  nameColumn,
-  left('STATE', ({ state }) => state),
-  right('SINCE', sinceText),
-  left('WHY', ({ why }) => why ?? NONE),
-  right('SESSIONS', ({ sessions }) => groupedText(sessions)),
-  right('LIMIT', ({ sessions_limit }) => limitText(sessions_limit)),
-  right('HANDSHAKES', ({ handshakes }) => groupedText(handshakes)),
-  right('WEIGHT', ({ weight, backup }) => `${weight}${backup ? ' backup' : ''}`),
-  right('SHARE', shareText),
-  right('TOTAL', ({ sessions_total }) => groupedText(sessions_total)),
-  left('SOURCE', ({ source }) => source),
-];
+/** `rates`: by `targetKey`; null when nobody measures. */
+function loadColumns(rates: Rates | null): readonly Column<TargetRow>[] {
+  const newText = ({ upstream, name }: TargetRow) => rateText(rates?.get(targetKey(upstream, name))?.sessions);
+  return [
+    nameColumn,
+    left('STATE', ({ state }) => state, { tone: stateTone }),
+    right('SINCE', sinceText, { rank: 3 }),
+    left('WHY', ({ why }) => why ?? NONE, { rank: 2 }),
+    right('SESSIONS', ({ sessions }) => groupedText(sessions)),
+    right('LIMIT', ({ sessions_limit }) => limitText(sessions_limit), { rank: 6 }),
+    ...(rates === null ? [] : [right<TargetRow>('NEW/S', newText)]),
+    right('HANDSHAKES', ({ handshakes }) => groupedText(handshakes), { rank: 5 }),
+    right('WEIGHT', ({ weight, backup }) => `${weight}${backup ? ' backup' : ''}`, { rank: 7 }),
+    right('SHARE', shareText, { rank: 1 }),
+    right('TOTAL', ({ sessions_total }) => groupedText(sessions_total), { rank: 4 }),
+    left('SOURCE', ({ source }) => source, { rank: 8 }),
+  ];
+}
 
-const healthColumns: readonly Column<TargetView>[] = [
+const healthColumns: readonly Column<TargetRow>[] = [
   nameColumn,
-  right('CONNECT P50', ({ connect }) => latencyText(connect, 'p50_ms')),
-  right('P99', ({ connect }) => latencyText(connect, 'p99_ms')),
-  right('UPGRADE P50', ({ upgrade }) => latencyText(upgrade, 'p50_ms')),
-  right('P99', ({ upgrade }) => latencyText(upgrade, 'p99_ms')),
-  left('LAST CHECK', checkText),
+  right('CONNECT P50', ({ connect }) => latencyText(connect, 'p50_ms'), { rank: 5 }),
+  right('P99', ({ connect }) => latencyText(connect, 'p99_ms'), { rank: 5 }),
+  right('UPGRADE P50', ({ upgrade }) => latencyText(upgrade, 'p50_ms'), { rank: 4 }),
+  right('P99', ({ upgrade }) => latencyText(upgrade, 'p99_ms'), { rank: 4 }),
+  left('LAST CHECK', checkText, { rank: 1 }),
   right('DIALS FAILED', ({ dials_failed }) => groupedText(dials_failed)),
-  right('FAILURES', ({ failures }) => (failures === null ? NONE : groupedText(failures))),
-  right('EJECTIONS', ({ ejections }) => groupedText(ejections)),
+  right('FAILURES', ({ failures }) => (failures === null ? NONE : groupedText(failures)), { rank: 2 }),
+  right('EJECTIONS', ({ ejections }) => groupedText(ejections), { rank: 3 }),
 ];
-
-const upstreamColumn: Column<TargetRow> = { ...left('UPSTREAM', ({ upstream }: TargetRow) => upstream), gives: true };
 
 /** Of all upstreams, for `status`. */
-export function targetSections(upstreams: readonly UpstreamView[], width: number): string[] {
-  const rows = upstreams.flatMap(({ name, targets }) => targets.map((target) => ({ ...target, upstream: name })));
-  const sections = [loadColumns, healthColumns].map((columns) => section([upstreamColumn, ...columns], rows, width));
-  return sections.flat();
+export function targetBlocks(upstreams: readonly UpstreamView[], rates: Rates | null, width: number): Block[] {
+  const rows = upstreams.flatMap(rowsOf);
+  return [loadColumns(rates), healthColumns].flatMap((columns) =>
+    tableBlocks([upstreamColumn, ...columns], rows, width),
+  );
 }
 
 /** All that is known of them. */
-export function renderUpstreams(upstreams: readonly UpstreamView[], width: number): string {
-  const blocks = upstreams.map(({ targets, ...upstream }) => {
-    const isUp = ({ why }: TargetView) => why === null;
+export function upstreamBlocks(upstreams: readonly UpstreamView[], rates: Rates | null, width: number): Block[] {
+  return upstreams.flatMap((upstream): Block[] => {
+    const { targets } = upstream;
+    const up = targets.filter(({ why }) => why === null).length;
     const facts = [
-      `${upstream.name}  ${upstream.balance}`,
-      `${targets.filter(isUp).length} of ${targets.length} targets up`,
-      `handshakes ${groupedText(upstream.handshakes)}, ${groupedText(upstream.queued)} queued`,
+      line(piece(upstream.name, 'strong'), `  ${upstream.balance}`),
+      line(piece(`${up} of ${targets.length} targets up`, up < targets.length ? 'warn' : null)),
+      line(`handshakes ${groupedText(upstream.handshakes)}, ${groupedText(upstream.queued)} queued`),
     ];
-    const tables =
-      targets.length === 0 ? [] : [table(loadColumns, targets, width), table(healthColumns, targets, width)];
-    const lines = [harmless(facts.join('; ')), ...discoveryLines(upstream.discovery)];
-    return [lines, ...tables].map((one) => one.join('\n')).join('\n\n');
+    const rows = rowsOf(upstream);
+    return [
+      { head: [...flow(facts, width), ...discoveryLines(upstream.discovery, width)], rows: [] },
+      ...tableBlocks(loadColumns(rates), rows, width),
+      ...tableBlocks(healthColumns, rows, width),
+    ];
   });
-  return `${blocks.join('\n\n\n')}\n`;
 }
 
-function discoveryLines(discovery: DiscoveryView | null): string[] {
+function rowsOf({ name: upstream, targets }: UpstreamView): TargetRow[] {
+  return targets.map((target) => ({ ...target, upstream }));
+}
+
+function stateTone({ state }: TargetView): Tone {
+  if (state === 'up') return 'good';
+  return state === 'draining' || state === 'gone' ? 'warn' : 'bad';
+}
+
+function discoveryLines(discovery: DiscoveryView | null, width: number): Line[] {
   if (discovery === null) return [];
   const { kind, targets, age_ms, failing_ms, error } = discovery;
   const found = age_ms === null ? 'no good answer yet' : `last good answer ${durationText(age_ms)} ago`;
-  const failing = failing_ms === null ? '' : `; FAILING for ${durationText(failing_ms)}: ${error}`;
-  return [harmless(`found by ${kind}: ${groupedText(targets)} targets, ${found}${failing}`)];
+  const facts = [line(`found by ${kind}: ${groupedText(targets)} targets, ${found}`)];
+  if (failing_ms !== null) facts.push(line(piece(`FAILING for ${durationText(failing_ms)}`, 'bad'), `: ${error}`));
+  return flow(facts, width);
 }
 
 function sinceText({ state, state_ms, failing_ms }: TargetView): string {

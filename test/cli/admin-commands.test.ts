@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { SessionView } from '../../src/admin/subject.ts';
 import { runAdminCommand } from '../../src/cli/admin-commands.ts';
 import { parseArguments } from '../../src/cli/arguments.ts';
 import {
@@ -13,9 +14,10 @@ import {
   parseAdminAddress,
 } from '../../src/cli/client.ts';
 import { ExitCode } from '../../src/cli/commands.ts';
-import type { Terminal } from '../../src/cli/place.ts';
+import type { Screen, Terminal } from '../../src/cli/place.ts';
 import { startAdmin } from '../support/admin.ts';
 import { atTestEnd } from '../support/cleanup.ts';
+import { sampleSession, sampleStatus } from '../support/fake-admin-subject.ts';
 
 interface Ran {
   readonly exit: ExitCode;
@@ -296,38 +298,106 @@ describe('answers that are none', () => {
   });
 });
 
-describe('--watch', () => {
-  test('needs a terminal', async () => {
-    const ran = await run('status --watch --admin :1', { ask: answer(200, {}) });
-    expect(ran).toEqual({ exit: ExitCode.Usage, out: '', err: 'framegate: --watch needs a terminal\n' });
+describe('--watch and top', () => {
+  /** Whatever is drawn, and what each look is asked for; nobody answers any more after `looks` pauses. */
+  async function watched(line: string, looks: number, reply: (path: string, look: number) => unknown, rows = 24) {
+    let look = 0;
+    let drawn = '';
+    const asked: string[] = [];
+    const ask = (_: AdminEndpoint, { path: target }: AdminRequest): Promise<AdminReply> => {
+      asked.push(target);
+      return look < looks ? answer(200, reply(target, look))() : silence('ECONNREFUSED')();
+    };
+    const screen: Screen = {
+      ...{ columns: 80, rows, colour: false },
+      now: () => look * 1000,
+      enter: () => {
+        drawn += '<';
+      },
+      leave: () => {
+        drawn += '>';
+      },
+      pause: async () => {
+        look += 1;
+      },
+    };
+    const print = (text: string) => {
+      drawn += text;
+    };
+    return { ...(await run(`${line} --admin :1`, { ask, screen, print })), drawn, asked };
+  }
+
+  const sessionAt = (id: string, look: number, perSecond: number): SessionView => ({
+    ...sampleSession,
+    id,
+    age_ms: 60_000 + look * 1000,
+    from_client: { ...sampleSession.from_client, messages: look * perSecond },
   });
 
-  test('draws over what is there, never more lines than fit, until nobody answers', async () => {
-    const admin = await startAdmin();
-    let looks = 0;
-    const wait = () => {
-      looks += 1;
-      return Promise.resolve();
-    };
-    const page = answer(200, { sessions: [], next: null });
-    const ask = () => (looks < 2 ? page() : silence('ECONNREFUSED')());
-    const ran = await run('sessions --watch --admin :1', { ask, wait, screen: { columns: 80, rows: 24 } });
-    expect(ran.exit).toBe(ExitCode.NoAnswer);
-    expect(ran.out).toBe('\x1b[Hno sessions\x1b[K\n\x1b[K\n\x1b[J'.repeat(2));
-    looks = 0;
-    const failing = () => Promise.reject(new Error('enough'));
-    let out = '';
-    const print = (text: string) => {
-      out += text;
-    };
-    const status = run(`status --watch --admin 127.0.0.1:${admin.port}`, {
-      print,
-      wait: failing,
-      screen: { columns: 80, rows: 4 },
-    });
-    await expect(status).rejects.toThrow('enough');
-    expect(out.match(/\n/g)).toHaveLength(3);
+  test.each([
+    ['status --watch', '--watch'],
+    ['top', '"top"'],
+  ])('%s needs a terminal', async (line, what) => {
+    const ran = await run(`${line} --admin :1`, { ask: answer(200, {}) });
+    expect(ran).toEqual({ exit: ExitCode.Usage, out: '', err: `framegate: ${what} needs a terminal\n` });
   });
+
+  test('draws over what is there on a screen of its own, which it leaves when nobody answers', async () => {
+    const page = { sessions: [], next: null, more: 0 };
+    const { drawn, exit, err } = await watched('sessions --watch', 2, () => page);
+    expect(drawn).toBe(`<${'\x1b[Hno sessions\x1b[K\x1b[J'.repeat(2)}>`);
+    expect(exit).toBe(ExitCode.NoAnswer);
+    expect(err).toContain('(ECONNREFUSED)');
+  });
+
+  test('a first look that fails draws nothing', async () => {
+    expect(await watched('sessions --watch', 0, () => ({}))).toMatchObject({ exit: ExitCode.NoAnswer, drawn: '' });
+  });
+
+  test('draws never more lines than fit, and clears behind none that is as wide as the screen', async () => {
+    const wide = { ...sampleSession, path: `/${'x'.repeat(200)}` };
+    const page = { sessions: Array.from({ length: 40 }, () => wide), next: 'cafe-1', more: 11 };
+    const { drawn } = await watched('sessions --watch', 1, () => page, 10);
+    const lines = drawn.slice(1, -1).replace('\x1b[H', '').replace('\x1b[J', '').split('\r\n');
+    expect(lines).toHaveLength(10);
+    expect(lines.at(-1)).toBe('... 43 more: --after cafe-1\x1b[K');
+    for (const one of lines) expect(one.replace('\x1b[K', '').length === 80).toBe(!one.endsWith('\x1b[K'));
+  });
+
+  test('what goes on a second is told from the second look on', async () => {
+    const page = (look: number) => ({ sessions: [sessionAt('cafe-1', look, 250)], next: null, more: 0 });
+    const { drawn } = await watched('sessions --watch', 2, (_, look) => page(look));
+    const rates = drawn
+      .split('\x1b[H')
+      .slice(1)
+      .map((picture) => {
+        const [head = '', row = ''] = picture.split('\x1b[K\r\n');
+        return row
+          .slice(0, head.indexOf('MESSAGES/S') + 'MESSAGES/S'.length)
+          .split(' ')
+          .at(-1);
+      });
+    expect(rates).toEqual(['?', '250']);
+  });
+
+  test('top: who is busiest now is first, of those with most in all', async () => {
+    const reply = (target: string, look: number) =>
+      target.includes('/status')
+        ? sampleStatus
+        : { sessions: [sessionAt('cafe-1', look, 1), sessionAt('cafe-2', look, 20)], next: '-9/cafe-2', more: 7 };
+    const { drawn, asked } = await watched('top --route chat', 2, reply);
+    expect(asked[1]).toBe('/api/v1/sessions?route=chat&sort=messages&limit=1000');
+    const last = drawn.split('\x1b[H').at(-1) ?? '';
+    expect(last).toContain('most messages in the last second first, among the 2 with most in all');
+    expect([...last.matchAll(/cafe-\d/g)].map(String)).toEqual(['cafe-2', 'cafe-1']);
+    expect(last).toContain('... 7 more\x1b[K');
+  });
+});
+
+test('sessions --sort asks for that order, and top too', async () => {
+  const admin = await startAdmin();
+  await run(`sessions --sort rtt --admin 127.0.0.1:${admin.port}`);
+  expect(admin.subject.calls.at(-1)).toEqual(['sessions', { sort: 'rtt', limit: 100 }]);
 });
 
 test('advise prints the text, or one route of the JSON', async () => {

@@ -51,7 +51,17 @@ describe('commands', () => {
 describe('commands that ask a running proxy', () => {
   const at = { address: null, source: defaultFile };
   const all = { route: null, client: null, target: null, identity: null };
-  const list = { kind: 'sessions', at, id: null, choice: all, state: null, limit: null, after: null, watch: false };
+  const list = {
+    kind: 'sessions',
+    at,
+    id: null,
+    choice: all,
+    state: null,
+    sort: null,
+    limit: null,
+    after: null,
+    watch: false,
+  };
 
   test.each([
     ['status', { kind: 'status', at, format: 'text', watch: false }],
@@ -64,6 +74,10 @@ describe('commands that ask a running proxy', () => {
     ['sessions a-1 --format json', { ...list, id: 'a-1', format: 'json' }],
     ['sessions --limit 1000 --after x', { ...list, limit: 1000, after: 'x', format: 'text' }],
     ['sessions --state paused', { ...list, state: 'paused', format: 'text' }],
+    ['sessions --sort rtt', { ...list, sort: 'rtt', format: 'text' }],
+    ['sessions a-1 --watch', { ...list, id: 'a-1', watch: true, format: 'text' }],
+    ['top', { kind: 'top', at, choice: all, state: null, sort: 'messages' }],
+    ['top --sort silent --state open', { kind: 'top', at, choice: all, state: 'open', sort: 'silent' }],
     ['close a-1', { kind: 'close', at, id: 'a-1', choice: all, code: null, reason: null }],
     [
       'close --client 192.0.2.7 --code 4001 --reason bye',

@@ -1,21 +1,43 @@
 import { describe, expect, test } from 'vitest';
-import { table } from '../../src/cli/table.ts';
-import { renderSession, renderSessions, renderStatus } from '../../src/cli/tables.ts';
-import { renderUpstreams } from '../../src/cli/upstream-tables.ts';
+import type { SessionPage, SessionView, StatusView, UpstreamView } from '../../src/admin/subject.ts';
+import { type Block, laid } from '../../src/cli/layout.ts';
+import { type Line, line, painted, piece, printed, wrapped } from '../../src/cli/line.ts';
+import { sessionBlocks, sessionLines } from '../../src/cli/session-tables.ts';
+import { statusBlocks } from '../../src/cli/status-table.ts';
+import { type Column, left, right, table } from '../../src/cli/table.ts';
+import { upstreamBlocks } from '../../src/cli/upstream-tables.ts';
 import { sampleSession, sampleStatus, sampleUpstreams } from '../support/fake-admin-subject.ts';
 
+const plain = (one: Line) => painted(one, false);
+const whole = (blocks: readonly Block[]) => printed(laid(blocks, Number.POSITIVE_INFINITY), false);
+const renderStatus = (status: StatusView, upstreams: readonly UpstreamView[], width: number) =>
+  whole(statusBlocks({ status, upstreams, rates: null }, width));
+const renderSessions = (page: SessionPage, width: number) =>
+  whole(sessionBlocks({ page, sort: null, rates: null }, width));
+const renderSession = (view: SessionView, width: number) => printed(sessionLines(view, width), false);
+const renderUpstreams = (upstreams: readonly UpstreamView[], width: number) =>
+  whole(upstreamBlocks(upstreams, null, width));
+
 describe('a table', () => {
-  const columns = [
-    { head: 'NAME', align: 'left', text: (row: { name: string }) => row.name, gives: true },
-    { head: 'N', align: 'right', text: ({ n }: { n: number }) => String(n) },
-  ] as const;
+  interface Row {
+    readonly name: string;
+    readonly n: number;
+  }
+  const lines = (...given: Parameters<typeof table<Row>>) => {
+    const { head, rows: below } = table(...given);
+    return [head, ...below].map(plain);
+  };
+  const columns: readonly [Column<Row>, Column<Row>] = [
+    left('NAME', ({ name }) => name, { gives: 8 }),
+    right('N', ({ n }) => String(n)),
+  ];
   const rows = [
     { name: 'short', n: 1 },
     { name: 'a name of many words', n: 12345 },
   ];
 
   test('is as wide as its content where there is room', () => {
-    expect(table(columns, rows, 80)).toEqual([
+    expect(lines(columns, rows, 80)).toEqual([
       'NAME                      N',
       'short                     1',
       'a name of many words  12345',
@@ -23,29 +45,111 @@ describe('a table', () => {
   });
 
   test('shortens the column that gives, by no more than it takes', () => {
-    expect(table(columns, rows, 27)[2]).toBe('a name of many words  12345');
-    expect(table(columns, rows, 26)).toEqual([
+    expect(lines(columns, rows, 27)[2]).toBe('a name of many words  12345');
+    expect(lines(columns, rows, 26)).toEqual([
       'NAME                     N',
       'short                    1',
       'a name of many w...  12345',
     ]);
-    expect(table(columns, rows, 1)[2]).toBe('a nam...  12345');
+    expect(lines(columns, rows, 15)[2]).toBe('a nam...  12345');
   });
 
   test('shortens the next column that gives when the first one has given all that it can', () => {
     const [first, second] = columns;
     const both = [first, { ...first, head: 'AGAIN' }, second];
     const text = 'a name of many words';
-    expect(table(both, rows, 49)[2]).toBe(`${text}  ${text}  12345`);
-    expect(table(both, rows, 37)[2]).toBe(`a nam...  ${text}  12345`);
-    expect(table(both, rows, 36)[2]).toBe('a nam...  a name of many w...  12345');
-    expect(table(both, rows, 1)[2]).toBe('a nam...  a nam...  12345');
+    expect(lines(both, rows, 49)[2]).toBe(`${text}  ${text}  12345`);
+    expect(lines(both, rows, 37)[2]).toBe(`a nam...  ${text}  12345`);
+    expect(lines(both, rows, 36)[2]).toBe('a nam...  a name of many w...  12345');
+    expect(lines(both, rows, 25)[2]).toBe('a nam...  a nam...  12345');
+  });
+
+  test('leaves out columns that may go, those that say nothing first, and is cut where that is not enough', () => {
+    const more = [
+      ...columns,
+      right<Row>('LAST', () => 'aaaa', { rank: 2 }),
+      right<Row>('PAIR', () => 'bbbb', { rank: 1 }),
+      left<Row>('NONE', () => '-', { rank: 1 }),
+      right<Row>('TWIN', () => 'cccc', { rank: 1 }),
+    ];
+    const headAt = (width: number) => lines(more, rows, width)[0]?.split(/ {2,}/).join(' ');
+    expect(headAt(39)).toBe('NAME N LAST PAIR NONE TWIN');
+    expect(headAt(38)).toBe('NAME N LAST PAIR TWIN');
+    expect([headAt(33), headAt(32)]).toEqual(['NAME N LAST PAIR TWIN', 'NAME N PAIR TWIN']);
+    expect([headAt(27), headAt(26)]).toEqual(['NAME N PAIR TWIN', 'NAME N']);
+    expect(lines(more, rows, 12)[2]).toBe('a nam...  12345'.slice(0, 9).concat('...'));
+    expect(lines(more, rows, 2)[2]).toBe('..');
   });
 
   test('lets nothing through that a terminal would obey', () => {
     const odd = [{ name: '\x1b[2J\u202e\u009b\n\u{1f600}', n: 1 }];
-    expect(table(columns, odd, 80)[1]).toBe('\\u001b[2J\\u202e\\u009b\\u000a\\ud83d\\ude00  1');
+    expect(lines(columns, odd, 80)[1]).toBe('\\u001b[2J\\u202e\\u009b\\u000a\\ud83d\\ude00  1');
   });
+});
+
+describe('blocks in a height', () => {
+  const blockOf = (name: string, count: number, beyond = 0): Block => ({
+    head: [line(name)],
+    rows: Array.from({ length: count }, (_, index) => line(`${name}${index}`)),
+    beyond: { count: beyond, hint: '!' },
+  });
+  const at = (height: number, ...blocks: Block[]) => laid(blocks, height).map(plain).join('|');
+
+  test('all of it where there is room, else as many rows as go in, and how many more there are', () => {
+    expect([at(4, blockOf('a', 3)), at(3, blockOf('a', 3))]).toEqual(['a|a0|a1|a2', 'a|a0|... 2 more!']);
+    expect([at(2, blockOf('a', 3)), at(1, blockOf('a', 3))]).toEqual(['a|... 3 more!', 'a']);
+    expect(at(Number.POSITIVE_INFINITY, blockOf('a', 2, 1200))).toBe('a|a0|a1|... 1 200 more!');
+    expect(at(3, blockOf('a', 2, 5))).toBe('a|a0|... 6 more!');
+  });
+
+  test('blocks share what there is; one that wants little leaves it to the others', () => {
+    expect(at(11, blockOf('a', 1), blockOf('b', 9), blockOf('c', 9))).toBe(
+      'a|a0||b|b0|... 8 more!||c|c0|c1|... 7 more!',
+    );
+    // There is no row for each: the last ones go.
+    expect(at(7, blockOf('a', 9), blockOf('b', 9), blockOf('c', 9))).toBe(
+      'a|... 9 more!||b|b0|... 8 more!|... 1 more table',
+    );
+  });
+});
+
+test('a line in colour says the same', () => {
+  const one = line('is ', piece('DOWN', 'bad'), piece('\x1b[2J', 'good'));
+  expect(painted(one, false)).toBe('is DOWN\\u001b[2J');
+  expect(painted(one, true)).toBe('is \x1b[31mDOWN\x1b[0m\x1b[32m\\u001b[2J\x1b[0m');
+});
+
+test('words go on in the next line, set in; a word longer than a line is parted', () => {
+  expect(wrapped('one two three', 13, 2)).toEqual(['one two three']);
+  expect(wrapped('one two three', 12, 2)).toEqual(['one two', '  three']);
+  expect(wrapped('  name   abcdefgh ij', 10, 4)).toEqual(['  name', '    abcdef', '    gh ij']);
+});
+
+test('status in 80 columns: no line is longer, whole facts go on in the next one', () => {
+  const lines = renderStatus(sampleStatus, sampleUpstreams, 80).split('\n');
+  expect(lines.filter((one) => one.length > 80)).toEqual([]);
+  expect(lines.slice(1, 3)).toEqual([
+    'sessions 1 234 of 10 000, 56 789 in all; handshakes 3; buffered 256KiB;',
+    '  memory 100MiB',
+  ]);
+});
+
+test('status with what goes on a second', () => {
+  const rate = { sessions: 1.5, messages: 12_000, bytes: 2048 };
+  const rates = {
+    routes: new Map([
+      ['', rate],
+      ['chat', rate],
+    ]),
+    targets: new Map(),
+  };
+  const lines = whole(statusBlocks({ status: sampleStatus, upstreams: [], rates }, 80)).split('\n');
+  expect(lines[3]).toBe('a second: 1.5 new sessions, 12 000 messages, 2KiB');
+  expect(lines.slice(-3)).toEqual([
+    'ROUTE  STATE  SESSIONS  NEW/S  MESSAGES/S  BYTES/S  REFUSED  PAUSED',
+    'chat   open      1 234    1.5      12 000     2KiB        7       1',
+    '',
+  ]);
 });
 
 test('status', () => {
@@ -54,7 +158,7 @@ test('status', () => {
       'framegate 1.2.3  READY  up 2h  pid 42',
       'sessions 1 234 of 10 000, 56 789 in all; handshakes 3; buffered 256KiB; memory 100MiB',
       'refused no_route 5, too_many_handshakes 2',
-      'config config.yaml, loaded 2025-01-01T00:00:00.000Z, never reloaded',
+      'config config.yaml; loaded 2025-01-01T00:00:00.000Z; never reloaded',
       'listening on 127.0.0.1:8080 (public), 1 240 connections',
       '',
       'ROUTE  STATE  SESSIONS  LIMIT   TOTAL  REFUSED  PAUSED        FROM CLIENT        FROM BACKEND',
@@ -108,15 +212,14 @@ test('sessions', () => {
       ...['cafe-1', 'paused', 'chat', 'a', '192.0.2.7', 'users/acme', '1h', '1.5m', '20ms', '12ms'],
       ...['12 / 3.3KiB', '34 567 / 8.6MiB', '256KiB', '/chat/a?token=***'],
     ],
-    [''],
-    ['more: --after cafe-1'],
+    ['... 11 more: --after cafe-1'],
     [''],
   ]);
   expect(renderSessions({ sessions: [], next: null, more: 0 }, 160)).toBe('no sessions\n');
 });
 
 test('one session', () => {
-  expect(renderSession({ ...sampleSession, peer: '10.0.0.1', reason: 'drain', state: 'closing' })).toBe(
+  expect(renderSession({ ...sampleSession, peer: '10.0.0.1', reason: 'drain', state: 'closing' }, 1000)).toBe(
     [
       'session       cafe-1',
       'state         closing (drain)',
