@@ -2,6 +2,7 @@
 // It touches no bytes and no `process`; cli.ts does the latter.
 
 import { availableParallelism } from 'node:os';
+import { AcmeCertificates, AcmeConfigError } from './acme/certificates.ts';
 import { AdminServer } from './admin/server.ts';
 import { loadObject } from './config/load.ts';
 import type { Config, ConfigInput } from './config/types.ts';
@@ -32,6 +33,7 @@ import { Resolver } from './net/resolve.ts';
 import { Log, type LogDestination } from './observe/log.ts';
 import { MetricsRegistry } from './observe/metrics.ts';
 import { type ProcessView, RuntimeMetrics } from './observe/runtime-metrics.ts';
+import { ServiceClient } from './services/service-client.ts';
 import { CheckTurns } from './upstream/health/check-turns.ts';
 import { UpstreamRegistry } from './upstream/registry.ts';
 import { FolderWatches } from './upstream/sources/folder-watches.ts';
@@ -128,6 +130,7 @@ class ProxyProcess implements Proxy {
   private readonly drainer: Drain;
   private readonly reloads: Reloads;
   private readonly certificates: CertificateWatch;
+  private readonly acme: AcmeCertificates;
   private admin: AdminServer | null = null;
   private runtime: RuntimeMetrics | null = null;
 
@@ -163,6 +166,9 @@ class ProxyProcess implements Proxy {
     const means = { clock, wheel, wallNow, log, metrics, dialer, cores: availableParallelism() };
     const failuresPerMinute = config.limits.auth_failures_per_minute_per_ip;
     const auth = new AuthMethods(makeAuthMeans({ ...means, failuresPerMinute }));
+    const service = new ServiceClient({ dialer, clock, wheel });
+    const stateFolder = stateFolderOf(options.env);
+    this.acme = new AcmeCertificates({ ...means, random: Math.random, service, stateFolder });
     this.edge = new Edge({
       clock,
       wheel,
@@ -170,7 +176,7 @@ class ProxyProcess implements Proxy {
       dialer,
       carrier,
       metrics,
-      snapshot: buildSnapshot(config, { upstreams, auth, wallNow }),
+      snapshot: buildSnapshot(config, { upstreams, auth, wallNow, live: this.acme }),
       sessionsMax: this.cap.sessionsMax,
     });
     this.life = new Life(this.edge);
@@ -183,6 +189,7 @@ class ProxyProcess implements Proxy {
       edge: this.edge,
       slices: this.slices,
       listeners: this.listeners,
+      acme: this.acme,
       source: options.source ?? null,
       baseDir: options.baseDir ?? '.',
       name: this.name,
@@ -207,15 +214,17 @@ class ProxyProcess implements Proxy {
     this.tellStart();
     try {
       await this.openRevocations();
+      (await this.acme.prepare(this.config)).commit();
       await this.startAdmin();
       const move = await this.listeners.prepare(this.config.listeners);
       move.commit();
       life.ready = true;
       this.edge.metrics.process.configLoaded(life.loadedAt / 1000);
       this.certificates.look();
+      this.acme.begin();
     } catch (error) {
       await this.stop();
-      throw error instanceof BindError ? new StartError(error.message, { cause: error.cause }) : error;
+      throw startError(error);
     }
   }
 
@@ -246,7 +255,7 @@ class ProxyProcess implements Proxy {
     this.admin = null;
     this.drainer.abort();
     cutAll(this.edge);
-    await closing;
+    await Promise.all([closing, this.acme.stop()]);
     await this.edge.snapshot.auth.revocations.close();
     this.pulse.stop();
     this.runtime?.stop();
@@ -274,9 +283,7 @@ class ProxyProcess implements Proxy {
 
   /** Before anybody may come in. */
   private async openRevocations(): Promise<void> {
-    // systemd may name several folders; the first is ours.
-    const [own = ''] = (this.options.env?.STATE_DIRECTORY ?? '').split(':');
-    const folder = this.config.revocations.dir ?? own;
+    const folder = this.config.revocations.dir ?? stateFolderOf(this.options.env);
     if (folder === '') return;
     try {
       await this.edge.snapshot.auth.revocations.open(folder);
@@ -331,6 +338,16 @@ class ProxyProcess implements Proxy {
     if (config.admin !== null) this.admin?.reconfigure(config.admin);
     this.certificates.look();
   }
+}
+
+/** systemd may name several folders; the first is ours. '' without one. */
+function stateFolderOf(env: ProxyOptions['env']): string {
+  return (env?.STATE_DIRECTORY ?? '').split(':')[0] ?? '';
+}
+
+function startError(error: unknown): unknown {
+  if (error instanceof AcmeConfigError) return new StartError(`${error.path}: ${error.message}`, { cause: error });
+  return error instanceof BindError ? new StartError(error.message, { cause: error.cause }) : error;
 }
 
 function messageOf(error: unknown): string {

@@ -21,6 +21,7 @@ const everything = [
   'observe',
   'net',
   'services',
+  'acme',
   'upstream',
   'session',
   'edge',
@@ -36,6 +37,7 @@ const layers: Readonly<Record<string, Layer>> = {
   observe: { values: [], packages: ['pino', 'pino-pretty'] },
   net: { values: ['limits', 'protocol/addresses', 'protocol/tls'] },
   services: { values: ['protocol', 'limits', 'net'] },
+  acme: { values: ['limits', 'observe', 'net', 'services'], packages: ['acme-client'] },
   upstream: { values: ['protocol', 'limits', 'observe', 'net'] },
   session: { values: ['protocol', 'limits', 'observe', 'net'] },
   edge: {
@@ -44,7 +46,7 @@ const layers: Readonly<Record<string, Layer>> = {
   },
   // Of admin the interface that it implements: what an admin listener asks of a proxy.
   control: {
-    values: ['protocol', 'limits', 'config', 'observe', 'net', 'services', 'upstream', 'session', 'edge'],
+    values: ['protocol', 'limits', 'config', 'observe', 'net', 'services', 'acme', 'upstream', 'session', 'edge'],
     types: ['admin'],
   },
   admin: { values: ['protocol', 'limits', 'observe', 'net'], types: ['upstream'] },

@@ -147,6 +147,7 @@ describe('first steps', () => {
       [1],
       [1, 1],
       [1],
+      [1],
       [1, 1, 1],
       [2, 2, 1],
       [0],
@@ -158,7 +159,7 @@ describe('first steps', () => {
       [1],
     ]);
     expect(configs.map(({ listeners }) => listeners[0]?.tls?.certificates.length ?? 0)).toEqual([
-      0, 0, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+      0, 0, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     ]);
   });
 

@@ -3,6 +3,7 @@
 
 import type { X509Certificate } from 'node:crypto';
 import { nextUpdateOf } from '../protocol/revocation-list.ts';
+import { inPlaces } from '../protocol/tls/certificate-order.ts';
 import type { CrossReport } from './cross-report.ts';
 import { listenerName } from './names.ts';
 import type { PathSegments } from './problems.ts';
@@ -73,22 +74,24 @@ export function checkNames(
   loaded: ReadonlyMap<number, ListenerTls>,
   report: CrossReport,
 ): void {
-  for (const [index, { certificates }] of loaded) {
+  for (const [index, tls] of loaded) {
     const listener = listeners[index];
+    const all = inPlaces(tls.certificates, tls.acme);
     // One that could not be loaded is missing, and has been told.
-    if (listener?.tls?.certificates.length !== certificates.length) continue;
+    if (listener?.tls?.certificates.length !== all.length) continue;
     const name = listenerName(listener);
     const hosts = hostsOf(routes.filter(({ match }) => !match.listeners?.length || match.listeners.includes(name)));
     const taken = new Map<string, number>();
-    for (const [at, { names }] of certificates.entries()) {
+    for (const [at, one] of all.entries()) {
+      const names = 'position' in one ? one.domains : one.names;
       const path = ['listeners', index, 'tls', 'certificates', at];
-      const lost = hosts === null ? [] : names.filter((one) => !isReached(one, hosts));
+      const lost = hosts === null ? [] : names.filter((name) => !isReached(name, hosts));
       if (lost.length > 0) report('warning', path, `no route on this listener is for ${listed(lost)}`);
-      const first = names.map((one) => taken.get(one)).find((other) => other !== undefined);
-      const twice = names.filter((one) => taken.get(one) === first);
+      const first = names.map((name) => taken.get(name)).find((other) => other !== undefined);
+      const twice = names.filter((name) => taken.get(name) === first);
       if (first !== undefined)
         report('warning', path, `certificates[${first}] is for ${listed(twice)} too, and goes before this one`);
-      for (const one of names) if (!taken.has(one)) taken.set(one, at);
+      for (const name of names) if (!taken.has(name)) taken.set(name, at);
     }
   }
 }

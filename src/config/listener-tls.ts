@@ -7,10 +7,11 @@ import { dnsNames, nameOf } from '../protocol/certificate-names.ts';
 import { printable } from './addresses.ts';
 import { checkChain, checkLists, checkMode, checkValidity } from './check-certificates.ts';
 import type { CrossReport, Written } from './cross-report.ts';
+import { loadAcme } from './load-acme.ts';
 import { derOf, errorCode, isEncryptedKey, parseCertificates, parseKey, pemBlocks, readPem } from './pem.ts';
 import type { PathSegments } from './problems.ts';
 import { type FileAccess, type FileMode, resolvePath } from './substitute.ts';
-import type { ListenerCertificate, ListenerTls, ParsedConfig } from './types.ts';
+import type { AcmeCertificate, ListenerCertificate, ListenerTls, ParsedConfig } from './types.ts';
 
 export interface TlsAround extends FileAccess {
   readonly report: CrossReport;
@@ -33,13 +34,19 @@ export function loadListenerTls(tls: ParsedTls, path: PathSegments, around: TlsA
   const ciphers = tls.ciphers ?? null;
   const hasCiphers = ciphers !== null && isTaken({ ciphers }, [...path, 'ciphers'], 'knows no such ciphers', around);
   const rest = hasCiphers ? { ciphers } : {};
-  const certificates = tls.certificates.flatMap((one, index) =>
-    loadCertificate(one, [...path, 'certificates', index], rest, around),
-  );
+  const certificates: ListenerCertificate[] = [];
+  const acme: AcmeCertificate[] = [];
+  for (const [position, one] of tls.certificates.entries()) {
+    const at = [...path, 'certificates', position];
+    if (around.isFaulty(at)) continue;
+    if (one.acme !== undefined) acme.push(loadAcme(one.acme, position, at, around));
+    else certificates.push(...loadCertificate(one, at, rest, around));
+  }
   checkReaders(around.secretFileOf([...path, 'tickets']), [...path, 'tickets'], around);
   return {
     ...tls,
     certificates,
+    acme,
     ciphers,
     client_ca: tls.client_ca === undefined ? null : loadAuthorities(tls.client_ca, [...path, 'client_ca'], around),
     client_crl: tls.client_crl === null ? null : loadLists(tls.client_crl, [...path, 'client_crl'], around),
@@ -52,19 +59,21 @@ function loadCertificate(
   rest: SecureContextOptions,
   around: TlsAround,
 ): readonly ListenerCertificate[] {
-  if (around.isFaulty(path)) return [];
+  const passphrase = one.passphrase ?? null;
+  // What is missing has been told.
+  if (one.cert === undefined || one.key === undefined) return [];
   const cert = pemAt(one.cert, [...path, 'cert'], around);
   const key = pemAt(one.key, [...path, 'key'], around);
   const chain = cert === null ? [] : certificatesIn(cert, [...path, 'cert'], around);
-  const fits = key !== null && isKeyOf(chain[0], key, one.passphrase, path, around);
+  const fits = key !== null && isKeyOf(chain[0], key, passphrase, path, around);
   checkChain(chain, [...path, 'cert'], around.report);
   checkReaders(around.secretFileOf([...path, 'key']) ?? one.key, [...path, 'key'], around);
   checkReaders(around.secretFileOf([...path, 'passphrase']), [...path, 'passphrase'], around);
   const [leaf] = chain;
   if (cert === null || leaf === undefined || !fits) return [];
-  const options = { ...rest, cert, key, ...(one.passphrase === null ? {} : { passphrase: one.passphrase }) };
+  const options = { ...rest, cert, key, ...(passphrase === null ? {} : { passphrase }) };
   if (!isTaken(options, [...path, 'cert'], 'does not take this certificate', around)) return [];
-  return [{ cert, key, passphrase: one.passphrase, ...factsOf(leaf) }];
+  return [{ cert, key, passphrase, ...factsOf(leaf) }];
 }
 
 /** A text that is no path leads to no file. */

@@ -1,5 +1,6 @@
 // Owns which files the tls blocks of a config name, and has them read: of upstreams and of listeners.
 
+import { type AcmePackage, checkAcme } from './check-acme.ts';
 import { checkNames } from './check-certificates.ts';
 import { checkTls } from './check-tls.ts';
 import { loadListenerTls, type TlsAround } from './listener-tls.ts';
@@ -17,7 +18,7 @@ export interface LoadedTls {
   readonly files: ReadonlyMap<string, string>;
 }
 
-export function loadAllTls(parsed: ParsedConfig, around: TlsAround): LoadedTls {
+export function loadAllTls(parsed: ParsedConfig, around: TlsAround & AcmePackage): LoadedTls {
   const files = new Map<string, string>();
   const upstreams = new Map<string, TlsConfig>();
   for (const [name, { tls }] of Object.entries(parsed.upstreams)) {
@@ -34,10 +35,12 @@ export function loadAllTls(parsed: ParsedConfig, around: TlsAround): LoadedTls {
     noteFiles(tls, ['client_ca', 'client_crl'], path, files);
     for (const [at, one] of tls.certificates.entries()) {
       noteFiles(one, ['cert', 'key'], [...path, 'certificates', at], files);
+      noteFiles(one.acme?.tls ?? {}, ['ca'], [...path, 'certificates', at, 'acme', 'tls'], files);
     }
     listeners.set(index, loadListenerTls(tls, path, around));
   }
   checkTls(parsed, around.report);
+  checkAcme(parsed, around);
   if (!around.isFaulty(['routes'])) checkNames(parsed, listeners, around.report);
   return { upstreams, listeners, files };
 }

@@ -8,6 +8,7 @@ import { buildConfig } from './build.ts';
 import { checkConfig, EVERYBODY } from './check.ts';
 import { checkSecrets } from './check-secrets.ts';
 import { fileMode } from './file-mode.ts';
+import { hasAcmeClient } from './has-package.ts';
 import { takesListFile, withoutEmptyBlocks } from './key-walk.ts';
 import { ENTRIES, type ListPlace, OWNER, TARGETS } from './list-places.ts';
 import { type EntryLists, loadAuth } from './load-auth.ts';
@@ -45,6 +46,8 @@ export interface LoadInput {
   readonly now?: number;
   /** Where relative paths start instead, such as for a config from stdin. */
   readonly baseDir?: string;
+  /** Whether the optional package that speaks ACME is there; looked for, unless given. */
+  readonly hasAcmeClient?: () => boolean;
 }
 
 export type LoadResult =
@@ -137,10 +140,17 @@ function loadList(input: LoadInput, place: ListPlace, outerRoutes: ReadonlySet<s
 interface Around extends FileAccess {
   readonly fileMode: FileMode;
   readonly now: number;
+  readonly hasAcmeClient: () => boolean;
 }
 
-function aroundOf(baseDir: string, given: Pick<LoadInput, 'readFile' | 'fileMode' | 'now'>): Around {
-  return { baseDir, readFile: given.readFile, fileMode: given.fileMode ?? fileMode, now: given.now ?? Date.now() };
+function aroundOf(baseDir: string, given: Pick<LoadInput, 'readFile' | 'fileMode' | 'now' | 'hasAcmeClient'>): Around {
+  return {
+    baseDir,
+    readFile: given.readFile,
+    fileMode: given.fileMode ?? fileMode,
+    now: given.now ?? Date.now(),
+    hasAcmeClient: given.hasAcmeClient ?? hasAcmeClient,
+  };
 }
 
 class Loader {

@@ -151,6 +151,7 @@ export class Assembly {
       tls: {
         ...tls,
         certificates: this.certificates.get(position) ?? [],
+        acme: tls.acme.map((one) => ({ ...one, tls: tlsOf(one.tls) })),
         client_ca: bytesOf(client_ca),
         client_crl: client_crl === null ? null : client_crl.map(bufferOf),
         tickets: typeof tickets === 'string' ? tickets : { key: bufferOf(tickets.key) },

@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { stringify } from 'yaml';
+import { inPlaces } from '../protocol/tls/certificate-order.ts';
 import { writtenList } from './address-lists.ts';
 import { method } from './keys/auth.ts';
 import { limits } from './keys/limits.ts';
@@ -18,6 +19,7 @@ import { type PathSegments, pathText } from './problems.ts';
 import { writtenMethod } from './render-auth.ts';
 import { SECRET } from './secret-file.ts';
 import type {
+  AcmeCertificate,
   AdminConfig,
   BalanceConfig,
   Config,
@@ -106,12 +108,25 @@ function plainListener({ address, address_text, tls, ...rest }: ListenerConfig, 
 }
 
 function plainListenerTls(tls: ListenerTls, path: PathSegments, config: Config): Plain {
-  const certificates = tls.certificates.map((one, at) => ({
-    passphrase: one.passphrase,
-    ...fileNames(one, ['cert', 'key'], [...path, 'certificates', at], config),
-  }));
+  const certificates = inPlaces(tls.certificates, tls.acme).map((one, at) => {
+    const place = [...path, 'certificates', at];
+    if ('position' in one) return { acme: plainAcme(one, [...place, 'acme', 'tls'], config) };
+    return { passphrase: one.passphrase, ...fileNames(one, ['cert', 'key'], place, config) };
+  });
   const { client_crl = null, ...ca } = fileNames(tls, ['client_ca', 'client_crl'], path, config);
   return { ...tls, ...ca, client_crl, certificates, ciphers: tls.ciphers ?? undefined };
+}
+
+function plainAcme(one: AcmeCertificate, path: PathSegments, config: Config): Plain {
+  const { email, dir_text, eab, tls, ...rest } = one;
+  return {
+    ...rest,
+    agree: true,
+    email: email ?? undefined,
+    dir: dir_text ?? undefined,
+    eab: eab ?? undefined,
+    tls: tls === null ? undefined : fileNames(tls, ['ca'], path, config),
+  };
 }
 
 function plainAdmin({ address_text, ...rest }: AdminConfig): Plain {

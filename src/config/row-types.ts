@@ -96,6 +96,10 @@ export interface TextValues extends Record<TextForm, unknown> {
   readonly signed_field: string;
   readonly sent_field: string;
   readonly auth_name: string;
+  /** Lower-case, without a trailing dot. */
+  readonly acme_domain: string;
+  readonly acme_directory: ServiceUrl;
+  readonly email: string;
 }
 
 /** What is asked over HTTP. `path` has the query with it. */

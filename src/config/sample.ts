@@ -90,7 +90,8 @@ function* blockLines(keys: Keys, place: Place, takesOne = false): Generator<stri
     if (place.mark === '' && !(path in LIVE))
       yield* keyLines(row, { path, before: inner, mark: '# ', indent: '', dash: '' });
     else if (index === 0) yield* keyLines(row, { ...place, path });
-    else if (takesOne) yield* keyLines(row, { ...place, path, mark: INSTEAD, indent: inner, dash: '' });
+    else if (takesOne || row.instead === true)
+      yield* keyLines(row, { ...place, path, mark: INSTEAD, indent: inner, dash: '' });
     else yield* keyLines(row, { ...place, path, indent: inner, dash: '' });
   }
   const socket = rows.find(({ path }) => path === OF_UNIX_SOCKET);

@@ -6,6 +6,7 @@ import { familyOf } from '../protocol/addresses/ip-address.ts';
 import { isCloseCodeConfigurable } from '../protocol/close-codes.ts';
 import { isOwnAnswerField, isOwnRequestField, isSafeName, mayNameClient } from '../protocol/field-names.ts';
 import { parsePattern } from '../protocol/path.ts';
+import { parseDirectory, parseDomain, parseEmail } from './acme-texts.ts';
 import { UNIX } from './address-lists.ts';
 import {
   isHostname,
@@ -175,6 +176,9 @@ export const TEXTS: Readers = {
   signed_field: () => parsedText(parseSignedField),
   sent_field: () => parsedText(parseSentField),
   auth_name: () => parsedText(parseAuthName),
+  acme_domain: () => parsedText(parseDomain),
+  acme_directory: () => parsedText(parseDirectory),
+  email: () => parsedText(parseEmail),
 };
 
 /** A file has been read before the schema sees the value. */
@@ -205,6 +209,7 @@ const PRINTERS: Printers = {
   shared_secret: () => SECRET,
   public_key: () => SECRET,
   service_url: ({ text }) => text,
+  acme_directory: ({ text }) => text,
   time: (at) => new Date(at).toISOString(),
   base_path: (base) => (base === '' ? '/' : base),
 };

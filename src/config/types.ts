@@ -2,6 +2,7 @@
 // `keys/`; it holds types only, and none of the schema's, so that every layer may name them.
 
 import type { RouteCheck, UpstreamCheck } from '../protocol/relax.ts';
+import type { acme } from './keys/acme.ts';
 import type { config } from './keys/config.ts';
 import type { directions } from './keys/directions.ts';
 import type { limits } from './keys/limits.ts';
@@ -45,8 +46,10 @@ type ParsedListenerTls = Block<typeof listenerTls>;
 /** All of it has been tried: a secure context can be made of each certificate with the rest. */
 export interface ListenerTls
   extends Omit<ParsedListenerTls, 'certificates' | 'ciphers' | 'client_ca' | 'client_crl' | 'tickets'> {
-  /** At least one. */
+  /** From files, in their order. */
   readonly certificates: readonly ListenerCertificate[];
+  /** Those that framegate gets by itself. There is at least one of both together. */
+  readonly acme: readonly AcmeCertificate[];
   /** Null: Node's. Else those of TLSv1.3 too: without them Node would not speak it. */
   readonly ciphers: string | null;
   /** PEM of all authorities. */
@@ -69,6 +72,23 @@ export interface ListenerCertificate {
   readonly not_after: number;
   /** For people and metrics: the first name, or what else it calls itself. Two can have the same. */
   readonly name: string;
+}
+
+/** A certificate that an ACME authority is asked for. */
+export interface AcmeCertificate
+  extends Omit<Block<typeof acme>, 'email' | 'tls' | 'dir' | 'eab' | 'agree' | 'directory'> {
+  /** Its place in the list as it was written, files among them. */
+  readonly position: number;
+  /** What it is called in `dir`: of the directory, the domains and the kind of key. Equal ones are one certificate. */
+  readonly id: string;
+  readonly email: string | null;
+  readonly directory: ServiceUrl;
+  /** Null: the system's authorities. */
+  readonly tls: TlsConfig | null;
+  /** Null: `acme` in STATE_DIRECTORY. */
+  readonly dir: string | null;
+  readonly dir_text: string | null;
+  readonly eab: { readonly kid: string; readonly hmac: string } | null;
 }
 
 /** Addresses, as they were written or as their file had them. Equal lists have equal digests. */

@@ -20,6 +20,7 @@ export class CertificateWatch {
   look(): void {
     const { edge } = this;
     edge.wheel.schedule(this.alarm, edge.clock.now() + DAY_MS);
+    this.lookForNone();
     const now = edge.snapshot.wallNow();
     for (const { listener, name, notAfter } of certificateReadings(edge)) {
       if (notAfter - now >= SOON_MS) continue;
@@ -28,6 +29,20 @@ export class CertificateWatch {
         name,
         not_after: new Date(notAfter).toISOString(),
         days: Math.floor((notAfter - now) / DAY_MS),
+      });
+    }
+  }
+
+  /** Clients are refused there until the first one was got. */
+  private lookForNone(): void {
+    const { log, snapshot } = this.edge;
+    for (const [listener, { hasCertificate, config }] of snapshot.tls) {
+      if (hasCertificate) continue;
+      const domains = config.acme.flatMap((one) => one.domains);
+      log.event('warn', 'acme.waiting', {
+        listener,
+        domains,
+        why: 'no certificate yet: TLS is refused until one is got',
       });
     }
   }

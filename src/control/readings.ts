@@ -61,7 +61,8 @@ export function* discoveryReadings({ metrics, snapshot, clock }: Edge): Generato
 export function certificateReadings({ snapshot }: Edge): Iterable<CertificateReading> {
   const found = new Map<string, CertificateReading>();
   for (const { name: listener, tls } of snapshot.config.listeners) {
-    for (const { name, not_after } of tls?.certificates ?? []) {
+    const got = (tls?.acme ?? []).flatMap((one) => snapshot.live.current(one) ?? []);
+    for (const { name, not_after } of [...(tls?.certificates ?? []), ...got]) {
       const key = `${listener}\n${name}`;
       const known = found.get(key);
       if (known === undefined || not_after < known.notAfter) found.set(key, { listener, name, notAfter: not_after });

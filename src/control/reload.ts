@@ -1,6 +1,7 @@
 // Takes on another config while everything runs, whole or not at all. One at a time; of those asked for meanwhile the
 // last state wins. Where a config is read from is its owner's affair.
 
+import { type AcmeCertificates, AcmeConfigError, type AcmePlan } from '../acme/certificates.ts';
 import { loadObject } from '../config/load.ts';
 import { ConfigError, type Problem } from '../config/problems.ts';
 import type { Config, ConfigInput } from '../config/types.ts';
@@ -43,6 +44,7 @@ interface ReloadOptions {
   /** What grows with the config and with the sessions is done in these. */
   readonly slices: Slices;
   readonly listeners: Listeners;
+  readonly acme: Pick<AcmeCertificates, 'prepare'>;
   /** Null when there is nothing to read again. */
   readonly source: ConfigSource | null;
   /** Where relative paths of a config object start, and what its problems call it. */
@@ -115,7 +117,7 @@ export class Reloads {
   }
 
   private async attempt(input: ConfigInput | undefined, ask: ReloadAsk): Promise<Reloaded> {
-    const { edge, listeners, slices } = this.options;
+    const { edge, listeners, slices, acme } = this.options;
     if (edge.draining) return this.refused('', 'framegate is draining');
     const read = await this.read(input);
     if ('problems' in read) return { ok: false, problems: read.problems };
@@ -134,6 +136,13 @@ export class Reloads {
       if (tooMany !== null) return this.refused('reload.max_ended', tooMany);
     }
     const changed = await slices.run(changedPaths(before, config));
+    let certificates: AcmePlan;
+    try {
+      certificates = await acme.prepare(config);
+    } catch (error) {
+      if (!(error instanceof AcmeConfigError)) throw error;
+      return this.refused(error.path, error.message);
+    }
     let move: Move;
     try {
       move = await listeners.prepare(config.listeners);
@@ -145,6 +154,7 @@ export class Reloads {
       move.abort();
       return this.refused('', 'framegate is draining');
     }
+    certificates.commit();
     this.apply(plan.commit(), cap.sessionsMax);
     read.accepted?.();
     move.commit();

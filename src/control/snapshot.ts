@@ -11,6 +11,7 @@ import type { MethodsByName } from '../edge/session-credential.ts';
 import { policyOf } from '../edge/session-policy.ts';
 import type { Route, Snapshot } from '../edge/snapshot.ts';
 import { atOnce } from '../limits/slices.ts';
+import { NO_LIVE_CERTIFICATES } from '../net/live-certificates.ts';
 import { ServerTls } from '../net/server-tls.ts';
 import { TicketSecrets } from '../net/ticket-secrets.ts';
 import { OriginSet } from '../protocol/origin.ts';
@@ -31,7 +32,7 @@ export interface SnapshotPlan {
 
 /** What a snapshot takes over of the one before; of the first one it is given the upstreams. */
 type Previous = Pick<Snapshot, 'upstreams' | 'auth'> &
-  Partial<Pick<Snapshot, 'routes' | 'addressSets' | 'ticketSecrets' | 'wallNow'>>;
+  Partial<Pick<Snapshot, 'routes' | 'addressSets' | 'ticketSecrets' | 'wallNow' | 'live'>>;
 
 /** `previous`: what this one replaces at once. Nothing of it has changed when this throws. */
 export function buildSnapshot(config: Config, previous: Previous): Snapshot {
@@ -47,7 +48,8 @@ export function* planSnapshot(config: Config, previous: Previous): Generator<voi
   const clientRules = yield* rulesOf(config, sets);
   const ticketSecrets = previous.ticketSecrets ?? new TicketSecrets();
   const wallNow = previous.wallNow ?? Date.now;
-  const tls = yield* serverTls(config, ticketSecrets, wallNow);
+  const live = previous.live ?? NO_LIVE_CERTIFICATES;
+  const tls = yield* serverTls(config, { secrets: ticketSecrets, wallNow, live });
   const isMissing = (name: string | null): boolean => name !== null && config.upstreams[name] === undefined;
   const missing = config.routes.find(({ upstream, http }) => isMissing(upstream) || isMissing(http));
   if (missing !== undefined) throw new Error(`route ${missing.name} names no upstream`);
@@ -85,8 +87,9 @@ export function* planSnapshot(config: Config, previous: Previous): Generator<voi
     auth.commit();
     for (const change of changes) change();
     const servesHttp = config.routes.some(({ http }) => http !== null);
-    const fixed = { config, router, routes, servesHttp, clientRules, origins: allOrigins, tls, ticketSecrets, wallNow };
-    return { ...fixed, auth: previous.auth, upstreams: registry, addressSets: sets.all };
+    const fixed = { config, router, routes, servesHttp, clientRules, origins: allOrigins };
+    const ofTls = { tls, live, ticketSecrets, wallNow };
+    return { ...fixed, ...ofTls, auth: previous.auth, upstreams: registry, addressSets: sets.all };
   };
   return { keptRoutes, keptTargets: plan.keptTargets, methods: auth.methods, commit };
 }
@@ -114,10 +117,12 @@ class OriginSets {
   }
 }
 
-function* serverTls(config: Config, secrets: TicketSecrets, wallNow: () => number): Generator<void, Snapshot['tls']> {
+type TlsMeans = Omit<ConstructorParameters<typeof ServerTls>[0], 'config'>;
+
+function* serverTls(config: Config, means: TlsMeans): Generator<void, Snapshot['tls']> {
   const found = new Map<string, ServerTls>();
   for (const { name, tls } of config.listeners) {
-    if (tls !== null) found.set(name, new ServerTls({ config: tls, secrets, wallNow }));
+    if (tls !== null) found.set(name, new ServerTls({ config: tls, ...means }));
     yield;
   }
   return found;

@@ -98,6 +98,7 @@ export class ProxySubject implements AdminSubject {
       discoveries: discoveryReadings(edge),
       listeners: [...metrics.listeners()],
       certificates: certificateReadings(edge),
+      acme: { orders: edge.metrics.acmeOrders, renewals: edge.snapshot.live.renewals() },
       auths: [...metrics.auths()],
       revocations: snapshot.auth.revocations.size,
       runtime: reading,

@@ -55,7 +55,7 @@ export class Entrance extends TimerEntry implements TransportReader, OpenConnect
   readonly holdings = null;
   private readonly context: EdgeContext;
   private readonly table: EntranceTable;
-  private readonly transport: Transport;
+  private transport: Transport;
   private state: State = SILENT;
 
   constructor(options: EntranceOptions) {
@@ -178,7 +178,8 @@ export class Entrance extends TimerEntry implements TransportReader, OpenConnect
     this.state = { kind: 'waiting', claim };
     const giveUp = context.carrier.acceptSecure(transport, read, {
       terms,
-      onSecure: (secure, facts) => this.guarded(() => this.onSecure(secure, facts)),
+      onSecure: (secure, facts) =>
+        this.guarded(() => (terms.isChallenge ? this.onProved(secure) : this.onSecure(secure, facts))),
       onFailed: (fault, code) => this.guarded(() => this.fail(fault, code)),
     });
     this.state = { kind: 'securing', claim, giveUp };
@@ -192,6 +193,13 @@ export class Entrance extends TimerEntry implements TransportReader, OpenConnect
     arrival.tls = facts;
     this.leave();
     this.table.proceed(this, transport);
+  }
+
+  /** RFC 8737 3: nothing is said over it. */
+  private onProved(transport: Transport): void {
+    this.note('challenge', '');
+    this.transport = transport;
+    this.answer(NOTHING);
   }
 
   private onClientGone(): void {
@@ -248,7 +256,7 @@ export class Entrance extends TimerEntry implements TransportReader, OpenConnect
   private note(result: TlsResult, code: string): void {
     const { context, arrival } = this;
     context.metrics.listener(arrival.listenerName).tlsHandshakes.add(result);
-    if (result === 'ok' || result === 'resumed' || !context.log.enabled('debug')) return;
+    if (GOOD.has(result) || !context.log.enabled('debug')) return;
     context.log.event('debug', 'tls.failed', {
       listener: arrival.listenerName,
       peer: arrival.peer,
@@ -270,8 +278,10 @@ export class Entrance extends TimerEntry implements TransportReader, OpenConnect
   }
 }
 
-type TlsResult = 'ok' | 'resumed' | 'plain_http' | 'timeout' | 'unknown_name' | TlsFault;
+type TlsResult = 'ok' | 'resumed' | 'challenge' | 'plain_http' | 'timeout' | 'unknown_name' | TlsFault;
 
+const GOOD: ReadonlySet<TlsResult> = new Set(['ok', 'resumed', 'challenge']);
+const NOTHING = Buffer.alloc(0);
 const SILENT: State = { kind: 'silent' };
 const LINGERING: State = { kind: 'lingering' };
 const OVER: State = { kind: 'over' };

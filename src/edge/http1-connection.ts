@@ -213,13 +213,15 @@ export class Http1Connection extends TimerEntry implements TransportReader, Answ
 
   private readHead(parser: RequestHeadParser, bytes: Buffer, start: number, end: number): void {
     const { context } = this;
-    const read = readHead({ parser, listener: this.arrival.listener, bytes, start, end });
+    const { live } = context.snapshot;
+    const read = readHead({ parser, live, listener: this.arrival.listener, bytes, start, end });
     if (read === null) return;
     if (read.kind === 'bad') {
       this.noteHead(parser);
       this.refuseHead(read.refusal);
       // A probe is neither routed nor counted nor logged.
     } else if (read.kind === 'probe') this.answer(healthAnswer(read.method, !context.draining && !context.refusing));
+    else if (read.kind === 'challenge') this.answer(read.answer);
     else this.takeHead(read.head, bytes.subarray(read.restAt, end));
   }
 

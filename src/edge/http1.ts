@@ -2,6 +2,7 @@
 // affair of the connection which feeds it.
 
 import type { Limits } from '../config/types.ts';
+import type { LiveCertificates } from '../net/live-certificates.ts';
 import type { Transport } from '../net/transport.ts';
 import { closeFrame } from '../protocol/frame-writer.ts';
 import { hintOfBytes } from '../protocol/hints.ts';
@@ -10,6 +11,7 @@ import { buildRelayedRefusal } from '../protocol/refusal-body.ts';
 import type { Refusal } from '../protocol/refusals.ts';
 import { buildClientSwitch, type ClientSwitch } from '../protocol/upgrade-response.ts';
 import type { RelayedRefusal } from '../upstream/backend-handshake.ts';
+import { challengeAnswer } from './acme-challenge.ts';
 import type { LiveListener } from './arrival.ts';
 import type { Asker, OpenRefusal } from './asker.ts';
 import type { EarlyBytes } from './early-bytes.ts';
@@ -19,6 +21,8 @@ import type { SessionRecord } from './session-record.ts';
 type HeadOutcome =
   | { readonly kind: 'bad'; readonly refusal: Refusal }
   | { readonly kind: 'probe'; readonly method: string }
+  /** What proves a name is asked for: the whole answer. */
+  | { readonly kind: 'challenge'; readonly answer: Buffer }
   /** `restAt`: where in the bytes what came behind it begins. */
   | { readonly kind: 'request'; readonly head: RequestHead; readonly restAt: number };
 
@@ -32,6 +36,7 @@ export function newHeadParser(limits: Limits): RequestHeadParser {
 
 interface HeadBytes {
   readonly parser: RequestHeadParser;
+  readonly live: LiveCertificates;
   readonly listener: LiveListener;
   readonly bytes: Buffer;
   readonly start: number;
@@ -39,7 +44,7 @@ interface HeadBytes {
 }
 
 /** Null when more is needed. */
-export function readHead({ parser, listener, bytes, start, end }: HeadBytes): HeadOutcome | null {
+export function readHead({ parser, live, listener, bytes, start, end }: HeadBytes): HeadOutcome | null {
   const step = parser.feed(bytes, start, end);
   if (step === HeadStep.NeedData) return null;
   if (step === HeadStep.Violation || parser.head === null) {
@@ -47,6 +52,9 @@ export function readHead({ parser, listener, bytes, start, end }: HeadBytes): He
     return { kind: 'bad', refusal: { slug: parser.violation ?? 'request_line', cause } };
   }
   const head = listener.read(parser.head);
+  // What comes to port 80 for it may come to any listener without TLS.
+  const proof = listener.config.tls === null ? challengeAnswer(parser.head, live) : null;
+  if (proof !== null) return { kind: 'challenge', answer: proof };
   const { health_path } = listener.config;
   if (health_path !== null && asksForHealth(head, health_path)) return { kind: 'probe', method: head.method };
   return { kind: 'request', head, restAt: parser.position };

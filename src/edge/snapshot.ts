@@ -3,6 +3,7 @@
 // there under it.
 
 import type { Config, RouteConfig } from '../config/types.ts';
+import type { LiveCertificates } from '../net/live-certificates.ts';
 import type { ServerTls } from '../net/server-tls.ts';
 import type { TicketSecrets } from '../net/ticket-secrets.ts';
 import type { AddressSet } from '../protocol/addresses/address-set.ts';
@@ -59,6 +60,8 @@ export interface Snapshot {
   readonly clientRules: ReadonlyMap<string, ClientRules>;
   /** By listener, for those that speak TLS. */
   readonly tls: ReadonlyMap<string, ServerTls>;
+  /** The same in each snapshot. */
+  readonly live: LiveCertificates;
   /** The same in each snapshot. */
   readonly ticketSecrets: TicketSecrets;
   /** Milliseconds since 1970; the same in each snapshot. */

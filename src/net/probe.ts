@@ -121,7 +121,8 @@ export function carriesTls(carrier: Carriers): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = new Probe(resolve);
     const context = createSecureContext({ ...TLS, ca: [] });
-    const terms = { context, clientAuth: 'none', authorities: null, alpn: null, wallNow: Date.now } as const;
+    const plain = { clientAuth: 'none', authorities: null, alpn: null, isChallenge: false } as const;
+    const terms = { ...plain, context, wallNow: Date.now };
     const secure = (accepted: Transport, read: Buffer) => {
       accepted.pause();
       carrier.acceptSecure(accepted, read, {

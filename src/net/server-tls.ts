@@ -3,16 +3,21 @@
 
 import { constants, createHash, hkdfSync, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import type { ListenerCertificate, ListenerTls } from '../config/types.ts';
+import type { AcmeCertificate, ListenerCertificate, ListenerTls } from '../config/types.ts';
 import type { AlertName } from '../protocol/tls/alerts.ts';
+import { inPlaces } from '../protocol/tls/certificate-order.ts';
 import type { ClientHello } from '../protocol/tls/client-hello.ts';
 import { nextUpdateOf } from '../protocol/tls/validity.ts';
 import { ClientAuthorities } from './client-authorities.ts';
+import type { ChallengeCertificate, LiveCertificates } from './live-certificates.ts';
 import type { TicketSecrets } from './ticket-secrets.ts';
 
 /** RFC 7301 6. Browsers that are offered h2 try WebSockets over it (RFC 8441), which is not spoken here. */
 const HTTP_1_1 = 'http/1.1';
 const HTTP_1_1_LIST = Buffer.from(`\x08${HTTP_1_1}`, 'latin1');
+/** RFC 8737 6.2: spoken with who asks for nothing else, while an order waits for the name. */
+const ACME_TLS = 'acme-tls/1';
+const ACME_TLS_LIST = Buffer.from(`\x0a${ACME_TLS}`, 'latin1');
 const TICKET_KEY_BYTES = 48;
 const SESSION_ID_BYTES = 32;
 /** How long a client may resume: OpenSSL's own default. */
@@ -30,7 +35,11 @@ export interface TlsTerms {
   readonly alpn: Buffer | null;
   /** Milliseconds since 1970: client certificates are judged by it. */
   readonly wallNow: () => number;
+  /** It proves a name, and nothing is spoken over it. */
+  readonly isChallenge: boolean;
 }
+
+type Slot = ListenerCertificate | AcmeCertificate;
 
 interface ServerTlsOptions {
   readonly config: ListenerTls;
@@ -38,10 +47,20 @@ interface ServerTlsOptions {
   readonly secrets: TicketSecrets;
   /** Milliseconds since 1970. */
   readonly wallNow: () => number;
+  readonly live: LiveCertificates;
+}
+
+interface Made {
+  readonly certificate: ListenerCertificate;
+  readonly context: SecureContext;
 }
 
 export class ServerTls {
   readonly config: ListenerTls;
+  private readonly live: LiveCertificates;
+  /** In the order of the config. */
+  private readonly slots: readonly Slot[];
+  private readonly challenges = new WeakMap<ChallengeCertificate, SecureContext>();
   private readonly secrets: TicketSecrets;
   private readonly wallNow: () => number;
   /** Indexes into the certificates: by name, and by what follows the `*` of one. The first of two has it. */
@@ -53,15 +72,17 @@ export class ServerTls {
   /** When an authority or a revocation list begins or ends to hold, in order. */
   private readonly boundaries: readonly number[];
   /** One for each certificate at most, for the secret and the time that it was made with. */
-  private contexts: (SecureContext | undefined)[] = [];
+  private contexts: (Made | undefined)[] = [];
   private madeWith: { readonly secret: Buffer; readonly period: string } | null = null;
 
-  constructor({ config, secrets, wallNow }: ServerTlsOptions) {
+  constructor({ config, secrets, wallNow, live }: ServerTlsOptions) {
     this.config = config;
     this.secrets = secrets;
     this.wallNow = wallNow;
-    for (const [index, { names }] of config.certificates.entries()) {
-      for (const name of names) {
+    this.live = live;
+    this.slots = inPlaces(config.certificates, config.acme);
+    for (const [index, slot] of this.slots.entries()) {
+      for (const name of namesOf(slot)) {
         const [map, key] = name.startsWith('*.') ? [this.wildcards, name.slice(1)] : [this.exact, name];
         if (!map.has(key)) map.set(key, index);
       }
@@ -74,8 +95,10 @@ export class ServerTls {
 
   /** How `hello` is answered, or the alert that refuses it. */
   answer(hello: ClientHello): TlsTerms | AlertName {
+    const challenge = this.challengeTerms(hello);
+    if (challenge !== null) return challenge;
     const index = this.certificateFor(hello);
-    if (index === null) return 'unrecognized_name';
+    if (index === null) return this.hasCertificate ? 'unrecognized_name' : 'internal_error';
     const { protocols } = hello;
     if (protocols !== null && !protocols.includes(HTTP_1_1)) return 'no_application_protocol';
     return {
@@ -84,16 +107,51 @@ export class ServerTls {
       authorities: this.authorities,
       alpn: protocols === null ? null : HTTP_1_1_LIST,
       wallNow: this.wallNow,
+      isChallenge: false,
     };
   }
 
+  /** Whether anybody can be answered. */
+  get hasCertificate(): boolean {
+    return this.slots.some((slot) => this.inForce(slot) !== null);
+  }
+
+  /** RFC 8737 3: the one protocol that it offers, and the name that is to be proved. */
+  private challengeTerms({ protocols, serverName }: ClientHello): TlsTerms | null {
+    const isAsked = protocols?.length === 1 && protocols[0] === ACME_TLS && serverName !== null;
+    const challenge = isAsked ? this.live.challengeFor(serverName) : null;
+    if (challenge === null) return null;
+    const context = this.challenges.get(challenge) ?? challengeContext(challenge);
+    this.challenges.set(challenge, context);
+    const { wallNow } = this;
+    return { context, clientAuth: 'none', authorities: null, alpn: ACME_TLS_LIST, wallNow, isChallenge: true };
+  }
+
+  /** The index of one that is there. */
   private certificateFor({ serverName, isNameUnfit }: ClientHello): number | null {
     if (isNameUnfit) return null;
-    if (serverName === null) return 0;
+    if (serverName === null) return this.first(() => true);
     const dot = serverName.indexOf('.');
     // RFC 9525 6.3: the star stands for one whole label.
-    const found = this.exact.get(serverName) ?? (dot > 0 ? this.wildcards.get(serverName.slice(dot)) : undefined);
-    return found ?? (this.config.unknown_name === 'first' ? 0 : null);
+    const wildcard = dot > 0 ? serverName.slice(dot) : '';
+    const found = this.exact.get(serverName) ?? this.wildcards.get(wildcard);
+    const slot = found === undefined ? undefined : this.slots[found];
+    if (found !== undefined && slot !== undefined && this.inForce(slot) !== null) return found;
+    // One that is not got yet: another one for the same name, and then as if it were none.
+    const other =
+      found === undefined
+        ? null
+        : this.first((one) => namesOf(one).some((name) => name === serverName || name === `*${wildcard}`));
+    return other ?? (this.config.unknown_name === 'first' ? this.first(() => true) : null);
+  }
+
+  private first(fits: (slot: Slot) => boolean): number | null {
+    const index = this.slots.findIndex((slot) => fits(slot) && this.inForce(slot) !== null);
+    return index === -1 ? null : index;
+  }
+
+  private inForce(slot: Slot): ListenerCertificate | null {
+    return 'position' in slot ? this.live.current(slot) : slot;
   }
 
   private contextOf(index: number): SecureContext {
@@ -105,14 +163,15 @@ export class ServerTls {
       this.madeWith = { secret, period };
       this.contexts = [];
     }
+    // The index of one that is there.
+    const certificate = this.inForce(this.slots[index] as Slot) as ListenerCertificate;
     const known = this.contexts[index];
-    if (known !== undefined) return known;
-    const certificate = this.config.certificates[index] as ListenerCertificate; // the index of one of them
-    const made = makeContext(this.config, certificate, (what, size) =>
+    if (known?.certificate === certificate) return known.context;
+    const context = makeContext(this.config, certificate, (what, size) =>
       Buffer.from(hkdfSync('sha256', secret, this.judgedBy, `framegate ${what} ${period}`, size)),
     );
-    this.contexts[index] = made;
-    return made;
+    this.contexts[index] = { certificate, context };
+    return context;
   }
 
   /**
@@ -123,6 +182,16 @@ export class ServerTls {
     if (this.config.client_auth === 'none') return '';
     return `${this.boundaries.filter((time) => time <= now).length} ${Math.floor(now / JUDGED_FOR_MS)}`;
   }
+}
+
+function namesOf(slot: Slot): readonly string[] {
+  return 'position' in slot ? slot.domains : slot.names;
+}
+
+/** RFC 8737 does not ask for more than a handshake of TLSv1.2 or later. */
+function challengeContext({ cert, key }: ChallengeCertificate): SecureContext {
+  const secureOptions = constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_TICKET;
+  return createSecureContext({ cert, key, minVersion: 'TLSv1.2', ca: [], secureOptions });
 }
 
 type Derive = (what: string, size: number) => Buffer;

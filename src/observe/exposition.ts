@@ -1,6 +1,7 @@
 // The metrics that framegate shows: every name, type and label, read from the counters at scrape time. It counts
 // nothing itself, and no value of a label comes from a peer.
 
+import { type AcmeReading, writeAcme } from './exposition-acme.ts';
 import { writeAuth } from './exposition-auth.ts';
 import { Exposition, type Family } from './exposition-families.ts';
 import { writeHttp } from './exposition-http.ts';
@@ -80,6 +81,7 @@ export interface MetricsSource {
   readonly discoveries: Iterable<DiscoveryReading>;
   readonly listeners: Iterable<ListenerMetrics>;
   readonly certificates: Iterable<CertificateReading>;
+  readonly acme: AcmeReading;
   readonly auths: Iterable<AuthMetrics>;
   readonly revocations: number;
   /** Null leaves `process_*` and `nodejs_*` out. */
@@ -110,6 +112,7 @@ function* writeAll(out: Exposition, source: MetricsSource): Generator<void> {
   writeProcess(out, source);
   yield* writeListeners(out, [...source.listeners]);
   yield* writeCertificates(out, source.certificates);
+  writeAcme(out, source.acme);
   yield* writeHandshakes(out, source, routes);
   yield* writeHttp(out, source.process, [source.unrouted, ...routes.map(({ metrics }) => metrics)]);
   yield* writeAuth(out, [...source.auths], source.revocations);

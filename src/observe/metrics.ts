@@ -299,6 +299,8 @@ export class ProcessMetrics {
  */
 export class MetricsRegistry {
   readonly process = new ProcessMetrics();
+  /** Orders of certificates by their result: `ok`, or why there is none. */
+  readonly acmeOrders = new Tally();
   /** Handshakes that ended before a route was known. */
   readonly unrouted = new RouteMetrics(NO_ROUTE);
   private readonly routesByName = new Map<string, RouteMetrics>();

@@ -80,6 +80,7 @@ describe('what is loaded', () => {
           not_after: expect.any(Number),
         },
       ],
+      acme: [],
       unknown_name: 'first',
       min_version: 'TLSv1.2',
       ciphers: null,

@@ -220,7 +220,7 @@ describe('config.yaml', () => {
 /** The lines of config.yaml for a key: within its block when the name alone does not tell. */
 function linesOf(key: KeyDescription): string[] {
   const parts = key.path.replaceAll('[]', '').split('.');
-  const lines = uncommented.replace(/^## /gm, '').split('\n');
+  const lines = uncommented.replace(/^( *)## /gm, '$1').split('\n');
   const found: string[] = [];
   const open: { name: string; indent: number }[] = [];
   for (const line of lines) {

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { SecureContext } from 'node:tls';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { ListenerCertificate, ListenerTls } from '../../src/config/types.ts';
+import { NO_LIVE_CERTIFICATES } from '../../src/net/live-certificates.ts';
 import { ServerTls, type TlsTerms } from '../../src/net/server-tls.ts';
 import { TicketSecrets } from '../../src/net/ticket-secrets.ts';
 import type { ClientHello } from '../../src/protocol/tls/client-hello.ts';
@@ -38,6 +39,7 @@ class Door {
   constructor(config: Partial<ListenerTls> = {}, secrets = new TicketSecrets()) {
     const whole: ListenerTls = {
       certificates: [certificate('first.test')],
+      acme: [],
       unknown_name: 'first',
       min_version: 'TLSv1.2',
       ciphers: null,
@@ -47,7 +49,7 @@ class Door {
       tickets: 'on',
       ...config,
     };
-    this.tls = new ServerTls({ config: whole, secrets, wallNow: () => this.now });
+    this.tls = new ServerTls({ config: whole, secrets, wallNow: () => this.now, live: NO_LIVE_CERTIFICATES });
   }
 
   answer(hello: Partial<ClientHello> = {}): TlsTerms | string {

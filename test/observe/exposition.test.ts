@@ -17,6 +17,8 @@ const expected: Readonly<Record<string, readonly [type: string, labels: string]>
   connections_open: ['gauge', 'listener'],
   connections_accepted_total: ['counter', 'listener'],
   connections_rejected_total: ['counter', 'listener reason'],
+  acme_orders_total: ['counter', 'result'],
+  acme_next_renewal_timestamp_seconds: ['gauge', 'name'],
   tls_handshakes_total: ['counter', 'listener result'],
   tls_handshake_duration_seconds: ['histogram', 'listener'],
   certificate_not_after_timestamp_seconds: ['gauge', 'listener name'],

@@ -1,5 +1,6 @@
-// The few calls of the reflect-metadata proposal that @peculiar/x509's injector makes while it loads; Node has none of
-// them. Import it for its effect, before @peculiar/x509.
+// The few calls of the reflect-metadata proposal that @peculiar/x509's injector makes while it loads, and those of the
+// package of that name, which acme-client loads later; Node has none of them. Import it for its effect, before
+// @peculiar/x509.
 
 const store = new WeakMap<object, Map<unknown, unknown>>();
 
@@ -24,4 +25,18 @@ function metadata(key: unknown, value: unknown): (target: object) => void {
   return (target) => defineMetadata(key, value, target);
 }
 
-if (!('getMetadata' in Reflect)) Object.assign(Reflect, { defineMetadata, getOwnMetadata, getMetadata, metadata });
+function getOwnMetadataKeys(target: object): unknown[] {
+  return [...(store.get(target)?.keys() ?? [])];
+}
+
+function hasOwnMetadata(key: unknown, target: object): boolean {
+  return store.get(target)?.has(key) === true;
+}
+
+function deleteMetadata(key: unknown, target: object): boolean {
+  return store.get(target)?.delete(key) === true;
+}
+
+const own = { getOwnMetadataKeys, hasOwnMetadata, deleteMetadata };
+const all = { ...own, defineMetadata, getOwnMetadata, getMetadata, metadata };
+if (!('getMetadata' in Reflect)) Object.assign(Reflect, all);

@@ -43,6 +43,7 @@ export function sampleRegistry(): MetricsRegistry {
   registry.upstream('chat').retries.add('ok');
   registry.upstream('chat').queueDuration.observe(0.02);
   registry.target('chat', 'a').check('ok', 0.004);
+  registry.acmeOrders.add('ok');
   registry.process.configLoaded(1_700_000_000);
   return registry;
 }
@@ -71,6 +72,7 @@ export function sampleSource(registry: MetricsRegistry, runtime: RuntimeReading 
     discoveries: [{ metrics: registry.upstream('chat'), targets: 2, answeredAt: 1_700_000_000_000 }],
     listeners: registry.listeners(),
     certificates: [{ listener: 'public', name: 'a.test', notAfter: 1_800_000_000_000 }],
+    acme: { orders: registry.acmeOrders, renewals: [{ name: 'a.test', at: 1_790_000_000_000 }] },
     auths: registry.auths(),
     revocations: 1,
     runtime,

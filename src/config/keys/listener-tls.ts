@@ -1,5 +1,6 @@
 // Owns the keys of a listener's tls block.
 
+import { acme } from './acme.ts';
 import type { Keys } from './row.ts';
 
 const FILE = { kind: 'text', form: 'file', values: 'file' } as const;
@@ -7,18 +8,25 @@ const FILE = { kind: 'text', form: 'file', values: 'file' } as const;
 const certificate = {
   cert: {
     ...FILE,
-    standIn: 'none',
+    unset: 'acme instead',
     example: 'chain.pem',
     says: 'PEM file with the certificate, then those between it and its authority.',
     more: 'Its DNS names are the ones it is chosen for.',
   },
-  key: { ...FILE, standIn: 'none', example: 'key.pem', says: 'PEM file with the key of cert.' },
+  key: { ...FILE, unset: 'acme instead', example: 'key.pem', says: 'PEM file with the key of cert.' },
   passphrase: {
     kind: 'text',
     form: 'passphrase',
     values: '{file: path}, text, off',
     default: 'off',
     says: 'What opens an encrypted key.',
+  },
+  acme: {
+    kind: 'block',
+    instead: true,
+    unset: 'cert and key instead',
+    says: 'A certificate that framegate gets from an ACME authority (RFC 8555) by itself, and renews.',
+    keys: acme,
   },
 } as const satisfies Keys;
 

@@ -60,7 +60,10 @@ export type TextForm =
   | 'service_url'
   | 'signed_field'
   | 'sent_field'
-  | 'auth_name';
+  | 'auth_name'
+  | 'acme_domain'
+  | 'acme_directory'
+  | 'email';
 
 /** Both ends of a range are allowed. `off` stands for no limit. */
 export type Scalar =
@@ -154,6 +157,8 @@ export type Row = Kind & {
   readonly values?: string;
   /** As it would be written. */
   readonly default?: Literal;
+  /** It stands in place of keys beside it: config.yaml shows it so. */
+  readonly instead?: true;
   /** Not required, but what an example of its block shows. */
   readonly usual?: true;
   /** What holds when it is left out, where no default says so. A key with neither is required. */

@@ -134,6 +134,10 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
     this.linger(healthAnswer(method, !draining && !refusing));
   }
 
+  onChallenge(answer: Buffer): void {
+    this.linger(answer);
+  }
+
   onBadHead(refusal: Refusal): void {
     this.refuse(refusal);
   }

@@ -18,6 +18,8 @@ export interface RequestOwner {
   /** False: it is no plain request, or nothing behind it is read. `rest`: what came behind it, a view. */
   onHead(head: RequestHead, rest: Buffer): boolean;
   onProbe(method: string): void;
+  /** It asks for what proves a name: the whole answer. */
+  onChallenge(answer: Buffer): void;
   onBadHead(refusal: Refusal): void;
   onBadBody(slug: RefusalSlug): void;
   /** For Node. */
@@ -100,7 +102,8 @@ export class RequestReader {
       this.part = { kind: 'head', parser };
       owner.onHeadBegins(this.cameAt ?? context.clock.now());
     }
-    const read = readHead({ parser, listener, bytes, start, end });
+    const { live } = context.snapshot;
+    const read = readHead({ parser, live, listener, bytes, start, end });
     if (read === null) return end;
     if (read.kind === 'request') {
       this.takeHead(read.head, bytes.subarray(read.restAt, end));
@@ -108,6 +111,7 @@ export class RequestReader {
     }
     this.stop();
     if (read.kind === 'probe') owner.onProbe(read.method);
+    else if (read.kind === 'challenge') owner.onChallenge(read.answer);
     else owner.onBadHead(read.refusal);
     return end;
   }

@@ -6,6 +6,7 @@ export const ALERTS = {
   illegal_parameter: 47,
   decode_error: 50,
   protocol_version: 70,
+  internal_error: 80,
   unrecognized_name: 112,
   no_application_protocol: 120,
 } as const satisfies Record<string, number>;
