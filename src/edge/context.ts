@@ -10,6 +10,7 @@ import type { Log } from '../observe/log.ts';
 import type { MetricsRegistry } from '../observe/metrics.ts';
 import type { HandshakeSlots } from './handshake-slots.ts';
 import type { HandshakeTurns } from './handshake-turns.ts';
+import type { PlainMeans } from './http/plain-means.ts';
 import type { IdentityLimits } from './identity-limits.ts';
 import type { PeerNotices } from './peer-notices.ts';
 import type { HandshakeQuotas } from './quotas.ts';
@@ -47,6 +48,7 @@ export interface EdgeContext {
   /** Bytes that are held in memory; `isOver` while they are too many. */
   readonly buffers: { early: number; readonly isOver: boolean };
   readonly notices: PeerNotices;
+  readonly plainMeans: PlainMeans;
   /** Those of handshakes that become none are skipped. */
   nextSessionId(): string;
 }

@@ -62,7 +62,7 @@ export class EarlyBytes extends GrowingBytes {
   }
 
   /** Once it has sent enough it is not read until it is a session or refused; `timeouts.open` bounds that. */
-  private readOrHold(): void {
+  readOrHold(): void {
     if (this.isFull || this.ledger.isOver) this.transport.pause();
     else this.transport.resume();
   }

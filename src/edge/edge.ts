@@ -5,7 +5,6 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../limits/clock.ts';
 import type { TimerWheel } from '../limits/timer-wheel.ts';
 import type { Dialer } from '../net/dial.ts';
-import { HttpFront } from '../net/http-front.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Log } from '../observe/log.ts';
 import type { MetricsRegistry } from '../observe/metrics.ts';
@@ -22,9 +21,9 @@ import type { HandshakeContext } from './handshake.ts';
 import { HandshakeSlots } from './handshake-slots.ts';
 import { HandshakeTurns } from './handshake-turns.ts';
 import type { Holdings } from './holdings.ts';
-import type { ClientStream } from './http/client-stream.ts';
 import { PlainConnection } from './http/plain-connection.ts';
 import { PlainConnections } from './http/plain-connections.ts';
+import { PlainMeans } from './http/plain-means.ts';
 import type { BeforeUpgrade, PlainTable } from './http/plain-table.ts';
 import { type ConnectionTable, Http1Connection } from './http1-connection.ts';
 import { IdentityLimits, type IdentitySeat } from './identity-limits.ts';
@@ -87,7 +86,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
   readonly notices: PeerNotices;
   private readonly overflow = new Overflow<OpenConnection>();
   readonly plain = new PlainConnections<OpenConnection>();
-  private readonly front = new HttpFront();
+  readonly plainMeans = new PlainMeans();
   private readonly ids = new RandomIds();
   /** Not the name in Via, which backends know. */
   private readonly sessionPrefix = this.ids.next().slice(0, 16);
@@ -250,10 +249,6 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
     this.connections.add(connection);
     connection.begin(head, rest);
     return null;
-  }
-
-  serve(stream: ClientStream): void {
-    this.front.serve(stream);
   }
 
   upgrade(before: BeforeUpgrade, arrival: Arrival, head: RequestHead, rest: Buffer): void {

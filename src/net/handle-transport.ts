@@ -40,6 +40,8 @@ export class HandleTransport implements Transport {
   protected hasEnded = false;
   private isResetting = false;
   isEndSure = true;
+  /** A write failed: reading goes on to what came before, and ends with this. */
+  private unwritable: Error | null = null;
   /** The peer's FIN was told: the kernel would tell it again to who reads again. */
   protected isAtEnd = false;
 
@@ -70,7 +72,7 @@ export class HandleTransport implements Transport {
   }
 
   write(bytes: Buffer, start: number, end: number, stable: boolean): void {
-    if (this.destroyed || this.isLost || this.hasEnded) return;
+    if (this.destroyed || this.isLost || this.hasEnded || this.unwritable !== null) return;
     if (this.outbox !== null) {
       this.outbox.append(bytes, start, end);
       this.pending += end - start;
@@ -80,7 +82,7 @@ export class HandleTransport implements Transport {
     const result = stable ? io.writeOwned(handle, bytes.subarray(start, end)) : io.writeCopy(handle, bytes, start, end);
     if (result === null) return;
     if (typeof result === 'number') {
-      this.onGone(result);
+      this.onUnwritable(result);
       return;
     }
     const { scratch } = result;
@@ -185,6 +187,7 @@ export class HandleTransport implements Transport {
     }
     if (size === 0 || this.destroyed) return;
     if (size !== UV_EOF) this.onGone(size);
+    else if (this.unwritable !== null) this.onFault(this.unwritable);
     else if (this.isEndSure) {
       this.handle.readStop();
       this.tellEnd();
@@ -239,7 +242,7 @@ export class HandleTransport implements Transport {
     request.oncomplete = (status) => {
       request.bytes = null; // until now libuv needed it
       if (this.destroyed) return;
-      if (status < 0) this.onGone(status);
+      if (status < 0) this.onUnwritable(status);
       else if (this.writeNext(outbox)) this.reader.onTaken();
     };
   }
@@ -250,7 +253,7 @@ export class HandleTransport implements Transport {
       const result = this.io.writeOwned(this.handle, bytes);
       if (result === null) continue;
       if (typeof result === 'number') {
-        this.onGone(result);
+        this.onUnwritable(result);
         return false;
       }
       this.awaitWrite(result, outbox);
@@ -263,9 +266,19 @@ export class HandleTransport implements Transport {
     return true;
   }
 
+  /** The peer takes nothing more. Where its end may be that of an answer, that one may have come before. */
+  private onUnwritable(error: number): void {
+    if (this.isEndSure) {
+      this.onGone(error);
+      return;
+    }
+    this.unwritable = faultOf(error);
+    this.outbox = null;
+    this.pending = 0;
+  }
+
   protected onGone(error: number): void {
-    const code = getSystemErrorName(error);
-    this.onFault(Object.assign(new Error(code), { code }));
+    this.onFault(faultOf(error));
   }
 
   /** The connection is gone. */
@@ -275,4 +288,9 @@ export class HandleTransport implements Transport {
     // A write may find it out, and a reader is never called from inside its own write.
     queueMicrotask(() => this.reader.onLost(error));
   }
+}
+
+function faultOf(error: number): Error {
+  const code = getSystemErrorName(error);
+  return Object.assign(new Error(code), { code });
 }

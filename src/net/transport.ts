@@ -38,7 +38,8 @@ export interface Transport {
   stepsLeft: number;
   /**
    * False, which its reader may say: an end is told when it was read a second time, in a later turn. To libuv a reset
-   * that comes in one poll with the data before it is an end. Where nobody can be asked again it is told at once.
+   * that comes in one poll with the data before it is an end. Where nobody can be asked again it is told at once. And a
+   * write that fails is told behind all that came before it.
    */
   isEndSure: boolean;
   readonly paused: boolean;

@@ -1,10 +1,11 @@
 // The request that a backend receives: built from parsed parts in a fixed order, never copied from the client's head.
 // It decides which fields pass; it trusts its options and asserts that they cannot break a line.
 
+import type { BodyFraming } from './body-reader.ts';
 import { withoutCookie } from './cookies.ts';
 import { type FieldChanges, isRemoved } from './field-changes.ts';
 import { isHopByHop, isProxyClaim, isSafeName } from './field-names.ts';
-import { FieldPairs, type FieldSink, FieldWriter } from './field-writer.ts';
+import { FieldWriter } from './field-writer.ts';
 import { soundElements, writeElement } from './forwarded.ts';
 import type { HeadField, RequestHead } from './http-head.ts';
 import { firstValueOf, valuesOf } from './lists.ts';
@@ -74,14 +75,21 @@ export function buildBackendRequest(options: ForwardOptions): Buffer {
   return writer.finish();
 }
 
-/** Of a request that is no upgrade: its fields but those that frame it, as names and values in turn. */
-export function plainRequestFields(options: ForwardedFields): { readonly target: string; readonly fields: string[] } {
-  const target = FieldWriter.visible(judgedTarget(options));
-  const pairs = new FieldPairs();
-  writeRelayed(pairs, options);
-  writeOwn(pairs, options);
-  return { target, fields: pairs.flat };
+/** Of a request that is no upgrade: the head of it, as text of latin1. Its connection ends with it. */
+export function plainRequestHead(options: ForwardedFields, body: BodyFraming): string {
+  const { method } = options.request.head;
+  const writer = new FieldWriter(`${method} ${FieldWriter.visible(judgedTarget(options))} HTTP/1.1`);
+  writeRelayed(writer, options);
+  writeOwn(writer, options);
+  if (body.kind === 'chunked') writer.own('Transfer-Encoding', 'chunked');
+  else if (body.kind === 'length') writer.own('Content-Length', String(body.bytes));
+  // RFC 9110 8.6: what may have a body says that it has none.
+  else if (!NO_BODY.has(method)) writer.own('Content-Length', '0');
+  writer.own('Connection', 'close');
+  return writer.head();
 }
+
+const NO_BODY: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE']);
 
 function judgedTarget({ target }: ForwardedFields): string {
   // RFC 3986 4.2: whoever made this target has judged it; what gets here all the same names another host to many.
@@ -89,7 +97,7 @@ function judgedTarget({ target }: ForwardedFields): string {
   return target;
 }
 
-function writeRelayed(writer: FieldSink, options: ForwardedFields): void {
+function writeRelayed(writer: FieldWriter, options: ForwardedFields): void {
   const { request, changes } = options;
   writer.own('Host', options.hostField);
   for (const field of request.head.fields) {
@@ -99,7 +107,7 @@ function writeRelayed(writer: FieldSink, options: ForwardedFields): void {
   for (const { name, value } of changes?.set ?? []) writer.own(name, value);
 }
 
-function writeOwn(writer: FieldSink, options: ForwardedFields): void {
+function writeOwn(writer: FieldWriter, options: ForwardedFields): void {
   writeForwarded(writer, options);
   writer.own('X-Request-ID', options.requestId);
   if (options.sessionId !== null) writer.own('X-Framegate-Session', options.sessionId);
@@ -107,7 +115,7 @@ function writeOwn(writer: FieldSink, options: ForwardedFields): void {
   writer.own('Via', `1.1 ${options.instanceId}`);
 }
 
-function relayField(field: HeadField, hiddenCookie: string | null, writer: FieldSink): void {
+function relayField(field: HeadField, hiddenCookie: string | null, writer: FieldWriter): void {
   if (hiddenCookie === null || field.lower !== 'cookie') {
     writer.relayed(field);
     return;
@@ -144,7 +152,7 @@ function passes(field: HeadField, nominated: ReadonlySet<string>, options: Forwa
   return peerTrusted || !isProxyClaim(lower);
 }
 
-function writeForwarded(writer: FieldSink, options: ForwardedFields): void {
+function writeForwarded(writer: FieldWriter, options: ForwardedFields): void {
   const { request, peerTrusted, clientAddress, peerAddress } = options;
   const { fields } = request.head;
   if (clientAddress !== '') writer.own('X-Real-IP', clientAddress);

@@ -1,5 +1,5 @@
-// Writes the fields of an HTTP/1.1 head: as bytes behind a start line, latin1 out as latin1 came in, or as the pairs
-// that Node takes. It chooses no fields. It refuses bytes that could end a line, whoever passes them.
+// Writes the fields of an HTTP/1.1 head behind a start line, latin1 out as latin1 came in. It chooses no fields. It
+// refuses bytes that could end a line, whoever passes them.
 
 import type { HeadField } from './http-head.ts';
 
@@ -9,9 +9,18 @@ const VISIBLE = /^[\x21-\x7e]+$/;
 /** Above U+00FF a string is no latin1, and U+010D U+010A would be written as CR LF. */
 const FIELD_TEXT = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** Where fields go, one after the other. */
-export abstract class FieldSink {
-  protected abstract put(name: string, value: string): void;
+export class FieldWriter {
+  private text: string;
+
+  constructor(startLine: string) {
+    if (!PRINTABLE.test(startLine)) throw new Error('a start line holds printable ASCII only');
+    this.text = startLine + CRLF;
+  }
+
+  static visible(text: string): string {
+    if (!VISIBLE.test(text)) throw new Error('a request target holds visible ASCII only');
+    return text;
+  }
 
   /** A field of our own making. */
   own(name: string, value: string): void {
@@ -29,37 +38,18 @@ export abstract class FieldSink {
   relayed(field: HeadField): void {
     this.field(field.name, field.value);
   }
-}
-
-export class FieldWriter extends FieldSink {
-  private text: string;
-
-  constructor(startLine: string) {
-    super();
-    if (!PRINTABLE.test(startLine)) throw new Error('a start line holds printable ASCII only');
-    this.text = startLine + CRLF;
-  }
-
-  static visible(text: string): string {
-    if (!VISIBLE.test(text)) throw new Error('a request target holds visible ASCII only');
-    return text;
-  }
-
-  protected override put(name: string, value: string): void {
-    this.text += `${name}: ${value}${CRLF}`;
-  }
 
   finish(body: Buffer | null = null): Buffer {
-    const head = Buffer.from(this.text + CRLF, 'latin1');
+    const head = Buffer.from(this.head(), 'latin1');
     return body === null ? head : Buffer.concat([head, body]);
   }
-}
 
-export class FieldPairs extends FieldSink {
-  /** Names and values in turn. */
-  readonly flat: string[] = [];
+  /** All of it, as text of latin1. */
+  head(): string {
+    return this.text + CRLF;
+  }
 
-  protected override put(name: string, value: string): void {
-    this.flat.push(name, value);
+  private put(name: string, value: string): void {
+    this.text += `${name}: ${value}${CRLF}`;
   }
 }

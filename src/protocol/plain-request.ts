@@ -1,18 +1,13 @@
 // The judge of a complete request head that asks for no WebSocket: by the same rules as an upgrade's as far as they go,
 // and by those that tell where its body ends. What passes goes to a backend in parsed parts.
 
+import type { BodyFraming } from './body-reader.ts';
 import { isToken } from './charset.ts';
 import { isHopByHop, isKnownEndToEnd } from './field-names.ts';
 import type { HeadField, RequestHead } from './http-head.ts';
 import { firstValueOf, strictElements, valuesOf } from './lists.ts';
 import type { RefusalSlug } from './refusals.ts';
 import { type JudgedRequest, judgePlace } from './request-place.ts';
-
-/** How the body of a request is framed; the bytes of one in chunks are counted as they come. */
-export type BodyFraming =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'length'; readonly bytes: number }
-  | { readonly kind: 'chunked' };
 
 export interface PlainRequest extends JudgedRequest {
   readonly body: BodyFraming;

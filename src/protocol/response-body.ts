@@ -1,5 +1,6 @@
 // The body of an answer: how it is framed, and the body itself up to a cap. It knows nothing of what the answer means.
 
+import type { AnswerFraming } from './body-reader.ts';
 import { Byte, hexValue, trimOws } from './charset.ts';
 import { GrowingBytes } from './growing-bytes.ts';
 import type { ResponseHead } from './http-head.ts';
@@ -12,15 +13,10 @@ export type BodyStep = (typeof BodyStep)[keyof typeof BodyStep];
 const CHUNK_OVERHEAD_MAX = 16 * 1024;
 const BODY_BYTES_MIN = 1024;
 
-type Framing =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'length'; readonly length: number }
-  | { readonly kind: 'chunked' }
-  | { readonly kind: 'until_close' }
-  | { readonly kind: 'invalid'; readonly cause: string };
+type Framing = AnswerFraming | { readonly kind: 'invalid'; readonly cause: string };
 
 /** RFC 9112 6.3, refusing what it leaves to the recipient: a body that two readers could end at two places. */
-function framingOf(head: ResponseHead): Framing {
+export function answerFramingOf(head: ResponseHead): Framing {
   const codings = valuesOf(head.fields, 'transfer-encoding');
   const lengths = valuesOf(head.fields, 'content-length').flatMap((value) => value.split(',').map(trimOws));
   const [length] = lengths;
@@ -38,7 +34,7 @@ function framingOf(head: ResponseHead): Framing {
   // RFC 9110 15.4.5: a 304 ends with its head, whatever length it states.
   if (head.status === 304 || head.status === 204 || head.status < 200) return { kind: 'none' };
   if (codings.length === 1) return { kind: 'chunked' };
-  return length === undefined ? { kind: 'until_close' } : { kind: 'length', length: Number(length) };
+  return length === undefined ? { kind: 'until_close' } : { kind: 'length', bytes: Number(length) };
 }
 
 const Chunk = { Size: 0, Extension: 1, SizeLf: 2, Data: 3, DataCr: 4, DataLf: 5, Trailer: 6, TrailerLf: 7 } as const;
@@ -71,14 +67,14 @@ export class ResponseBody {
   constructor(head: ResponseHead, bytesMax: number) {
     this.bytesMax = bytesMax;
     this.body = new GrowingBytes({ bytesMin: BODY_BYTES_MIN, bytesMax, isPooled: true });
-    this.framing = framingOf(head);
+    this.framing = answerFramingOf(head);
     const framing = this.framing;
     if (framing.kind === 'invalid') this.violation = framing.cause;
     else if (framing.kind === 'none') this.isDone = true;
     else if (framing.kind === 'length') {
-      this.left = framing.length;
-      if (framing.length > this.bytesMax) this.drop();
-      else this.isDone = framing.length === 0;
+      this.left = framing.bytes;
+      if (framing.bytes > this.bytesMax) this.drop();
+      else this.isDone = framing.bytes === 0;
     }
   }
 

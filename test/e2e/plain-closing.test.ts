@@ -31,7 +31,7 @@ test('a reload: idle ones close, busy ones with their answer, and those of other
     await asked.head();
     if (client !== busy) {
       asked.send(OK);
-      expect((await client.readResponse()).head.field('connection')).toBe('keep-alive');
+      expect((await client.readResponse()).head.field('connection')).toBe(undefined);
       continue;
     }
     expect((await proxy.reload({ listeners: [stays], routes })).ok).toBe(true);
@@ -62,7 +62,7 @@ test('a drain: during its delay the next answer is the last, behind that idle on
     asked.send(OK);
     return (await client.readResponse()).head.field('connection');
   };
-  expect([await serve(asking), await serve(idle)]).toEqual(['keep-alive', 'keep-alive']);
+  expect([await serve(asking), await serve(idle)]).toEqual([undefined, undefined]);
   const drained = proxy.drain();
   expect(await serve(asking)).toBe('close');
   expect((await asking.closed).fin).toBe(true);

@@ -3,9 +3,9 @@
 
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import * as answerHeads from '../../src/edge/http/answer-head.ts';
+import { AnswerReader } from '../../src/edge/http/answer-reader.ts';
 import * as plainForward from '../../src/edge/http/plain-forward.ts';
 import { RequestRecord } from '../../src/edge/http/request-record.ts';
-import { HttpSend } from '../../src/net/http-send.ts';
 import { Target } from '../../src/upstream/target.ts';
 import { NOTHING_HELD, PlainRig, text } from './plain-rig.ts';
 
@@ -34,12 +34,12 @@ describe('a fault of ours', () => {
 
   test.each([
     ['what is asked of a target', exportOf(plainForward, 'reachingFor'), 500],
-    ['what it is sent', exportOf(plainForward, 'sentFields'), 500],
+    ['what it is sent', exportOf(plainForward, 'sentHead'), 500],
     ['the slot of a request', methodOf(Target, 'promote'), 500],
     ['the head of the answer', exportOf(answerHeads, 'answerHead'), 500],
     ['an interim answer', exportOf(answerHeads, 'interimHead'), 500],
     ['the line of the answer', methodOf(RequestRecord, 'answered'), 200],
-    ['the end of the connection', methodOf(HttpSend, 'leave'), 200],
+    ['the end of the connection', methodOf(AnswerReader, 'leave'), 200],
     ['the slot that goes back', methodOf(Target, 'release'), 200],
   ])('in %s ends that request, and what it held goes back', async (_, inject, status) => {
     const rig = new PlainRig();

@@ -12,8 +12,8 @@ export const HTTP_CONNECTION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'H101',
-    at: 'RequestReader.goOn',
-    search: 'this.take(held, 0, held.length);',
+    at: 'RequestReader.readHeld',
+    search: 'if (held !== null) this.take(held, 0, held.length);',
     replace: '',
     why: 'what waited is forgotten',
   },
@@ -59,5 +59,5 @@ export const HTTP_CONNECTION_MUTANTS: readonly Mutant[] = [
     search: "this.state === 'idle' ? keep_alive : handshake",
     replace: 'handshake',
   },
-  { row: 'H109', at: 'PlainConnection.onClientGone', search: 'this.exchange?.clientLeft();', replace: '' },
+  { row: 'H109', at: 'PlainConnection.onEnd', search: 'this.exchange?.clientLeft();', replace: '' },
 ];

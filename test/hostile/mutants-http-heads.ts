@@ -7,7 +7,7 @@ function edit(at: string, row: string, search: string, replace: string, why?: st
 }
 
 export const HTTP_HEAD_MUTANTS: readonly Mutant[] = [
-  edit('framing', 'H50', "['Transfer-Encoding', 'chunked']", "['Content-Length', '0']"),
+  edit('plainRequestHead', 'H50', "'Transfer-Encoding', 'chunked'", "'Content-Length', '0'"),
   edit('RequestReader.takeHead', 'H50', "framing.kind === 'none'", "framing.kind !== 'length'"),
   edit('bodyFramingOf', 'H51', "version === '1.0' || length !== undefined", "version === '1.0'"),
   edit('bodyFramingOf', 'H52', 'lengths.length > 1 || ', ''),
@@ -32,17 +32,17 @@ export const HTTP_HEAD_MUTANTS: readonly Mutant[] = [
   edit('judgePlace', 'H60', 'host === undefined || moreHosts.length > 0', 'host === undefined'),
   edit('passes', 'H61', ' || !isSafeName(lower)', ''),
   edit('HeadParser.startField', 'H62', "isOws(byte) ? 'obs_fold' : nameSlug(byte)", 'nameSlug(byte)'),
-  edit('RequestBodyReader.takeByte', 'H63', 'this.expect(byte, Byte.CR, Part.DataLf);', 'this.part = Part.DataLf;'),
-  edit('RequestBodyReader.takeSize', 'H63', ' && this.digits < CHUNK_DIGITS_MAX', '', 'it overflows'),
-  edit('RequestBodyReader.takeSize', 'H63', 'byte === Byte.CR && this.digits > 0', 'byte === Byte.CR', 'no size'),
-  edit('RequestBodyReader.takeExtension', 'H64', 'FIELD_ASCII[byte] !== 1', 'byte === Byte.NUL'),
+  edit('BodyReader.takeByte', 'H63', 'this.expect(byte, Byte.CR, Part.DataLf);', 'this.part = Part.DataLf;'),
+  edit('BodyReader.takeSize', 'H63', ' && this.digits < CHUNK_DIGITS_MAX', '', 'it overflows'),
+  edit('BodyReader.takeSize', 'H63', 'byte === Byte.CR && this.digits > 0', 'byte === Byte.CR', 'no size'),
+  edit('BodyReader.takeExtension', 'H64', 'FIELD_ASCII[byte] !== 1', 'byte === Byte.NUL'),
   edit(
-    'RequestBodyReader.takeExtension',
+    'BodyReader.takeExtension',
     'H64',
     'this.extensions > this.limits.headBytesMax',
     'this.extensions > 2 * this.limits.headBytesMax',
   ),
-  edit('RequestBodyReader.newTrailers', 'H65', '      fieldsMax,', '      fieldsMax: fieldsMax + 1,'),
+  edit('BodyReader.newTrailers', 'H65', '      fieldsMax,', '      fieldsMax: fieldsMax + 1,'),
   edit('judgePlace', 'H66', 'if (!verdict.ok) return verdict.slug;', 'if (!verdict.ok) verdict.slug;'),
   edit('newHeadParser', 'H67', 'limits.max_header_fields', 'limits.max_header_fields + 1'),
   edit('newHeadParser', 'H67', 'limits.max_head_size', 'limits.max_head_size + 1'),
@@ -50,6 +50,6 @@ export const HTTP_HEAD_MUTANTS: readonly Mutant[] = [
   edit('PlainConnection.onProbe', 'H69', '!draining && !refusing', 'false'),
   edit('readHead', 'H70', 'listener.read(parser.head)', 'parser.head'),
   edit('RequestReader.takeHead', 'H71', 'this.part = WAITING', 'this.part = NEXT_HEAD'),
-  edit('RequestReader.goOn', 'H71', '    this.take(held, 0, held.length);', '', 'what has waited'),
-  edit('flushHead', 'H72', "message.write('', 'latin1')", 'message.flushHeaders()'),
+  edit('RequestReader.readHeld', 'H71', 'if (held !== null) this.take(held, 0, held.length);', '', 'what has waited'),
+  edit('Joint.add', 'H72', "this.size, 'latin1'", "this.size, 'utf8'"),
 ];

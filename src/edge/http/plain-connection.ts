@@ -1,11 +1,9 @@
-// One client's connection while it serves plain requests, one after the other: `RequestReader` finds them, Node's HTTP
-// server frames them, and this one waits for them, bounds them and ends the connection. It comes back from here for an
-// upgrade. What a request may have is not judged here.
+// One client's connection while it serves plain requests, one after the other: `RequestReader` finds them, and this one
+// waits for them, bounds them and ends the connection. It comes back from here for an upgrade. What a request may have
+// is not judged here.
 
-import assert from 'node:assert/strict';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TimerEntry } from '../../limits/timer-wheel.ts';
-import type { Transport } from '../../net/transport.ts';
+import type { Transport, TransportReader } from '../../net/transport.ts';
 import type { RequestHead } from '../../protocol/http-head.ts';
 import { asksForWebSocket } from '../../protocol/plain-request.ts';
 import type { Refusal, RefusalSlug } from '../../protocol/refusals.ts';
@@ -17,7 +15,6 @@ import { redirectOf } from '../https-redirect.ts';
 import { LINGER_MS, Linger } from '../linger.ts';
 import type { OpenConnection } from '../open-connection.ts';
 import type { PeerClaim } from '../quotas.ts';
-import { ClientStream, type StreamOwner } from './client-stream.ts';
 import { PlainExchange, type PlainPeer } from './plain-exchange.ts';
 import type { PlainTable } from './plain-table.ts';
 import { refusedRequest } from './refused-request.ts';
@@ -40,20 +37,17 @@ type State =
   | 'lingering'
   | 'over';
 
-export class PlainConnection extends TimerEntry implements OpenConnection, StreamOwner, RequestOwner, PlainPeer {
+export class PlainConnection extends TimerEntry implements OpenConnection, TransportReader, RequestOwner, PlainPeer {
   readonly transport: Transport;
   readonly arrival: Arrival;
   readonly claim: PeerClaim;
   readonly holdings = null;
   private readonly context: HandshakeContext;
   private readonly table: PlainTable;
-  private readonly stream: ClientStream;
   private readonly reader: RequestReader;
   private state: State = 'head';
   /** When the first byte of the next head came; when it became idle. */
   private since: number;
-  /** Of the request that Node was given and has not told yet. */
-  private next: RequestHead | null = null;
   private served = 0;
   private exchange: PlainExchange | null = null;
   private isDrained = false;
@@ -66,7 +60,6 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
     this.arrival = options.arrival;
     this.claim = options.claim;
     this.since = options.arrival.at;
-    this.stream = new ClientStream(this.transport, this);
     this.reader = new RequestReader(this, this.context, this.arrival.listener);
   }
 
@@ -74,37 +67,32 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
   begin(head: RequestHead, rest: Buffer): void {
     this.guarded(() => {
       this.arm();
-      this.table.serve(this.stream);
+      this.transport.reader = this;
       this.reader.begin(head, rest);
     });
   }
 
-  onRequest(message: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
+  onBytes(bytes: Buffer, start: number, end: number): void {
+    try {
+      this.reader.take(bytes, start, end);
+    } catch (error) {
+      this.onFault(error);
+    }
+  }
+
+  onEnd(): void {
     this.guarded(() => {
-      if (this.isDone) return;
-      const { context, next: head } = this;
-      this.next = null;
-      assert(head !== null && this.exchange === null, 'Node finds the requests that it was given, one at a time');
-      const arrival = this.nextArrival();
-      this.served += 1;
-      this.state = 'busy';
-      context.wheel.cancel(this);
-      this.exchange = new PlainExchange({ context, peer: this, arrival, head, message, response, awaitsContinue });
-      this.exchange.begin();
+      this.exchange?.clientLeft();
+      this.close();
     });
   }
 
-  /** What Node was given is written by us, so it is the stream that broke. */
-  onBroken(code: string): void {
-    this.guarded(() => this.refuseBody({ slug: 'http_syntax', cause: code }));
+  onLost(): void {
+    this.onEnd();
   }
 
-  onClientBytes(bytes: Buffer, start: number, end: number): void {
-    this.guarded(() => this.reader.take(bytes, start, end));
-  }
-
-  get holdsBytes(): boolean {
-    return this.reader.holdsBytes;
+  onTaken(): void {
+    this.exchange?.clientTook();
   }
 
   onHeadBegins(at: number): void {
@@ -124,8 +112,22 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
       this.refuse(moved.refusal, head, moved.request);
       return false;
     }
-    this.next = head;
-    return true;
+    const { context } = this;
+    const arrival = this.nextArrival();
+    this.served += 1;
+    this.state = 'busy';
+    context.wheel.cancel(this);
+    this.exchange = new PlainExchange({ context, peer: this, arrival, head });
+    this.exchange.begin();
+    return !this.isDone;
+  }
+
+  onContent(bytes: Buffer, start: number, end: number): void {
+    this.exchange?.takeBody(bytes, start, end);
+  }
+
+  onContentRead(isWhole: boolean): void {
+    this.exchange?.onBodyRead(isWhole);
   }
 
   /** It is neither routed nor counted nor logged. */
@@ -143,32 +145,19 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
   }
 
   onBadBody(slug: RefusalSlug): void {
-    this.refuseBody({ slug });
+    this.exchange?.refuse({ slug });
   }
 
-  give(bytes: Buffer): void {
-    this.stream.give(bytes);
+  get isInBody(): boolean {
+    return this.reader.isInBody;
   }
 
-  onClientGone(): void {
-    this.guarded(() => {
-      this.exchange?.clientLeft();
-      this.close();
-    });
+  openBody(): void {
+    this.reader.openBody();
   }
 
-  onClientTook(): void {
-    this.exchange?.clientTook();
-  }
-
-  onLastAnswer(): void {
-    // An exchange is told by itself that its answer is written.
-    if (!this.isDone && this.exchange === null) this.guarded(() => this.linger(NOTHING));
-  }
-
-  onStreamGone(): void {
-    // It has not told why.
-    if (!this.isDone) this.guarded(() => this.refuse({ slug: 'http_syntax' }));
+  holdBody(isHeld: boolean): void {
+    this.reader.holdBody(isHeld);
   }
 
   override onTimer(): void {
@@ -212,7 +201,6 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
     this.state = 'over';
     try {
       this.exchange?.cut(why);
-      this.stream.release();
       this.transport.destroy();
     } finally {
       this.forget();
@@ -229,18 +217,12 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
     this.linger(bytes);
   }
 
-  /** Bytes between the head of a request and its answer. */
-  sayInterim(bytes: Buffer): void {
-    this.stream.write(bytes);
-  }
-
   /** The exchange is over, its answer written. */
-  onExchangeOver(): void {
+  onExchangeOver(isLast: boolean): void {
     this.guarded(() => {
       this.exchange = null;
       if (this.state !== 'busy') return;
-      // Node ends the stream where it has said so, or the client has.
-      if (this.stream.writableEnded || this.isEnding) {
+      if (isLast || this.isEnding) {
         this.linger(NOTHING);
         return;
       }
@@ -279,15 +261,8 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
   private goBack(head: RequestHead, rest: Buffer): void {
     const arrival = this.nextArrival();
     this.state = 'over';
-    this.stream.release();
     this.forget();
     this.table.upgrade(this, arrival, head, rest);
-  }
-
-  private refuseBody(refusal: Refusal): void {
-    if (this.isDone) return;
-    if (this.exchange !== null) this.exchange.refuse(refusal);
-    else this.refuse(refusal, this.next);
   }
 
   /** There is no exchange for it. */
@@ -303,7 +278,6 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Strea
     this.state = 'lingering';
     this.exchange?.leave();
     this.exchange = null;
-    this.stream.release();
     this.forget();
     new Linger(this.transport, () => this.guarded(() => this.close())).answer(bytes);
     context.wheel.schedule(this, context.clock.now() + LINGER_MS);

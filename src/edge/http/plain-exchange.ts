@@ -1,14 +1,14 @@
 // One plain request from its head to the end of its answer: checked, a target reached, sent, answered, both ways as the
 // slower side takes it. It gives back what it holds when it is left; the connection is its peer's affair.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Timeouts } from '../../config/types.ts';
 import { Alarm } from '../../limits/timer-wheel.ts';
 import { Abort } from '../../net/abort.ts';
 import type { Transport } from '../../net/transport.ts';
-import type { RequestHead } from '../../protocol/http-head.ts';
+import type { AnswerFraming } from '../../protocol/body-reader.ts';
+import type { RequestHead, ResponseHead } from '../../protocol/http-head.ts';
+import { lowerElements, valuesOf } from '../../protocol/lists.ts';
 import type { Refusal } from '../../protocol/refusals.ts';
-import { unreachable } from '../../unreachable.ts';
 import { type Reached, type ReachingProgress, reachBackend, tellAnswer } from '../../upstream/open-backend.ts';
 import type { Target } from '../../upstream/target.ts';
 import { Asked, admit } from '../admission.ts';
@@ -17,9 +17,10 @@ import type { HandshakeContext } from '../handshake.ts';
 import type { PeerClaim } from '../quotas.ts';
 import { refusalBytes } from '../refusal-bytes.ts';
 import { TargetHold } from '../target-hold.ts';
-import { type AnswerHead, answerFault, answerHead, brokenCause, interimHead } from './answer-head.ts';
+import { type AnswerHead, answerHead, interimHead } from './answer-head.ts';
 import { PLAIN_CHECKS } from './plain-checks.ts';
-import { reachingFor, sentFields } from './plain-forward.ts';
+import { LATE, PlainDeadlines } from './plain-deadlines.ts';
+import { reachingFor, sentHead } from './plain-forward.ts';
 import { type Overdue, PlainRelay, type RelayOwner } from './plain-relay.ts';
 import { RequestRecord } from './request-record.ts';
 
@@ -31,8 +32,13 @@ export interface PlainPeer {
   readonly isLast: boolean;
   /** The last bytes that the client gets, then FIN. */
   endWith(bytes: Buffer): void;
-  sayInterim(bytes: Buffer): void;
-  onExchangeOver(): void;
+  /** Not all of the request has come. */
+  readonly isInBody: boolean;
+  /** Its body is taken from now on, by `takeBody`. */
+  openBody(): void;
+  holdBody(isHeld: boolean): void;
+  /** `isLast`: the connection is to end. */
+  onExchangeOver(isLast: boolean): void;
   onFault(error: unknown): void;
   /** Cut it off: a part of an answer went out. */
   close(): void;
@@ -45,9 +51,6 @@ interface ExchangeOptions {
   readonly peer: PlainPeer;
   readonly arrival: Arrival;
   readonly head: RequestHead;
-  readonly message: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly awaitsContinue: boolean;
 }
 
 type State = 'checking' | 'reaching' | 'relaying' | 'over';
@@ -56,6 +59,7 @@ type State = 'checking' | 'reaching' | 'relaying' | 'over';
 const INTERIM_MAX = 8;
 
 const NOTHING = Buffer.alloc(0);
+const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
 const EVENT_STREAM = /^text\/event-stream *(?:;|$)/i;
 
 export class PlainExchange {
@@ -66,11 +70,10 @@ export class PlainExchange {
   private readonly abort = new Abort();
   private readonly hold = new TargetHold();
   private readonly progress: ReachingProgress = { target: null, tries: 0, askedAt: 0 };
-  private readonly alarm = new Alarm((now) => this.guarded(() => this.onAlarm(now)));
+  private readonly deadlines: PlainDeadlines;
   private readonly farewell = new Alarm(() => this.guarded(() => this.endStream()));
-  private readonly headAt: number;
   private state: State = 'checking';
-  private relay: PlainRelay | null = null;
+  relay: PlainRelay | null = null;
   private interim = 0;
   /** Of the answer; 0 before there is one. */
   private status = 0;
@@ -79,12 +82,14 @@ export class PlainExchange {
   private farewellAt = Number.POSITIVE_INFINITY;
   /** It says where it ends. */
   private isFramed = true;
+  /** Nothing follows it. */
+  private isLast = false;
 
   constructor(options: ExchangeOptions) {
     const { context, peer, arrival, head } = options;
     this.options = options;
     this.context = context;
-    this.headAt = context.clock.now();
+    this.deadlines = new PlainDeadlines(context, this);
     this.record = new RequestRecord(context, arrival);
     const { record, abort: signal } = this;
     this.asked = new Asked({ context, arrival, claim: peer.claim, head, record, signal });
@@ -104,7 +109,7 @@ export class PlainExchange {
         this.decide(verdict);
         return;
       }
-      this.arm();
+      this.deadlines.arm();
       verdict.then(
         (late) => this.guarded(() => this.decide(late)),
         (error: unknown) => this.fail(error),
@@ -150,14 +155,28 @@ export class PlainExchange {
     this.options.peer.endWith(NOTHING);
   }
 
+  /** Content of the request. Valid during the call only. */
+  takeBody(bytes: Buffer, start: number, end: number): void {
+    this.guarded(() => this.relay?.takeBody(bytes, start, end));
+  }
+
+  /** What has come of it was told: all of it, when `isWhole`. */
+  onBodyRead(isWhole: boolean): void {
+    this.guarded(() => {
+      if (isWhole) this.relay?.endBody();
+      else this.relay?.flushBody();
+      if (isWhole && this.state === 'relaying') this.deadlines.arm();
+    });
+  }
+
   /** It has taken something that waited; more may wait. */
   clientTook(): void {
-    this.relay?.clientTook();
+    this.guarded(() => this.relay?.clientTook());
   }
 
   /** Another config is in force. */
   retune(): void {
-    if (this.state !== 'over') this.arm();
+    if (this.state !== 'over') this.deadlines.arm();
   }
 
   /** Nothing of it goes on, and what it held goes back. */
@@ -165,7 +184,7 @@ export class PlainExchange {
     if (this.state === 'over') return;
     this.state = 'over';
     this.context.metrics.process.httpRequestsOpen -= 1;
-    this.context.wheel.cancel(this.alarm);
+    this.deadlines.stop();
     this.context.wheel.cancel(this.farewell);
     try {
       this.abort.abort();
@@ -185,7 +204,7 @@ export class PlainExchange {
     const { context, asked, record, progress, abort: signal } = this;
     this.state = 'reaching';
     record.noteReaching(progress);
-    this.arm();
+    this.deadlines.arm();
     // Who waits for room there goes before those that do not wait.
     if (asked.route.http?.queue.isBusy === true) {
       this.refuseFull();
@@ -229,72 +248,80 @@ export class PlainExchange {
 
   private relayTo(reached: Reached): void {
     const { asked, context, record: counts } = this;
-    const { peer, message, response, awaitsContinue, head } = this.options;
-    const { target, fields } = sentFields(asked, context, reached);
+    const { peer, head } = this.options;
+    const { body, awaitsContinue } = asked.plain;
+    const { transport: backend, upstream } = reached;
+    const sent = sentHead(asked, context, reached);
     this.state = 'relaying';
     // A request that is answered late, or for long, is no handshake any more.
     this.hold.become('request');
-    const { transport, upstream } = reached;
-    const { headBytesMax } = upstream;
-    this.relay = new PlainRelay({
+    const relay = new PlainRelay({
       clock: context.clock,
+      joint: context.plainMeans.joint,
       client: peer.transport,
-      message,
-      response,
-      hasBody: asked.plain.body.kind !== 'none',
-      awaitsContinue,
-      send: { transport, method: head.method, target, fields, headBytesMax },
+      backend,
+      method: head.method,
+      head: sent,
+      body,
+      headBytesMax: upstream.headBytesMax,
       counts,
       owner: this.relayOwner(reached),
     });
-    this.arm();
+    this.relay = relay;
+    relay.begin();
+    if (awaitsContinue && peer.isInBody) peer.transport.write(CONTINUE, 0, CONTINUE.length, true);
+    peer.openBody();
+    // Whatever of the body is there goes with the head.
+    relay.flushBody();
+    if (this.state === 'relaying') this.deadlines.arm();
   }
 
   private relayOwner(reached: Reached): RelayOwner {
     const { limits } = this.asked.route.config;
     return {
       bodyBytesMax: limits.max_body_size,
-      onAnswer: (answer) => this.takeAnswer(answer, reached),
-      onInterim: (status, raw) => this.sayInterim(status, raw),
+      onAnswer: (answer, framing) => this.takeAnswer(answer, framing, reached),
+      onInterim: (interim) => this.sayInterim(interim),
       onBodyTooLarge: () => this.refuse({ slug: 'body_too_large', cause: 'max_body_size' }),
       onBroken: (cause) => this.onBroken(cause),
-      onPhase: () => this.arm(),
+      onPhase: () => this.deadlines.arm(),
       onWhole: () => this.finish(),
-      guarded: (step) => this.guarded(step),
+      onFault: (error) => this.onFault(error),
+      holdBody: (isHeld) => this.options.peer.holdBody(isHeld),
     };
   }
 
-  private takeAnswer(answer: IncomingMessage, reached: Reached): AnswerHead | null {
-    const { message, peer, head, arrival } = this.options;
-    const fault = answerFault(answer, reached.upstream.headBytesMax);
-    if (fault !== null) {
-      this.onBroken(fault);
-      return null;
-    }
+  private takeAnswer(answer: ResponseHead, framing: AnswerFraming, reached: Reached): AnswerHead {
+    const { asked } = this;
+    const { peer, head, arrival } = this.options;
     // What of the body is not read yet is not waited for.
-    const isLast = peer.isLast || !message.complete || head.version === '1.0';
-    const made = answerHead(answer, this.asked, reached, isLast);
-    this.status = made.status;
+    this.isLast = peer.isLast || peer.isInBody || head.version === '1.0' || saysClose(head);
+    const date = this.context.plainMeans.dates.now();
+    const made = answerHead(answer, framing, { asked, reached, isLast: this.isLast, date });
+    this.status = answer.status;
     // By POST it is mostly the answer to that one, and nobody asks for it again.
     this.isEventStream = head.method === 'GET' && EVENT_STREAM.test(made.type);
     this.awaitFarewell();
-    this.isFramed = head.version !== '1.0' || made.isSized;
-    tellAnswer(reached.target, made.status, arrival.client, this.hold.trial);
+    this.isFramed = made.isFramed;
+    tellAnswer(reached.target, answer.status, arrival.client, this.hold.trial);
     return made;
   }
 
-  private sayInterim(status: number, raw: readonly string[]): void {
+  private sayInterim(interim: ResponseHead): void {
     const { peer, head } = this.options;
     this.interim += 1;
     if (this.interim > INTERIM_MAX) this.onBroken('interim answers');
     // RFC 9110 15.2: HTTP/1.0 knows none; and the 100 is ours to say.
-    else if (status !== 100 && head.version === '1.1') peer.sayInterim(interimHead(status, raw, this.asked));
+    else if (interim.status !== 100 && head.version === '1.1') {
+      const bytes = interimHead(interim, this.asked);
+      peer.transport.write(bytes, 0, bytes.length, true);
+    }
   }
 
   /** The backend does not answer, or no further. */
   private onBroken(cause: string): void {
     this.hold.blameTarget(this.options.arrival.client);
-    this.refuse({ slug: 'backend_answer', cause: brokenCause(cause) });
+    this.refuse({ slug: 'backend_answer', cause });
   }
 
   /** Nothing else can be said: a part of the answer is out, or its connection is closed. */
@@ -312,63 +339,35 @@ export class PlainExchange {
     if (this.relay?.hasAnswer !== true || this.state === 'over') return;
     this.record.answered(this.status);
     this.leave();
-    this.options.peer.onExchangeOver();
+    this.options.peer.onExchangeOver(this.isLast);
   }
 
-  private onAlarm(now: number): void {
-    const { relay } = this;
-    // What went on since then puts it off: the wheel is not asked for each byte.
-    if (this.deadline > now) this.arm();
-    else if (relay === null) this.onOpenLate(now);
-    else this.onOverdue(relay.deadline(this.timeouts).what);
-  }
-
-  private onOpenLate(now: number): void {
+  onOpenLate(now: number): void {
     // The target that had the larger part of it to itself.
     const { askedAt } = this.progress;
-    if (this.state === 'reaching' && 2 * (now - askedAt) >= now - this.headAt)
+    if (this.state === 'reaching' && 2 * (now - askedAt) >= now - this.deadlines.headAt)
       this.hold.blameTarget(this.options.arrival.client);
     this.refuse({ slug: 'backend_timeout', cause: 'open' });
   }
 
-  private onOverdue(what: Overdue): void {
-    switch (what) {
-      case 'body':
-        this.refuse({ slug: 'body_timeout', cause: 'body' });
-        break;
-      case 'backend_stall':
-        this.hold.blameTarget(this.options.arrival.client);
-        this.refuse({ slug: 'backend_timeout', cause: 'write_stall' });
-        break;
-      case 'response':
-        this.hold.blameTarget(this.options.arrival.client);
-        this.refuse({ slug: 'backend_timeout', cause: 'response' });
-        break;
-      case 'client_stall':
-        this.cut('write_stall');
-        break;
-      case 'idle':
-        this.cut('idle');
-        break;
-      default:
-        unreachable(what);
-    }
+  onOverdue(what: Overdue): void {
+    const { end, blamesTarget } = LATE[what];
+    if (blamesTarget) this.hold.blameTarget(this.options.arrival.client);
+    if (typeof end === 'string') this.cut(end);
+    else this.refuse(end);
   }
 
-  /** A stall that begins between two looks is not due before the next. */
-  private arm(): void {
-    const { context, relay } = this;
-    const lookAt = relay === null ? Number.POSITIVE_INFINITY : context.clock.now() + this.timeouts.write_stall;
-    context.wheel.schedule(this.alarm, Math.min(this.deadline, lookAt));
-  }
-
-  private get deadline(): number {
-    const { relay, timeouts } = this;
-    return relay === null ? this.headAt + timeouts.open : relay.deadline(timeouts).at;
-  }
-
-  private get timeouts(): Timeouts {
+  get timeouts(): Timeouts {
     return (this.asked.chosen?.route.config ?? this.context.snapshot.config).timeouts;
+  }
+
+  /** What is under way threw. */
+  onFault(error: unknown): void {
+    try {
+      this.fail(error);
+    } catch (again) {
+      this.options.peer.onFault(again);
+    }
   }
 
   private fail(error: unknown): void {
@@ -384,16 +383,16 @@ export class PlainExchange {
     this.refuse({ slug: 'internal_error' });
   }
 
-  /** The way in for Node's events: a fault of ours ends this exchange, and what it holds goes back. */
+  /** The way in from outside: a fault of ours ends this exchange, and what it holds goes back. */
   private guarded(step: () => void): void {
     try {
       step();
     } catch (error) {
-      try {
-        this.fail(error);
-      } catch (again) {
-        this.options.peer.onFault(again);
-      }
+      this.onFault(error);
     }
   }
+}
+
+function saysClose({ fields }: RequestHead): boolean {
+  return lowerElements(valuesOf(fields, 'connection')).includes('close');
 }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import type { AbortLike } from '../../net/abort.ts';
 import type { Transport } from '../../net/transport.ts';
-import { type ForwardedFields, plainRequestFields } from '../../protocol/backend-request.ts';
+import { type ForwardedFields, plainRequestHead } from '../../protocol/backend-request.ts';
 import type { Reached, ReachingOptions, ReachingProgress } from '../../upstream/open-backend.ts';
 import type { Upstream } from '../../upstream/upstream.ts';
 import type { Asked } from '../admission.ts';
@@ -57,12 +57,8 @@ export function reachingFor(asked: Asked, context: EdgeContext, reach: ReachFor)
   };
 }
 
-/** Its target, and all of its fields: names and values in turn. */
-export function sentFields(
-  asked: Asked,
-  context: EdgeContext,
-  { target, upstream }: Reached,
-): { readonly target: string; readonly fields: readonly string[] } {
+/** The whole head that the target gets, as text of latin1. */
+export function sentHead(asked: Asked, context: EdgeContext, { target, upstream }: Reached): string {
   const { arrival, plain: request, route, chosen, grant } = asked;
   assert(chosen !== null, 'a request that passed its checks has a route');
   const edits = route.edits.request;
@@ -83,15 +79,5 @@ export function sentFields(
     changes: edits === null ? null : changesFor(edits, templateFacts({ arrival, request, route, grant })),
     hiddenCookie: upstream.stickyCookie,
   };
-  const sent = plainRequestFields(options);
-  return { target: sent.target, fields: [...sent.fields, ...framing(request.head.method, request.body)] };
+  return plainRequestHead(options, request.body);
 }
-
-/** RFC 9110 8.6: what may have a body says that it has none. Whatever is not said here Node would choose. */
-function framing(method: string, body: Asked['plain']['body']): readonly string[] {
-  if (body.kind === 'chunked') return ['Transfer-Encoding', 'chunked'];
-  if (body.kind === 'length') return ['Content-Length', String(body.bytes)];
-  return NO_BODY.has(method) ? [] : ['Content-Length', '0'];
-}
-
-const NO_BODY: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE']);

@@ -1,19 +1,22 @@
 // A plain request and its answer while they are relayed: both bodies as the slower side takes them, and since when
 // nothing has moved. It chooses no fields and ends nothing: its owner hears what became of it, and leaves it.
 
-import type { IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
 import type { Timeouts } from '../../config/types.ts';
 import type { Clock } from '../../limits/clock.ts';
-import { HttpSend, type HttpSendOptions } from '../../net/http-send.ts';
 import type { Transport } from '../../net/transport.ts';
+import type { AnswerFraming, BodyFraming } from '../../protocol/body-reader.ts';
+import type { ResponseHead } from '../../protocol/http-head.ts';
 import type { AnswerHead } from './answer-head.ts';
+import { AnswerReader } from './answer-reader.ts';
+import { MessageWriter } from './message-writer.ts';
+import type { Joint } from './plain-means.ts';
 
 export interface RelayOwner {
   /** Bytes that the body of the request may have. */
   readonly bodyBytesMax: number;
-  /** The head of the answer: what the client gets of it; null when it is none, and the owner has left. */
-  onAnswer(answer: IncomingMessage): AnswerHead | null;
-  onInterim(status: number, raw: readonly string[]): void;
+  /** The head of the answer: what the client gets of it. */
+  onAnswer(answer: ResponseHead, framing: AnswerFraming): AnswerHead;
+  onInterim(head: ResponseHead): void;
   onBodyTooLarge(): void;
   /** There is no answer, or no more of it: by `hasAnswer`. */
   onBroken(cause: string): void;
@@ -21,18 +24,23 @@ export interface RelayOwner {
   onPhase(): void;
   /** All of the answer is out. */
   onWhole(): void;
-  /** The way in for Node's events. */
-  guarded(step: () => void): void;
+  /** One of the above threw. */
+  onFault(error: unknown): void;
+  /** Whether the body of the request is read on: what was sent of it waits for the backend. */
+  holdBody(isHeld: boolean): void;
 }
 
 interface RelayOptions {
   readonly clock: Clock;
+  readonly joint: Joint;
   readonly client: Transport;
-  readonly message: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly hasBody: boolean;
-  readonly awaitsContinue: boolean;
-  readonly send: HttpSendOptions;
+  readonly backend: Transport;
+  readonly method: string;
+  /** The whole head for the backend, as text of latin1. */
+  readonly head: string;
+  readonly body: BodyFraming;
+  /** Of the head of the answer, and of the trailers behind its body. */
+  readonly headBytesMax: number;
   /** Bytes of the bodies are counted there. */
   readonly counts: { bytesIn: number; bytesOut: number };
   readonly owner: RelayOwner;
@@ -41,74 +49,95 @@ interface RelayOptions {
 /** What did not go on in time, and whose fault it is. */
 export type Overdue = 'body' | 'backend_stall' | 'response' | 'idle' | 'client_stall';
 
+/** While more than this waits for the slower side the other is not read, until half of it is taken. */
+const PENDING_MAX = 64 * 1024;
+
+type Answer = 'none' | 'coming' | 'whole';
+
 export class PlainRelay {
   private readonly options: RelayOptions;
   private readonly owner: RelayOwner;
-  private readonly send: HttpSend;
-  private answer: IncomingMessage | null = null;
-  /** All of the request was given to Node: since then. */
+  private readonly reader: AnswerReader;
+  private readonly toBackend: MessageWriter;
+  private readonly toClient: MessageWriter;
+  private answer: Answer = 'none';
+  /** All of the request was sent: since then. */
   private sentAt: number | null = null;
   /** When the request went on last, and when the answer did: a byte came while nothing waited, or one was taken. */
   private inAt: number;
   private outAt: number;
   private hasLeft = false;
 
-  /** The request goes out. */
   constructor(options: RelayOptions) {
-    const { clock, counts, owner, message, response, hasBody, awaitsContinue } = options;
+    const { clock, joint, client, backend, method, headBytesMax, owner } = options;
     this.options = options;
     this.owner = owner;
     this.inAt = clock.now();
     this.outAt = this.inAt;
-    const guarded = (step: () => void): void => {
-      if (!this.hasLeft) owner.guarded(step);
-    };
-    const send = new HttpSend(options.send, {
-      onAnswer: (answer) => guarded(() => this.takeAnswer(answer, guarded)),
-      onInterim: (status, raw) => guarded(() => this.answer === null && owner.onInterim(status, raw)),
-      onBroken: (code) => guarded(() => this.onBroken(code)),
-      onBackendTook: () => {
-        this.inAt = clock.now();
-      },
-      onDrain: () => message.resume(),
-    });
-    this.send = send;
-    // Behind Node's own listener, which ends the stream where the answer is the last one.
-    response.on('finish', () => guarded(() => owner.onWhole()));
-    response.on('drain', () => this.answer?.resume());
-    if (!hasBody) {
-      message.resume();
-      this.onSent();
-      return;
-    }
-    if (awaitsContinue) response.writeContinue();
-    message.on('data', (chunk: Buffer) => guarded(() => this.relayBody(chunk)));
-    message.on('end', () => guarded(() => this.onBodyEnd()));
-    // With its first bytes where they are there; who answers by the head alone need not wait for them.
-    setImmediate(() => guarded(() => counts.bytesIn === 0 && flushHead(send.request)));
+    this.toBackend = new MessageWriter(backend, joint);
+    this.toClient = new MessageWriter(client, joint);
+    this.reader = new AnswerReader({ transport: backend, method, headBytesMax }, this);
+  }
+
+  /** The request goes out: its head, with what is there of its body. */
+  begin(): void {
+    const { head, body } = this.options;
+    this.toBackend.begin(head, body.kind === 'chunked');
+    if (body.kind === 'none') this.endBody();
   }
 
   /** The head of an answer has come. */
   get hasAnswer(): boolean {
-    return this.answer !== null;
+    return this.answer !== 'none';
+  }
+
+  /** Content of the request. Valid during the call only. */
+  takeBody(bytes: Buffer, start: number, end: number): void {
+    const { counts, clock, backend } = this.options;
+    if (this.hasLeft) return;
+    counts.bytesIn += end - start;
+    if (counts.bytesIn > this.owner.bodyBytesMax) {
+      this.owner.onBodyTooLarge();
+      return;
+    }
+    if (backend.pending === 0) this.inAt = clock.now();
+    this.toBackend.content(bytes, start, end);
+  }
+
+  /** What has come of the body was told. */
+  flushBody(): void {
+    this.toBackend.flush();
+    const isOpen = !this.hasLeft && this.sentAt === null;
+    if (isOpen && this.options.backend.pending > PENDING_MAX) this.owner.holdBody(true);
+  }
+
+  /** Nothing more of the body comes. */
+  endBody(): void {
+    if (this.hasLeft) return;
+    this.toBackend.end();
+    this.sentAt = this.options.clock.now();
   }
 
   /** The client has taken something that waited. */
   clientTook(): void {
-    this.outAt = this.options.clock.now();
+    const { clock, client, backend } = this.options;
+    if (this.hasLeft) return;
+    this.outAt = clock.now();
+    if (client.pending <= PENDING_MAX / 2) backend.resume();
+    this.endWhenOut();
   }
 
   /** When something is overdue as it stands now, and what. */
   deadline(timeouts: Timeouts): { readonly at: number; readonly what: Overdue } {
-    const { client, send } = this.options;
+    const { client, backend } = this.options;
     const { inAt, outAt, sentAt } = this;
-    if (this.answer !== null) {
+    if (this.hasAnswer) {
       if (client.pending > 0) return { at: outAt + timeouts.write_stall, what: 'client_stall' };
       return { at: Math.max(inAt, outAt) + timeouts.idle, what: 'idle' };
     }
     // With the last bytes of a body it is the backend that is waited for, whatever it does.
     if (sentAt !== null) return { at: sentAt + timeouts.response, what: 'response' };
-    if (send.transport.pending > 0) return { at: inAt + timeouts.write_stall, what: 'backend_stall' };
+    if (backend.pending > 0) return { at: inAt + timeouts.write_stall, what: 'backend_stall' };
     return { at: inAt + timeouts.body, what: 'body' };
   }
 
@@ -116,65 +145,60 @@ export class PlainRelay {
   leave(): void {
     if (this.hasLeft) return;
     this.hasLeft = true;
-    this.send.leave();
+    this.toBackend.drop();
+    // What stands before an end goes before it.
+    this.toClient.flush();
+    this.reader.leave();
   }
 
-  private relayBody(chunk: Buffer): void {
-    const { counts, clock, message, send } = this.options;
-    counts.bytesIn += chunk.length;
-    if (counts.bytesIn > this.owner.bodyBytesMax) {
-      this.owner.onBodyTooLarge();
-      return;
-    }
-    if (send.transport.pending === 0) this.inAt = clock.now();
-    if (!this.send.request.write(chunk)) message.pause();
+  onInterim(head: ResponseHead): void {
+    this.owner.onInterim(head);
   }
 
-  private onBodyEnd(): void {
-    this.onSent();
+  onAnswer(answer: ResponseHead, framing: AnswerFraming): void {
+    const head = this.owner.onAnswer(answer, framing);
+    this.answer = 'coming';
+    this.outAt = this.options.clock.now();
+    this.toClient.begin(head.text, head.isChunked);
     this.owner.onPhase();
   }
 
-  private onSent(): void {
-    this.sentAt = this.options.clock.now();
-    this.send.request.end();
-  }
-
-  private takeAnswer(answer: IncomingMessage, guarded: (step: () => void) => void): void {
-    if (this.answer !== null) return;
-    const head = this.owner.onAnswer(answer);
-    if (head === null) return;
-    const { response, clock, counts } = this.options;
-    // RFC 9110 6.6.1: one without a Date gets that of now.
-    response.sendDate = !head.isDated;
-    response.writeHead(head.status, head.fields);
-    this.answer = answer;
-    this.outAt = clock.now();
-    answer.on('data', (chunk: Buffer) => guarded(() => this.relayAnswer(answer, chunk)));
-    answer.on('end', () => guarded(() => response.end()));
-    answer.on('error', () => guarded(() => this.onBroken(NOT_WHOLE)));
-    answer.on('close', () => guarded(() => this.onBroken(NOT_WHOLE)));
-    // With its first bytes where they are there; an event stream may have none for long.
-    setImmediate(() => guarded(() => counts.bytesOut === 0 && flushHead(response)));
-    this.owner.onPhase();
-  }
-
-  private relayAnswer(answer: IncomingMessage, chunk: Buffer): void {
-    const { counts, clock, client, response } = this.options;
-    counts.bytesOut += chunk.length;
+  onContent(bytes: Buffer, start: number, end: number): void {
+    const { counts, clock, client } = this.options;
+    counts.bytesOut += end - start;
     if (client.pending === 0) this.outAt = clock.now();
-    if (!response.write(chunk)) answer.pause();
+    this.toClient.content(bytes, start, end);
   }
 
-  /** What follows a whole answer is nobody's: bytes too many, a reset because of a body that was not read. */
-  private onBroken(cause: string): void {
-    if (this.answer?.complete !== true) this.owner.onBroken(cause);
+  onWhole(): void {
+    this.answer = 'whole';
+    this.toClient.end();
+    this.endWhenOut();
+  }
+
+  onBroken(cause: string): void {
+    this.toClient.flush();
+    this.owner.onBroken(cause);
+  }
+
+  onRead(): void {
+    const { client, backend } = this.options;
+    this.toClient.flush();
+    if (!this.hasLeft && client.pending > PENDING_MAX) backend.pause();
+  }
+
+  onBackendTook(): void {
+    const { clock, backend } = this.options;
+    if (this.hasLeft) return;
+    this.inAt = clock.now();
+    if (backend.pending <= PENDING_MAX / 2) this.owner.holdBody(false);
+  }
+
+  onFault(error: unknown): void {
+    this.owner.onFault(error);
+  }
+
+  private endWhenOut(): void {
+    if (this.answer === 'whole' && !this.hasLeft && this.options.client.pending === 0) this.owner.onWhole();
   }
 }
-
-/** Node's own flushHeaders writes them as UTF-8, which is two bytes for each from 0x80 on. */
-function flushHead(message: OutgoingMessage): void {
-  if (!message.writableEnded) message.write('', 'latin1');
-}
-
-const NOT_WHOLE = 'not whole';

@@ -4,14 +4,12 @@ import type { Transport } from '../../net/transport.ts';
 import type { RequestHead } from '../../protocol/http-head.ts';
 import type { Arrival } from '../arrival.ts';
 import type { OpenConnection } from '../open-connection.ts';
-import type { ClientStream } from './client-stream.ts';
 import type { PlainConnections } from './plain-connections.ts';
 
 export interface PlainTable {
   readonly plain: PlainConnections<OpenConnection>;
   nextRequestId(): string;
   removeConnection(connection: OpenConnection): void;
-  serve(stream: ClientStream): void;
   /** `head` asks for a WebSocket; `rest` came behind it. The transport is nobody's. */
   upgrade(before: BeforeUpgrade, arrival: Arrival, head: RequestHead, rest: Buffer): void;
 }

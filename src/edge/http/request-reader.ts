@@ -1,11 +1,11 @@
-// A client's bytes as requests, one at a time: each head by our parser, the body by our own strict reading, and both
-// written anew for Node, which so has nothing to read in another way. It answers nothing and ends no connection.
+// A client's bytes as requests, one at a time: each head by our parser, its body by the strict reader, and what comes
+// behind it held until it is answered. It answers nothing and ends no connection.
 
 import type { Transport } from '../../net/transport.ts';
+import { BodyReader, PieceStep } from '../../protocol/body-reader.ts';
 import type { RequestHead, RequestHeadParser } from '../../protocol/http-head.ts';
-import { type BodyFraming, bodyFramingOf } from '../../protocol/plain-request.ts';
+import { bodyFramingOf } from '../../protocol/plain-request.ts';
 import type { Refusal, RefusalSlug } from '../../protocol/refusals.ts';
-import { PieceStep, RequestBodyReader } from '../../protocol/request-body.ts';
 import type { LiveListener } from '../arrival.ts';
 import type { EdgeContext } from '../context.ts';
 import { EarlyBytes } from '../early-bytes.ts';
@@ -22,13 +22,16 @@ export interface RequestOwner {
   onChallenge(answer: Buffer): void;
   onBadHead(refusal: Refusal): void;
   onBadBody(slug: RefusalSlug): void;
-  /** For Node. */
-  give(bytes: Buffer): void;
+  /** Content of the body. Valid during the call only. */
+  onContent(bytes: Buffer, start: number, end: number): void;
+  /** What has come of it was told: all of it, when `isWhole`. */
+  onContentRead(isWhole: boolean): void;
 }
 
 type Part =
   | { readonly kind: 'head'; readonly parser: RequestHeadParser | null }
-  | { readonly kind: 'body'; readonly framing: BodyFraming; readonly reader: RequestBodyReader }
+  /** `isOpen`: there is somebody who takes it; else what comes of it waits. */
+  | { readonly kind: 'body'; readonly reader: BodyReader; isOpen: boolean }
   /** The request is whole; what comes behind it waits for its answer. */
   | { readonly kind: 'waiting' }
   | { readonly kind: 'stopped' };
@@ -61,7 +64,7 @@ export class RequestReader {
     while (at < end) {
       const { part } = this;
       if (part.kind === 'stopped') return;
-      if (part.kind === 'waiting') {
+      if (part.kind === 'waiting' || (part.kind === 'body' && !part.isOpen)) {
         if (this.early.size === 0) this.earlyAt = this.context.clock.now();
         this.early.bytesMax = this.context.snapshot.config.limits.max_head_size;
         this.early.add(bytes, at, end);
@@ -71,20 +74,30 @@ export class RequestReader {
     }
   }
 
-  /** Of what comes behind the present request: it reads on when that is answered. */
-  get holdsBytes(): boolean {
-    return this.early.size > 0;
+  /** The head of a request with a body has come, and not all of that body. */
+  get isInBody(): boolean {
+    return this.part.kind === 'body';
+  }
+
+  /** The body of the present request is told from now on. */
+  openBody(): void {
+    if (this.part.kind !== 'body') return;
+    this.part.isOpen = true;
+    this.readHeld();
+  }
+
+  /** Who takes the body has enough of it for now, or no longer. */
+  holdBody(isHeld: boolean): void {
+    if (isHeld) this.owner.transport.pause();
+    else this.early.readOrHold();
   }
 
   /** The answer is out: on to the next request. */
   goOn(): void {
     if (this.part.kind !== 'waiting') return;
     this.part = NEXT_HEAD;
-    const held = this.early.take();
-    this.owner.transport.resume();
-    if (held === null) return;
     this.cameAt = this.earlyAt;
-    this.take(held, 0, held.length);
+    this.readHeld();
     this.cameAt = null;
   }
 
@@ -119,66 +132,45 @@ export class RequestReader {
   private takeHead(head: RequestHead, rest: Buffer): void {
     const framing = bodyFramingOf(head);
     // Its judge refuses it: where its body ends nobody knows.
-    const isFaulty = typeof framing === 'string';
-    if (isFaulty) this.part = STOPPED;
+    if (typeof framing === 'string') this.part = STOPPED;
     else if (framing.kind === 'none') this.part = WAITING;
     else {
       const { max_head_size, max_target_size, max_header_fields } = this.context.snapshot.config.limits;
       const caps = { headBytesMax: max_head_size, targetBytesMax: max_target_size, fieldsMax: max_header_fields };
-      this.part = { kind: 'body', framing, reader: new RequestBodyReader(framing, caps) };
+      this.part = { kind: 'body', reader: new BodyReader(framing, caps), isOpen: false };
     }
-    if (this.owner.onHead(head, rest)) this.owner.give(frontHead(head, isFaulty ? NO_BODY : framing));
-    else this.stop();
+    if (!this.owner.onHead(head, rest)) this.stop();
   }
 
   private readBody(part: Part & { kind: 'body' }, bytes: Buffer, start: number, end: number): number {
-    const { reader, framing } = part;
+    const { owner } = this;
+    const { reader } = part;
     reader.feed(bytes, start, end);
-    // Content is never more than what it came in.
-    const content = Buffer.allocUnsafe(end - start);
-    let size = 0;
     let step = reader.next();
-    for (; step === PieceStep.Data; step = reader.next())
-      size += bytes.copy(content, size, reader.dataStart, reader.dataEnd);
+    for (; step === PieceStep.Data; step = reader.next()) {
+      owner.onContent(bytes, reader.dataStart, reader.dataEnd);
+      if (this.part !== part) return end;
+    }
     if (step === PieceStep.Violation) {
       this.stop();
-      this.owner.onBadBody(reader.violation ?? 'http_syntax');
+      owner.onBadBody(reader.violation ?? 'http_syntax');
       return end;
     }
     const isWhole = step === PieceStep.Done;
     if (isWhole) this.part = WAITING;
-    this.give(framing, content.subarray(0, size), isWhole);
+    owner.onContentRead(isWhole);
     return reader.position;
   }
 
-  private give(framing: BodyFraming, content: Buffer, isWhole: boolean): void {
-    const { owner } = this;
-    const isChunked = framing.kind === 'chunked';
-    if (content.length > 0) {
-      // What came in one read is one chunk, however it was cut.
-      if (isChunked) owner.give(Buffer.from(`${content.length.toString(16)}\r\n`, 'latin1'));
-      owner.give(content);
-      if (isChunked) owner.give(LINE_END);
-    }
-    if (isChunked && isWhole) owner.give(LAST_CHUNK);
+  /** What waited is read as if it came now. */
+  private readHeld(): void {
+    const held = this.early.take();
+    this.owner.transport.resume();
+    if (held !== null) this.take(held, 0, held.length);
   }
 }
 
-/** What Node has to know of a head to frame its body and its answer; what it says has been judged or will be. */
-function frontHead({ method, version, fields }: RequestHead, framing: BodyFraming): Buffer {
-  const lines = [`${method === 'HEAD' ? 'HEAD' : 'POST'} / HTTP/${version === '1.0' ? '1.0' : '1.1'}`];
-  if (fields.some(({ lower, value }) => lower === 'connection' && /(?:^|[\t ,])close(?:$|[\t ,])/i.test(value)))
-    lines.push('Connection: close');
-  if (framing.kind !== 'none' && fields.some(({ lower }) => lower === 'expect')) lines.push('Expect: 100-continue');
-  if (framing.kind === 'chunked') lines.push('Transfer-Encoding: chunked');
-  else lines.push(`Content-Length: ${framing.kind === 'length' ? framing.bytes : 0}`);
-  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
-}
-
 const NOTHING = Buffer.alloc(0);
-const LINE_END = Buffer.from('\r\n');
-const LAST_CHUNK = Buffer.from('0\r\n\r\n');
-const NO_BODY: BodyFraming = { kind: 'none' };
 const NEXT_HEAD: Part = { kind: 'head', parser: null };
 const WAITING: Part = { kind: 'waiting' };
 const STOPPED: Part = { kind: 'stopped' };

@@ -1,10 +1,18 @@
-// The strict reader of a request's body: where each piece of its content lies in what came, and where the body ends. It
-// keeps no content, and tells nothing of chunks, their extensions and the trailers, which end here.
+// The strict reader of a body: where each piece of its content lies in what came, and where the body ends. It keeps no
+// content, and tells nothing of chunks, their extensions and the trailers, which end here.
 
 import { Byte, FIELD_ASCII, hexValue } from './charset.ts';
 import { type HeadLimits, HeadStep, RequestHeadParser } from './http-head.ts';
-import type { BodyFraming } from './plain-request.ts';
 import type { RefusalSlug } from './refusals.ts';
+
+/** How a body is framed; the bytes of one in chunks are counted as they come. */
+export type BodyFraming =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly bytes: number }
+  | { readonly kind: 'chunked' };
+
+/** An answer may go on until its connection ends. */
+export type AnswerFraming = BodyFraming | { readonly kind: 'until_close' };
 
 export const PieceStep = { NeedData: 0, Data: 1, Done: 2, Violation: 3 } as const;
 export type PieceStep = (typeof PieceStep)[keyof typeof PieceStep];
@@ -29,7 +37,7 @@ const SEMICOLON = 0x3b;
 const LINE_BEFORE = Buffer.from('GET / HTTP/1.1\r\n');
 
 /** Feed it a range, then ask for the next piece until it needs more. After Done or Violation it stays there. */
-export class RequestBodyReader {
+export class BodyReader {
   /** Index in the fed buffer just after the last byte taken. */
   position = 0;
   /** Of the last piece, in the fed buffer. */
@@ -37,6 +45,7 @@ export class RequestBodyReader {
   dataEnd = 0;
   violation: RefusalSlug | null = null;
   private readonly isChunked: boolean;
+  private readonly isOpenEnded: boolean;
   private readonly limits: HeadLimits;
   private bytes: Buffer = NOTHING;
   private end = 0;
@@ -48,10 +57,13 @@ export class RequestBodyReader {
   private extensions = 0;
   private trailers: RequestHeadParser | null = null;
 
-  constructor(framing: BodyFraming, limits: HeadLimits) {
+  /** `limits`: of its trailers, and in all of what its chunks say besides their size. */
+  constructor(framing: AnswerFraming, limits: HeadLimits) {
     this.isChunked = framing.kind === 'chunked';
+    this.isOpenEnded = framing.kind === 'until_close';
     this.left = framing.kind === 'length' ? framing.bytes : 0;
-    if (framing.kind === 'none') this.part = Part.Done;
+    if (this.isOpenEnded) this.left = Number.POSITIVE_INFINITY;
+    if (framing.kind === 'none' || this.left + Number(this.isChunked) === 0) this.part = Part.Done;
     else this.part = this.isChunked ? Part.Size : Part.Data;
     this.limits = limits;
   }
@@ -70,6 +82,12 @@ export class RequestBodyReader {
       else this.takeByte(this.bytes[this.position] ?? 0);
     }
     return this.part === Part.Done ? PieceStep.Done : PieceStep.Violation;
+  }
+
+  /** The peer sent FIN: whether that is an end of it (RFC 9112 8). */
+  endsHere(): boolean {
+    if (this.isOpenEnded) this.part = Part.Done;
+    return this.part === Part.Done;
   }
 
   private takeData(): PieceStep {
