@@ -167,4 +167,22 @@ describe('where plain requests go', () => {
     expect(loaded(text).upstreams.u?.health.active).toMatchObject({ type });
     expect(warningsOf(text)).toHaveLength(warnings);
   });
+
+  test.each([
+    ['/socket.io/*', 'balance: least_sessions', 2, 1],
+    ['/app/SignalR', 'balance: round_robin', 2, 1],
+    ['/socket.io/*', '', 1, 0],
+    ['/socket.io/*', 'balance: { sticky: {} }', 2, 0],
+    ['/socket.io/*', 'balance: source_ip', 2, 0],
+    ['/socket.iox/*', '', 2, 0],
+  ])('is to one target for all requests of a session that begins by polling: %s, %s', (path, own, count, warnings) => {
+    const targets = Array.from({ length: count }, (_, index) => `{ url: "http://a${index}" }`).join(', ');
+    const upstreams = `upstreams: { u: { targets: [${targets}, { url: "http://b", backup: true }], ${own} } }\n`;
+    const told = warningsOf(`${upstreams}routes: [{ match: { path: ${path} }, upstream: u, http: u }]`);
+    expect(told).toHaveLength(warnings);
+    for (const line of told)
+      expect(line).toMatch(/routes\[0\]\.http: .*: balance: \{ sticky: \{\} \} of upstream "u"$/);
+    // Without polling there is one request.
+    expect(warningsOf(`${upstreams}routes: [{ match: { path: ${path} }, upstream: u }]`)).toEqual([]);
+  });
 });
