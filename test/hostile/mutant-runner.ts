@@ -2,7 +2,17 @@
 // mutant at a time. A mutant is killed by a failed test of its row, and by nothing else.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import type { Places } from '../support/places.ts';
@@ -73,8 +83,9 @@ export class ProjectCopy implements TestBed {
   constructor(original: string) {
     this.root = mkdtempSync(path.join(tmpdir(), 'framegate-mutant-'));
     cpSync(original, this.root, { recursive: true, filter: (source) => !NOT_COPIED.has(path.basename(source)) });
-    // Built as it is: mutants are of what serves it.
-    cpSync(path.join(original, 'dist/page'), path.join(this.root, 'dist/page'), { recursive: true });
+    // Built as it is, where it is: mutants are of what serves it.
+    const page = path.join(original, 'dist/page');
+    if (existsSync(page)) cpSync(page, path.join(this.root, 'dist/page'), { recursive: true });
     // Not one link to the folder: vitest keeps its cache in there.
     const modules = path.join(original, 'node_modules');
     mkdirSync(path.join(this.root, 'node_modules'));

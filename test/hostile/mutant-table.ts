@@ -35,12 +35,13 @@ export function tableFaults({ mutants, rows, places }: MutantTable): string[] {
 export function findEdit({ at, search, replace }: Mutant, places: Places): Edit | string {
   const named = places.named(at);
   if (named.length === 0) return `src/ has no ${at}`;
-  const found = named.flatMap((place) => startsIn(place, search).map((start) => ({ file: place.file, start })));
+  const found = named.flatMap((place) => startsIn(place, search).map((start) => ({ place, start })));
   const [first, ...more] = found;
   if (first === undefined || more.length > 0) return `the search text stands ${found.length} times in ${at}`;
   if (search === replace) return 'the replacement is the same text';
-  const edit = { ...first, length: search.length, replace };
-  const unknown = newNames(first.file, edited(edit));
+  const { place, start } = first;
+  const edit = { file: place.file, start, length: search.length, replace };
+  const unknown = newNames(edit, place);
   return unknown.length === 0 ? edit : `the replacement is not valid in ${at}: ${unknown.join(', ')}`;
 }
 
@@ -58,14 +59,21 @@ function startsIn({ file, start, end }: Place, search: string): number[] {
   return found;
 }
 
-/** Names in `after` that are neither in `before` nor global, or why it cannot be parsed. Members of values are free. */
-function newNames(before: SourceFile, after: string): string[] {
-  const known = namesOnce(before);
+/** Names that are neither in the file before nor global, or why it cannot be parsed. Members of values are free. */
+function newNames(edit: Edit, place: Place): string[] {
+  const known = namesOnce(edit.file);
   try {
-    return [...namesIn({ path: before.path, text: after })].filter((name) => !known.has(name) && !(name in globalThis));
+    const names = namesIn({ path: edit.file.path, text: editedPlace(edit, place) });
+    return [...names].filter((name) => !known.has(name) && !(name in globalThis));
   } catch (error) {
     return [error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)];
   }
+}
+
+/** As text of its own: the rest of the file is as it was, and parsing it would be most of the work. */
+function editedPlace({ file, start, length, replace }: Edit, { name, ...place }: Place): string {
+  const text = file.text.slice(place.start, start) + replace + file.text.slice(start + length, place.end);
+  return name.includes('.') ? `(class extends Object {${text}})` : text;
 }
 
 /** Of texts as they are, by their file: many mutants are about the same one. */
