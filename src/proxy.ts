@@ -9,11 +9,14 @@ import type { Config, ConfigInput } from './config/types.ts';
 import { CertificateWatch } from './control/certificate-watch.ts';
 import { Credentials } from './control/credentials.ts';
 import { cutAll, Drain, type DrainResult } from './control/drain.ts';
+import { FigureKeeper } from './control/figures.ts';
 import { Life } from './control/life.ts';
 import { BindError, Listeners } from './control/listeners.ts';
 import { Operations } from './control/operations.ts';
+import { ProxyPage } from './control/page-source.ts';
 import { Pulse } from './control/pulse.ts';
 import { type ConfigSource, type ReloadAsk, type Reloaded, Reloads } from './control/reload.ts';
+import type { RunningProxy } from './control/running-proxy.ts';
 import { type SessionsCap, sessionsCap } from './control/sessions-cap.ts';
 import { buildSnapshot } from './control/snapshot.ts';
 import { ProxySubject } from './control/subject.ts';
@@ -133,6 +136,7 @@ class ProxyProcess implements Proxy {
   private readonly acme: AcmeCertificates;
   private admin: AdminServer | null = null;
   private runtime: RuntimeMetrics | null = null;
+  private figures: FigureKeeper | null = null;
 
   constructor(config: Config, options: ProxyOptions) {
     this.options = options;
@@ -260,6 +264,7 @@ class ProxyProcess implements Proxy {
     this.pulse.stop();
     this.runtime?.stop();
     this.runtime = null;
+    this.figures?.switch(false);
     await this.log.flush();
   }
 
@@ -296,8 +301,14 @@ class ProxyProcess implements Proxy {
     const settings = this.config.admin;
     if (settings === null) return;
     if (this.options.process !== undefined) this.runtime = new RuntimeMetrics(this.options.process);
-    const { log, clock, wheel, slices } = this;
-    const server = new AdminServer({ settings, subject: this.subject(), log, clock, wheel, slices });
+    const { log, clock, wheel, slices, edge, life } = this;
+    const running = this.running();
+    const { processView, about } = running;
+    const { pid } = about;
+    const figures = new FigureKeeper({ edge, slices, processView, pid, state: () => life.state });
+    const subject = new ProxySubject(running);
+    const page = new ProxyPage(running, figures);
+    const server = new AdminServer({ settings, subject, page, log, clock, wheel, slices });
     try {
       await server.start();
     } catch (error) {
@@ -308,13 +319,15 @@ class ProxyProcess implements Proxy {
       throw new StartError('stopped while it was starting');
     }
     this.admin = server;
+    this.figures = figures;
+    figures.switch(settings.page);
     log.event('info', 'listening', { listener: 'admin', address: addressText(server.address()) });
   }
 
-  private subject(): ProxySubject {
+  private running(): RunningProxy {
     const { options, life, edge, listeners, reloads, operations, credentials, runtime } = this;
     const { version = '', node = options.process?.version ?? '', pid = 0 } = options.about ?? {};
-    return new ProxySubject({
+    return {
       about: { version: String(version), node: String(node), pid: Number(pid), configName: this.name },
       life,
       edge,
@@ -325,7 +338,7 @@ class ProxyProcess implements Proxy {
       processView: options.process ?? null,
       runtime,
       drain: () => this.onDrainAsked(),
-    });
+    };
   }
 
   private onDrainAsked(): void {
@@ -335,7 +348,10 @@ class ProxyProcess implements Proxy {
 
   private onApplied(config: Config): void {
     this.life.loadedAt = Date.now();
-    if (config.admin !== null) this.admin?.reconfigure(config.admin);
+    if (config.admin !== null) {
+      this.figures?.switch(config.admin.page);
+      this.admin?.reconfigure(config.admin);
+    }
     this.certificates.look();
   }
 }

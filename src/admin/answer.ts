@@ -28,6 +28,17 @@ export function* textAnswerSteps(pieces: Iterable<Pull<string>>, type: string): 
   return { status: 200, type, chunks: yield* chunksOf(pieces) };
 }
 
+/** An event of a stream, in the form of server-sent events: JSON has no line feed of its own. */
+export function* eventChunks(name: string, value: unknown): Generator<unknown, Buffer[]> {
+  return yield* chunksOf(eventOf(name, jsonPieces(value)));
+}
+
+function* eventOf(name: string, pieces: Iterable<Pull<string>>): Generator<Pull<string>> {
+  yield `event: ${name}\ndata: `;
+  yield* pieces;
+  yield '\n\n';
+}
+
 /** One that is there already. */
 export function doneSteps(answer: Answer): Steps<Answer> {
   return { next: () => ({ done: true, value: answer }) };
@@ -82,6 +93,7 @@ const ADMIN_ERRORS = {
   foreign_host: { status: 421, message: 'Host is neither an IP address nor localhost nor listed in admin.hosts' },
   config_rejected: { status: 422, message: 'the new config has problems, the old one stays' },
   too_many_requests: { status: 429, message: 'too many requests, try again in a second' },
+  too_many_viewers: { status: 503, message: 'too many look at the page already, close one of them' },
   too_many_connections: { status: 503, message: 'too many connections, only health is answered on this one' },
   not_written: { status: 500, message: 'it cannot be written down, so nothing was revoked' },
   revocations_full: { status: 507, message: 'there are 100000 revocations already, so nothing was revoked' },

@@ -16,6 +16,17 @@ interface DeliveryOptions {
   readonly timeoutMs: number;
 }
 
+/** What goes with each answer, whatever is in it. */
+export function headersOf(type: string): Readonly<Record<string, string>> {
+  return {
+    'Content-Type': type,
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+    'Cross-Origin-Resource-Policy': 'same-origin',
+  };
+}
+
 export class Delivery {
   private readonly options: DeliveryOptions;
   private readonly held = new HeldBytes();
@@ -29,12 +40,8 @@ export class Delivery {
     // The rest of a body that was not read is not worth reading.
     const isOver = request.complete;
     response.writeHead(answer.status, {
-      'Content-Type': answer.type,
+      ...headersOf(answer.type),
       'Content-Length': bytesOf(answer),
-      'Cache-Control': 'no-store',
-      'X-Content-Type-Options': 'nosniff',
-      'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
-      'Cross-Origin-Resource-Policy': 'same-origin',
       ...answer.headers,
       ...(isOver ? {} : { Connection: 'close' }),
     });

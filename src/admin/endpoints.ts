@@ -5,6 +5,7 @@ import type { Steps } from '../limits/slices.ts';
 import { METRICS_CONTENT_TYPE } from '../observe/text-format.ts';
 import { type Answer, doneSteps, errorAnswer, jsonAnswer, jsonAnswerSteps, textAnswerSteps } from './answer.ts';
 import type { PageFiles } from './page-files.ts';
+import type { PageSource } from './page-source.ts';
 import {
   filterOf,
   type Parameters,
@@ -14,12 +15,21 @@ import {
   readRevoke,
   readUntil,
 } from './parameters.ts';
+import { NEEDS_SCRIPTS, plainTables } from './plain-page.ts';
 import type { AdminSubject } from './subject.ts';
 
-/** What is asked: a proxy, and the page that shows it; null without one. */
+interface Page {
+  readonly source: PageSource;
+  /** Null where the package was built without them. */
+  readonly files: PageFiles | null;
+  /** Whether what it shows may be in its markup. */
+  readonly isOpen: boolean;
+}
+
+/** What is asked: a proxy, and the page that shows it; null while that is off. */
 interface Asked {
   readonly subject: AdminSubject;
-  readonly page: PageFiles | null;
+  readonly page: Page | null;
 }
 
 /** What an endpoint is given: names out of the path, in its order, and parameters it has listed. */
@@ -41,6 +51,8 @@ type Endpoint = Place & { readonly method: 'GET' | 'POST' } & (
     | { readonly kind: 'at once'; answer(call: Call): Promise<Answer> }
     /** Its work grows with what there is, so it is made in steps. */
     | { readonly kind: 'in steps'; steps(call: Call): Promise<Steps<Answer>> }
+    /** Events of the page, for as long as they are taken. */
+    | { readonly kind: 'stream' }
   );
 
 type Find = Extract<Endpoint, { kind: 'at once' }>['answer'];
@@ -62,8 +74,13 @@ const endpoints: readonly Endpoint[] = [
   { ...get('/healthz', [], async () => jsonAnswer({ status: 'ok' })), group: 'health' },
   { ...get('/readyz', ['route'], readyz), group: 'health' },
   { ...view('/metrics', [], metrics), group: 'metrics' },
-  { ...get('/', [], async ({ page }) => page?.index('') ?? errorAnswer('not_found')), group: 'page' },
-  { ...get('/page/*', [], async ({ page, names }) => pageFile(page, names)), group: 'page' },
+  { ...view('/', [], pageItself), group: 'page' },
+  {
+    ...get('/page/*', [], async ({ page, names }) => page?.files?.file(names[0] ?? '') ?? errorAnswer('not_found')),
+    group: 'page',
+  },
+  view('/api/v1/history', [], history),
+  { kind: 'stream', method: 'GET', path: segmentsOf('/api/v1/events'), parameters: [], group: null },
   view('/api/v1/status', [], async ({ subject }) => jsonAnswerSteps(await subject.status())),
   view('/api/v1/config', [], async ({ subject }) => textAnswerSteps(await subject.config(), 'application/yaml')),
   view('/api/v1/upstreams', [], async ({ subject }) => jsonAnswerSteps({ upstreams: await subject.upstreams() })),
@@ -102,6 +119,7 @@ interface Matched {
 /** `in steps`: one of a `kind` at a time. */
 type Work =
   | { readonly how: 'at once'; run(asked: Asked): Promise<Answer> }
+  | { readonly how: 'stream' }
   | { readonly how: 'in steps'; readonly kind: string; begin(asked: Asked): Promise<Steps<Answer>> };
 
 export type Match = Matched | (Pick<Matched, 'group' | 'namesParts'> & { readonly refused: Answer });
@@ -145,6 +163,7 @@ function workOf(endpoint: Endpoint, names: Call['names'], parameters: Call['para
   if (endpoint.kind === 'at once') {
     return { how: 'at once', run: (asked) => endpoint.answer({ ...asked, names, parameters }) };
   }
+  if (endpoint.kind === 'stream') return { how: 'stream' };
   const kind = endpoint.path.join('/');
   return { how: 'in steps', kind, begin: (asked) => endpoint.steps({ ...asked, names, parameters }) };
 }
@@ -175,8 +194,19 @@ async function readyz({ subject, parameters }: Call): Promise<Answer> {
   return jsonAnswer({ status }, status === 'ready' ? 200 : 503);
 }
 
-function pageFile(page: PageFiles | null, [name = '']: Call['names']): Answer {
-  return page?.file(name) ?? errorAnswer('not_found');
+async function pageItself({ subject, page }: Call): Promise<Steps<Answer>> {
+  if (page === null || page.files === null) return doneSteps(errorAnswer('not_found'));
+  const { files, source, isOpen } = page;
+  if (!isOpen) return doneSteps(files.index(NEEDS_SCRIPTS));
+  const tables = await plainTables(subject, source);
+  return (function* () {
+    return files.index(yield* tables);
+  })();
+}
+
+async function history({ page }: Call): Promise<Steps<Answer>> {
+  const view = (await page?.source.history()) ?? null;
+  return view === null ? doneSteps(errorAnswer('not_found')) : jsonAnswerSteps(view);
 }
 
 async function metrics({ subject }: Call): Promise<Steps<Answer>> {

@@ -1,7 +1,7 @@
 // JSON in small pieces, so that a long list need not be made at once: what is iterable is written as a list, element by
 // element, each asked for when it is its turn. It knows no view.
 
-import { NOTHING_YET, type Pull } from '../limits/pulled.ts';
+import { NOTHING_YET, type Pull, type Pulled } from '../limits/pulled.ts';
 
 type Piece = Pull<string>;
 
@@ -17,6 +17,16 @@ export function* jsonPieces(value: unknown): Generator<Piece> {
   if (!isLong(value)) yield JSON.stringify(value) ?? 'null';
   else if (isList(value)) yield* listPieces(value);
   else yield* objectPieces(value);
+}
+
+/** What its lists come to when they are read: the value as JSON has it. Yields what has to be waited for. */
+export function* madePlain<T>(value: Pulled<T>): Generator<unknown, T> {
+  let text = '';
+  for (const piece of jsonPieces(value)) {
+    yield piece;
+    if (typeof piece === 'string') text += piece;
+  }
+  return JSON.parse(text) as T; // the text of one
 }
 
 function* listPieces(list: Iterable<unknown>): Generator<Piece> {

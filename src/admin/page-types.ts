@@ -75,15 +75,18 @@ export interface WorkerView {
   readonly cpu_share: number | null;
 }
 
-/** Event `second`: each second, as long as the stream lasts. */
-interface SecondView {
-  /** End of that second, in milliseconds since 1970: the `until` of a history that holds it. */
-  readonly at: number;
-  readonly figures: Figures;
+export interface CountsView {
   /** The most frequent first. */
   readonly ends: readonly EndCountView[];
   /** The most frequent first. */
   readonly limits: readonly LimitHitView[];
+}
+
+/** Event `second`: each second, as long as the stream lasts. */
+export interface SecondView extends CountsView {
+  /** End of that second, in milliseconds since 1970: the `until` of a history that holds it. */
+  readonly at: number;
+  readonly figures: Figures;
   readonly workers: readonly WorkerView[];
 }
 
@@ -100,7 +103,7 @@ export interface PartsView {
 }
 
 /** Event `end`, the last one. `token`: it was changed, show the new one; `page`: the page was switched off. */
-interface EndView {
+export interface EndView {
   readonly why: 'token' | 'page';
 }
 

@@ -14,9 +14,11 @@ import { Delivery } from './delivery.ts';
 import { type Match, matchEndpoint } from './endpoints.ts';
 import { type AdminSettings, isCrossSite, isKnownHost, isNavigation, TokenCheck } from './guard.ts';
 import { type PageFiles, readPage } from './page-files.ts';
+import type { PageSource } from './page-source.ts';
 import { type Seat, Seats } from './seats.ts';
 import { SharedAnswers } from './shared-answers.ts';
 import type { AdminSubject } from './subject.ts';
+import { Viewers } from './viewers.ts';
 
 const HEAD_BYTES_MAX = 16 * 1024;
 const HEADERS_MAX = 100;
@@ -37,6 +39,8 @@ interface AdminLog {
 interface AdminServerOptions {
   readonly settings: AdminSettings;
   readonly subject: AdminSubject;
+  /** What its page shows. */
+  readonly page: PageSource;
   readonly log: AdminLog;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
@@ -55,7 +59,8 @@ export class AdminServer {
   private readonly shared: SharedAnswers;
   private readonly delivery: Delivery;
   private readonly server: Server;
-  private page: PageFiles | null = null;
+  private readonly viewers: Viewers;
+  private files: PageFiles | null = null;
   private listening: Listening | null = null;
 
   constructor(options: AdminServerOptions) {
@@ -68,6 +73,7 @@ export class AdminServer {
     this.seats = new Seats((run) => void setImmediate(() => setImmediate(run)));
     this.shared = new SharedAnswers(slices);
     this.delivery = new Delivery({ clock, wheel, slices, timeoutMs });
+    this.viewers = new Viewers({ source: options.page, clock, slices, onFault: (error) => this.tellFault(error) });
     const headMs = Math.min(HEAD_TIMEOUT_MS, timeoutMs);
     this.server = createServer({
       maxHeaderSize: HEAD_BYTES_MAX,
@@ -89,15 +95,18 @@ export class AdminServer {
 
   /** Binds; rejects with the system's error. */
   async start(): Promise<void> {
-    this.page = await readPage();
-    if (this.page === null) this.options.log.event('warn', 'admin.page_missing', {});
+    this.files = await readPage();
+    if (this.files === null) this.options.log.event('warn', 'admin.page_missing', {});
     this.listening = await bindServer(this.server, this.options.settings.address);
   }
 
   /** Who may ask from now on. The address stays what it was. */
   reconfigure(settings: AdminSettings): void {
+    const { token, page } = this.settings;
     this.settings = guarded(settings);
     this.token = new TokenCheck(settings.token);
+    if (settings.token !== token) this.viewers.endAll('token');
+    else if (page && !settings.page) this.viewers.endAll('page');
   }
 
   /** Where it listens: the real port, or the path. */
@@ -131,15 +140,19 @@ export class AdminServer {
     if (seat === null) return;
     response.once('close', () => this.seats.answered(request.socket));
     try {
-      const answer = this.judgeSender(request) ?? (await this.answer(request, seat));
-      this.delivery.send(request, response, answer);
+      const answer = this.judgeSender(request) ?? (await this.answer(request, response, seat));
+      if (answer !== null) this.delivery.send(request, response, answer);
     } catch (error) {
       // It went away in the middle of its body: nobody is left to answer.
       if (request.errored !== null) return;
-      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.options.log.event('error', 'admin.fault', { error: text });
+      this.tellFault(error);
       this.delivery.send(request, response, errorAnswer('internal_error'));
     }
+  }
+
+  private tellFault(error: unknown): void {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.options.log.event('error', 'admin.fault', { error: text });
   }
 
   /** A page of another origin is refused before its request is looked at in any other way. */
@@ -149,7 +162,8 @@ export class AdminServer {
     return opensPage ? null : errorAnswer('cross_site');
   }
 
-  private async answer(request: IncomingMessage, seat: Seat): Promise<Answer> {
+  /** Null: it is a stream from now on. */
+  private async answer(request: IncomingMessage, response: ServerResponse, seat: Seat): Promise<Answer | null> {
     const { subject, log } = this.options;
     const match = matchEndpoint(request.method ?? '', request.url ?? '');
     const refusal = seat === 'health' && match.group !== 'health' ? 'too_many_connections' : this.judge(request, match);
@@ -161,9 +175,20 @@ export class AdminServer {
       log.event('info', 'admin.action', { action: match.action, client, arguments: match.details });
     }
     const { work } = match;
-    const asked = { subject, page: this.settings.page ? this.page : null };
+    const { settings, files } = this;
+    const isOpen = settings.token === null;
+    const page = settings.page ? { source: this.options.page, files, isOpen } : null;
+    if (work.how === 'stream') return this.stream(request, response, page !== null);
+    const asked = { subject, page };
     if (work.how === 'at once') return work.run(asked);
-    return this.shared.ask(work.kind, request.url ?? '', () => work.begin(asked));
+    // Nobody shares an answer with data in it that was begun before there was a token.
+    const question = `${isOpen} ${request.url}`;
+    return this.shared.ask(work.kind, question, () => work.begin(asked));
+  }
+
+  private stream(request: IncomingMessage, response: ServerResponse, isOn: boolean): Answer | null {
+    if (!isOn) return errorAnswer('not_found');
+    return this.viewers.enter(request, response) ? null : errorAnswer('too_many_viewers');
   }
 
   private judge(request: IncomingMessage, match: Match): AdminError | null {

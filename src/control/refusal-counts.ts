@@ -2,7 +2,7 @@
 
 import type { Limits } from '../config/types.ts';
 import type { CapInput } from '../observe/cap-advice.ts';
-import type { MetricsRegistry } from '../observe/metrics.ts';
+import { type MetricsRegistry, NO_ROUTE, type RouteMetrics } from '../observe/metrics.ts';
 
 /** Results of a handshake that refused nobody. */
 export const NOT_REFUSED: ReadonlySet<string> = new Set(['ok', 'client_gone']);
@@ -20,13 +20,15 @@ export function refusalsByCause(metrics: MetricsRegistry): Record<string, number
   const counts = new Map<string, number>();
   const add = (cause: string, count: number) => counts.set(cause, (counts.get(cause) ?? 0) + count);
   for (const route of [metrics.unrouted, ...metrics.routes()]) {
-    for (const [result, count] of route.handshakes.entries()) {
-      const isCounted = route === metrics.unrouted && AT_ACCEPT.has(result);
-      if (!isCounted && !NOT_REFUSED.has(result)) add(result, count);
-    }
+    for (const [result, count] of route.handshakes.entries()) if (isRefusal(route, result)) add(result, count);
   }
   for (const { rejected } of metrics.listeners()) for (const [reason, count] of rejected.entries()) add(reason, count);
   return Object.fromEntries([...counts].sort(([, a], [, b]) => b - a));
+}
+
+/** A result of a handshake that refused somebody and is not counted by a listener, too. */
+export function isRefusal(route: RouteMetrics, result: string): boolean {
+  return !NOT_REFUSED.has(result) && !(route.name === NO_ROUTE && AT_ACCEPT.has(result));
 }
 
 /** `sessionsMax`: what `limits.max_sessions` came to under the limit on open files. */

@@ -11,8 +11,12 @@ import type { TargetMetrics } from '../observe/metrics.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 
-export function upstreamViews({ metrics, snapshot, clock }: Edge): Pulled<readonly UpstreamView[]> {
-  return mapped([...snapshot.upstreams.values()], (upstream) => {
+/** `targetsMax`: of all upstreams together; those behind them are left out. */
+export function upstreamViews(
+  { metrics, snapshot, clock }: Edge,
+  targetsMax = Number.POSITIVE_INFINITY,
+): Pulled<readonly UpstreamView[]> {
+  return mapped(firstUpstreams(snapshot.upstreams.values(), targetsMax), ([upstream, count]) => {
     const shares = upstream.shares();
     return {
       name: upstream.name,
@@ -20,12 +24,24 @@ export function upstreamViews({ metrics, snapshot, clock }: Edge): Pulled<readon
       handshakes: upstream.handshakes,
       queued: upstream.queue.size,
       discovery: discoveryView(upstream, clock.now()),
-      targets: mapped(upstream.targets, (target) => {
+      targets: mapped(upstream.targets.slice(0, count), (target) => {
         const counted = metrics.target(upstream.name, target.name);
         return targetView(target, counted, shares.get(target) ?? 0, clock.now());
       }),
     };
   });
+}
+
+/** Upstreams until they have so many targets, and how many of each are among these. One without any counts as one. */
+function firstUpstreams(upstreams: Iterable<Upstream>, targetsMax: number): (readonly [Upstream, number])[] {
+  const found: (readonly [Upstream, number])[] = [];
+  let left = targetsMax;
+  for (const upstream of upstreams) {
+    if (left <= 0) break;
+    found.push([upstream, left]);
+    left -= Math.max(1, upstream.targets.length);
+  }
+  return found;
 }
 
 function discoveryView({ discovery }: Upstream, now: number): DiscoveryView | null {

@@ -14,6 +14,16 @@ export type Pulled<T> = T extends readonly (infer E)[]
     ? { readonly [K in keyof T]: Pulled<T[K]> }
     : T;
 
+/** The first so many; what there is none of yet does not count. */
+export function* first<T>(items: Iterable<T>, count: number): Generator<T> {
+  let left = count;
+  for (const item of items) {
+    if (left <= 0) return;
+    if (item !== NOTHING_YET && !(item instanceof Promise)) left -= 1;
+    yield item;
+  }
+}
+
 /** Each made when it is asked for. */
 export function* mapped<T, U>(items: Iterable<T>, make: (item: T) => U): Generator<U> {
   for (const item of items) yield make(item);

@@ -19,6 +19,7 @@ import {
   sampleUpstreams,
   sampleWhy,
 } from '../support/fake-admin-subject.ts';
+import { FakePageSource } from '../support/fake-page-source.ts';
 
 const bearer = (token: string) => `Authorization: Bearer ${token}`;
 
@@ -296,7 +297,7 @@ describe('L3: who may ask', () => {
   test('an address that others reach needs a token', () => {
     const clock = { now: () => 0 };
     const plain = { log: { event: () => {} }, clock, wheel: new TimerWheel(clock), slices: testSlices() };
-    const options = { subject: new FakeAdminSubject(), ...plain };
+    const options = { subject: new FakeAdminSubject(), page: new FakePageSource(), ...plain };
     for (const host of ['', '0.0.0.0', '::', '192.0.2.1', 'ops.example', '128.0.0.1']) {
       const address = { kind: 'tcp', host, port: 0 } as const;
       expect(() => new AdminServer({ ...options, settings: { ...localSettings, address } })).toThrow(

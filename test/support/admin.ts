@@ -7,6 +7,7 @@ import { Slices } from '../../src/limits/slices.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import { atTestEnd } from './cleanup.ts';
 import { FakeAdminSubject } from './fake-admin-subject.ts';
+import { FakePageSource } from './fake-page-source.ts';
 
 export interface AdminReplyHead {
   readonly status: number;
@@ -16,6 +17,8 @@ export interface AdminReplyHead {
 
 export interface AdminHarness {
   readonly subject: FakeAdminSubject;
+  readonly page: FakePageSource;
+  readonly server: AdminServer;
   readonly logs: { level: string; event: string; fields: Readonly<Record<string, unknown>> }[];
   readonly port: number;
   readonly time: { now: number };
@@ -47,6 +50,7 @@ export async function startAdmin(
   options: { timeoutMs?: number } = {},
 ): Promise<AdminHarness> {
   const subject = new FakeAdminSubject();
+  const page = new FakePageSource();
   const logs: AdminHarness['logs'] = [];
   const time = { now: 0 };
   // The clock of the harness stands; deadlines come all the same, counted from here.
@@ -57,6 +61,7 @@ export async function startAdmin(
   const server = new AdminServer({
     settings: { ...localSettings, ...settings },
     subject,
+    page,
     log: { event: (level, event, fields) => logs.push({ level, event, fields }) },
     clock: { now: () => time.now },
     wheel,
@@ -89,7 +94,7 @@ export async function startAdmin(
   const connections = async (count: number): Promise<void> => {
     while ((await connectionCount()) !== count) await new Promise((resolve) => setImmediate(resolve));
   };
-  return { subject, logs, port, time, ask, raw, open, connections, connectionCount };
+  return { subject, page, server, logs, port, time, ask, raw, open, connections, connectionCount };
 }
 
 export function readAll(socket: Socket): Promise<string> {
