@@ -15,6 +15,15 @@ export function* writeHttp(
     yield;
   }
   out.family(
+    'http_errors_total',
+    'counter',
+    'Of those the ones that were refused or cut off, by the error of their line.',
+  );
+  for (const { name, http } of routes) {
+    for (const [error, count] of http.errors.entries()) out.sample({ route: name, error }, count);
+    yield;
+  }
+  out.family(
     'http_request_duration_seconds',
     'histogram',
     'From the first byte of a request to the end of its answer.',

@@ -7,6 +7,8 @@ import { handshakeSeconds, Tally } from './tally.ts';
 export class HttpMetrics {
   /** By class of the answer's status, such as `2xx`; `none`: there was no answer; `cut`: the backend broke off. */
   readonly requests = new Tally();
+  /** Those that were refused or cut off, by the slug or word that their line in the log has as its `error`. */
+  readonly errors = new Tally();
   /** From the first byte of the head to the last of the answer. */
   readonly duration = new Histogram(handshakeSeconds);
 
@@ -14,5 +16,10 @@ export class HttpMetrics {
   request(status: number, seconds: number, isCut: boolean): void {
     this.requests.add(isCut ? 'cut' : status === 0 ? 'none' : `${Math.floor(status / 100)}xx`);
     this.duration.observe(seconds);
+  }
+
+  /** That one was refused by us, or cut off. The words are a closed set. */
+  failed(error: string): void {
+    this.errors.add(error);
   }
 }

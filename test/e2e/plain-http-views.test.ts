@@ -26,7 +26,9 @@ async function start() {
   const running = await startProxy(config);
   const ask = async (path: string) => (await fetch(`http://127.0.0.1:${running.port}${path}`)).text();
   const counted = async () =>
-    (await askAdmin(running, 'GET /metrics')).body.split('\n').filter((line) => /^framegate_http_requests/.test(line));
+    (await askAdmin(running, 'GET /metrics')).body
+      .split('\n')
+      .filter((line) => /^framegate_http_(requests|errors)/.test(line));
   return { ...running, config, ws, ask, counted };
 }
 
@@ -52,6 +54,8 @@ test('each is a line and is counted by its route and class; a route without http
     route: 'ws',
   });
   expect((await counted()).sort()).toEqual([
+    'framegate_http_errors_total{route="-",error="no_route"} 1',
+    'framegate_http_errors_total{route="-",error="upgrade_required"} 1',
     'framegate_http_requests_open 0',
     'framegate_http_requests_total{route="-",code_class="4xx"} 2',
     'framegate_http_requests_total{route="page",code_class="2xx"} 2',

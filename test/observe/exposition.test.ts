@@ -48,6 +48,7 @@ const expected: Readonly<Record<string, readonly [type: string, labels: string]>
   ping_rtt_seconds: ['histogram', 'route'],
   http_requests_open: ['gauge', ''],
   http_requests_total: ['counter', 'route code_class'],
+  http_errors_total: ['counter', 'route error'],
   http_request_duration_seconds: ['histogram', 'route'],
   rebalance_closes_total: ['counter', 'upstream'],
   upstream_retries_total: ['counter', 'upstream result'],

@@ -16,6 +16,7 @@ export function sampleRegistry(): MetricsRegistry {
   chat.pingRtt.observe(0.02);
   chat.relaxed.add('key');
   chat.http.request(200, 0.02, false);
+  chat.http.failed('no_target');
   for (const profile of [chat.profile.fromClient, chat.profile.fromBackend]) {
     profile.recordMessages(64, 1);
     profile.recordMessages(65, 1);

@@ -106,7 +106,9 @@ export class RequestRecord implements AskedRecord {
     const ms = clock.now() - this.arrival.at;
     // Below 500 its head was there before it broke off.
     const isCut = error === 'backend_answer' && status < 500;
-    this.metrics.http.request(status, ms / 1000, isCut);
+    const { http } = this.metrics;
+    http.request(status, ms / 1000, isCut);
+    if (error !== undefined) http.failed(error);
     const isOurs = error === undefined ? status >= 500 : status >= 500 && !isClientsFault(error);
     const level = isOurs || isCut ? 'warn' : 'debug';
     if (!log.enabled(level)) return;
