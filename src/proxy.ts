@@ -10,6 +10,7 @@ import { CertificateWatch } from './control/certificate-watch.ts';
 import { Credentials } from './control/credentials.ts';
 import { cutAll, Drain, type DrainResult } from './control/drain.ts';
 import { FigureKeeper } from './control/figures.ts';
+import { KeptEnds } from './control/kept-ends.ts';
 import { Life } from './control/life.ts';
 import { BindError, Listeners } from './control/listeners.ts';
 import { Operations } from './control/operations.ts';
@@ -326,6 +327,8 @@ class ProxyProcess implements Proxy {
 
   private running(): RunningProxy {
     const { options, life, edge, listeners, reloads, operations, credentials, runtime } = this;
+    const ends = new KeptEnds(edge);
+    edge.ends = ends;
     const { version = '', node = options.process?.version ?? '', pid = 0 } = options.about ?? {};
     return {
       about: { version: String(version), node: String(node), pid: Number(pid), configName: this.name },
@@ -335,6 +338,7 @@ class ProxyProcess implements Proxy {
       reloads,
       operations,
       credentials,
+      ends,
       processView: options.process ?? null,
       runtime,
       drain: () => this.onDrainAsked(),

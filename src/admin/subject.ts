@@ -206,7 +206,7 @@ export interface SessionDetail extends SessionView {
 }
 
 /** How much of a limit or timeout was used. */
-interface NearLimit {
+export interface NearLimit {
   /** Its place in the config: `limits.from_client.max_message_size`, `timeouts.idle`. */
   readonly key: string;
   readonly unit: 'bytes' | 'ms' | 'count';

@@ -28,6 +28,10 @@ export function judgeAdminCommand(name: AdminName, values: Values, rest: readonl
       return judgeSessions(at, values, rest[0] ?? null);
     case 'top':
       return judgeTop(at, values);
+    case 'why': {
+      const [id] = rest;
+      return id === undefined ? '"why" needs a session id' : { kind: name, at, id, format };
+    }
     case 'close':
       return judgeClose(at, values, rest[0] ?? null);
     case 'drain':

@@ -1,7 +1,7 @@
 // Owns the commands that ask a running proxy: which request each makes, what is printed of the answer, the exit code.
 // Streams, environment and waiting are arguments; it touches no process.
 
-import type { RevokeResult } from '../admin/subject.ts';
+import type { RevokeResult, WhyView } from '../admin/subject.ts';
 import type { Problem } from '../config/problems.ts';
 import { formatProblems } from '../config/problems.ts';
 import type { Advice } from '../observe/advice.ts';
@@ -15,6 +15,7 @@ import { checkDataPort } from './healthcheck.ts';
 import { harmless, wrapped } from './line.ts';
 import { Failure, placeOf, type Terminal } from './place.ts';
 import { show } from './show.ts';
+import { renderWhy, WHY_WIDTH } from './why.ts';
 
 const API = '/api/v1';
 
@@ -38,6 +39,9 @@ async function run(command: AdminCommand, admin: Conversation, terminal: Termina
     case 'sessions':
     case 'top':
       return show(command, admin, terminal);
+    case 'why':
+      terminal.print(await whyPicture(command, admin, terminal));
+      return ExitCode.Stopped;
     case 'close':
       return close(command, admin, terminal);
     case 'drain':
@@ -68,6 +72,17 @@ async function run(command: AdminCommand, admin: Conversation, terminal: Termina
     default:
       return unreachable(command);
   }
+}
+
+async function whyPicture(
+  { id, format }: Extract<AdminCommand, { kind: 'why' }>,
+  admin: Conversation,
+  terminal: Terminal,
+): Promise<string> {
+  const { body } = await admin.get(`${API}/sessions/${encodeURIComponent(id)}/why`);
+  if (format === 'json') return jsonText(parsed(body));
+  const { columns, rows } = terminal.screen ?? { columns: WHY_WIDTH, rows: Number.POSITIVE_INFINITY };
+  return renderWhy(parsed<WhyView>(body), columns, rows);
 }
 
 async function close(

@@ -74,6 +74,7 @@ export type AdminCommand = { readonly at: AdminPlace } & (
       readonly format: OutputFormat;
       readonly watch: boolean;
     }
+  | { readonly kind: 'why'; readonly id: string; readonly format: OutputFormat }
   | {
       readonly kind: 'top';
       readonly choice: SessionChoice;

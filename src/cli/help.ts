@@ -18,6 +18,7 @@ Usage:
   framegate upstreams [NAME] [--watch]      its upstreams and targets
   framegate sessions [ID] [--watch]         its sessions, or one of them
   framegate top [--sort KEY]                its busiest sessions, every second
+  framegate why ID                          why a session ended, or how it is
   framegate close ID | --route NAME ...     close sessions
   framegate revoke --auth METHOD ...        refuse credentials from now on
   framegate extend ID --until TIME          let a session outlive its credential
@@ -140,6 +141,14 @@ those are first that had most in the last second, among the 1000 that had most
 in all.
 
 ${adminOptions}${filterOptions}${sortOptions}`,
+  why: `framegate why ID [--format text|json]
+
+Why a session ended, in one screen: the cause, who and what, times, the limits
+it was near to, its last frames (record), and what to change if that was not
+meant. For ten minutes after its end; of an open one how it stands.
+
+${adminOptions}  --format FORMAT     text (default), or json as the admin listener gives it
+`,
   close: `framegate close ID [--code CODE] [--reason TEXT]
 framegate close [--route NAME] [--client ADDRESS] [--target NAME]
                 [--identity NAME] [--code CODE] [--reason TEXT]

@@ -1,7 +1,7 @@
 // Owns the commands that show something: once, or again every second with what went on in between. What is asked for is
 // here; how it looks is in the files of the tables.
 
-import type { SessionPage, SessionView, StatusView, UpstreamView } from '../admin/subject.ts';
+import type { SessionDetail, SessionPage, StatusView, UpstreamView } from '../admin/subject.ts';
 import { unreachable } from '../unreachable.ts';
 import { jsonText, queryText } from './admin-texts.ts';
 import { type AdminCommand, ExitCode } from './commands.ts';
@@ -14,6 +14,7 @@ import { busiestFirst, isRateSort, orderText } from './session-order.ts';
 import { sessionBlocks, sessionLines } from './session-tables.ts';
 import { stateLines, statusBlocks } from './status-table.ts';
 import { upstreamBlocks } from './upstream-tables.ts';
+import { recordLines } from './why.ts';
 
 type ShowCommand = Extract<AdminCommand, { kind: 'status' | 'upstreams' | 'sessions' | 'top' }>;
 
@@ -142,7 +143,9 @@ class Views {
   private async listed(command: SessionsCommand, width: number): Promise<Block[]> {
     const path = sessionsPath(command);
     if (command.id !== null) {
-      return [{ head: [], rows: sessionLines(await this.admin.read<SessionView>(path), width) }];
+      const view = await this.admin.read<SessionDetail>(path);
+      const frames = view.record === null ? [] : recordLines(view.record, Number.POSITIVE_INFINITY, view.age_ms, width);
+      return [{ head: [], rows: [...sessionLines(view, width), ...frames.map((text) => line(text))] }];
     }
     const page = await this.admin.read<SessionPage>(path);
     const rates = this.measured === null ? null : this.sessions.look(sessionCounters(page.sessions));

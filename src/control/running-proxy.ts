@@ -3,6 +3,7 @@
 import type { Edge } from '../edge/edge.ts';
 import type { ProcessView, RuntimeMetrics } from '../observe/runtime-metrics.ts';
 import type { Credentials } from './credentials.ts';
+import type { KeptEnds } from './kept-ends.ts';
 import type { Life } from './life.ts';
 import type { Listeners } from './listeners.ts';
 import type { Operations } from './operations.ts';
@@ -16,6 +17,7 @@ export interface RunningProxy {
   readonly reloads: Reloads;
   readonly operations: Operations;
   readonly credentials: Credentials;
+  readonly ends: KeptEnds;
   /** Null without a process to look at. */
   readonly processView: ProcessView | null;
   readonly runtime: RuntimeMetrics | null;

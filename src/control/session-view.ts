@@ -7,7 +7,10 @@ import type { Recorder } from '../session/recorder.ts';
 import type { Session } from '../session/session.ts';
 import { isoTime } from './iso-time.ts';
 
-export function sessionView(record: SessionRecord, now: number): SessionView {
+/** What is told of a session. */
+export type ToldSession = Pick<SessionRecord, 'session' | 'facts' | 'credential' | 'startedAt'>;
+
+export function sessionView(record: ToldSession, now: number): SessionView {
   const { facts, session, credential, startedAt } = record;
   return {
     id: facts.session,
@@ -50,14 +53,18 @@ export function sessionState({ cause, client, backend }: Session): SessionState 
 }
 
 function sideView(end: End, now: number): SessionSideView {
-  const { messages, dataBytes, largestMessage } = end.relay.scanner;
   return {
-    messages,
-    bytes: dataBytes,
-    largest_message: largestMessage,
+    ...trafficView(end),
     paused: end.transport.paused,
-    pauses: end.relay.gate.pauses,
     buffered: end.other.transport.held,
     silent_ms: Math.round(now - end.relay.lastByteAt),
   };
+}
+
+/** What only grows. */
+export function trafficView({
+  relay,
+}: End): Pick<SessionSideView, 'messages' | 'bytes' | 'largest_message' | 'pauses'> {
+  const { messages, dataBytes, largestMessage } = relay.scanner;
+  return { messages, bytes: dataBytes, largest_message: largestMessage, pauses: relay.gate.pauses };
 }

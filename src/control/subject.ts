@@ -64,9 +64,10 @@ export class ProxySubject implements AdminSubject {
   }
 
   async why(id: string): Promise<WhyView | null> {
-    const { edge } = this.proxy;
+    const { edge, ends } = this.proxy;
     const record = findSession(edge.sessions, id);
-    return record === null ? null : whyView(record, edge);
+    const story = record === null ? ends.find(id) : ends.storyOf(record);
+    return story === null ? null : whyView(story, { now: edge.clock.now(), wallNow: edge.snapshot.wallNow() });
   }
 
   async applicationWebsockets(): Promise<Pulled<readonly ApplicationWebsocket[]>> {

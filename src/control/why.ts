@@ -1,38 +1,45 @@
-// Why a session ends: what is known of it as an answer for people. A pure reading.
+// The answer to why a session ended: its story with a sentence, times of the day, and what to change. A pure reading.
 
 import type { WhyView } from '../admin/subject.ts';
-import type { Edge } from '../edge/edge.ts';
-import type { SessionRecord } from '../edge/session-record.ts';
-import { frameViews, sessionView } from './session-view.ts';
+import type { SessionStory } from './session-story.ts';
+import { frameViews } from './session-view.ts';
+import { changesFor, sentenceOf } from './why-texts.ts';
 
-export function whyView(record: SessionRecord, { clock, snapshot }: Edge): WhyView {
-  const now = clock.now();
-  const { session, startedAt, facts: own } = record;
-  const { id, state, reason: cause, ...facts } = sessionView(record, now);
+interface Clocks {
+  readonly now: number;
+  /** Milliseconds since 1970. */
+  readonly wallNow: number;
+}
+
+export function whyView(story: SessionStory, { now, wallNow }: Clocks): WhyView {
+  const { startedAt, endedAt, cause } = story;
+  const endingAt = cause === null ? null : story.at;
+  const { id: session, state: _, reason: __, ...facts } = story.view;
+  const isoAt = (at: number) => new Date(wallNow - (now - at)).toISOString();
   return {
-    session: id,
-    state: cause === null ? 'open' : 'closing',
-    sentence: state === 'closing' ? `It is ending: ${cause}.` : 'It is open.',
+    session,
+    state: story.state,
+    sentence: sentenceOf(story),
     cause,
-    code: session.client.closeSent,
-    code_backend: session.backend.closeSent,
-    reason: null,
-    by: null,
-    limit: session.limit,
-    clean: session.isClean,
-    mid_frame: session.midFrame,
+    code: story.code,
+    code_backend: story.codeBackend,
+    reason: story.reason,
+    by: story.by,
+    limit: story.limit,
+    clean: story.clean,
+    mid_frame: story.midFrame,
     facts,
     times: {
-      opened_at: new Date(snapshot.wallNow() - (now - startedAt)).toISOString(),
-      ending_at: null,
-      ended_at: null,
-      lived_ms: Math.round(now - startedAt),
-      closing_ms: null,
-      connect_ms: own.connect_ms,
-      upgrade_ms: own.upgrade_ms,
+      opened_at: isoAt(startedAt),
+      ending_at: endingAt === null ? null : isoAt(endingAt),
+      ended_at: endedAt === null ? null : isoAt(endedAt),
+      lived_ms: Math.round((endingAt ?? now) - startedAt),
+      closing_ms: endingAt === null ? null : Math.round((endedAt ?? now) - endingAt),
+      connect_ms: story.connectMs,
+      upgrade_ms: story.upgradeMs,
     },
-    near: [],
-    record: frameViews(session.recorder, startedAt),
-    change: [],
+    near: story.near,
+    record: frameViews(story.recorder, startedAt),
+    change: changesFor(story),
   };
 }

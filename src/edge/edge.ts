@@ -33,7 +33,7 @@ import { PeerNotices } from './peer-notices.ts';
 import { ProxyEntrance, type ProxyEntranceTable, type Rest } from './proxy-entrance.ts';
 import { BARRED, type Barred, PeerClaim, Quotas, type QuotasOptions, type Seat } from './quotas.ts';
 import { RandomIds } from './random-ids.ts';
-import type { SessionRecord } from './session-record.ts';
+import type { EndKeeper, SessionRecord } from './session-record.ts';
 import type { Snapshot } from './snapshot.ts';
 import { TlsTurns } from './tls-turns.ts';
 
@@ -84,6 +84,8 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
   readonly identities: IdentityLimits;
   readonly buffers: BufferWatch;
   readonly notices: PeerNotices;
+  /** Set by who shows them. */
+  ends: EndKeeper | null = null;
   private readonly overflow = new Overflow<OpenConnection>();
   readonly plain = new PlainConnections<OpenConnection>();
   readonly plainMeans = new PlainMeans();

@@ -47,7 +47,16 @@ export interface SessionHost {
   readonly log: Log;
   readonly metrics: MetricsRegistry;
   readonly snapshot: Snapshot;
+  /** Null: nobody asks about sessions that have ended. */
+  readonly ends: EndKeeper | null;
   removeSession(record: SessionRecord): void;
+}
+
+/** Who remembers ends. */
+export interface EndKeeper {
+  /** It has a cause to end. Once, before `onEnded`. */
+  onEnding(record: SessionRecord): void;
+  onEnded(record: SessionRecord): void;
 }
 
 interface SessionRecordOptions {
@@ -136,6 +145,7 @@ export class SessionRecord implements SessionOwner, Rechecked {
   onSessionEnding({ cause }: Session): void {
     this.recheck?.stop();
     this.holdings.beginEnd();
+    this.host.ends?.onEnding(this);
     const livedMs = this.host.clock.now() - this.startedAt;
     const isLost = cause !== null && LOST.has(cause);
     this.target.watch?.sessionEnding(this.facts.client, livedMs, isLost, this.holdings.trial);
@@ -162,6 +172,7 @@ export class SessionRecord implements SessionOwner, Rechecked {
   private tellEnd(session: Session): void {
     const { host } = this;
     const now = host.clock.now();
+    host.ends?.onEnded(this);
     this.metrics.sessionEnded(
       byOf(session),
       session.cause ?? 'internal_error',
@@ -237,7 +248,7 @@ function frameText({ at, from, opcode, fin, bytes, code }: RecordedFrame, starte
   return `${Math.max(0, Math.round(at - startedAt))} ${from} ${opcode} ${bytes}${end}`;
 }
 
-function byOf({ cause }: Session): EndedBy {
+export function byOf({ cause }: Pick<Session, 'cause'>): EndedBy {
   return (cause !== null && END_CAUSES[cause].by) || 'proxy';
 }
 

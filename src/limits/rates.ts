@@ -20,6 +20,12 @@ export interface RateLimits {
 /** The config keys of the limits, which is what logs, metrics and reason texts name. */
 export type RateKey = 'messages_per_second' | 'bytes_per_second' | 'control_frames_per_second';
 
+interface BurstUse {
+  readonly key: RateKey;
+  readonly used: number;
+  readonly burst: number;
+}
+
 export const RateVerdict = {
   Pass: 0,
   /** End the session; the frame does not go on. */
@@ -97,6 +103,16 @@ export class DirectionRates {
   /** Milliseconds until the debt is paid: how long a peer that exceeded a rate is not read under `pause`. */
   pauseMs(now: number): number {
     return Math.max(this.messages?.debtMs(now) ?? 0, this.bytes?.debtMs(now) ?? 0);
+  }
+
+  /** What is used up of the burst of each rate that is set, a debt included. */
+  uses(now: number): readonly BurstUse[] {
+    const use = (key: RateKey, bucket: TokenBucket | null) => (bucket === null ? [] : [{ key, ...bucket.use(now) }]);
+    return [
+      ...use('messages_per_second', this.messages),
+      ...use('bytes_per_second', this.bytes),
+      ...use('control_frames_per_second', this.controls),
+    ];
   }
 
   /** New limits from now on. What was used stays used; a rate that was off begins with a full bucket. */

@@ -69,6 +69,12 @@ export class TokenBucket {
     return this.level >= this.full;
   }
 
+  /** In tokens, what is gone from a full bucket; more than `burst` is a debt. */
+  use(now: number): { readonly used: number; readonly burst: number } {
+    this.refill(now);
+    return { used: (this.full - this.level) / this.perToken, burst: this.full / this.perToken };
+  }
+
   /** Milliseconds until `take` passes again, if nothing is charged until then; 0 when it would now. */
   debtMs(now: number): number {
     this.refill(now);

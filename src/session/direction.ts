@@ -153,6 +153,11 @@ export abstract class Direction implements GatedRelay {
     return this.flow <= Flow.Tail && this.scanner.remaining > 0 && !this.skipping;
   }
 
+  /** What is used up of what it may send at once. */
+  burstUses(now: number): ReturnType<DirectionRates['uses']> {
+    return this.rates?.uses(now) ?? [];
+  }
+
   /** True while a message, or the header of one, has begun and is not complete. */
   get isMidMessage(): boolean {
     return this.scanner.inMessage || this.scanner.remaining > 0 || this.spill !== null;

@@ -66,6 +66,10 @@ export class End implements TransportReader, RelaySource, RelaySink {
   other!: End;
   /** Code of the Close written to this side (1005: it had none); null before. */
   closeSent: number | null = null;
+  /** What its connection was lost by, such as ECONNRESET; null while it is there, or when it ended by FIN. */
+  lostBy: string | null = null;
+  /** It had all of `timeouts.close` for its answer to a Close, and gave none. */
+  isUnanswered = false;
   /** When what the close handshake awaits is given up. */
   closeDueAt = Number.POSITIVE_INFINITY;
   private phase: Phase = OPEN;
@@ -124,7 +128,8 @@ export class End implements TransportReader, RelaySource, RelaySink {
     }
   }
 
-  onLost(): void {
+  onLost(error: Error & { readonly code?: unknown }): void {
+    this.lostBy = String(error.code ?? 'lost');
     this.cutOff(this.session.clock.now());
     this.onEnd();
   }

@@ -73,7 +73,8 @@ export class Session extends TimerEntry implements EndSession, TimedSession {
   private readonly wheel: TimerWheel;
   private readonly owner: SessionOwner;
   private readonly deflate: boolean;
-  /** The violation behind `cause`, if one is. */
+  /** The rule of frames behind `cause`, and what a limit was broken with; null: none is. */
+  broken: { readonly violation: Violation; readonly value: number } | null = null;
   private rule: Pick<ViolationRule, 'close' | 'text' | 'limit'> | null = null;
   private finished = false;
   /** True once a bug of ours was met; a second one ends everything at once. */
@@ -204,6 +205,7 @@ export class Session extends TimerEntry implements EndSession, TimedSession {
     if (this.cause === null) {
       const rule = VIOLATIONS[violation];
       this.rule = rule;
+      this.broken = { violation, value };
       if (rule.limit !== null) this.owner.onLimitHit(end.side, rule.limit, value);
       this.blame(end, `${end.side}_${rule.kind}`, rule.limit, now);
     }
@@ -305,6 +307,7 @@ export class Session extends TimerEntry implements EndSession, TimedSession {
   }
 
   giveUp(end: End, now: number): void {
+    end.isUnanswered = end.closeSent !== null && !end.isFinished;
     const isUnanswered = !end.hasClosed && (this.cause === 'client_close' || this.cause === 'backend_close');
     end.cutOff(now);
     // A relayed Close that nobody answers: there is no answer to relay either.

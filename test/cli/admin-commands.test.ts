@@ -25,6 +25,16 @@ interface Ran {
   readonly err: string;
 }
 
+const LOW: Screen = {
+  columns: 40,
+  rows: 12,
+  colour: false,
+  now: () => 0,
+  enter() {},
+  leave() {},
+  pause: () => Promise.resolve(),
+};
+
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 async function run(line: string, change: Partial<Terminal> = {}): Promise<Ran> {
@@ -66,7 +76,20 @@ describe('asked of a real admin listener', () => {
     expect(JSON.parse((await run(`status ${at} --format json`)).out)).toMatchObject({ version: '1.2.3' });
     expect((await run(`sessions ${at} --route chat --limit 5`)).out).toContain('cafe-1  paused');
     expect(admin.subject.calls.at(-1)).toEqual(['sessions', { route: 'chat', limit: 5 }]);
-    expect((await run(`sessions cafe-1 ${at}`)).out).toMatch(/^session {7}cafe-1\n/);
+    const session = await run(`sessions cafe-1 ${at}`);
+    expect(session.out).toMatch(/^session {7}cafe-1\n/);
+    expect(session.out).toMatch(/\nrecord {5}-1.5m {2}client {2}text 512B\n/);
+  });
+
+  test('why prints one screen, all of it where there is none, or the JSON as it came', async () => {
+    const admin = await startAdmin();
+    const at = `--admin 127.0.0.1:${admin.port}`;
+    const why = await run(`why cafe-1 ${at}`);
+    expect(why).toMatchObject({ exit: ExitCode.Stopped, err: '' });
+    expect(why.out).toMatch(/^cafe-1 {2}ENDED {2}client_message_too_big, by the client\n/);
+    expect((await run(`why cafe-1 ${at}`, { screen: LOW })).out).not.toBe(why.out);
+    expect(JSON.parse((await run(`why cafe-1 ${at} --format json`)).out)).toMatchObject({ session: 'cafe-1' });
+    expect(await run(`why other ${at}`)).toMatchObject({ exit: ExitCode.Failed, out: '' });
   });
 
   test('upstreams prints all or one of them, as tables or as JSON', async () => {

@@ -11,6 +11,7 @@ import { RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import type { RawPeer } from '../support/raw-peer.ts';
 import { binary, type CloseStatus, closeFrame, continuation, ping, pong, text } from '../support/wire.ts';
+import { askAdmin } from './operating.ts';
 
 type Ends = Pick<Pair, 'client' | 'server'>;
 
@@ -368,6 +369,7 @@ async function open(cause: EndCause, closeCodes: Readonly<Record<string, number>
       timeouts,
       close_codes: closeCodes,
     },
+    config: { admin: { address: '127.0.0.1:0' } },
   });
   return { ...pair, logs: pair.running, upstream: pair.backend.url, poison: () => {} };
 }
@@ -457,6 +459,26 @@ async function expectEnd(cause: EndCause, chosenCode: number | null): Promise<vo
     from_backend: countOf({ bytes: 300 }, row.fromBackend),
   });
   expect(logs.logsOf('session.end')).toHaveLength(1);
+  // `forced` stops the admin listener, too.
+  if (opened.running !== null && cause !== 'forced') await expectWhy(opened.running, cause, line);
+}
+
+/** The same end as `why` tells it. */
+async function expectWhy(running: RunningProxy, cause: EndCause, line: LogLine): Promise<void> {
+  const { status, json } = await askAdmin(running, `GET /api/v1/sessions/${String(line.session)}/why`);
+  expect(status).toBe(200);
+  expect(json).toMatchObject({
+    state: 'ended',
+    cause,
+    by: line.by,
+    limit: line.limit === undefined ? null : expect.stringMatching(new RegExp(`\\.${String(line.limit)}$`)),
+    code: line.close_code_client,
+    code_backend: line.close_code_backend,
+    clean: line.clean,
+    mid_frame: line.mid_frame,
+    facts: { from_client: line.from_client, from_backend: line.from_backend },
+    sentence: expect.stringMatching(/^[A-Zf].{20,300}\.$/),
+  });
 }
 
 describe('session.end, every field, for each cause', () => {

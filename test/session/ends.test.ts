@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { END_CAUSES, type EndCause } from '../../src/protocol/end-causes.ts';
 import { everySplit } from '../support/every-split.ts';
 import { binary, closeFrame, continuation, frame, ping, Rsv, text } from '../support/wire.ts';
-import { MESSAGE_MAX, MODES, POLICY, Rig, type RigOptions, SIDE, TIMES } from './rig.ts';
+import { MESSAGE_MAX, MODES, POLICY, Rig, TIMES } from './rig.ts';
+import { rigFor, WAYS } from './ways.ts';
 
 const MASKED = { mask: true } as const;
 const NOTHING = Buffer.alloc(0);
@@ -610,94 +611,6 @@ describe.each(MODES)('an end without a culprit, $mode', ({ stable }) => {
 });
 
 describe('the table of causes', () => {
-  /** Each cause caused as the other tests do, for what the two sides are told. */
-  const ways: Record<EndCause, (rig: Rig) => void> = {
-    client_close: (rig) => rig.fromClient(closeFrame(1000, '', MASKED)),
-    backend_close: (rig) => rig.fromBackend(closeFrame(1000)),
-    client_lost: (rig) => rig.finFrom(rig.client),
-    backend_lost: (rig) => rig.finFrom(rig.backend),
-    client_protocol_error: (rig) => rig.fromClient(text('x')),
-    backend_protocol_error: (rig) => rig.fromBackend(text('x', MASKED)),
-    client_message_too_big: (rig) => rig.fromClient(frame({ opcode: 2, length: MESSAGE_MAX + 1, ...MASKED })),
-    backend_message_too_big: (rig) => rig.fromBackend(frame({ opcode: 2, length: 2 * MESSAGE_MAX + 1 })),
-    client_too_many_fragments: (rig) =>
-      rig.fromClient(
-        frame({ opcode: 1, fin: false, ...MASKED }),
-        ...Array(8).fill(continuation('', { ...MASKED, fin: false })),
-      ),
-    backend_too_many_fragments: (rig) =>
-      rig.fromBackend(frame({ opcode: 1, fin: false }), ...Array(16).fill(continuation('', { fin: false }))),
-    client_invalid_utf8: (rig) => rig.fromClient(closeFrame(1000, Buffer.from([0xff]), MASKED)),
-    backend_invalid_utf8: (rig) => rig.fromBackend(closeFrame(1000, Buffer.from([0xff]))),
-    client_message_stall: (rig) => {
-      rig.fromClient(text('', { ...MASKED, fin: false }));
-      rig.advance(TIMES.messageStall);
-    },
-    backend_message_stall: (rig) => {
-      rig.fromBackend(text('', { fin: false }));
-      rig.advance(TIMES.messageStall);
-    },
-    client_stalled: (rig) => {
-      rig.client.setRoom(0);
-      rig.fromBackend(text('x'));
-      rig.advance(TIMES.writeStall);
-    },
-    backend_stalled: (rig) => {
-      rig.backend.setRoom(0);
-      rig.fromClient(text('x', MASKED));
-      rig.advance(TIMES.writeStall);
-    },
-    client_rate: (rig) => rig.fromClient(ping('', MASKED), ping('', MASKED), ping('', MASKED)),
-    backend_rate: (rig) => rig.fromBackend(ping(''), ping(''), ping('')),
-    client_slow: (rig) => {
-      rig.client.setRoom(0);
-      rig.fromBackend(text('x'));
-      rig.advance(TIMES.slowReader);
-      rig.takeFrom(rig.client);
-    },
-    backend_slow: (rig) => {
-      rig.backend.setRoom(0);
-      rig.fromClient(text('x', MASKED));
-      rig.advance(TIMES.slowReader);
-      rig.takeFrom(rig.backend);
-    },
-    client_pong_timeout: (rig) => rig.advance(TIMES.ping + TIMES.pong),
-    backend_pong_timeout: (rig) => rig.advance(TIMES.ping + TIMES.pong),
-    overload: (rig) => rig.session.shed(),
-    idle: (rig) => rig.advance(TIMES.idle),
-    drain: (rig) => rig.session.end('drain'),
-    lifetime: (rig) => rig.advance(TIMES.lifetime),
-    route_removed: (rig) => rig.session.end('route_removed'),
-    target_removed: (rig) => rig.session.end('target_removed'),
-    target_drain: (rig) => rig.session.end('target_drain'),
-    rebalance: (rig) => rig.session.end('rebalance'),
-    credential_expired: (rig) => rig.session.end('credential_expired'),
-    credential_revoked: (rig) => rig.session.end('credential_revoked'),
-    admin: (rig) => rig.session.end('admin'),
-    internal_error: (rig) => {
-      rig.session.fail(new Error('a bug'));
-      rig.faults.splice(0);
-    },
-    forced: (rig) => rig.session.cut(),
-  };
-
-  const CONTROLS = { ...SIDE, rates: { ...SIDE.rates, controlFramesPerSecond: 1, controlFrameBurst: 2 } };
-  const PINGED = { ...SIDE, pingIntervalMs: TIMES.ping };
-  /** What a cause needs to be turned on. */
-  const policies: Partial<Record<EndCause, NonNullable<RigOptions['policy']>>> = {
-    client_rate: { client: CONTROLS },
-    backend_rate: { backend: CONTROLS },
-    client_slow: { slowReaderMs: TIMES.slowReader },
-    backend_slow: { slowReaderMs: TIMES.slowReader },
-    client_pong_timeout: { client: PINGED },
-    backend_pong_timeout: { backend: PINGED },
-    lifetime: { lifetimeMs: TIMES.lifetime },
-  };
-
-  function rigFor(cause: EndCause, options: RigOptions = {}): Rig {
-    return new Rig({ ...options, policy: { ...policies[cause], ...options.policy } });
-  }
-
   /** To the client, to the backend; null where that side is destroyed or gone. */
   const codes: Record<EndCause, readonly [number | null, number | null]> = {
     client_close: [1000, 1000],
@@ -757,7 +670,7 @@ describe('the table of causes', () => {
   test.each(causes)('%s: its codes on both sides, and nothing is left of it', (cause) => {
     for (const { stable } of MODES) {
       const rig = rigFor(cause, { stable });
-      ways[cause](rig);
+      WAYS[cause](rig);
       expect(rig.session.cause).toBe(cause);
       answer(rig);
       expect(sent(rig)).toEqual(codes[cause]);
@@ -770,7 +683,7 @@ describe('the table of causes', () => {
 
   test.each(causes)('%s: close_codes changes what the client is told, never the backend', (cause) => {
     const rig = rigFor(cause, { policy: { closeCodes: { [cause]: 4321 } } });
-    ways[cause](rig);
+    WAYS[cause](rig);
     answer(rig);
     const [toClient, toBackend] = codes[cause];
     const isOurs = toClient !== null && cause !== 'client_close' && cause !== 'backend_close';
@@ -784,7 +697,7 @@ describe('the table of causes', () => {
         ['backend', 'client'],
       ] as const) {
         const rig = rigFor(cause);
-        ways[cause](rig);
+        WAYS[cause](rig);
         rig.advance(wait);
         for (const name of names) rig.rstFrom(rig[name]);
         rig.expectEnd({ cause, limit: rig.session.limit, clean: rig.session.isClean });
@@ -794,14 +707,14 @@ describe('the table of causes', () => {
 
   test.each(causes)('%s: a side that answers nothing is destroyed in a bounded time', (cause) => {
     const rig = rigFor(cause);
-    ways[cause](rig);
+    WAYS[cause](rig);
     rig.advance(2 * TIMES.close + TIMES.lastAnswers);
     rig.expectEnd({ cause, limit: rig.session.limit, clean: false });
   });
 
   test.each(causes)('%s: a side that takes nothing is destroyed in a bounded time', (cause) => {
     const rig = rigFor(cause);
-    ways[cause](rig);
+    WAYS[cause](rig);
     rig.client.setRoom(0);
     rig.backend.setRoom(0);
     rig.advance(2 * TIMES.close + TIMES.lastAnswers + TIMES.writeStall);
@@ -810,7 +723,7 @@ describe('the table of causes', () => {
 
   test.each(causes)('%s: cut while it ends, everything is over at once', (cause) => {
     const rig = rigFor(cause);
-    ways[cause](rig);
+    WAYS[cause](rig);
     rig.session.cut();
     const expected = cause === 'drain' ? 'forced' : cause;
     rig.expectEnd({ cause: expected, limit: rig.session.limit, clean: false });

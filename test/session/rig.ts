@@ -71,6 +71,9 @@ export interface RigOptions {
   /** Shared with the sessions of other rigs. */
   readonly metrics?: RouteMetrics;
   readonly term?: SessionTerm;
+  /** Told of its end besides the rig. */
+  readonly onEnding?: () => void;
+  readonly onEnd?: () => void;
 }
 
 export interface ExpectedEnd {
@@ -113,9 +116,11 @@ export class Rig {
       owner: {
         onSessionEnding: () => {
           this.endings += 1;
+          options.onEnding?.();
         },
         onSessionEnd: () => {
           this.ends += 1;
+          options.onEnd?.();
         },
         onSessionFault: (_, error) => this.faults.push(error),
         onLimitHit: (side, limit, value) => this.limitHits.push({ isClient: side === 'client', limit, value }),

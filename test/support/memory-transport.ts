@@ -239,7 +239,7 @@ export class MemoryTransport implements Transport {
 
   private lose(): void {
     this.isOver = true;
-    this.enter(() => this.reader.onLost(new Error('ECONNRESET')));
+    this.enter(() => this.reader.onLost(Object.assign(new Error('lost'), { code: 'ECONNRESET' })));
   }
 
   private enter(call: () => void): void {

@@ -1,0 +1,102 @@
+// For each of G1 to G9, the flight recorder and why a session ended, the smallest source edit that removes its rule.
+
+import type { Mutant } from './mutants.ts';
+
+export const RECORD_MUTANTS: readonly Mutant[] = [
+  {
+    row: 'G1',
+    at: 'Relay.record',
+    search: 'if (this.flow <= Flow.Answer) ',
+    replace: '',
+    why: 'what is dropped pushes out what came before the end',
+  },
+  {
+    row: 'G1',
+    at: 'Recorder.noteBroken',
+    search: 'lengthAt(bytes, at, end), now);',
+    replace: '0, now);',
+    why: 'the broken frame has no length',
+  },
+  {
+    row: 'G2',
+    at: 'Recorder.put',
+    search: 'this.next = next + WORDS === ring.length ? 0 : next + WORDS;',
+    replace: 'this.next = next + WORDS;',
+  },
+  {
+    row: 'G2',
+    at: 'Recorder.note',
+    search: 'bytes < BYTES_MAX ? bytes : BYTES_MAX',
+    replace: 'bytes',
+    why: 'lengths go round',
+  },
+  {
+    row: 'G2',
+    at: 'Recorder.step',
+    search: 'ms <= STEP_MAX ? ms :',
+    replace: 'true ? ms :',
+    why: 'long steps spill over',
+  },
+  {
+    row: 'G3',
+    at: 'policyOf',
+    search: "route.record === 'off' ? 0 :",
+    replace: "route.record === 'off' ? 32 :",
+    why: 'off records',
+  },
+  {
+    row: 'G4',
+    at: 'ownText',
+    search: 'session.client.closeSent === null || isRelayed',
+    replace: 'session.client.closeSent === null',
+    why: 'a text of ours is told where the peer had its own',
+  },
+  { row: 'G5', at: 'KeptEnds.onEnded', search: 'this.kept.size > KEPT_MAX && ', replace: 'false && ' },
+  {
+    row: 'G5',
+    at: 'KeptEnds.onEnded',
+    search: 'this.begun.delete(record);',
+    replace: '',
+    why: 'every session is kept',
+  },
+  {
+    row: 'G5',
+    at: 'KeptEnds.dropOld',
+    search: 'this.wheel.schedule(this.alarm, at);',
+    replace: '',
+    why: 'only the first is ever forgotten',
+  },
+  {
+    row: 'G5',
+    at: 'storyOf',
+    search: '(session.recorder?.trimmed() ?? session.recorder)',
+    replace: 'session.recorder',
+    why: 'rings are kept whole',
+  },
+  {
+    row: 'G6',
+    at: 'limitUses',
+    search: 'if (broken !== null && session.limit !== null) {',
+    replace: 'if (false) {',
+    why: 'nobody says what a limit was broken with',
+  },
+  { row: 'G6', at: 'End.onLost', search: 'this.lostBy = String(', replace: 'String(', why: 'a reset is told as a FIN' },
+  { row: 'G6', at: 'Session.giveUp', search: 'end.closeSent !== null && !end.isFinished', replace: 'false' },
+  { row: 'G7', at: 'paragraph', search: 'harmless(text)', replace: 'text' },
+  { row: 'G7', at: 'factLines', search: '[fitted(name, text, width)]', replace: '[text]' },
+  {
+    row: 'G8',
+    at: 'Recorder.resized',
+    search: 'other.used = used;',
+    replace: '',
+    why: 'a reload forgets what was recorded',
+  },
+  {
+    row: 'G8',
+    at: 'KeptEnds.storyOf',
+    search: 'this.begun.get(record) ?? standingOf',
+    replace: 'standingOf',
+    why: 'limits are those of the time of the question',
+  },
+  { row: 'G9', at: 'ProxySubject.why', search: 'ends.find(id)', replace: 'null', why: 'who has ended is unknown' },
+];
