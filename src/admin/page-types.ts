@@ -1,7 +1,8 @@
 // What the page is told as JSON: figures of each second, those of the last hour, and what the stream of events says.
 // Types only, for the listener, which writes them, and for the page, which reads them.
 
-export type { Advice, LimitAdvice } from '../observe/advice.ts';
+export type { Advice } from '../observe/advice.ts';
+export type { LimitAdvice } from '../observe/limit-advice.ts';
 
 import type { ProxyState, StatusView, UpstreamView } from './subject.ts';
 

@@ -96,6 +96,7 @@ function adviceInput({ config, upstream }: Route, seen: RouteMetrics): AdviceInp
     largestRefused: (direction, key) => from(direction).largestRefused(key),
     expiry: adviseExpiry(seen.sessionDuration.count, seen.expiredEarly),
     ends: (key) => seen.limitEnds.of(key),
+    http: config.http === null ? null : { metrics: seen.http, limits: config.limits, timeouts: config.timeouts },
     relaxed: relaxedUses({ route: config.relax, upstream: upstream.relax, upstreamName: upstream.name }, (check) =>
       seen.relaxed.of(check),
     ),

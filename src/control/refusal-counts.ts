@@ -45,6 +45,15 @@ export function capInputs(metrics: MetricsRegistry, limits: Limits, sessionsMax:
     count('max_sessions', sessionsMax, peaks.connections, turnedAway),
     count('max_handshakes', limits.max_handshakes, peaks.handshakes, hits('max_handshakes')),
     count('max_waiting_handshakes', limits.max_waiting_handshakes, peaks.waiting, hits('max_waiting_handshakes')),
+    ...(limits.requests_per_second_per_ip === Number.POSITIVE_INFINITY
+      ? []
+      : [
+          {
+            ...count('requests_per_second_per_ip', limits.requests_per_second_per_ip, 0, 0),
+            peak: null,
+            refused: hits('requests_per_second_per_ip'),
+          },
+        ]),
     {
       key: 'limits.max_buffered_total',
       unit: 'bytes',

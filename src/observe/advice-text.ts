@@ -2,12 +2,14 @@
 // It takes the facts as they come over the wire and adds none.
 
 import { unreachable } from '../unreachable.ts';
-import type { Advice, Candidate, DirectionAdvice, LimitAdvice, RouteAdvice, Verdict } from './advice.ts';
+import type { Advice, DirectionAdvice, RouteAdvice } from './advice.ts';
 import type { Unit } from './advised-values.ts';
 import type { CapAdvice } from './cap-advice.ts';
 import { CLIENTS_MAX } from './client-count.ts';
 import { expiryLines } from './expiry-advice.ts';
 import type { Summary } from './histogram.ts';
+import type { HttpAdvice } from './http-advice.ts';
+import type { Candidate, LimitAdvice, Verdict } from './limit-advice.ts';
 import { countText, durationText, groupedText, shareText, sizeText } from './quantities.ts';
 import { relaxedLines } from './relax-advice.ts';
 
@@ -49,15 +51,30 @@ function routeLines(route: RouteAdvice): string[] {
       }`,
   ];
   const relaxed = [...expiryLines(route.credentials), ...relaxedLines(route.relaxed)];
-  if (route.sessions_total === 0)
-    return [...lines, '  no sessions seen yet; requests without upgrade are not measured', ...relaxed];
+  const plain = route.http === null ? [] : httpLines(route.http);
+  if (route.sessions_total === 0) return [...lines, '  no sessions seen yet', ...plain, ...relaxed];
   for (const [name, direction] of [
     ['from_client', route.from_client],
     ['from_backend', route.from_backend],
   ] as const) {
     lines.push('', ...directionTable(name, direction), '', ...direction.limits.flatMap(limitLines));
   }
-  return [...lines, '', '  timeouts', ...route.timeouts.flatMap(limitLines), ...relaxed];
+  return [...lines, '', '  timeouts', ...route.timeouts.flatMap(limitLines), ...plain, ...relaxed];
+}
+
+function httpLines({ requests, body_size, response_ms, limits }: HttpAdvice): string[] {
+  const seen = `${groupedText(requests)} requests without upgrade${requests === 0 ? ' seen yet' : ''}`;
+  if (requests === 0) return ['', `  ${seen}`];
+  return [
+    '',
+    `  ${seen}`,
+    '',
+    tableHead('http'),
+    tableRow('size of a body', body_size, sizeText),
+    tableRow('time to the answer', response_ms, durationText),
+    '',
+    ...limits.flatMap(limitLines),
+  ];
 }
 
 function clientsText(count: number): string {
@@ -68,7 +85,8 @@ function clientsText(count: number): string {
 function capLine({ key, unit, value, peak, refused, verdict, suggested, provisional }: CapAdvice): string {
   const name = key.slice(key.lastIndexOf('.') + 1);
   const present = `${name} ${valueText(unit, value ?? Number.POSITIVE_INFINITY)}`;
-  const facts = [peak === null ? 'not counted while it is off' : `at most ${valueText(unit, peak)} at a time`];
+  const uncounted = value === null ? 'not counted while it is off' : 'how near it was come to is not counted';
+  const facts = [peak === null ? uncounted : `at most ${valueText(unit, peak)} at a time`];
   if (suggested !== null) facts.push(suggestionText(unit, suggested, provisional));
   if (refused > 0) facts.push(`refused ${groupedText(refused)} so far`);
   return `    ${marks[verdict].padEnd(MARK_WIDTH)}${present}: ${facts.join('; ')}`;
@@ -79,15 +97,19 @@ function suggestionText(unit: Unit, value: number, provisional: boolean): string
 }
 
 function directionTable(name: string, direction: DirectionAdvice): string[] {
-  const heads = ['seen', 'p50', 'p99', 'p99.9', 'max'].map((head) => head.padStart(NUMBER_WIDTH)).join(' ');
   return [
-    `  ${name.padEnd(LABEL_WIDTH)}${heads}`,
+    tableHead(name),
     tableRow('message size', direction.message_size, sizeText),
     tableRow('messages a second', direction.messages_per_second, countText),
     tableRow('bytes a second', direction.bytes_per_second, sizeText),
     tableRow('frames of a message', direction.fragments, countText),
     tableRow('silence', direction.silence_ms, durationText),
   ];
+}
+
+function tableHead(name: string): string {
+  const heads = ['seen', 'p50', 'p99', 'p99.9', 'max'].map((head) => head.padStart(NUMBER_WIDTH)).join(' ');
+  return `  ${name.padEnd(LABEL_WIDTH)}${heads}`;
 }
 
 function tableRow(label: string, { count, p50, p99, p999, max }: Summary, text: (value: number) => string): string {

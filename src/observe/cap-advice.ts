@@ -9,7 +9,7 @@ export interface CapInput {
   readonly unit: Unit;
   /** Infinity is off. */
   readonly value: number;
-  /** Null when nobody counts it while the cap is off. */
+  /** Null when nobody counts it: of rates, and while the cap is off. */
   readonly peak: number | null;
   readonly refused: number;
 }

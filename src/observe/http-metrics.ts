@@ -1,6 +1,6 @@
 // What is counted of requests that are no handshakes: one object for each route.
 
-import { Histogram } from './histogram.ts';
+import { Histogram, LogLinearHistogram } from './histogram.ts';
 import { handshakeSeconds, Tally } from './tally.ts';
 
 /** The requests of a route that are no handshakes. */
@@ -11,6 +11,13 @@ export class HttpMetrics {
   readonly errors = new Tally();
   /** From the first byte of the head to the last of the answer. */
   readonly duration = new Histogram(handshakeSeconds);
+
+  /** Those that a limit or a timeout ended, by its config key. */
+  readonly limitEnds = new Tally();
+  /** Bytes of a body, where there was one and it was not too large. */
+  readonly bodySize = new LogLinearHistogram();
+  /** Milliseconds from all of a request sent to the head of its answer. */
+  readonly responseTime = new LogLinearHistogram();
 
   /** One that is over. `status` 0: it got none. `isCut`: its backend did not send all of it. */
   request(status: number, seconds: number, isCut: boolean): void {

@@ -25,11 +25,12 @@ export function adviceRows({ caps, routes }: Advice): AdviceRow[] {
       route: 'all',
       key,
       value: amountText(unit, value),
-      seen: `at most ${amountText(unit, peak)} at a time, ${groupedText(refused)} refused`,
+      // How near a rate was come to nobody counts.
+      seen: `${peak === null ? '' : `at most ${amountText(unit, peak)} at a time, `}${groupedText(refused)} refused`,
       suggested: suggestion(unit, suggested, provisional),
     }));
-  for (const { route, from_client: client, from_backend: backend, timeouts, credentials, relaxed } of routes) {
-    for (const limit of [...client.limits, ...backend.limits, ...timeouts]) {
+  for (const { route, from_client: client, from_backend: backend, timeouts, http, credentials, relaxed } of routes) {
+    for (const limit of [...client.limits, ...backend.limits, ...timeouts, ...(http?.limits ?? [])]) {
       if (limit.verdict === 'tight' || limit.verdict === 'loose') rows.push(limitRow(route, limit, limit.verdict));
     }
     if (credentials.verdict === 'tight') {

@@ -78,3 +78,32 @@ test('a view of the route says where they go and how many there were; a reload f
   await running.proxy.reload({ ...running.config, routes: [running.ws] });
   expect((await running.counted()).filter((line) => line.includes('"page"'))).toEqual([]);
 });
+
+test('advice measures bodies and answers of the route, and counts what met a limit', async () => {
+  const running = await start();
+  const url = `http://127.0.0.1:${running.port}/page/a`;
+  await running.proxy.reload({ ...running.config, limits: { max_body_size: '8B', requests_per_second_per_ip: 1000 } });
+  for (const body of ['1234', '12345678', '123456789']) await (await fetch(url, { method: 'POST', body })).text();
+  await running.waitForLog('http.request', ({ error }) => error === 'body_too_large');
+  const { json } = await askAdmin(running, 'GET /api/v1/advice');
+  expect(json).toMatchObject({
+    caps: expect.arrayContaining([
+      expect.objectContaining({ key: 'limits.requests_per_second_per_ip', value: 1000, peak: null, refused: 0 }),
+    ]),
+    routes: [
+      { route: 'ws', http: null },
+      {
+        route: 'page',
+        http: {
+          requests: 3,
+          body_size: { count: 2, max: 8 },
+          response_ms: { count: 2 },
+          limits: [
+            { key: 'limits.max_body_size', value: 8, hits: 1, verdict: 'tight' },
+            { key: 'timeouts.response', seen: 2, hits: 0 },
+          ],
+        },
+      },
+    ],
+  });
+});

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { loadObject } from '../../src/config/load.ts';
-import { type AdviceInput, advise, type LimitAdvice } from '../../src/observe/advice.ts';
+import { type AdviceInput, advise } from '../../src/observe/advice.ts';
 import { renderAdvice } from '../../src/observe/advice-text.ts';
 import { adviseCap } from '../../src/observe/cap-advice.ts';
 import { adviseExpiry, expiryLines } from '../../src/observe/expiry-advice.ts';
+import { HttpMetrics } from '../../src/observe/http-metrics.ts';
+import type { LimitAdvice } from '../../src/observe/limit-advice.ts';
 import { RouteMetrics } from '../../src/observe/metrics.ts';
 import { TrafficProfile } from '../../src/observe/profile.ts';
 import { countText, durationText, groupedText, shareText, sizeText } from '../../src/observe/quantities.ts';
@@ -34,6 +36,7 @@ function input(profile: TrafficProfile, change: Partial<AdviceInput> = {}): Advi
       lifetime: OFF,
     },
     relaxed: [],
+    http: null,
     expiry: adviseExpiry(0, 0),
     hits: () => 0,
     largestRefused: () => 0,
@@ -280,5 +283,73 @@ describe('sessions that their credentials cut short', () => {
     for (const seconds of [1, 900, 901]) metrics.sessionEnded('proxy', 'credential_expired', 3000, seconds);
     metrics.sessionEnded('proxy', 'drain', 1012, 1);
     expect(metrics.expiredEarly).toBe(2);
+  });
+});
+
+describe('requests without upgrade', () => {
+  const timeouts = {
+    response: 120_000,
+    connect: 5_000,
+    open: 15_000,
+    body: 60_000,
+    idle: 3_600_000,
+    write_stall: 60_000,
+  };
+
+  function seen(bodyBytes: number, responseMs: number): HttpMetrics {
+    const metrics = new HttpMetrics();
+    for (let index = 0; index < 200; index += 1) {
+      metrics.request(200, 1, false);
+      metrics.bodySize.record(bodyBytes);
+      metrics.responseTime.record(responseMs);
+    }
+    return metrics;
+  }
+
+  function routeOf(metrics: HttpMetrics | null) {
+    const http = metrics === null ? null : { metrics, limits: { max_body_size: 10 * MIB }, timeouts };
+    const [route] = advise([input(new TrafficProfile(), { sessionsTotal: 0, http })], 1000).routes;
+    if (route === undefined) throw new Error('one route was given');
+    return route;
+  }
+
+  const verdicts = (metrics: HttpMetrics) =>
+    routeOf(metrics).http?.limits.map(({ key, verdict, suggested }) => [key, verdict, suggested]);
+
+  test('are told how near they come to their bounds, with room for what is rare', () => {
+    expect(verdicts(seen(100, 5))).toEqual([
+      ['limits.max_body_size', 'loose', MIB],
+      ['timeouts.response', 'loose', 30_000],
+    ]);
+    expect(verdicts(seen(8 * MIB, 96_000))).toEqual([
+      ['limits.max_body_size', 'tight', 16 * MIB],
+      ['timeouts.response', 'tight', 300_000],
+    ]);
+    expect(verdicts(seen(4 * MIB, 60_000))).toMatchObject([
+      [expect.anything(), 'fits', 8 * MIB],
+      [expect.anything(), 'fits', 120_000],
+    ]);
+  });
+
+  test('what ended some is tight, measured or not', () => {
+    const metrics = seen(100, 5);
+    for (const key of ['max_body_size', 'response', 'body', 'open']) metrics.limitEnds.add(key);
+    expect(verdicts(metrics)?.map(([key, verdict]) => `${key} ${verdict}`)).toEqual([
+      'limits.max_body_size tight',
+      'timeouts.response tight',
+      'timeouts.open tight',
+      'timeouts.body tight',
+    ]);
+    expect(renderAdvice({ watched_ms: 1, caps: [], routes: [routeOf(metrics)] })).toContain(
+      '    tight   body 1m: no measured waits seen; refused 1 so far\n',
+    );
+  });
+
+  test('as text stand behind the sessions, and only where there are some', () => {
+    const text = (metrics: HttpMetrics | null) => renderAdvice({ watched_ms: 1, caps: [], routes: [routeOf(metrics)] });
+    expect(text(null)).not.toContain('without upgrade');
+    expect(text(new HttpMetrics())).toContain('  no sessions seen yet\n\n  0 requests without upgrade seen yet\n');
+    expect(text(seen(2048, 20))).toContain('  200 requests without upgrade\n');
+    expect(text(seen(2048, 20))).toMatch(/^ {4}size of a body +200 +2KiB/m);
   });
 });

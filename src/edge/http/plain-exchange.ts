@@ -299,6 +299,7 @@ export class PlainExchange {
     const date = this.context.plainMeans.dates.now();
     const made = answerHead(answer, framing, { asked, reached, isLast: this.isLast, date });
     this.status = answer.status;
+    this.record.noteAnswer(this.relay?.waitedMs ?? null);
     // By POST it is mostly the answer to that one, and nobody asks for it again.
     this.isEventStream = head.method === 'GET' && EVENT_STREAM.test(made.type);
     this.awaitFarewell();

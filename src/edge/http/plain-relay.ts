@@ -91,6 +91,11 @@ export class PlainRelay {
     return this.answer !== 'none';
   }
 
+  /** Since all of the request was sent; null: not all of it was. */
+  get waitedMs(): number | null {
+    return this.sentAt === null ? null : this.options.clock.now() - this.sentAt;
+  }
+
   /** Content of the request. Valid during the call only. */
   takeBody(bytes: Buffer, start: number, end: number): void {
     const { counts, clock, backend } = this.options;

@@ -82,6 +82,11 @@ export class RequestRecord implements AskedRecord {
     this.progress = progress;
   }
 
+  /** So long after all of it was sent its answer begins; null: before that. */
+  noteAnswer(waitedMs: number | null): void {
+    if (waitedMs !== null) this.metrics.http.responseTime.record(waitedMs);
+  }
+
   answered(status: number): void {
     this.end({ status, error: undefined, cause: undefined });
   }
@@ -108,7 +113,12 @@ export class RequestRecord implements AskedRecord {
     const isCut = error === 'backend_answer' && status < 500;
     const { http } = this.metrics;
     http.request(status, ms / 1000, isCut);
-    if (error !== undefined) http.failed(error);
+    if (error !== undefined) {
+      http.failed(error);
+      const limit = limitOf(error, cause);
+      if (limit !== undefined) http.limitEnds.add(limit);
+    }
+    if (this.bytesIn > 0 && error !== 'body_too_large') http.bodySize.record(this.bytesIn);
     const isOurs = error === undefined ? status >= 500 : status >= 500 && !isClientsFault(error);
     const level = isOurs || isCut ? 'warn' : 'debug';
     if (!log.enabled(level)) return;
@@ -143,4 +153,17 @@ export class RequestRecord implements AskedRecord {
     const pattern = this.route?.config.match.path ?? null;
     return shownPath({ path: this.path, query: this.query, pattern, log: this.means.snapshot.config.log });
   }
+}
+
+/** Config keys of limits and timeouts, by the errors that are theirs. */
+const LIMITS: Readonly<Record<string, string>> = {
+  body_too_large: 'max_body_size',
+  body_timeout: 'body',
+  idle: 'idle',
+  write_stall: 'write_stall',
+};
+
+function limitOf(error: string, cause: string | undefined): string | undefined {
+  if (error === 'backend_timeout') return cause === 'ETIMEDOUT' ? 'connect' : cause;
+  return LIMITS[error];
 }
