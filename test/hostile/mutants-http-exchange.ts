@@ -17,10 +17,10 @@ export const HTTP_EXCHANGE_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'H31',
-    at: 'AnswerReader.finish',
-    search: 'this.isOver = true;',
+    at: 'AnswerReader.fail',
+    search: 'if (this.isOver) return;',
     replace: '',
-    why: 'bytes behind a whole answer go on',
+    why: 'a reset behind a whole answer cuts it off',
   },
   {
     row: 'H32',
