@@ -1,20 +1,17 @@
-// What all sessions and handshakes together hold in memory for their peers, and what happens above
-// `limits.max_buffered_total`: no new handshakes, and the fullest sessions end. It looks, and moves no bytes.
+// What all sessions, plain requests and handshakes together hold in memory for their peers, and what happens above
+// `limits.max_buffered_total`: no new handshakes, and the fullest sessions and requests end. It moves no bytes.
 
 import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
-import type { EndCause } from '../protocol/end-causes.ts';
 
 /** How long one sum over all sessions is good for. */
 const SWEEP_MS = 50;
 
-/** Who may hold bytes for a slow peer. */
-interface Side {
-  readonly transport: { readonly held: number; readonly kept: number };
-}
-
-/** A session that can be made to end. `cause`: why it ends already. */
+/** A session or a connection of plain requests, which can be made to end. */
 export interface Buffering {
-  readonly session: { readonly cause: EndCause | null; readonly client: Side; readonly backend: Side };
+  /** Memory that it takes for slow peers. */
+  readonly bufferedBytes: number;
+  /** It is on its way out already. */
+  readonly isEnding: boolean;
   /** End it with `overload`; `bytes` is what it holds. */
   shed(bytes: number): void;
 }
@@ -24,24 +21,24 @@ export class BufferWatch {
   early = 0;
   private readonly wheel: TimerWheel;
   private readonly now: () => number;
-  private readonly sessions: Iterable<Buffering>;
+  private readonly holders: readonly Iterable<Buffering>[];
   private readonly alarm = new Alarm((now) => this.sweep(now));
   private bytesMax: number;
   private readonly peaks: { buffered: number };
-  /** What the sessions held at the last look. */
+  /** What they held at the last look. */
   private held = 0;
 
   constructor(options: {
     readonly wheel: TimerWheel;
     readonly now: () => number;
-    readonly sessions: Iterable<Buffering>;
+    readonly holders: readonly Iterable<Buffering>[];
     readonly bytesMax: number;
     /** The most that was held at a look is kept here. */
     readonly peaks: { buffered: number };
   }) {
     this.wheel = options.wheel;
     this.now = options.now;
-    this.sessions = options.sessions;
+    this.holders = options.holders;
     this.peaks = options.peaks;
     this.bytesMax = options.bytesMax;
     this.retune(options.bytesMax);
@@ -52,10 +49,10 @@ export class BufferWatch {
     return this.held + this.early > this.bytesMax;
   }
 
-  /** What is held right now; looks at every session. */
+  /** What is held right now; looks at every one of them. */
   total(): number {
     let bytes = this.early;
-    for (const { session } of this.sessions) bytes += bytesOf(session);
+    for (const holders of this.holders) for (const { bufferedBytes } of holders) bytes += bufferedBytes;
     return bytes;
   }
 
@@ -71,12 +68,13 @@ export class BufferWatch {
 
   private sweep(now: number): void {
     let held = 0;
-    // Sessions that end are on their way out: shedding more does not make them faster.
+    // Those that end are on their way out: shedding more does not make them faster.
     let leaving = 0;
-    for (const { session } of this.sessions) {
-      const bytes = bytesOf(session);
-      held += bytes;
-      if (session.cause !== null) leaving += bytes;
+    for (const holders of this.holders) {
+      for (const { bufferedBytes, isEnding } of holders) {
+        held += bufferedBytes;
+        if (isEnding) leaving += bufferedBytes;
+      }
     }
     this.held = held;
     this.peaks.buffered = Math.max(this.peaks.buffered, held + this.early);
@@ -85,12 +83,14 @@ export class BufferWatch {
     this.wheel.schedule(this.alarm, now + SWEEP_MS);
   }
 
-  /** End the fullest sessions, until what the others hold is within the limit. */
+  /** End the fullest, until what the others hold is within the limit. */
   private shed(excess: number): void {
     const full: { readonly one: Buffering; readonly bytes: number }[] = [];
-    for (const one of this.sessions) {
-      const bytes = one.session.cause === null ? bytesOf(one.session) : 0;
-      if (bytes > 0) full.push({ one, bytes });
+    for (const holders of this.holders) {
+      for (const one of holders) {
+        const bytes = one.isEnding ? 0 : one.bufferedBytes;
+        if (bytes > 0) full.push({ one, bytes });
+      }
     }
     full.sort((a, b) => b.bytes - a.bytes);
     let left = excess;
@@ -100,10 +100,4 @@ export class BufferWatch {
       left -= bytes;
     }
   }
-}
-
-function bytesOf(session: Buffering['session']): number {
-  const { transport: client } = session.client;
-  const { transport: backend } = session.backend;
-  return client.held + client.kept + backend.held + backend.kept;
 }

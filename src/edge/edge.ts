@@ -13,7 +13,7 @@ import type { ProxyHeader } from '../protocol/proxy-header/proxy-header.ts';
 import type { Refusal } from '../protocol/refusals.ts';
 import type { Check } from './admission.ts';
 import { Arrival, type LiveListener } from './arrival.ts';
-import { BufferWatch } from './buffer-watch.ts';
+import { type Buffering, BufferWatch } from './buffer-watch.ts';
 import { CHECKS } from './checks/all.ts';
 import type { TlsMeans } from './context.ts';
 import { Entrance, type EntranceTable } from './entrance.ts';
@@ -87,7 +87,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
   /** Set by who shows them. */
   ends: EndKeeper | null = null;
   private readonly overflow = new Overflow<OpenConnection>();
-  readonly plain = new PlainConnections<OpenConnection>();
+  readonly plain = new PlainConnections<OpenConnection & Buffering>();
   readonly plainMeans = new PlainMeans();
   private readonly ids = new RandomIds();
   /** Not the name in Via, which backends know. */
@@ -119,13 +119,13 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
     this.buffers = new BufferWatch({
       wheel: this.wheel,
       now: () => this.clock.now(),
-      sessions: this.sessions,
+      holders: [this.sessions, this.plain],
       bytesMax: this.snapshot.config.limits.max_buffered_total,
       peaks: this.metrics.process.peaks,
     });
   }
 
-  /** Bytes held for peers that have not taken them, early bytes included; looks at every session. */
+  /** Bytes held for peers that have not taken them, early bytes included; looks at every one of them. */
   bufferedTotal(): number {
     return this.buffers.total();
   }

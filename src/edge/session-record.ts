@@ -199,6 +199,16 @@ export class SessionRecord implements SessionOwner, Rechecked {
     this.host.log.event('info', 'limit.hit', { session, route, client, direction, limit, value, largest });
   }
 
+  get bufferedBytes(): number {
+    const { transport: client } = this.session.client;
+    const { transport: backend } = this.session.backend;
+    return client.held + client.kept + backend.held + backend.kept;
+  }
+
+  get isEnding(): boolean {
+    return this.session.cause !== null;
+  }
+
   /** All sessions together hold too much, and this one the most. */
   shed(bytes: number): void {
     const { client, backend } = this.session;

@@ -1,28 +1,21 @@
 import { describe, expect, test } from 'vitest';
 import { type Buffering, BufferWatch } from '../../src/edge/buffer-watch.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
-import type { EndCause } from '../../src/protocol/end-causes.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 class FakeSession implements Buffering {
-  readonly session: {
-    cause: EndCause | null;
-    client: { transport: { held: number; kept: number } };
-    backend: { transport: { held: number; kept: number } };
-  };
+  readonly bufferedBytes: number;
+  isEnding: boolean;
   readonly shedWith: number[] = [];
 
-  constructor(client: number, backend = 0, cause: EndCause | null = null) {
-    this.session = {
-      cause,
-      client: { transport: { held: client, kept: 0 } },
-      backend: { transport: { held: backend, kept: 0 } },
-    };
+  constructor(bufferedBytes: number, isEnding = false) {
+    this.bufferedBytes = bufferedBytes;
+    this.isEnding = isEnding;
   }
 
   shed(bytes: number): void {
     this.shedWith.push(bytes);
-    this.session.cause = 'overload';
+    this.isEnding = true;
   }
 }
 
@@ -39,7 +32,7 @@ class Rig {
     this.watch = new BufferWatch({
       wheel,
       now: () => clock.now(),
-      sessions: this.sessions,
+      holders: [[], this.sessions],
       bytesMax,
       peaks: this.peaks,
     });
@@ -56,8 +49,8 @@ class Rig {
 }
 
 describe('max_buffered_total', () => {
-  test('as much as the limit is within it, one byte more is over it; both directions and early bytes count', () => {
-    const rig = new Rig(100, new FakeSession(30, 20), new FakeSession(0, 40));
+  test('as much as the limit is within it, one byte more is over it; early bytes count', () => {
+    const rig = new Rig(100, new FakeSession(50), new FakeSession(40));
     rig.watch.early = 10;
     rig.pass();
     expect([rig.watch.total(), rig.watch.isOver, rig.shed]).toEqual([100, false, [[], []]]);
@@ -66,17 +59,17 @@ describe('max_buffered_total', () => {
   });
 
   test('the fullest sessions end, no more of them than it takes', () => {
-    const rig = new Rig(100, new FakeSession(60), new FakeSession(10, 70), new FakeSession(40), new FakeSession(0));
+    const rig = new Rig(100, new FakeSession(60), new FakeSession(80), new FakeSession(40), new FakeSession(0));
     rig.pass();
     // 180 are held: without the 80 of the second it is 100.
     expect(rig.shed).toEqual([[], [80], [], []]);
-    const crowd = new Rig(100, new FakeSession(60), new FakeSession(10, 70), new FakeSession(41));
+    const crowd = new Rig(100, new FakeSession(60), new FakeSession(80), new FakeSession(41));
     crowd.pass();
     expect(crowd.shed).toEqual([[60], [80], []]);
   });
 
   test('what sessions hold that are ending already keeps others out, and ends nobody else', () => {
-    const rig = new Rig(100, new FakeSession(500, 0, 'drain'), new FakeSession(90));
+    const rig = new Rig(100, new FakeSession(500, true), new FakeSession(90));
     rig.pass();
     rig.pass();
     expect([rig.watch.isOver, rig.shed]).toEqual([true, [[], []]]);

@@ -112,3 +112,20 @@ test('H31: a reset behind a whole answer takes nothing of it from a client that 
   expect(bodyOf(client.received).length).toBe(40_000);
   expect(rig.requests).toMatchObject([{ status: 200 }]);
 });
+
+test('D8: what is held for a slow client counts in max_buffered_total, and the fullest request ends', async () => {
+  const rig = new PlainRig({}, {}, { limits: { max_buffered_total: '60KiB' } });
+  const clients: MemoryTransport[] = [];
+  for (const size of [20_000, 50_000]) {
+    const client = await rig.ask('GET / HTTP/1.1', 'Host: a', '', '');
+    client.setRoom(0);
+    await rig.say(rig.backend(clients.length), `HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\n${'x'.repeat(size)}`);
+    clients.push(client);
+  }
+  expect(rig.edge.bufferedTotal()).toBeGreaterThan(70_000);
+  await rig.wait(100);
+  expect(rig.requests).toMatchObject([{ status: 200, error: 'overload', bytes_out: 50_000 }]);
+  expect(clients.map(({ destroyed }) => destroyed)).toEqual([false, true]);
+  await rig.wait(100);
+  expect(rig.edge.buffers.isOver).toBe(false);
+});

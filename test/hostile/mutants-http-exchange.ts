@@ -6,7 +6,7 @@ export const HTTP_EXCHANGE_MUTANTS: readonly Mutant[] = [
   { row: 'H29', at: 'AnswerReader.takeInterim', search: 'head.status === 101', replace: 'false' },
   { row: 'H29', at: 'AnswerReader.takeHead', search: "stated.kind === 'invalid'", replace: "stated.kind === 'none'" },
   { row: 'H29', at: 'strictFramingOf', search: "others.length > 0 || length.includes(',')", replace: 'false' },
-  { row: 'H29', at: 'PlainExchange.sayInterim', search: 'this.interim > INTERIM_MAX', replace: 'false' },
+  { row: 'H29', at: 'AnswerReader.takeInterim', search: 'this.interim > INTERIM_MAX', replace: 'false' },
   { row: 'H30', at: 'PlainExchange.cut', search: 'else peer.reset();', replace: 'else peer.close();' },
   {
     row: 'H30',

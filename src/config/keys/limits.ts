@@ -233,8 +233,8 @@ export const limits = {
     default: 'off',
     scope: 'global',
     says:
-      'Memory that all sessions together hold for slower peers, early bytes included. Above it new ' +
-      'handshakes get 503 and the fullest session ends.',
+      'Memory that all sessions and plain requests hold for slower peers, early bytes included. Above it new ' +
+      'handshakes get 503 and the fullest of them ends.',
     without: 'max_buffered times max_sessions has to fit in the memory',
   },
   ...directions,

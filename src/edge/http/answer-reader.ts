@@ -37,6 +37,7 @@ export class AnswerReader implements TransportReader {
   private readonly options: AnswerOptions;
   private readonly owner: AnswerOwner;
   private parser: ResponseHeadParser;
+  private interim = 0;
   private body: BodyReader | null = null;
   /** Nothing more is told. */
   private isOver = false;
@@ -98,6 +99,11 @@ export class AnswerReader implements TransportReader {
       this.fail('status 101');
       return;
     }
+    this.interim += 1;
+    if (this.interim > INTERIM_MAX) {
+      this.fail('interim answers');
+      return;
+    }
     this.parser = this.newParser();
     this.owner.onInterim(head);
   }
@@ -153,6 +159,8 @@ export class AnswerReader implements TransportReader {
   }
 }
 
+/** 100, 102, 103 before the answer (RFC 9110 15.2): more is a flood. */
+const INTERIM_MAX = 8;
 const NO_BODY: AnswerFraming = { kind: 'none' };
 /** RFC 9112 6.3 lets several equal lengths be one, or none. */
 function strictFramingOf(head: ResponseHead): ReturnType<typeof answerFramingOf> {

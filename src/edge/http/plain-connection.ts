@@ -9,6 +9,7 @@ import { asksForWebSocket } from '../../protocol/plain-request.ts';
 import type { Refusal, RefusalSlug } from '../../protocol/refusals.ts';
 import type { JudgedRequest } from '../../protocol/request-place.ts';
 import type { Arrival } from '../arrival.ts';
+import type { Buffering } from '../buffer-watch.ts';
 import type { HandshakeContext } from '../handshake.ts';
 import { healthAnswer } from '../health.ts';
 import { redirectOf } from '../https-redirect.ts';
@@ -37,7 +38,10 @@ type State =
   | 'lingering'
   | 'over';
 
-export class PlainConnection extends TimerEntry implements OpenConnection, TransportReader, RequestOwner, PlainPeer {
+export class PlainConnection
+  extends TimerEntry
+  implements OpenConnection, TransportReader, RequestOwner, PlainPeer, Buffering
+{
   readonly transport: Transport;
   readonly arrival: Arrival;
   readonly claim: PeerClaim;
@@ -177,7 +181,7 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Trans
 
   retune(): void {
     this.guarded(() => {
-      if (this.state === 'idle' && this.isEnding) this.close();
+      if (this.state === 'idle' && this.isSpent) this.close();
       else if (this.state === 'idle' || this.state === 'head') this.arm();
       this.exchange?.retune();
     });
@@ -209,7 +213,19 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Trans
   }
 
   get isLast(): boolean {
-    return this.isEnding;
+    return this.isSpent;
+  }
+
+  get bufferedBytes(): number {
+    return this.transport.held + this.transport.kept + (this.exchange?.bufferedBytes ?? 0);
+  }
+
+  get isEnding(): boolean {
+    return this.isDone;
+  }
+
+  shed(): void {
+    this.guarded(() => this.exchange?.shed());
   }
 
   /** With an answer of our own, or the end of one that was relayed: the last bytes of this connection. */
@@ -222,7 +238,7 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Trans
     this.guarded(() => {
       this.exchange = null;
       if (this.state !== 'busy') return;
-      if (isLast || this.isEnding) {
+      if (isLast || this.isSpent) {
         this.linger(NOTHING);
         return;
       }
@@ -245,10 +261,10 @@ export class PlainConnection extends TimerEntry implements OpenConnection, Trans
   }
 
   /** No request behind the present one is served. */
-  private get isEnding(): boolean {
+  private get isSpent(): boolean {
     const { max_requests_per_connection: most } = this.context.snapshot.config.limits;
-    const isSpent = typeof most === 'number' && this.served >= most;
-    return isSpent || this.isDrained || this.context.draining || this.arrival.listener.isGone;
+    const hasServedAll = typeof most === 'number' && this.served >= most;
+    return hasServedAll || this.isDrained || this.context.draining || this.arrival.listener.isGone;
   }
 
   /** Of the request that is read, or would have been. */

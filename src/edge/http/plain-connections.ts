@@ -13,6 +13,10 @@ export class PlainConnections<Connection extends Cuttable> {
   /** Those that wait for their next request, the longest first. */
   private readonly idle = new Set<Connection>();
 
+  [Symbol.iterator](): Iterator<Connection> {
+    return this.open.values();
+  }
+
   get size(): number {
     return this.open.size;
   }

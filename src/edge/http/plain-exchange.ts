@@ -7,7 +7,7 @@ import { Abort } from '../../net/abort.ts';
 import type { Transport } from '../../net/transport.ts';
 import type { AnswerFraming } from '../../protocol/body-reader.ts';
 import type { RequestHead, ResponseHead } from '../../protocol/http-head.ts';
-import { lowerElements, valuesOf } from '../../protocol/lists.ts';
+import { saysClose } from '../../protocol/persistence.ts';
 import type { Refusal } from '../../protocol/refusals.ts';
 import { type Reached, type ReachingProgress, reachBackend, tellAnswer } from '../../upstream/open-backend.ts';
 import type { Target } from '../../upstream/target.ts';
@@ -55,9 +55,6 @@ interface ExchangeOptions {
 
 type State = 'checking' | 'reaching' | 'relaying' | 'over';
 
-/** 102, 103 before the answer (RFC 9110 15.2): more is a flood. */
-const INTERIM_MAX = 8;
-
 const NOTHING = Buffer.alloc(0);
 const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
 const EVENT_STREAM = /^text\/event-stream *(?:;|$)/i;
@@ -74,7 +71,6 @@ export class PlainExchange {
   private readonly farewell = new Alarm(() => this.guarded(() => this.endStream()));
   private state: State = 'checking';
   relay: PlainRelay | null = null;
-  private interim = 0;
   /** Of the answer; 0 before there is one. */
   private status = 0;
   private isEventStream = false;
@@ -115,6 +111,17 @@ export class PlainExchange {
         (error: unknown) => this.fail(error),
       );
     });
+  }
+
+  /** Memory for a slow backend; that for its client is its connection's. */
+  get bufferedBytes(): number {
+    return this.relay?.bufferedBytes ?? 0;
+  }
+
+  /** All sessions and requests together hold too much, and this one the most. */
+  shed(): void {
+    this.record.noteLimit('max_buffered_total');
+    this.refuse({ slug: 'overload', cause: 'max_buffered_total' });
   }
 
   /** With an answer of our own, the last one of its connection; when another is under way it is cut off. */
@@ -295,7 +302,7 @@ export class PlainExchange {
     const { asked } = this;
     const { peer, head, arrival } = this.options;
     // What of the body is not read yet is not waited for.
-    this.isLast = peer.isLast || peer.isInBody || head.version === '1.0' || saysClose(head);
+    this.isLast = peer.isLast || peer.isInBody || head.version === '1.0' || saysClose(head.fields);
     const date = this.context.plainMeans.dates.now();
     const made = answerHead(answer, framing, { asked, reached, isLast: this.isLast, date });
     this.status = answer.status;
@@ -310,10 +317,8 @@ export class PlainExchange {
 
   private sayInterim(interim: ResponseHead): void {
     const { peer, head } = this.options;
-    this.interim += 1;
-    if (this.interim > INTERIM_MAX) this.onBroken('interim answers');
     // RFC 9110 15.2: HTTP/1.0 knows none; and the 100 is ours to say.
-    else if (interim.status !== 100 && head.version === '1.1') {
+    if (interim.status !== 100 && head.version === '1.1') {
       const bytes = interimHead(interim, this.asked);
       peer.transport.write(bytes, 0, bytes.length, true);
     }
@@ -392,8 +397,4 @@ export class PlainExchange {
       this.onFault(error);
     }
   }
-}
-
-function saysClose({ fields }: RequestHead): boolean {
-  return lowerElements(valuesOf(fields, 'connection')).includes('close');
 }

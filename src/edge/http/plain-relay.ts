@@ -86,6 +86,10 @@ export class PlainRelay {
     if (body.kind === 'none') this.endBody();
   }
 
+  get bufferedBytes(): number {
+    return this.options.backend.held + this.options.backend.kept;
+  }
+
   /** The head of an answer has come. */
   get hasAnswer(): boolean {
     return this.answer !== 'none';
