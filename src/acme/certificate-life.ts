@@ -8,7 +8,7 @@ import { Abort } from '../net/abort.ts';
 import type { Log } from '../observe/log.ts';
 import type { MetricsRegistry } from '../observe/metrics.ts';
 import { AcmeError, cleaned } from './acme-error.ts';
-import { type Attempts, NO_ATTEMPTS, readAttempts, waitOf, writeAttempts } from './attempts.ts';
+import { type Attempts, asked, NO_ATTEMPTS, readAttempts, waitOf, writeAttempts } from './attempts.ts';
 import type { AcmeFolder } from './folder.ts';
 import { certificateIn } from './kept-certificate.ts';
 import { backoffMs, renewalAt } from './schedule.ts';
@@ -36,10 +36,9 @@ export interface LifeMeans {
 }
 
 export class CertificateLife {
-  /** Of the config in force. */
-  settings: AcmeCertificate;
   /** What is served; null before the first was got. */
   certificate: ListenerCertificate | null = null;
+  private current: AcmeCertificate;
   private readonly folder: AcmeFolder;
   private readonly means: LifeMeans;
   private readonly alarm = new Alarm(() => this.look());
@@ -54,10 +53,24 @@ export class CertificateLife {
   private isOver = false;
 
   constructor(settings: AcmeCertificate, folder: AcmeFolder, means: LifeMeans) {
-    this.settings = settings;
+    this.current = settings;
     this.folder = folder;
     this.means = means;
     this.jitter = means.random();
+  }
+
+  /** Of the config in force. */
+  get settings(): AcmeCertificate {
+    return this.current;
+  }
+
+  /** What is asked for in another way is asked for at once. */
+  retune(settings: AcmeCertificate): void {
+    const isOther = asked(settings) !== asked(this.current);
+    this.current = settings;
+    if (!isOther) return;
+    this.attempts = { ...this.attempts, failures: 0, retryAt: null };
+    this.retryAt = Number.NEGATIVE_INFINITY;
   }
 
   /** Take what the folder has. Rejects with AcmeError. */
@@ -89,6 +102,8 @@ export class CertificateLife {
   private look(): void {
     this.working = this.step()
       .catch((error: unknown) => this.fail(error))
+      // A fault of ours in telling of one must not end the looking.
+      .catch(() => LOOK_MS)
       .then((ms) => {
         this.working = null;
         if (this.isOver) return;
@@ -99,7 +114,11 @@ export class CertificateLife {
 
   /** What is due, and how long after it the next look is. */
   private async step(): Promise<number> {
-    await this.adopt(true);
+    const isWaiting = this.retryAt > this.means.clock.now();
+    await this.adopt(true).catch((error: unknown) => {
+      // It has been told, and is told again with the next try.
+      if (!isWaiting) throw error;
+    });
     const wait = this.waitMs();
     if (wait > 0) return Math.min(wait, LOOK_MS);
     const abort = new Abort();
@@ -138,9 +157,15 @@ export class CertificateLife {
     } finally {
       wheel.cancel(alarm);
     }
-    // It is served also where it cannot be kept.
-    this.certificate = certificateIn(text, settings.domains);
-    this.attempts = { failures: 0, retryAt: null, obtainedAt: wallNow() };
+    try {
+      // It is served also where it cannot be kept.
+      this.certificate = certificateIn(text, settings.domains);
+    } catch (error) {
+      // The same order would give the same.
+      await folder.forgetOrder(settings);
+      throw error;
+    }
+    this.attempts = { failures: 0, retryAt: null, obtainedAt: wallNow(), by: asked(settings) };
     this.retryAt = Number.NEGATIVE_INFINITY;
     means.metrics.acmeOrders.add('ok');
     this.tellObtained(Math.round(clock.now() - startedAt));
@@ -176,7 +201,11 @@ export class CertificateLife {
 
   private async readAttempts(): Promise<void> {
     const { clock, wallNow } = this.means;
-    this.attempts = await readAttempts(this.folder.store, this.settings.id);
+    const { attempts } = this;
+    this.attempts = await readAttempts(this.folder.store, this.settings);
+    // Where it could not be written: a wait that is known holds.
+    if (attempts.retryAt !== null && this.attempts.by === '' && attempts.by === asked(this.settings))
+      this.attempts = attempts;
     const wait = waitOf(this.attempts, wallNow());
     this.retryAt = wait > 0 ? clock.now() + wait : Number.NEGATIVE_INFINITY;
   }
@@ -202,7 +231,7 @@ export class CertificateLife {
     metrics.acmeOrders.add(fault.fault);
     const failures = this.attempts.failures + 1;
     const wait = Math.max(backoffMs(failures, random()), fault.retryAfterMs ?? 0);
-    this.attempts = { ...this.attempts, failures, retryAt: wallNow() + wait };
+    this.attempts = { ...this.attempts, failures, retryAt: wallNow() + wait, by: asked(this.settings) };
     this.retryAt = clock.now() + wait;
     this.tellFailed(fault, wait);
     // Where it cannot be written, the next one fails for that.

@@ -82,7 +82,7 @@ export class AcmeCertificates implements LiveCertificates {
     }
     return {
       commit: () => {
-        for (const [life, settings] of next) life.settings = settings;
+        for (const [life, settings] of next) life.retune(settings);
         const gone = [...this.lives].filter(([key]) => !lives.has(key)).map(([, life]) => life.end());
         this.ending = Promise.all([this.ending, ...gone]);
         this.lives = lives;

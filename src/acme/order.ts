@@ -38,6 +38,13 @@ interface Begun {
   readonly key: string;
 }
 
+interface Ordered {
+  readonly authority: Authority;
+  readonly order: Order;
+  /** PEM. */
+  readonly key: string;
+}
+
 /**
  * The key and the chain, in one PEM text, of which nothing is judged. Rejects with AcmeError. `signal`: given up, or
  * too late.
@@ -61,14 +68,24 @@ class OrderRun {
     const { store, challenges } = this.means;
     await store.sweep();
     try {
-      const authority = await this.authority();
-      const { order: begun, key } = (await this.resumed(authority)) ?? (await this.begin(authority));
+      const { authority, order: begun, key } = await this.begun();
       const ready = begun.status === 'pending' ? await this.prove(authority, begun) : begun;
       const finished = await this.finish(authority, ready, key);
       const chain = await authority.asked((client) => client.getCertificate(finished));
       return `${key.trim()}\n${chain.trim()}\n`;
     } finally {
       await challenges.clear();
+    }
+  }
+
+  private async begun(): Promise<Ordered> {
+    const authority = await this.authority();
+    try {
+      return (await this.resumed(authority)) ?? (await this.begin(authority));
+    } catch (error) {
+      if (!authority.hasNoAccount) throw error;
+      await forgetAccount(this.means.store, this.settings);
+      return this.begin(await this.authority());
     }
   }
 
@@ -87,13 +104,13 @@ class OrderRun {
   }
 
   /** What a process has begun that was ended; null where there is nothing to go on with. */
-  private async resumed(authority: Authority): Promise<{ order: Order; key: string } | null> {
+  private async resumed(authority: Authority): Promise<Ordered | null> {
     const { store } = this.means;
     const begun = parsedBegun((await store.read(orderFile(this.settings)))?.text ?? '');
     if (begun === null) return null;
     try {
       const known = await authority.asked((client) => client.getOrder({ url: begun.url } as Order));
-      if (known.status !== 'invalid') return { order: known, key: begun.key };
+      if (known.status !== 'invalid') return { authority, order: { ...known, url: begun.url }, key: begun.key };
     } catch (error) {
       if (!(error instanceof AcmeError) || error.fault !== 'refused') throw error;
     }
@@ -101,19 +118,12 @@ class OrderRun {
     return null;
   }
 
-  private async begin(authority: Authority): Promise<{ order: Order; key: string }> {
+  private async begin(authority: Authority): Promise<Ordered> {
     const { store } = this.means;
-    let made: Order;
-    try {
-      made = await authority.order(this.settings.domains);
-    } catch (error) {
-      // The next try makes another one.
-      if (authority.hasNoAccount) await forgetAccount(store, this.settings);
-      throw error;
-    }
+    const made = await authority.order(this.settings.domains);
     const key = await newKey(this.settings.key);
     await store.write(orderFile(this.settings), JSON.stringify({ url: made.url, key } satisfies Begun));
-    return { order: made, key };
+    return { authority, order: made, key };
   }
 
   /** Show that the names are ours, and wait until the authority has seen it. */

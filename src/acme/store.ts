@@ -34,7 +34,8 @@ export class AcmeStore {
       for (const folder of [this.folder, this.challenges]) {
         const probe = path.join(folder, temporaryName('probe'));
         await writeNew(probe, '');
-        await unlink(probe);
+        // Who orders just now may have swept it away.
+        await unlink(probe).catch(() => undefined);
       }
     });
   }

@@ -36,6 +36,8 @@ export function checkSecrets(parsed: ParsedConfig, tree: Tree, report: Report): 
     shown('listeners', index, 'client_ip_from');
     shown('listeners', index, 'name');
     shown('listeners', index, 'address');
+    for (const [at, { acme }] of (parsed.listeners[index]?.tls?.certificates ?? []).entries())
+      shownEach(acme?.domains, 'listeners', index, 'tls', 'certificates', at, 'acme', 'domains');
   }
   shown('admin', 'address');
   for (const key of LISTS) shownEach(parsed.defaults[key], 'defaults', key);

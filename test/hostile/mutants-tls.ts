@@ -71,8 +71,8 @@ export const TLS_MUTANTS: readonly Mutant[] = [
   {
     row: 'E25',
     at: 'planSnapshot',
-    search: 'yield* serverTls(config, ticketSecrets, wallNow)',
-    replace: 'previous?.tls ?? (yield* serverTls(config, ticketSecrets, wallNow))',
+    search: 'yield* serverTls(config, { secrets: ticketSecrets, wallNow, live })',
+    replace: 'previous?.tls ?? (yield* serverTls(config, { secrets: ticketSecrets, wallNow, live }))',
     why: 'the certificates of the first config are shown for good',
   },
   {

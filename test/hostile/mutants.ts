@@ -10,6 +10,7 @@ import { HTTP_CONNECTION_MUTANTS } from './mutants-http-connection.ts';
 import { HTTP_EXCHANGE_MUTANTS } from './mutants-http-exchange.ts';
 import { HTTP_HEAD_MUTANTS } from './mutants-http-heads.ts';
 import { OPERATIONS_MUTANTS } from './mutants-operations.ts';
+import { ACME_MUTANTS } from './mutants-page-acme.ts';
 import { RECORD_MUTANTS } from './mutants-page-record.ts';
 import { PROCESS_MUTANTS } from './mutants-process.ts';
 import { REQUEST_MUTANTS } from './mutants-request.ts';
@@ -44,4 +45,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...TOKEN_MUTANTS,
   ...HTTP_HEAD_MUTANTS,
   ...HTTP_CONNECTION_MUTANTS,
+  ...ACME_MUTANTS,
 ];
