@@ -128,7 +128,7 @@ export class Actions {
         'the process ends. This page ends with it, and nothing here starts it again.',
       verb: 'Drain and end',
       isGrave: true,
-      fields: [{ name: 'word', label: 'Type "drain" if you mean it', pattern: 'drain' }],
+      fields: [{ name: 'word', label: 'Type "drain" if you mean it', pattern: 'drain', isNeeded: true }],
     });
     if (answers?.word !== 'drain') return;
     await this.run(() => this.api.post('api/v1/drain'), { done: () => 'framegate is draining.', failed: 'Drain' });

@@ -10,6 +10,8 @@ export interface Field {
   readonly placeholder?: string;
   /** A pattern as of an input element; what does not match is not taken. */
   readonly pattern?: string;
+  /** It cannot be left empty. */
+  readonly isNeeded?: boolean;
   readonly hint?: string;
 }
 
@@ -57,8 +59,8 @@ interface Asked {
 }
 
 function inputOf(field: Field): Asked {
-  const { name, value = '', placeholder = null, pattern = null, hint = null } = field;
-  const attributes = { type: 'text', name, value, placeholder, pattern, title: hint, autocomplete: 'off' };
+  const { name, value = '', placeholder = null, pattern = null, hint = null, isNeeded: required = false } = field;
+  const attributes = { type: 'text', name, value, placeholder, pattern, required, title: hint, autocomplete: 'off' };
   return { field, input: make('input', { ...attributes, spellcheck: 'false' }) };
 }
 

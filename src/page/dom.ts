@@ -7,7 +7,8 @@ type Attributes = Readonly<Record<string, string | number | boolean | null>>;
 
 /** What may be set by name. What could run or load something is not among it. */
 const ATTRIBUTES = /^(aria-[a-z]+|class|colspan|data-[a-z]+|for|id|role|scope|tabindex|title|type|value|name|hidden)$/;
-const MORE = /^(autocomplete|autofocus|disabled|high|low|max|maxlength|min|optimum|pattern|placeholder|spellcheck)$/;
+const MORE =
+  /^(autocomplete|autofocus|disabled|high|low|max|maxlength|min|optimum|pattern|placeholder|required|spellcheck)$/;
 
 /** An element with its attributes and children; null and false leave one out. */
 export function make<Tag extends keyof HTMLElementTagNameMap>(

@@ -8,8 +8,11 @@ import { EventParser } from './event-parser.ts';
 /** A second without an event is one too late; after these the connection is taken for dead. */
 const SILENCE_MS = 8_000;
 const RETRY_MS = [500, 1_000, 2_000, 5_000] as const;
-/** A tab that is looked away from for less keeps its stream. */
-const HIDDEN_MS = 30_000;
+/**
+ * A tab that is looked away from for less keeps its stream. Not for long: browsers have six connections to a host, all
+ * tabs together, and with a stream on each of them nothing else could be asked.
+ */
+const HIDDEN_MS = 5_000;
 
 export type StreamState =
   | { readonly kind: 'connecting' | 'live' | 'hidden' | 'locked' | 'off' }
