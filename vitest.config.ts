@@ -43,7 +43,7 @@ const PROGRAMS = [
 ];
 /** Of those, and of the socket tests, what takes a quarter of a minute or more: it waits for the rest of the matrix. */
 const LONG = [
-  'test/{attacks/attacks,corpus/corpus,fuzz/fuzz,scale/scale}.test.ts',
+  'test/{attacks/attacks,browser/page-many,corpus/corpus,fuzz/fuzz,scale/scale}.test.ts',
   'test/conformance/fuzzing-*.test.ts',
   'test/hostile/{operations,process-faults}.test.ts',
 ];
