@@ -102,6 +102,8 @@ describe('metrics at rest', () => {
       chat.sessionEnded('client', 'client_close', 1000, 1);
     }
     chat.handshake('no_target', 0.01);
+    for (const status of [200, 503]) chat.http.request(status, 0.01, false);
+    chat.http.failed('no_target');
     happens(registry);
     return renderMetrics(sampleSource(registry));
   }
@@ -119,6 +121,12 @@ describe('metrics at rest', () => {
     ['bytes given back twice', (registry) => (registry.route('chat').fromBackend.buffered = -1), 1],
     ['a session on a target', (registry) => registry.target('chat', 'a'), 1],
     ['a handshake without a session', (registry) => registry.route('chat').handshake('ok', 0.1), 1],
+    ['an open TLS handshake', (registry) => (registry.process.tlsHandshakesOpen = 1), 1],
+    ['an open request', (registry) => (registry.process.httpRequestsOpen = 1), 1],
+    ['a request given back twice', (registry) => (registry.process.httpRequestsOpen = -1), 1],
+    ['a request of no class', (registry) => registry.route('chat').http.duration.observe(1), 1],
+    ['a request without its time', (registry) => registry.route('chat').http.requests.add('2xx'), 1],
+    ['more errors than requests', ({ unrouted }) => unrouted.http.failed('no_route'), 1],
     ['a session that ended twice', (registry) => registry.route('chat').sessionEnded('proxy', 'idle', 1001, 1), 3],
   ])('%s is a fault', (_, happens, faults) => {
     expect(restFaults(textAfter(happens))).toHaveLength(faults);

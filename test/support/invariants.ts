@@ -10,6 +10,7 @@ const FAULTS_KEPT_MAX = 50;
 /** Gauges that are zero when nobody is connected. */
 const restingGauges = [
   'framegate_connections_open',
+  'framegate_tls_handshakes_open',
   'framegate_handshakes_open',
   'framegate_handshakes_waiting',
   'framegate_sessions_open',
@@ -78,6 +79,11 @@ export function restFaults(text: string): string[] {
       if (value !== 0) faults.push(`${name}${JSON.stringify(Object.fromEntries(labels))} is ${value} at rest`);
     }
   }
+  return [...faults, ...sessionFaults(families), ...requestFaults(families)];
+}
+
+function sessionFaults(families: ReadonlyMap<string, Family>): string[] {
+  const faults: string[] = [];
   const totals = perRoute(families.get('framegate_sessions_total'));
   const ends = perRoute(families.get('framegate_session_ends_total'));
   const durations = perRoute(families.get('framegate_session_duration_seconds'), '_count');
@@ -89,6 +95,18 @@ export function restFaults(text: string): string[] {
     }
   }
   return faults;
+}
+
+/** Each request without upgrade has one class and one time, and at most one error. */
+function requestFaults(families: ReadonlyMap<string, Family>): string[] {
+  const totals = perRoute(families.get('framegate_http_requests_total'));
+  const timed = perRoute(families.get('framegate_http_request_duration_seconds'), '_count');
+  const errors = perRoute(families.get('framegate_http_errors_total'));
+  return [...new Set([...totals.keys(), ...timed.keys(), ...errors.keys()])].flatMap((route) => {
+    const [total, times, wrong] = [totals, timed, errors].map((counts) => counts.get(route) ?? 0);
+    if (total !== times) return [`route ${route}: ${total} requests without upgrade, ${times} timed`];
+    return (wrong ?? 0) > (total ?? 0) ? [`route ${route}: ${total} requests without upgrade, ${wrong} errors`] : [];
+  });
 }
 
 export interface GrowthBounds {
