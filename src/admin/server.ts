@@ -102,11 +102,10 @@ export class AdminServer {
 
   /** Who may ask from now on. The address stays what it was. */
   reconfigure(settings: AdminSettings): void {
-    const { token, page } = this.settings;
+    const { token } = this.settings;
     this.settings = guarded(settings);
     this.token = new TokenCheck(settings.token);
     if (settings.token !== token) this.viewers.endAll('token');
-    else if (page && !settings.page) this.viewers.endAll('page');
   }
 
   /** Where it listens: the real port, or the path. */
@@ -182,7 +181,7 @@ export class AdminServer {
     const asked = { subject, page };
     if (work.how === 'at once') return work.run(asked);
     // Nobody shares an answer with data in it that was begun before there was a token.
-    const question = `${isOpen} ${request.url}`;
+    const question = [isOpen, request.url].join(' ');
     return this.shared.ask(work.kind, question, () => work.begin(asked));
   }
 

@@ -628,7 +628,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'L4',
-    at: 'Delivery.send',
+    at: 'headersOf',
     search: "'X-Content-Type-Options': 'nosniff',",
     replace: '',
   },

@@ -12,6 +12,7 @@ import { HTTP_HEAD_MUTANTS } from './mutants-http-heads.ts';
 import { OPERATIONS_MUTANTS } from './mutants-operations.ts';
 import { ACME_MUTANTS } from './mutants-page-acme.ts';
 import { RECORD_MUTANTS } from './mutants-page-record.ts';
+import { PAGE_SERVER_MUTANTS } from './mutants-page-server.ts';
 import { PROCESS_MUTANTS } from './mutants-process.ts';
 import { REQUEST_MUTANTS } from './mutants-request.ts';
 import { SESSION_MUTANTS } from './mutants-session.ts';
@@ -46,4 +47,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...HTTP_HEAD_MUTANTS,
   ...HTTP_CONNECTION_MUTANTS,
   ...ACME_MUTANTS,
+  ...PAGE_SERVER_MUTANTS,
 ];

@@ -35,6 +35,9 @@ export class FakePageSource implements PageSource {
   /** Seconds that were told, and parts. */
   seconds = 0;
   partsMade = 0;
+  /** What parts wait for. */
+  gate: Promise<unknown> = Promise.resolve();
+  fault: Error | null = null;
   private waiting: ((second: SecondView | null) => void)[] = [];
 
   /** Somebody waits for a second. */
@@ -67,6 +70,8 @@ export class FakePageSource implements PageSource {
 
   async parts(): Promise<PartsView> {
     this.partsMade += 1;
+    await this.gate;
+    if (this.fault !== null) throw this.fault;
     return { status: sampleStatus, upstreams: sampleUpstreams, routes_total: 12, targets_total: 1 };
   }
 }
