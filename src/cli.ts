@@ -98,6 +98,15 @@ async function askRunning(command: AdminCommand): Promise<ExitCode> {
   });
 }
 
+/** On a terminal: sentences go on in the next line, source lines and carets stay as they are. */
+async function fitted(problems: string): Promise<string> {
+  if (process.stdout.isTTY !== true) return problems;
+  const { wrapped } = await import('./cli/line.ts');
+  const columns = process.stdout.columns || 80;
+  const lines = problems.split('\n');
+  return lines.flatMap((one) => (one.startsWith('  ') ? [one] : wrapped(one, columns, 4))).join('\n');
+}
+
 async function terminalScreen(): Promise<Screen> {
   const { TerminalScreen, wantsColour } = await import('./cli/screen.ts');
   return new TerminalScreen({
@@ -124,7 +133,7 @@ async function check(source: FileSource, format: 'text' | 'json'): Promise<ExitC
     print(`${JSON.stringify(all, null, 2)}\n`);
   } else {
     const { formatProblems } = await import('./config/problems.ts');
-    for (const { problems, text, file } of parts) print(formatProblems(problems, text, file));
+    for (const { problems, text, file } of parts) print(await fitted(formatProblems(problems, text, file)));
     if ('config' in result) print(`${file}: ok\n`);
   }
   return 'config' in result ? ExitCode.Stopped : ExitCode.BadConfig;

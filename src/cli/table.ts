@@ -8,7 +8,7 @@ export interface Column<T> {
   readonly head: string;
   readonly align: 'left' | 'right';
   readonly text: (row: T) => string;
-  /** Where the line does not fit it is shortened, to this width at least, the first such column before others. */
+  /** Where the line does not fit it is shortened, to this width at least, the widest such column before others. */
   readonly gives?: number;
   /** Where that does not do, columns are left out, those with the highest number first; one without it never. */
   readonly rank?: number;
@@ -52,12 +52,7 @@ interface Shown<T> {
 export function table<T>(columns: readonly Column<T>[], rows: readonly T[], width: number): Table {
   const all = columns.map((column) => shownOf(column, rows));
   const shown = fitting(all, width);
-  let excess = sum(shown.map(({ whole }) => whole)) - width;
-  const widths = shown.map(({ whole, least }) => {
-    const own = Math.max(least, whole - Math.max(0, excess));
-    excess -= whole - own;
-    return own;
-  });
+  const widths = widthsOf(shown, width);
   const lineOf = (row: T | null, index: number): Line => {
     const pieces = shown.flatMap(({ column, cells }, at) => {
       const tone = row === null ? 'strong' : (column.tone?.(row) ?? null);
@@ -70,6 +65,21 @@ export function table<T>(columns: readonly Column<T>[], rows: readonly T[], widt
     return cutLine(pieces, width);
   };
   return { head: lineOf(null, 0), rows: rows.map((row, index) => lineOf(row, index + 1)) };
+}
+
+/** The widest of those that give goes first, so that as little as can be is lost of each. */
+function widthsOf<T>(shown: readonly Shown<T>[], width: number): readonly number[] {
+  const widths = shown.map(({ whole }) => whole);
+  for (let excess = sum(widths) - width; excess > 0; excess -= 1) {
+    let widest = -1;
+    for (const [at, { least }] of shown.entries()) {
+      const own = widths[at] ?? 0;
+      if (own > least && own > (widths[widest] ?? 0)) widest = at;
+    }
+    if (widest < 0) break;
+    widths[widest] = (widths[widest] ?? 0) - 1;
+  }
+  return widths;
 }
 
 function shownOf<T>(column: Column<T>, rows: readonly T[]): Shown<T> {

@@ -54,14 +54,13 @@ describe('a table', () => {
     expect(lines(columns, rows, 15)[2]).toBe('a nam...  12345');
   });
 
-  test('shortens the next column that gives when the first one has given all that it can', () => {
+  test('shortens the widest column that gives before others, none below what it says', () => {
     const [first, second] = columns;
-    const both = [first, { ...first, head: 'AGAIN' }, second];
-    const text = 'a name of many words';
-    expect(lines(both, rows, 49)[2]).toBe(`${text}  ${text}  12345`);
-    expect(lines(both, rows, 37)[2]).toBe(`a nam...  ${text}  12345`);
-    expect(lines(both, rows, 36)[2]).toBe('a nam...  a name of many w...  12345');
-    expect(lines(both, rows, 25)[2]).toBe('a nam...  a nam...  12345');
+    const both = [first, left<Row>('AGAIN', ({ name }) => name.slice(0, 14), { gives: 12 }), second];
+    expect(lines(both, rows, 43)[2]).toBe('a name of many words  a name of many  12345');
+    expect(lines(both, rows, 37)[2]).toBe('a name of m...  a name of many  12345');
+    expect(lines(both, rows, 35)[2]).toBe('a name of ...  a name of ...  12345');
+    expect(lines(both, rows, 29)[2]).toBe('a nam...  a name of...  12345');
   });
 
   test('leaves out columns that may go, those that say nothing first, and is cut where that is not enough', () => {
