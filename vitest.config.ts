@@ -37,13 +37,13 @@ const MARKED = [
 const OVER_TLS = ['test/conformance/fuzzing-*.test.ts', 'test/e2e/ends.test.ts', 'test/soak/soak.test.ts'];
 /** Whole programs, long runs and mutated copies, on the first layout. */
 const PROGRAMS = [
-  'test/{attacks,browser,clients,corpus,fuzz,oracle,scale,soak}/**/*.test.ts',
+  'test/{attacks,browser,clients,corpus,fuzz,oracle,scale,soak,terminal}/**/*.test.ts',
   'test/{cli,package,shares}.test.ts',
   'test/hostile/mutants.test.ts',
 ];
 /** Of those, and of the socket tests, what takes a quarter of a minute or more: it waits for the rest of the matrix. */
 const LONG = [
-  'test/{attacks/attacks,browser/page-many,corpus/corpus,fuzz/fuzz,scale/scale}.test.ts',
+  'test/{attacks/attacks,browser/page-many,corpus/corpus,fuzz/fuzz,scale/scale,terminal/terminal}.test.ts',
   'test/conformance/fuzzing-*.test.ts',
   'test/hostile/{operations,process-faults}.test.ts',
 ];

@@ -30,6 +30,7 @@ test('npm test and the rest of the matrix are all tests on all layouts, each onc
     'operations',
     'process-faults',
     'scale',
+    'terminal',
   ]);
   expect(rest.length).toBeGreaterThan(20);
 });

@@ -47,9 +47,8 @@ export function testSlices(): Slices {
 
 export async function startAdmin(
   settings: Partial<AdminSettings> = {},
-  options: { timeoutMs?: number } = {},
+  { subject = new FakeAdminSubject(), ...options }: { timeoutMs?: number; subject?: FakeAdminSubject } = {},
 ): Promise<AdminHarness> {
-  const subject = new FakeAdminSubject();
   const page = new FakePageSource();
   const logs: AdminHarness['logs'] = [];
   const time = { now: 0 };
