@@ -118,13 +118,13 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'B10',
-    at: 'framingOf',
+    at: 'answerFramingOf',
     search: 'if (codings.length > 0 && lengths.length > 0) {',
     replace: 'if (codings.length > 1 && lengths.length > 0) {',
   },
   {
     row: 'B10',
-    at: 'framingOf',
+    at: 'answerFramingOf',
     search:
       "if (lengths.some((each) => each !== length)) return { kind: 'invalid', cause: 'different Content-Lengths' };",
     replace: '',
