@@ -62,7 +62,7 @@ export interface EndCountView {
 export interface LimitHitView {
   /** Its config key, such as `max_message_size`. */
   readonly limit: string;
-  /** Of the messages of which side; null: of handshakes and sessions, which it ended. */
+  /** Of the messages of which side; null: of handshakes, sessions and plain requests, which it ended. */
   readonly from: 'client' | 'backend' | null;
   readonly hits: number;
 }

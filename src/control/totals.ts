@@ -77,13 +77,14 @@ export function* totalsOf(metrics: MetricsRegistry, inFull: boolean): Generator<
   return totals;
 }
 
-/** What limits did in a route, and to whose messages; null: to handshakes and sessions. */
+/** What limits did in a route, and to whose messages; null: to handshakes, sessions and requests as a whole. */
 function hitsOf(route: RouteMetrics): readonly (readonly [hits: Tally, from: LimitHitView['from']])[] {
-  const { fromClient, fromBackend, limitEnds } = route;
+  const { fromClient, fromBackend, limitEnds, http } = route;
   return [
     [fromClient.limitHits, 'client'],
     [fromBackend.limitHits, 'backend'],
     [limitEnds, null],
+    [http.limitEnds, null],
   ];
 }
 

@@ -8,6 +8,7 @@ import { totalsOf } from '../../src/control/totals.ts';
 import { atOnce, Slices } from '../../src/limits/slices.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import { MetricsRegistry } from '../../src/observe/metrics.ts';
+import type { ProcessView } from '../../src/observe/runtime-metrics.ts';
 import { StepHistory } from '../../src/observe/step-history.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
@@ -50,6 +51,7 @@ describe('totals', () => {
       route.limitEnds.add('idle');
       route.pingRtt.observe(0.5);
       route.http.request(200, 1, false);
+      route.http.limitEnds.add('response');
     }
     metrics.unrouted.handshake('host', 0);
     // Told by the listener, too.
@@ -62,13 +64,14 @@ describe('totals', () => {
     expect([...totals.limits.values()]).toEqual([
       { limit: 'max_message_size', from: 'client', hits: 2 },
       { limit: 'idle', from: null, hits: 2 },
+      { limit: 'response', from: null, hits: 2 },
     ]);
     expect(atOnce(totalsOf(metrics, false)).ends.size).toBe(0);
   });
 });
 
 describe('figures of a proxy', () => {
-  function start() {
+  function start(processView: ProcessView | null = null) {
     const clock = new FakeClock();
     const wheel = new TimerWheel(clock);
     const metrics = new MetricsRegistry();
@@ -85,7 +88,7 @@ describe('figures of a proxy', () => {
       snapshot: { wallNow: () => clock.now() + wall.jumped },
     };
     const state = () => 'ready' as const;
-    const keeper = new FigureKeeper({ edge, slices, processView: null, pid: 7, state });
+    const keeper = new FigureKeeper({ edge, slices, processView, pid: 7, state });
     const pass = async (ms: number): Promise<void> => {
       clock.advance(ms);
       wheel.advance();
@@ -185,5 +188,31 @@ describe('figures of a proxy', () => {
     const last = keeper.next();
     keeper.switch(false);
     expect([await last, keeper.history(), wheel.size]).toEqual([null, null, 0]);
+  });
+
+  test('of the process: its share of a core, its memory while that can be read, how long it was held up', async () => {
+    const used = { cpuMs: 0, rss: 5_000_000 };
+    const { keeper, pass, history } = start({
+      version: 'v20.0.0',
+      cpuUsage: () => ({ user: used.cpuMs * 600, system: used.cpuMs * 400 }),
+      memoryUsage: () => {
+        if (used.rss === 0) throw new Error('EMFILE');
+        return { rss: used.rss, heapTotal: 0, heapUsed: 0, external: 0 };
+      },
+      getActiveResourcesInfo: () => [],
+    });
+    keeper.switch(true);
+    await pass(0);
+    used.cpuMs = 250;
+    await pass(1000);
+    used.rss = 0;
+    await pass(1000);
+    const { cpu_share, memory_bytes, loop_lag_ms } = history().seconds.figures;
+    expect([cpu_share, memory_bytes]).toEqual([
+      [0.25, 0],
+      [5_000_000, null],
+    ]);
+    expect(loop_lag_ms).toEqual([expect.any(Number), expect.any(Number)]);
+    keeper.switch(false);
   });
 });
