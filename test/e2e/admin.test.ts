@@ -88,8 +88,32 @@ describe('what it shows', () => {
       next: all[3],
     });
     expect(await page(`?limit=2&after=${all[3]}`)).toMatchObject({ sessions: [{ id: all[4] }], next: null });
-    expect(await page('?route=news')).toEqual({ sessions: [], next: null });
-    expect(await page('?state=closing')).toEqual({ sessions: [], next: null });
+    expect(await page('?route=news')).toEqual({ sessions: [], next: null, more: 0 });
+    expect(await page('?state=closing')).toEqual({ sessions: [], next: null, more: 0 });
+  });
+
+  test('sessions by what is largest: of messages and bytes, both directions count', async () => {
+    const running = await startProxy(config);
+    const clients = await opened(running.port, 3);
+    for (const [index, texts] of [['a'], ['b', 'c', 'd'], ['x'.repeat(100)]].entries()) {
+      for (const one of texts) {
+        clients[index]?.socket.send(one);
+        await clients[index]?.next();
+      }
+    }
+    const page = async (query: string) => (await askAdmin(running, `GET /api/v1/sessions${query}`)).json as Page;
+    const [first, second, third] = (await page('')).sessions.map(({ id }) => id);
+    const by = async (sort: string) => (await page(`?sort=${sort}`)).sessions.map(({ id }) => id);
+    expect(await by('messages')).toEqual([second, first, third]);
+    expect(await by('bytes')).toEqual([third, second, first]);
+    expect(await by('age')).toEqual([first, second, third]);
+    expect(await by('silent')).toEqual([first, second, third]);
+    const top = await page('?sort=messages&limit=1');
+    expect(top).toMatchObject({ next: `-6/${second}`, more: 2 });
+    expect(await page(`?sort=messages&limit=1&after=${top.next}`)).toMatchObject({
+      sessions: [{ id: first }],
+      more: 1,
+    });
   });
 
   test('one session: who it is and what went each way', async () => {
