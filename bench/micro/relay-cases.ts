@@ -2,6 +2,7 @@
 // both ends are transports that take everything at once.
 
 import { loadObject } from '../../src/config/load.ts';
+import type { ConfigInput } from '../../src/config/types.ts';
 import { policyOf } from '../../src/edge/session-policy.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import { silentReader, type Transport, type TransportReader } from '../../src/net/transport.ts';
@@ -64,20 +65,29 @@ class Sink implements Transport {
 
 export function cases(): readonly MicroCase[] {
   return [
-    relayCase('64 B, one a read', 64, 1, true),
-    relayCase('64 B back, one a read', 64, 1, false),
-    relayCase('64 B, 16 a read', 64, 16, true),
-    relayCase('different sizes, 16 a read', null, 16, true),
-    relayCase('16 KiB, one a read', 16_384, 1, true),
+    relayCase('64 B, one a read', { size: 64, frames: 1 }),
+    relayCase('64 B, one a read, recorded', { size: 64, frames: 1, record: { frames: 32 } }),
+    relayCase('64 B back, one a read', { size: 64, frames: 1, isClient: false }),
+    relayCase('64 B, 16 a read', { size: 64, frames: 16 }),
+    relayCase('64 B, 16 a read, recorded', { size: 64, frames: 16, record: { frames: 32 } }),
+    relayCase('different sizes, 16 a read', { size: null, frames: 16 }),
+    relayCase('16 KiB, one a read', { size: 16_384, frames: 1 }),
   ];
 }
 
-/** `size` null: the frames of a read differ in size, up to 125 bytes. */
-function relayCase(name: string, size: number | null, frames: number, isClient: boolean): MicroCase {
+interface Read {
+  /** Null: its frames differ in size, up to 125 bytes. */
+  readonly size: number | null;
+  readonly frames: number;
+  readonly isClient?: boolean;
+  readonly record?: ConfigInput['record'];
+}
+
+function relayCase(name: string, { size, frames, isClient = true, record = 'off' }: Read): MicroCase {
   const sizes = Array.from({ length: frames }, (_, i) => size ?? (i * 37) % 126);
   const read = Buffer.concat([Buffer.alloc(HEADROOM), ...sizes.map((bytes) => frameOf(bytes, isClient))]);
   const [client, backend] = [new Sink(), new Sink()];
-  openSession(client, backend);
+  openSession(client, backend, record);
   const [source, sink] = isClient ? [client, backend] : [backend, client];
   const run = () => {
     const before = sink.written;
@@ -96,9 +106,9 @@ function frameOf(size: number, masked: boolean): Buffer {
   return masked ? maskedFrame(payload, 0x12345678) : plainFrame(payload);
 }
 
-function openSession(client: Transport, backend: Transport): void {
+function openSession(client: Transport, backend: Transport, record: Read['record']): void {
   const clock = { now: () => performance.now() };
-  const [route] = loadObject({ routes: [{ upstream: 'builtin:echo' }] }, { baseDir: '.' }).config.routes;
+  const [route] = loadObject({ record, routes: [{ upstream: 'builtin:echo' }] }, { baseDir: '.' }).config.routes;
   if (route === undefined) throw new Error('the config has no route');
   const session = new Session({
     clock,
