@@ -82,6 +82,10 @@ const ADMIN_ERRORS = {
   unauthorized: { status: 401, message: 'a token is needed: Authorization: Bearer TOKEN' },
   cross_site: { status: 403, message: 'pages of other origins get no answers here' },
   not_found: { status: 404, message: 'no such endpoint' },
+  unknown_session: {
+    status: 404,
+    message: 'no such session is open, or has ended within ten minutes: session.end in the log tells of all',
+  },
   no_session: { status: 404, message: 'no such session, or it is ending' },
   no_route: { status: 404, message: 'no such route' },
   no_target: { status: 404, message: 'no such upstream or target' },

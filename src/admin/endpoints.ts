@@ -236,7 +236,7 @@ async function showSession({ subject, names: [id = ''] }: Call): Promise<Answer>
 
 async function showWhy({ subject, names: [id = ''] }: Call): Promise<Answer> {
   const view = await subject.why(id);
-  return view === null ? errorAnswer('no_session') : jsonAnswer(view);
+  return view === null ? errorAnswer('unknown_session') : jsonAnswer(view);
 }
 
 async function closeSession({ subject, names: [id = ''], parameters }: Call): Promise<Answer> {

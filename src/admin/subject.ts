@@ -353,7 +353,7 @@ export interface AdminSubject {
    */
   sessions(query: SessionQuery): Promise<Pulled<SessionPage>>;
   session(id: string): Promise<SessionDetail | null>;
-  /** Of a session that is open, or has ended not long ago. */
+  /** Of a session that is open, or has ended not long ago: by its id, or that of its request. */
   why(id: string): Promise<WhyView | null>;
   applicationWebsockets(): Promise<Pulled<readonly ApplicationWebsocket[]>>;
   /** The effective config as YAML, secrets masked. */

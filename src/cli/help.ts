@@ -145,7 +145,8 @@ ${adminOptions}${filterOptions}${sortOptions}`,
 
 Why a session ended, in one screen: the cause, who and what, times, the limits
 it was near to, its last frames (record), and what to change if that was not
-meant. For ten minutes after its end; of an open one how it stands.
+meant. For ten minutes after its end; of an open one how it stands. ID is that
+of the session or of its request, which backends get as X-Request-ID.
 
 ${adminOptions}  --format FORMAT     text (default), or json as the admin listener gives it
 `,

@@ -53,6 +53,11 @@ export class KeptEnds implements EndKeeper {
     return this.kept.get(session) ?? null;
   }
 
+  findByRequest(id: string): SessionStory | null {
+    for (const story of this.kept.values()) if (story.view.request_id === id) return story;
+    return null;
+  }
+
   private dropOld(now: number): void {
     for (const [session, { endedAt }] of this.kept) {
       const at = (endedAt ?? now) + KEPT_MS;

@@ -17,6 +17,11 @@ export function findSession(sessions: Sessions, id: string): SessionRecord | nul
   return null;
 }
 
+export function findByRequest(sessions: Sessions, id: string): SessionRecord | null {
+  for (const record of sessions) if (record.facts.request_id === id) return record;
+  return null;
+}
+
 /** All that fit, and are not ending already. */
 export function chooseSessions(sessions: Sessions, filter: SessionFilter): SessionRecord[] {
   return [...sessions].filter((record) => fits(record, filter) && record.session.cause === null);

@@ -31,7 +31,7 @@ import {
   upstreamReadings,
 } from './readings.ts';
 import type { RunningProxy } from './running-proxy.ts';
-import { applicationWebsockets, findSession, sessionPage } from './session-lists.ts';
+import { applicationWebsockets, findByRequest, findSession, sessionPage } from './session-lists.ts';
 import { sessionDetail } from './session-view.ts';
 import { upstreamViews } from './upstream-views.ts';
 import { statusView } from './views.ts';
@@ -65,8 +65,12 @@ export class ProxySubject implements AdminSubject {
 
   async why(id: string): Promise<WhyView | null> {
     const { edge, ends } = this.proxy;
-    const record = findSession(edge.sessions, id);
-    const story = record === null ? ends.find(id) : ends.storyOf(record);
+    const { sessions } = edge;
+    // Ids of requests may come from a proxy in front: one that looks like a session's is none.
+    const open = findSession(sessions, id);
+    const ended = open === null ? ends.find(id) : null;
+    const record = open ?? (ended === null ? findByRequest(sessions, id) : null);
+    const story = record === null ? (ended ?? ends.findByRequest(id)) : ends.storyOf(record);
     return story === null ? null : whyView(story, { now: edge.clock.now(), wallNow: edge.snapshot.wallNow() });
   }
 

@@ -80,7 +80,7 @@ describe('endpoints', () => {
     ['GET /nowhere', 404, 'not_found', undefined],
     ['GET /api/v1/', 404, 'not_found', undefined],
     ['GET /api/v1/sessions/other', 404, 'no_session', undefined],
-    ['GET /api/v1/sessions/other/why', 404, 'no_session', undefined],
+    ['GET /api/v1/sessions/other/why', 404, 'unknown_session', undefined],
     ['GET /api/v1/reload', 405, 'method', 'POST'],
     ['POST /metrics', 405, 'method', 'GET, HEAD'],
     ['DELETE /api/v1/sessions/cafe-1', 405, 'method', 'GET, HEAD'],

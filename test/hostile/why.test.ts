@@ -138,7 +138,7 @@ test('G9: open, ending, ended and unknown sessions, asked by whoever may', async
   const path = `/${sessions[0]?.id}/why`;
   expect((await ask(path)).status).toBe(401);
   expect((await ask(path, token, 'Sec-Fetch-Site: cross-site')).status).toBe(403);
-  expect((await ask('/cafe-1/why', token)).json).toMatchObject({ error: 'no_session' });
+  expect((await ask('/cafe-1/why', token)).json).toMatchObject({ error: 'unknown_session' });
   expect((await ask(path, token)).json).toMatchObject({ state: 'open', cause: null });
   client.send(closeFrame(1000, '', MASKED));
   expect(await server.nextClose()).toEqual({ code: 1000, reason: '' });
@@ -147,6 +147,8 @@ test('G9: open, ending, ended and unknown sessions, asked by whoever may', async
   server.end();
   await client.nextClose();
   client.end();
-  await running.waitForLog('session.end');
-  expect((await ask(path, token)).json).toMatchObject({ state: 'ended', cause: 'client_close', clean: true });
+  const line = await running.waitForLog('session.end');
+  const ended = { state: 'ended', cause: 'client_close', clean: true };
+  expect((await ask(path, token)).json).toMatchObject(ended);
+  expect((await ask(`/${String(line.request_id)}/why`, token)).json).toMatchObject(ended);
 });
