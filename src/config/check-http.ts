@@ -45,7 +45,7 @@ function checkSticky({ routes, upstreams }: ParsedConfig, report: CrossReport): 
     const { balance, targets, discover } = upstream;
     const isOne = targets.filter(({ backup }) => !backup).length < 2 && discover === undefined;
     if (isOne || typeof balance !== 'string' || !ANY_TARGET.includes(balance)) continue;
-    report('warning', ['routes', index, 'http'], `${SCATTERED} of upstream "${printable(http ?? '')}"`);
+    report('warning', ['routes', index, 'http'], `${SCATTERED} in upstream "${printable(http ?? '')}"`);
   }
 }
 

@@ -181,7 +181,7 @@ describe('where plain requests go', () => {
     const told = warningsOf(`${upstreams}routes: [{ match: { path: ${path} }, upstream: u, http: u }]`);
     expect(told).toHaveLength(warnings);
     for (const line of told)
-      expect(line).toMatch(/routes\[0\]\.http: .*: balance: \{ sticky: \{\} \} of upstream "u"$/);
+      expect(line).toMatch(/routes\[0\]\.http: .*: balance: \{ sticky: \{\} \} in upstream "u"$/);
     // Without polling there is one request.
     expect(warningsOf(`${upstreams}routes: [{ match: { path: ${path} }, upstream: u }]`)).toEqual([]);
   });
