@@ -10,7 +10,10 @@ COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json tsconfig.page.json ./
 COPY src src
-RUN npm run build && chmod 755 dist/cli.js && npm prune --omit=dev --no-audit --no-fund
+# What speaks ACME is optional for others, and here it is there.
+RUN npm run build && chmod 755 dist/cli.js \
+  && npm pkg set dependencies.acme-client="$(npm pkg get devDependencies.acme-client | tr -d '"')" \
+  && npm pkg delete devDependencies.acme-client && npm prune --omit=dev --no-audit --no-fund
 
 FROM node:24-slim
 ENV NODE_ENV=production

@@ -46,6 +46,7 @@ const LONG = [
   'test/{attacks/attacks,browser/page-many,corpus/corpus,fuzz/fuzz,scale/scale,terminal/terminal}.test.ts',
   'test/conformance/fuzzing-*.test.ts',
   'test/hostile/{operations,process-faults}.test.ts',
+  'test/e2e/acme-shared.test.ts',
 ];
 /** With a process of their own in each share: for its heap, or for what they mock. */
 const APART = [

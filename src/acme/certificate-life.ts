@@ -50,6 +50,8 @@ export class CertificateLife {
   private version: string | null = null;
   private working: Promise<void> | null = null;
   private abort: Abort | null = null;
+  /** What is under way is for what was asked for before. */
+  private isStale = false;
   private isOver = false;
 
   constructor(settings: AcmeCertificate, folder: AcmeFolder, means: LifeMeans) {
@@ -71,6 +73,9 @@ export class CertificateLife {
     if (!isOther) return;
     this.attempts = { ...this.attempts, failures: 0, retryAt: null };
     this.retryAt = Number.NEGATIVE_INFINITY;
+    if (this.working === null) return;
+    this.isStale = true;
+    this.abort?.abort();
   }
 
   /** Take what the folder has. Rejects with AcmeError. */
@@ -100,6 +105,8 @@ export class CertificateLife {
   }
 
   private look(): void {
+    // One look at a time: `begin` does not wait for the one that is due.
+    this.means.wheel.cancel(this.alarm);
     this.working = this.step()
       .catch((error: unknown) => this.fail(error))
       // A fault of ours in telling of one must not end the looking.
@@ -108,7 +115,8 @@ export class CertificateLife {
         this.working = null;
         if (this.isOver) return;
         const { wheel, clock } = this.means;
-        wheel.schedule(this.alarm, clock.now() + ms);
+        wheel.schedule(this.alarm, clock.now() + (this.isStale ? 0 : ms));
+        this.isStale = false;
       });
   }
 
@@ -123,7 +131,7 @@ export class CertificateLife {
     if (wait > 0) return Math.min(wait, LOOK_MS);
     const abort = new Abort();
     this.abort = abort;
-    if (this.isOver) abort.abort();
+    if (this.isOver || this.isStale) abort.abort();
     const entered = await this.folder.enter(() => abort.abort());
     if (!entered) return BUSY_MS * (1 + this.means.random());
     try {
@@ -224,7 +232,7 @@ export class CertificateLife {
 
   /** How long after it the next look is. */
   private async fail(error: unknown): Promise<number> {
-    if (this.isOver) return 0;
+    if (this.isOver || this.isStale) return 0;
     const { clock, wallNow, random, metrics } = this.means;
     const fault =
       error instanceof AcmeError ? error : new AcmeError('internal', cleaned(messageOf(error)), { cause: error });

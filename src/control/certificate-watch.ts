@@ -6,7 +6,6 @@ import { Alarm } from '../limits/timer-wheel.ts';
 import { certificateReadings } from './readings.ts';
 
 const DAY_MS = 86_400_000;
-const SOON_MS = 14 * DAY_MS;
 
 export class CertificateWatch {
   private readonly edge: Edge;
@@ -22,8 +21,8 @@ export class CertificateWatch {
     edge.wheel.schedule(this.alarm, edge.clock.now() + DAY_MS);
     this.lookForNone();
     const now = edge.snapshot.wallNow();
-    for (const { listener, name, notAfter } of certificateReadings(edge)) {
-      if (notAfter - now >= SOON_MS) continue;
+    for (const { listener, name, notAfter, soonAt } of certificateReadings(edge)) {
+      if (soonAt > now) continue;
       edge.log.event('warn', 'certificate.expiring', {
         listener,
         name,

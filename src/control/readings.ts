@@ -1,5 +1,6 @@
 // What metrics and advice are made of: the counters of the running proxy, next to what its config says of them.
 
+import type { ListenerCertificate } from '../config/types.ts';
 import type { Edge } from '../edge/edge.ts';
 import type { Route } from '../edge/snapshot.ts';
 import { mapped, type Pulled } from '../limits/pulled.ts';
@@ -16,6 +17,9 @@ import type {
 import type { RouteMetrics } from '../observe/metrics.ts';
 import { relaxedUses } from '../observe/relax-advice.ts';
 import { capInputs } from './refusal-counts.ts';
+
+/** Before the end of a certificate: time enough to renew it by hand. */
+const SOON_MS = 14 * 86_400_000;
 
 /** Those of routes that a reload removed are still counted while a session of theirs lives. */
 export function* routeReadings({ metrics, snapshot }: Edge): Generator<RouteReading> {
@@ -61,11 +65,17 @@ export function* discoveryReadings({ metrics, snapshot, clock }: Edge): Generato
 export function certificateReadings({ snapshot }: Edge): Iterable<CertificateReading> {
   const found = new Map<string, CertificateReading>();
   for (const { name: listener, tls } of snapshot.config.listeners) {
-    const got = (tls?.acme ?? []).flatMap((one) => snapshot.live.current(one) ?? []);
-    for (const { name, not_after } of [...(tls?.certificates ?? []), ...got]) {
+    const note = ({ name, not_after: notAfter }: ListenerCertificate, soonMs: number): void => {
       const key = `${listener}\n${name}`;
       const known = found.get(key);
-      if (known === undefined || not_after < known.notAfter) found.set(key, { listener, name, notAfter: not_after });
+      if (known === undefined || notAfter < known.notAfter)
+        found.set(key, { listener, name, notAfter, soonAt: notAfter - soonMs });
+    };
+    for (const one of tls?.certificates ?? []) note(one, SOON_MS);
+    for (const settings of tls?.acme ?? []) {
+      const one = snapshot.live.current(settings);
+      // It is renewed when a third of its life is left, and some live for days.
+      if (one !== null) note(one, Math.min(SOON_MS, (one.not_after - one.not_before) / 4));
     }
   }
   return found.values();

@@ -56,6 +56,8 @@ export interface CertificateReading {
   readonly name: string;
   /** Milliseconds since 1970. */
   readonly notAfter: number;
+  /** From when on its end is near: nothing has renewed it in time. */
+  readonly soonAt: number;
 }
 
 /** What one scrape reads. The data path hands out its live objects; nothing here writes to them. */
@@ -167,7 +169,11 @@ function* writeListeners(out: Exposition, listeners: readonly ListenerMetrics[])
 }
 
 function* writeTls(out: Exposition, listeners: readonly ListenerMetrics[]): Generator<void> {
-  out.family('tls_handshakes_total', 'counter', 'TLS handshakes with clients: ok, resumed, or why there is no TLS.');
+  out.family(
+    'tls_handshakes_total',
+    'counter',
+    'TLS handshakes with clients: ok, resumed, challenge, or why there is no TLS.',
+  );
   for (const { name, tlsHandshakes } of listeners) {
     for (const [result, count] of tlsHandshakes.entries()) out.sample({ listener: name, result }, count);
     yield;

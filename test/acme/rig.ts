@@ -25,6 +25,8 @@ const STEP_MIN_MS = 10;
 const STEP_MAX_MS = 30_000;
 const STEP_FACTOR = 1.05;
 const LEAP_MS = 3_600_000;
+/** What Node calls work on files that is under way. */
+const FILES = /^(?:FSReq|FileHandle)/;
 /** In turns of the event loop. */
 const PATIENCE = 500_000;
 
@@ -51,8 +53,8 @@ export class AcmeRig {
     this.authority = authority;
     const { clock, wheel, metrics } = this;
     const lines = { write: (line: string) => this.tap.write(line.endsWith('\n') ? line : `${line}\n`) };
-    const log = new Log({ level: 'debug', format: 'json', clock, destination: lines });
     const wallNow = () => this.wallNow();
+    const log = new Log({ level: 'debug', format: 'json', clock, wallClock: wallNow, destination: lines });
     const means = { clock, wheel, metrics, log, wallNow, random: () => 0, stateFolder: '' };
     this.certificates = new AcmeCertificates({ ...means, service: authority });
     authority.now = wallNow;
@@ -117,9 +119,14 @@ export class AcmeRig {
     throw new Error(`not in time; the log: ${JSON.stringify(this.tap.lines)}`);
   }
 
-  /** An order under way that waits for no time has its deadline and its lock's next sign in the wheel, and no more. */
+  /**
+   * Somebody is at work, and waits for no time: a wait of an order is the third in the wheel, beside its deadline and
+   * the next sign of its lock.
+   */
   private get isBusy(): boolean {
-    return this.wheel.size === 2 || process.getActiveResourcesInfo().includes('FSReqPromise');
+    const lives: ReadonlyMap<string, object> = Reflect.get(this.certificates, 'lives');
+    const works = [...lives.values()].some((life) => Reflect.get(life, 'working') !== null);
+    return (works && this.wheel.size !== 3) || process.getActiveResourcesInfo().some((name) => FILES.test(name));
   }
 
   /** So much time passes, a little more at most. */

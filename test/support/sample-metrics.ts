@@ -72,7 +72,7 @@ export function sampleSource(registry: MetricsRegistry, runtime: RuntimeReading 
     })),
     discoveries: [{ metrics: registry.upstream('chat'), targets: 2, answeredAt: 1_700_000_000_000 }],
     listeners: registry.listeners(),
-    certificates: [{ listener: 'public', name: 'a.test', notAfter: 1_800_000_000_000 }],
+    certificates: [{ listener: 'public', name: 'a.test', notAfter: 1_800_000_000_000, soonAt: 1_799_000_000_000 }],
     acme: { orders: registry.acmeOrders, renewals: [{ name: 'a.test', at: 1_790_000_000_000 }] },
     auths: registry.auths(),
     revocations: 1,
