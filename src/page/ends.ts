@@ -15,7 +15,10 @@ export class EndViews {
     caption: 'Limits that were hit, since the start',
     columns: [
       { head: 'Limit', align: 'mono', text: ({ limit }) => limit },
-      { head: 'Of', text: ({ from }) => (from === null ? 'handshakes, sessions' : `messages of ${from}s`) },
+      {
+        head: 'Of',
+        text: ({ from }) => (from === null ? 'handshakes and sessions that it ended' : `messages of ${from}s`),
+      },
       { head: 'Hits', align: 'number', text: ({ hits }) => groupedText(hits) },
     ],
     key: ({ limit, from }) => `${limit} ${from}`,

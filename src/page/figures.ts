@@ -122,6 +122,7 @@ export class FigureViews {
 
   setStatus(status: StatusView): void {
     this.status = status;
+    this.showValues();
   }
 
   /** After each change of the timeline. */

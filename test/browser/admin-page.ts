@@ -86,6 +86,11 @@ export class AdminPage {
     await this.page.locator(selector).filter({ hasText: text }).first().waitFor();
   }
 
+  async unlock(token: string): Promise<void> {
+    await this.page.locator('#token').fill(token);
+    await this.page.keyboard.press('Enter');
+  }
+
   text(selector: string): Promise<string> {
     return this.page.locator(selector).first().innerText();
   }

@@ -10,18 +10,12 @@ import { startScene } from './page-scene.ts';
 
 const TEST_MS = 60_000;
 const TOKEN = 'correct-horse-battery';
-const UNAUTHORIZED = 'said: Failed to load resource: the server responded with a status of 401 (Unauthorized)';
 
 const executable = findChromium();
 
 let browser: Browser;
 
 const actionsOf = ({ logsOf }: RunningProxy): unknown[] => logsOf('admin.action').map(({ action }) => action);
-
-async function unlock(view: AdminPage, token = TOKEN): Promise<void> {
-  await view.page.locator('#token').fill(token);
-  await view.page.keyboard.press('Enter');
-}
 
 describe.skipIf(executable === null)('the page', { timeout: TEST_MS }, () => {
   beforeAll(async () => {
@@ -124,40 +118,14 @@ describe.skipIf(executable === null)('the page', { timeout: TEST_MS }, () => {
   });
 
   describe('with a token', () => {
-    test('shows nothing before it, says when it is wrong, and keeps it in no place that lasts', async () => {
-      const { running } = await startScene({ token: TOKEN });
-      const view = await AdminPage.open(browser, running);
-      await view.page.locator('#token').waitFor();
-      expect(await view.hasFocus('#token')).toBe(true);
-      expect(await view.page.locator('#main').isVisible()).toBe(false);
-      await unlock(view, 'wrong');
-      await view.shows('#door-fault', 'not right');
-      await unlock(view, 'grüße');
-      await view.shows('#door-fault', 'printable ASCII');
-      await unlock(view);
-      await view.live();
-      expect(await view.page.evaluate('document.documentElement.outerHTML')).not.toContain(TOKEN);
-      expect(await view.page.evaluate('document.getElementById("token").value')).toBe('');
-      expect(await view.page.evaluate('[localStorage.length, sessionStorage.length, document.cookie]')).toEqual([
-        0,
-        0,
-        '',
-      ]);
-      expect(await view.context.cookies()).toEqual([]);
-      expect(view.asked.filter((line) => line.includes(TOKEN))).toEqual([]);
-      await view.page.reload();
-      await view.page.locator('#token').waitFor();
-      expect(view.faults.filter((fault) => fault !== UNAUTHORIZED)).toEqual([]);
-    });
-
     test('each tab needs it for itself, and "Forget token" takes it back', async () => {
       const { running } = await startScene({ token: TOKEN });
       const view = await AdminPage.open(browser, running);
-      await unlock(view);
+      await view.unlock(TOKEN);
       await view.live();
       const second = await AdminPage.inContext(view.context, running);
       await second.page.locator('#token').waitFor();
-      await unlock(second);
+      await second.unlock(TOKEN);
       await second.live();
       await second.button('Forget token').click();
       await second.page.locator('#token').waitFor();
@@ -181,7 +149,7 @@ describe.skipIf(executable === null)('the page', { timeout: TEST_MS }, () => {
     test('is asked for again when it was changed', async () => {
       const { running } = await startScene({ token: TOKEN });
       const view = await AdminPage.open(browser, running);
-      await unlock(view);
+      await view.unlock(TOKEN);
       await view.live();
       const admin = { address: '127.0.0.1:0', token: 'another' };
       const routes = [{ name: 'chat', upstream: 'builtin:echo' }] as const;
@@ -191,7 +159,7 @@ describe.skipIf(executable === null)('the page', { timeout: TEST_MS }, () => {
       });
       await view.shows('#door-fault', 'not right');
       expect(await view.page.locator('#main').isVisible()).toBe(false);
-      await unlock(view, 'another');
+      await view.unlock('another');
       await view.live();
     });
   });

@@ -21,6 +21,10 @@ import type { Mutant } from './mutants.ts';
 
 /** Short, since many mutants make a test wait for what never comes; the tests must pass with it unmutated. */
 const TEST_TIMEOUT_MS = 10_000;
+/** As `build:page` makes it, unchecked: what a mutant leaves unused is no fault of it. */
+const BUNDLE = `require('esbuild').buildSync({
+  entryPoints: ['src/page/main.ts'], bundle: true, format: 'esm', target: 'es2022', outfile: 'dist/page/main.js',
+});`;
 const NOT_COPIED: ReadonlySet<string> = new Set(['node_modules', 'dist', 'coverage', '.git']);
 
 export type Verdict =
@@ -35,6 +39,8 @@ export interface Selection {
   readonly files: readonly string[];
   /** They start the built command line. */
   readonly built: boolean;
+  /** They look at the built page. */
+  readonly page: boolean;
   /** When a run is cut off. The timeouts of tests, which are shorter, do nothing for an event loop that is blocked. */
   readonly deadlineMs: number;
 }
@@ -112,6 +118,10 @@ export class ProjectCopy implements TestBed {
       const options = ['-p', 'tsconfig.build.json', '--noUnusedLocals', 'false', '--noUnusedParameters', 'false'];
       const build = await this.spawn(['node_modules/typescript/bin/tsc', ...options], selection.deadlineMs);
       if (build.code !== 0) return { passed: [], failed: [], fault: `the build failed: ${firstLine(build.output)}` };
+    }
+    if (selection.page) {
+      const bundle = await this.spawn(['-e', BUNDLE], selection.deadlineMs);
+      if (bundle.code !== 0) return { passed: [], failed: [], fault: `no page: ${firstLine(bundle.output)}` };
     }
     const report = path.join(this.root, 'mutant-report.json');
     rmSync(report, { force: true });

@@ -22,6 +22,7 @@ const tests = hostileTests().map((file) => ({
   file: file.path,
   rows: testedRows(file),
   built: /\/(?:cli-process|command)\.ts'/.test(file.text),
+  page: file.path.startsWith('test/browser/'),
 }));
 const places = new Places(sourceFiles('src', /\.ts$/));
 const copies: ProjectCopy[] = [];
@@ -87,6 +88,7 @@ function selectionOf(ids: readonly string[]): Selection {
     rows: [...new Set(ids)],
     files: chosen.map(({ file }) => file),
     built: chosen.some(({ built }) => built),
+    page: chosen.some(({ page }) => page),
     deadlineMs: ROW_DEADLINE_MS,
   };
 }

@@ -67,7 +67,7 @@ describe('these checks can fail', () => {
 });
 
 describe('the verdict on a mutant', () => {
-  const selection: Selection = { rows: ['Z1'], files: ['a.test.ts'], built: false, deadlineMs: 60_000 };
+  const selection: Selection = { rows: ['Z1'], files: ['a.test.ts'], built: false, page: false, deadlineMs: 60_000 };
 
   async function verdictOn(mutant: Mutant, result: Partial<RunResult>): Promise<unknown> {
     let text = source;

@@ -11,6 +11,7 @@ import { HTTP_EXCHANGE_MUTANTS } from './mutants-http-exchange.ts';
 import { HTTP_HEAD_MUTANTS } from './mutants-http-heads.ts';
 import { OPERATIONS_MUTANTS } from './mutants-operations.ts';
 import { ACME_MUTANTS } from './mutants-page-acme.ts';
+import { PAGE_BROWSER_MUTANTS } from './mutants-page-browser.ts';
 import { RECORD_MUTANTS } from './mutants-page-record.ts';
 import { PAGE_SERVER_MUTANTS } from './mutants-page-server.ts';
 import { PROCESS_MUTANTS } from './mutants-process.ts';
@@ -48,4 +49,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...HTTP_CONNECTION_MUTANTS,
   ...ACME_MUTANTS,
   ...PAGE_SERVER_MUTANTS,
+  ...PAGE_BROWSER_MUTANTS,
 ];

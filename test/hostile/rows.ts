@@ -10,7 +10,8 @@ export function hostileReadme(): string {
 
 /** Those with tests of rows: what checks the rows themselves is left out. */
 export function hostileTests(): SourceFile[] {
-  return sourceFiles(FOLDER, /\.test\.ts$/).filter((file) => !/\/(rows|mutants)\.test\.ts$/.test(file.path));
+  const own = sourceFiles(FOLDER, /\.test\.ts$/).filter((file) => !/\/(rows|mutants)\.test\.ts$/.test(file.path));
+  return [...own, ...sourceFiles('test/browser', /^page-hostile\.test\.ts$/)];
 }
 
 /** The ids in the first column of the tables. */
