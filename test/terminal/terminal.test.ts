@@ -127,7 +127,12 @@ test.skipIf(!hasTmux)('every command in every terminal, and what Ctrl-C leaves',
   await once(server, 'listening');
   const address = server.address();
   const port = address !== null && typeof address === 'object' ? address.port : 0;
-  const all = await Promise.all(SIZES.map((size) => picturesOf(size, port)));
+  // All of them end before one that failed is told: a server of tmux outlives whoever started it.
+  const ended = await Promise.allSettled(SIZES.map((size) => picturesOf(size, port)));
+  const all = ended.map((one) => {
+    if (one.status === 'rejected') throw one.reason;
+    return one.value;
+  });
   for (const [index, { columns, rows, colour }] of SIZES.entries()) {
     const name = `${columns}x${rows}${colour ? '-colour' : ''}`;
     const picture = all[index] ?? '';
