@@ -76,13 +76,13 @@ export class AdminPage {
 
   /** Until the stream has told a second and the parts. */
   async live(): Promise<this> {
-    await this.shows('#live', 'live');
+    await this.shows('#live', /^live$/);
     await this.page.locator('#facts:not(:empty)').waitFor();
     return this;
   }
 
   /** Until the element says so, whole or in part. */
-  async shows(selector: string, text: string): Promise<void> {
+  async shows(selector: string, text: string | RegExp): Promise<void> {
     await this.page.locator(selector).filter({ hasText: text }).first().waitFor();
   }
 

@@ -3,6 +3,7 @@
 
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { atTestEnd } from '../support/cleanup.ts';
 import type { RunningProxy } from '../support/harness.ts';
 import { AdminPage } from './admin-page.ts';
 import { findChromium, LAUNCH_MS, launchChromium } from './chromium.ts';
@@ -177,6 +178,23 @@ describe.skipIf(executable === null)('the page', { timeout: TEST_MS }, () => {
     await late.live();
     // The others have gone on.
     await Promise.all(tabs.filter((_, index) => index !== 4).map((tab) => tab.live()));
+  });
+
+  test('a tab that nobody sees gives its place back after five seconds, and takes one when it is seen', async () => {
+    const { running } = await startScene({ open: 1 });
+    const context = await browser.newContext();
+    atTestEnd(() => context.close());
+    await context.clock.install();
+    const view = await (await AdminPage.inContext(context, running)).live();
+    const becomes = (state: string): Promise<unknown> =>
+      view.page.evaluate(`Object.defineProperty(document, 'visibilityState', { value: '${state}', configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'))`);
+    await becomes('hidden');
+    await context.clock.fastForward(5_000);
+    await view.shows('#live', 'paused while hidden');
+    await becomes('visible');
+    await view.shows('#live', /^live$/);
+    expect(view.faults).toEqual([]);
   });
 
   test('says that it is not live when framegate is gone', async () => {

@@ -27,12 +27,12 @@ describe('an event stream', () => {
   });
 
   test.each([
-    ['one line', 'data: ', 'x'.repeat(65_536)],
-    ['many lines', '', `data: ${'x'.repeat(65_529)}\n`],
+    ['one line', 'data: ', 'x'.repeat(1_048_576)],
+    ['many lines', '', `data: ${'x'.repeat(1_048_569)}\n`],
   ])('one of %s that has no end is not kept without an end', (_, begin, more) => {
     const parser = new EventParser();
     parser.feed(begin);
-    for (let i = 0; i < 63; i += 1) parser.feed(more);
+    for (let i = 0; i < 3; i += 1) parser.feed(more);
     expect(() => {
       for (let i = 0; i < 2; i += 1) parser.feed(more);
     }).toThrow('too large');
