@@ -279,7 +279,11 @@ describe('other processes', () => {
     one.clock.advance(59_999);
     expect(await one.lock.take(() => undefined)).toBe(false);
     one.clock.advance(1);
+    const own = path.join(folder, 'lock-2');
+    const text = readFileSync(own, 'utf8');
     expect(await one.lock.take(() => undefined)).toBe(true);
+    // Also where its file could not be taken away.
+    writeFileSync(own, text);
     // It wakes up, and sees that it has lost it.
     await two.advance(10_000, () => lost > 0);
     expect(lost).toBe(1);

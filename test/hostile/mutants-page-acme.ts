@@ -49,12 +49,12 @@ export const ACME_MUTANTS: readonly Mutant[] = [
   { row: 'G43', at: 'CertificateLife.fail', search: 'fault.retryAfterMs ?? 0', replace: '0' },
   {
     row: 'G43',
-    at: 'CertificateLife.load',
-    search: 'await this.readAttempts();',
-    replace: '',
+    at: 'CertificateLife.readAttempts',
+    search: 'waitOf(this.attempts, wallNow())',
+    replace: '0',
     why: 'each start asks again',
   },
-  { row: 'G43', at: 'CertificateLife.retune', search: 'if (!isOther) return;', replace: '' },
+  { row: 'G43', at: 'readAttempts', search: "Reflect.get(value, 'by') !== by", replace: 'true' },
   { row: 'G44', at: 'AcmeStore.open', search: "await writeNew(probe, '');", replace: '' },
   { row: 'G44', at: 'writeNew', search: "await open(file, 'wx', FILE_MODE)", replace: "await open(file, 'wx')" },
   {
