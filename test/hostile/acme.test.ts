@@ -1,7 +1,16 @@
 // Certificates by themselves when authorities, files, clocks and other processes are against it: the last good one is
 // served on, nobody is asked too often, and the log says what to do.
 
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { FolderLock } from '../../src/acme/folder-lock.ts';
@@ -14,6 +23,12 @@ import { FakeClock } from '../support/fake-clock.ts';
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
+
+const withoutTls = {
+  newNonce: 'http://ca.test/nonce',
+  newAccount: 'http://ca.test/account',
+  newOrder: 'http://ca.test/new',
+};
 
 const down = () => {
   throw new ServiceError('backend_unreachable ECONNREFUSED');
@@ -54,7 +69,7 @@ describe('an authority', () => {
   test.each([
     ['another page', { status: 200, body: '<html>' }],
     ['a redirect', { status: 302, headers: { location: 'https://evil.test/' } }],
-    ['URLs without TLS', { body: { newNonce: 'http://ca.test/nonce', newAccount: 'x', newOrder: 'y' } }],
+    ['URLs without TLS', { body: withoutTls }],
     ['no URLs', { body: {} }],
     ['an error without a body', { status: 500 }],
   ])('G42: that answers with %s ends the try, and nothing else', async (_, reply) => {
@@ -163,6 +178,15 @@ describe('the folder', () => {
       message: expect.stringContaining('ENOTDIR'),
     });
     expect(rig.authority.asked).toEqual([]);
+  });
+
+  test('G44: that is there and takes no file is told so, too, whoever we are', async () => {
+    const rig = new AcmeRig();
+    symlinkSync('/proc/self/task', path.join(rig.folder, 'challenges'));
+    await expect(rig.reload()).rejects.toMatchObject({
+      name: 'AcmeConfigError',
+      message: expect.stringContaining('cannot be written'),
+    });
   });
 
   test('G44: without a dir and STATE_DIRECTORY there is none to keep it in', async () => {

@@ -101,6 +101,5 @@ export const ACME_MUTANTS: readonly Mutant[] = [
   { row: 'G47', at: 'OrderRun.begun', search: 'if (!authority.hasNoAccount) throw error;', replace: 'throw error;' },
   { row: 'G48', at: 'AcmeCertificates.prepare', search: '.map(([, life]) => life.end())', replace: '' },
   { row: 'G49', at: 'certificateIn', search: 'if (missing !== undefined) throw', replace: 'if (missing === "") throw' },
-  { row: 'G49', at: 'OrderRun.whyInvalid', search: 'await this.forgetOrder();', replace: '' },
   { row: 'G49', at: 'cleaned', search: ".replace(/[^\\x20-\\x7e]+/g, ' ')", replace: '' },
 ];
