@@ -64,12 +64,6 @@ export const ACME_MUTANTS: readonly Mutant[] = [
     replace: 'throw error;',
     why: 'told at each look',
   },
-  {
-    row: 'G44',
-    at: 'certificateIn',
-    search: 'createSecureContext({ cert, key, ca: [] });',
-    replace: 'if (false) createSecureContext({ cert, key, ca: [] });',
-  },
   { row: 'G45', at: 'renewalAt', search: '(isOdd ? obtainedAt : notBefore)', replace: 'notBefore' },
   { row: 'G45', at: 'CertificateLife.order', search: 'Math.min(this.waitMs(), LOOK_MS)', replace: 'this.waitMs()' },
   {
