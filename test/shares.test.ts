@@ -26,6 +26,7 @@ test('npm test and the rest of the matrix are all tests on all layouts, each onc
     'fuzzing-client',
     'fuzzing-server',
     'corpus',
+    'acme-shared',
     'fuzz',
     'operations',
     'process-faults',

@@ -22,7 +22,7 @@ export class CertificateWatch {
     this.lookForNone();
     const now = edge.snapshot.wallNow();
     for (const { listener, name, notAfter, soonAt } of certificateReadings(edge)) {
-      if (soonAt > now) continue;
+      if (soonAt >= now) continue;
       edge.log.event('warn', 'certificate.expiring', {
         listener,
         name,

@@ -21,6 +21,8 @@ const NAMING = [
 
 /** Texts that look like one and are none. */
 const NO_FIELDS: ReadonlySet<string> = new Set(['Bearer', 'CONNECT', 'GET', 'TRACE']);
+/** Its tables are for people. */
+const NO_HEADS: ReadonlySet<string> = new Set(['plain-page.ts']);
 
 function namesIn(text: string): string[] {
   return NAMING.flatMap((naming) => [...text.matchAll(naming)].map((match) => match[1] ?? ''));
@@ -28,7 +30,7 @@ function namesIn(text: string): string[] {
 
 function sources(folder: string): string[] {
   return readdirSync(path.join(projectRoot, folder), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts'))
+    .filter((file) => file.endsWith('.ts') && !NO_HEADS.has(path.basename(file)))
     .map((file) => path.join(projectRoot, folder, file));
 }
 
