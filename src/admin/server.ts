@@ -168,7 +168,11 @@ export class AdminServer {
     const refusal = seat === 'health' && match.group !== 'health' ? 'too_many_connections' : this.judge(request, match);
     if (refusal !== null) return errorAnswer(refusal);
     if ('refused' in match) return match.refused;
+    const { token } = this;
     if (!(await bodyIsSmall(request))) return errorAnswer('body_too_large');
+    // While its body came others may have been let in instead.
+    const late = token === this.token ? null : this.judge(request, match);
+    if (late !== null) return errorAnswer(late);
     if (match.action !== null) {
       const client = request.socket.remoteAddress ?? 'unix';
       log.event('info', 'admin.action', { action: match.action, client, arguments: match.details });

@@ -288,6 +288,24 @@ describe('L3: who may ask', () => {
     expect(admin.subject.calls).toEqual([]);
   });
 
+  test.each(['GET /api/v1/events', 'POST /api/v1/drain'])(
+    '%s whose body comes after its token was changed is judged by the new one',
+    async (line) => {
+      const admin = await startAdmin({ token: 'first' });
+      const socket = admin.open();
+      const head = [`${line} HTTP/1.1`, 'Host: localhost', bearer('first'), 'Content-Length: 2', 'Connection: close'];
+      socket.write(`${head.join('\r\n')}\r\n\r\n`);
+      await once(socket, 'connect');
+      // Its head is read before another connection is served.
+      await admin.ask('GET /healthz');
+      admin.server.reconfigure({ ...localSettings, token: 'second' });
+      const answer = readAll(socket);
+      socket.write('{}');
+      expect(parseReply(await answer).status).toBe(401);
+      expect(admin.subject.calls).toEqual([]);
+    },
+  );
+
   test('admin.public opens metrics only when it names them', async () => {
     const admin = await startAdmin({ token: 'secret', public: ['metrics'] });
     expect((await admin.ask('GET /metrics', 'Host: evil.example')).status).toBe(200);
