@@ -129,3 +129,20 @@ test('D8: what is held for a slow client counts in max_buffered_total, and the f
   await rig.wait(100);
   expect(rig.edge.buffers.isOver).toBe(false);
 });
+
+test('a body that waited for its backend is read on, also while others hold too much in all', async () => {
+  const rig = new PlainRig({}, {}, { limits: { max_buffered_total: '200KiB' } });
+  const post = (bytes: number) => ['POST / HTTP/1.1', 'Host: a', `Content-Length: ${bytes}`, '', ''];
+  const client = await rig.ask(...post(150_000));
+  rig.backend().setRoom(0);
+  await rig.say(client, 'a'.repeat(120_000));
+  expect(client.paused).toBe(true);
+  // Known at the look at all of them; two that wait for a backend come before the next one.
+  await rig.wait(50);
+  rig.dialer.failures.push(new Promise(() => {}), new Promise(() => {}));
+  for (let i = 0; i < 2; i += 1) await rig.say(await rig.ask(...post(60_000)), 'b'.repeat(60_000));
+  expect(rig.edge.buffers.isOver).toBe(true);
+  rig.backend().takeAll();
+  await rig.say(client, 'a'.repeat(30_000));
+  expect(bodyOf(rig.backend().received)).toHaveLength(150_000);
+});

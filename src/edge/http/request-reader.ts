@@ -88,7 +88,10 @@ export class RequestReader {
 
   /** Who takes the body has enough of it for now, or no longer. */
   holdBody(isHeld: boolean): void {
-    if (isHeld) this.owner.transport.pause();
+    const { part, owner } = this;
+    if (isHeld) owner.transport.pause();
+    // Nothing of it is held here: who takes it is the bound, whatever others hold.
+    else if (part.kind === 'body') owner.transport.resume();
     else this.early.readOrHold();
   }
 
