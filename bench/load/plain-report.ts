@@ -54,13 +54,23 @@ function ratioText(peer: string, ratios: readonly number[]): string {
 }
 
 export function besideSection(found: readonly PeerBeside[]): string {
-  const head = ['proxy', 'quiet p99 ms', 'beside p99 ms', 'beside / quiet', 'sent late p99 ms', 'requests/s'];
+  const head = [
+    'proxy',
+    'quiet p99 ms',
+    'past p99 ms',
+    'beside p99 ms',
+    'beside / quiet',
+    'beside / past',
+    'sent late p99 ms',
+    'requests/s',
+  ];
   const { sessions, messagesPerSecond, requestsPerSecond } = BESIDE;
   return [
     '### Sessions beside plain requests',
     `${sessions} sessions, ${figure(messagesPerSecond)} messages of 64 bytes a second by the clock, without plain ` +
       `requests and beside ${figure(requestsPerSecond)} of them a second. The goal: ${BESIDE_GOAL.atMost} times ` +
-      'the quiet p99; **bold** misses it.',
+      'the quiet p99; **bold** misses it. Past: the same requests straight to the backend, so that whoever makes and ' +
+      'answers them has as much to do.',
     markdownTable([...head, 'request p99 ms', 'proxy core'], found.map(besideRow)),
   ].join('\n\n');
 }
@@ -72,8 +82,10 @@ function besideRow({ peer, rounds, fault }: PeerBeside): string[] {
   return [
     fault === null ? peer : `${peer} (then failed: ${fault})`,
     rangeText(of((round) => round.quietP99)),
+    rangeText(of((round) => round.pastP99)),
     rangeText(of((round) => round.p99)),
     peer === SUBJECT ? atMostText(ratio, BESIDE_GOAL.atMost) : rangeText(ratio),
+    rangeText(of((round) => round.p99 / round.pastP99)),
     figure(of((round) => round.sentLateP99).median),
     figure(of((round) => round.requestsPerSecond).median),
     figure(of((round) => round.requestP99).median),

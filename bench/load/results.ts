@@ -79,8 +79,9 @@ export interface PeerPlain {
 
 /** Times in milliseconds. */
 export interface BesideRound {
-  /** Of the sessions: without plain requests, and beside them. */
+  /** Of the sessions: without plain requests, while as many go straight to the backend, and beside them. */
   readonly quietP99: number;
+  readonly pastP99: number;
   readonly p99: number;
   readonly requestsPerSecond: number;
   /** Of the requests. */

@@ -96,6 +96,11 @@ export class Rig {
     return this.ports.port;
   }
 
+  /** Where the backend answers requests without upgrade. */
+  get plainBackendPort(): number {
+    return this.ports.plainPort;
+  }
+
   /** A proxy of its own process, fresh, in front of the backends. */
   startPeer(name: string, sessionsMax: number, how: Start = {}): Promise<RunningPeer> {
     const { sides = 'none', framegateFlags = [], framegateAuth = null } = how;

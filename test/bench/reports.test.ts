@@ -105,11 +105,12 @@ test('plain requests have a section of their own, and the goal in bold where it 
 });
 
 test('sessions beside plain requests are held against what they are without', () => {
-  const more = { requestsPerSecond: 1, requestP99: 1, sentLateP99: 1, proxyShare: 1 };
+  const more = { pastP99: 8, requestsPerSecond: 1, requestP99: 1, sentLateP99: 1, proxyShare: 1 };
   const of = (p99: number) => [{ peer: 'framegate', rounds: [{ quietP99: 10, p99, ...more }], fault: null }];
   const textOf = (p99: number) => markdownReport({ ...report, cells: [], beside: of(p99) });
   expect(textOf(12)).toContain(' 1.20 <= 1.2 ');
   expect(textOf(12.1)).toContain('**1.21 > 1.2**');
+  expect(textOf(12.1)).toContain(' 1.51 ');
   const sections = sectionsOf({ ...report, cells: [], beside: of(12) });
   expect(sections.map(({ section }) => section)).toEqual(['bench:beside']);
 });
