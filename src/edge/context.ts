@@ -42,6 +42,8 @@ export interface EdgeContext {
   readonly identities: IdentityLimits;
   /** When a complete head is checked. */
   readonly headTurns: HandshakeTurns;
+  /** When a plain request is checked. */
+  readonly requestTurns: HandshakeTurns;
   readonly slots: HandshakeSlots;
   readonly carrier: TlsMeans;
   readonly tlsTurns: TlsTurns;

@@ -1,13 +1,10 @@
-// How many handshakes take one step in one turn of the event loop: a few, so that a thousand that come at once do not
-// make others wait until all are done. Those above wait in one queue that is fair by address. It answers nobody.
+// How many handshakes or requests take one step in one turn of the event loop: a few, so that a thousand that come at
+// once do not make others wait until all are done. Those above wait in one queue that is fair by address. It answers
+// nobody.
 
 import type { Clock } from '../limits/clock.ts';
 import { FairQueue, type Waiter } from '../limits/fair-queue.ts';
 
-/** Of each step in one turn: one costs a tenth of a millisecond, or two. */
-const TURN_MAX = 16;
-/** Below it the end of the turn is not awaited, which costs something: those of turns before count with it then. */
-const FEW = TURN_MAX / 2;
 /** The queue is late when its oldest has waited for this share of its time. */
 const LATE_SHARE = 1 / 3;
 
@@ -21,21 +18,27 @@ export type StepWaiter = Waiter<StepOwner>;
 
 export class HandshakeTurns {
   private readonly clock: Clock;
+  private readonly turnMax: number;
+  /** Below it the end of the turn is not awaited, which costs something: those of turns before count with it then. */
+  private readonly few: number;
   /** At most the handshakes there are. */
   private readonly waiting = new FairQueue<StepOwner>();
-  /** In this turn, and at most FEW in those before. */
+  /** In this turn, and at most `few` in those before. */
   private taken = 0;
   private isInTurn = false;
 
-  constructor(clock: Clock) {
+  /** `turnMax`: of steps in one turn. */
+  constructor(clock: Clock, turnMax: number) {
     this.clock = clock;
+    this.turnMax = turnMax;
+    this.few = turnMax / 2;
   }
 
   /** True when the step may be taken now; else it has to wait. Nobody who waits is passed by. */
   takeOne(): boolean {
-    if (this.waiting.size > 0 || this.taken >= TURN_MAX) return false;
+    if (this.waiting.size > 0 || this.taken >= this.turnMax) return false;
     this.taken += 1;
-    if (this.taken >= FEW) this.awaitTurn();
+    if (this.taken >= this.few) this.awaitTurn();
     return true;
   }
 
@@ -62,7 +65,7 @@ export class HandshakeTurns {
   }
 
   private pump(): void {
-    while (this.taken < TURN_MAX) {
+    while (this.taken < this.turnMax) {
       const owner = this.waiting.take(this.clock.now());
       if (owner === null) return;
       this.taken += 1;

@@ -14,7 +14,7 @@ const WAIT_MS = 10_000;
 class Rig {
   now = 0;
   readonly stepped: string[] = [];
-  readonly turns = new HandshakeTurns({ now: () => this.now });
+  readonly turns = new HandshakeTurns({ now: () => this.now }, 16);
 
   ask(name: string, key = name): StepWaiter | null {
     if (this.turns.takeOne()) {

@@ -76,7 +76,7 @@ export const ADMISSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'E58',
     at: 'HandshakeTurns.takeOne',
-    search: 'this.taken >= TURN_MAX',
+    search: 'this.taken >= this.turnMax',
     replace: 'false',
   },
   {

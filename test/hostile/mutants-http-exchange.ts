@@ -79,4 +79,12 @@ export const HTTP_EXCHANGE_MUTANTS: readonly Mutant[] = [
     why: 'an event stream is not open before its first event',
   },
   { row: 'H39', at: 'PlainExchange.relayTo', search: "this.hold.become('request');", replace: '' },
+  { row: 'H73', at: 'PlainExchange.begin', search: 'context.requestTurns.takeOne()', replace: 'true' },
+  {
+    row: 'H73',
+    at: 'PlainExchange.leave',
+    search: 'if (this.waiter !== null) requestTurns.leave(this.waiter);',
+    replace: '',
+    why: 'who has left is asked for all the same',
+  },
 ];

@@ -2,9 +2,9 @@
 // slower side takes it. It gives back what it holds when it is left; the connection is its peer's affair.
 
 import type { Timeouts } from '../../config/types.ts';
-import { Alarm } from '../../limits/timer-wheel.ts';
 import { Abort } from '../../net/abort.ts';
 import type { Transport } from '../../net/transport.ts';
+import { clientKeyOf } from '../../protocol/addresses/client-key.ts';
 import type { AnswerFraming } from '../../protocol/body-reader.ts';
 import type { RequestHead, ResponseHead } from '../../protocol/http-head.ts';
 import { saysClose } from '../../protocol/persistence.ts';
@@ -14,37 +14,17 @@ import type { Target } from '../../upstream/target.ts';
 import { Asked, admit } from '../admission.ts';
 import type { Arrival } from '../arrival.ts';
 import type { HandshakeContext } from '../handshake.ts';
-import type { PeerClaim } from '../quotas.ts';
+import type { StepWaiter } from '../handshake-turns.ts';
 import { refusalBytes } from '../refusal-bytes.ts';
 import { TargetHold } from '../target-hold.ts';
 import { type AnswerHead, answerHead, interimHead } from './answer-head.ts';
 import { PLAIN_CHECKS } from './plain-checks.ts';
 import { LATE, PlainDeadlines } from './plain-deadlines.ts';
 import { reachingFor, sentHead } from './plain-forward.ts';
+import type { PlainPeer } from './plain-peer.ts';
 import { type Overdue, PlainRelay, type RelayOwner } from './plain-relay.ts';
 import { RequestRecord } from './request-record.ts';
-
-/** The connection that it came by. */
-export interface PlainPeer {
-  readonly transport: Transport;
-  readonly claim: PeerClaim;
-  /** Its answer is the last one. */
-  readonly isLast: boolean;
-  /** The last bytes that the client gets, then FIN. */
-  endWith(bytes: Buffer): void;
-  /** Not all of the request has come. */
-  readonly isInBody: boolean;
-  /** Its body is taken from now on, by `takeBody`. */
-  openBody(): void;
-  holdBody(isHeld: boolean): void;
-  /** `isLast`: the connection is to end. */
-  onExchangeOver(isLast: boolean): void;
-  onFault(error: unknown): void;
-  /** Cut it off: a part of an answer went out. */
-  close(): void;
-  /** The same where the end of the connection would be that of the answer. */
-  reset(): void;
-}
+import { StreamFarewell } from './stream-farewell.ts';
 
 interface ExchangeOptions {
   readonly context: HandshakeContext;
@@ -57,7 +37,6 @@ type State = 'checking' | 'reaching' | 'relaying' | 'over';
 
 const NOTHING = Buffer.alloc(0);
 const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
-const EVENT_STREAM = /^text\/event-stream *(?:;|$)/i;
 
 export class PlainExchange {
   private readonly options: ExchangeOptions;
@@ -68,14 +47,13 @@ export class PlainExchange {
   private readonly hold = new TargetHold();
   private readonly progress: ReachingProgress = { target: null, tries: 0, askedAt: 0 };
   private readonly deadlines: PlainDeadlines;
-  private readonly farewell = new Alarm(() => this.guarded(() => this.endStream()));
+  private readonly farewell: StreamFarewell;
   private state: State = 'checking';
+  /** For its turn to be checked. */
+  private waiter: StepWaiter | null = null;
   relay: PlainRelay | null = null;
   /** Of the answer; 0 before there is one. */
   private status = 0;
-  private isEventStream = false;
-  /** When an event stream ends, should this be one. */
-  private farewellAt = Number.POSITIVE_INFINITY;
   /** It says where it ends. */
   private isFramed = true;
   /** Nothing follows it. */
@@ -86,31 +64,48 @@ export class PlainExchange {
     this.options = options;
     this.context = context;
     this.deadlines = new PlainDeadlines(context, this);
+    this.farewell = new StreamFarewell(context, () => this.guarded(() => this.endStream()));
     this.record = new RequestRecord(context, arrival);
     const { record, abort: signal } = this;
     this.asked = new Asked({ context, arrival, claim: peer.claim, head, record, signal });
     context.metrics.process.httpRequestsOpen += 1;
   }
 
+  /** At once, or when it is its turn: who sends many at once is not served before the frames of others. */
   begin(): void {
     this.guarded(() => {
-      const { context, options, record } = this;
+      const { context, options, record, deadlines } = this;
       const { arrival, head } = options;
       const rules = arrival.listener.rulesIn(context.snapshot);
       arrival.takeHead(head, rules);
       record.noteHead(head);
       arrival.takeClient(head, rules);
-      const verdict = admit(this.asked, PLAIN_CHECKS);
-      if (!(verdict instanceof Promise)) {
-        this.decide(verdict);
+      if (context.requestTurns.takeOne()) {
+        this.check();
         return;
       }
-      this.deadlines.arm();
-      verdict.then(
-        (late) => this.guarded(() => this.decide(late)),
-        (error: unknown) => this.fail(error),
-      );
+      const deadline = deadlines.headAt + this.timeouts.open;
+      this.waiter = context.requestTurns.wait(this, clientKeyOf(arrival.client) ?? '', deadline);
+      deadlines.arm();
     });
+  }
+
+  onStep(): void {
+    this.waiter = null;
+    this.guarded(() => this.check());
+  }
+
+  private check(): void {
+    const verdict = admit(this.asked, PLAIN_CHECKS);
+    if (!(verdict instanceof Promise)) {
+      this.decide(verdict);
+      return;
+    }
+    this.deadlines.arm();
+    verdict.then(
+      (late) => this.guarded(() => this.decide(late)),
+      (error: unknown) => this.fail(error),
+    );
   }
 
   /** Memory for a slow backend; that for its client is its connection's. */
@@ -144,15 +139,8 @@ export class PlainExchange {
     this.leave();
   }
 
-  /** An event stream has no end, and a browser asks for it again (HTML 9.2.3); all else may end by itself. */
   drain(spreadMs: number): void {
-    // At random: they are not to come back all at once.
-    this.farewellAt = this.context.clock.now() + Math.random() * spreadMs;
-    this.awaitFarewell();
-  }
-
-  private awaitFarewell(): void {
-    if (this.isEventStream && this.state !== 'over') this.context.wheel.schedule(this.farewell, this.farewellAt);
+    this.farewell.drain(spreadMs);
   }
 
   /** What the client has of it stands, and it can tell that there was more. */
@@ -190,9 +178,12 @@ export class PlainExchange {
   leave(): void {
     if (this.state === 'over') return;
     this.state = 'over';
-    this.context.metrics.process.httpRequestsOpen -= 1;
+    const { metrics, requestTurns } = this.context;
+    metrics.process.httpRequestsOpen -= 1;
+    if (this.waiter !== null) requestTurns.leave(this.waiter);
+    this.waiter = null;
     this.deadlines.stop();
-    this.context.wheel.cancel(this.farewell);
+    this.farewell.stop();
     try {
       this.abort.abort();
       this.relay?.leave();
@@ -307,9 +298,7 @@ export class PlainExchange {
     const made = answerHead(answer, framing, { asked, reached, isLast: this.isLast, date });
     this.status = answer.status;
     this.record.noteAnswer(this.relay?.waitedMs ?? null);
-    // By POST it is mostly the answer to that one, and nobody asks for it again.
-    this.isEventStream = head.method === 'GET' && EVENT_STREAM.test(made.type);
-    this.awaitFarewell();
+    this.farewell.noteAnswer(head.method, made.type);
     this.isFramed = made.isFramed;
     tellAnswer(reached.target, answer.status, arrival.client, this.hold.trial);
     return made;
