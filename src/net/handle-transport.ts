@@ -41,7 +41,7 @@ export class HandleTransport implements Transport {
   private isResetting = false;
   isEndSure = true;
   /** A write failed: reading goes on to what came before, and ends with this. */
-  private unwritable: Error | null = null;
+  protected unwritable: Error | null = null;
   /** The peer's FIN was told: the kernel would tell it again to who reads again. */
   protected isAtEnd = false;
 
@@ -267,7 +267,7 @@ export class HandleTransport implements Transport {
   }
 
   /** The peer takes nothing more. Where its end may be that of an answer, that one may have come before. */
-  private onUnwritable(error: number): void {
+  protected onUnwritable(error: number): void {
     if (this.isEndSure) {
       this.onGone(error);
       return;

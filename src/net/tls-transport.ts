@@ -44,7 +44,7 @@ export class TlsTransport extends HandleTransport {
   }
 
   override write(bytes: Buffer, start: number, end: number, _stable: boolean): void {
-    if (this.destroyed || this.isLost || this.hasEnded) return;
+    if (this.destroyed || this.isLost || this.hasEnded || this.unwritable !== null) return;
     if (!this.isWriting) {
       // OpenSSL encrypts it at once, and keeps nothing of it.
       this.encrypt(this.io.lendCopy(bytes, start, end));
@@ -63,7 +63,7 @@ export class TlsTransport extends HandleTransport {
     this.lastSize = bytes.length;
     const error = this.handle.writeBuffer(request, bytes);
     if (error !== 0) {
-      this.onGone(error);
+      this.onUnwritable(error);
       return;
     }
     // It is told in a later turn even if the kernel has all of it already.
@@ -76,7 +76,7 @@ export class TlsTransport extends HandleTransport {
     this.isWriting = false;
     if (this.destroyed || this.isLost) return;
     if (status < 0) {
-      this.onGone(status);
+      this.onUnwritable(status);
       return;
     }
     const { outbox } = this;
@@ -140,7 +140,8 @@ export class TlsTransport extends HandleTransport {
 
   protected override tellEnd(): void {
     this.isEndHeld = false;
-    super.tellEnd();
+    if (this.unwritable === null) super.tellEnd();
+    else this.onFault(this.unwritable);
   }
 
   override resume(): void {

@@ -151,6 +151,22 @@ describe('one write at a time', () => {
     await turn();
     expect([handle.written, reader.calls]).toEqual([['x'], ['lost ECONNRESET']]);
   });
+
+  test('H32: where the end may be that of an answer, one that fails is told behind what came before', async () => {
+    const { handle, transport, reader } = fake();
+    transport.isEndSure = false;
+    transport.write(Buffer.from('x'), 0, 1, true);
+    transport.onWritten(-104);
+    transport.write(Buffer.from('y'), 0, 1, true);
+    handle.deliver(5);
+    transport.pause();
+    handle.deliver(7, -4095);
+    await turn();
+    expect([handle.written, transport.pending, reader.bytes, reader.count('lost')]).toEqual([['x'], 0, 5, 0]);
+    transport.resume();
+    await turns(2);
+    expect([reader.bytes, reader.count('lost ECONNRESET'), reader.count('end')]).toEqual([12, 1, 0]);
+  });
 });
 
 describe('what TLS says by itself', () => {
