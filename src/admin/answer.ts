@@ -84,7 +84,10 @@ const ADMIN_ERRORS = {
   not_found: { status: 404, message: 'no such endpoint' },
   unknown_session: {
     status: 404,
-    message: 'no such session is open, or has ended within ten minutes: session.end in the log tells of all',
+    message:
+      'no session of this id is open or has ended in the last ten minutes. In the log are all ends as session.end, ' +
+      'and by request_id what never was a session: a refused handshake as handshake.refused, a plain request as ' +
+      'http.request',
   },
   no_session: { status: 404, message: 'no such session, or it is ending' },
   no_route: { status: 404, message: 'no such route' },

@@ -146,7 +146,9 @@ ${adminOptions}${filterOptions}${sortOptions}`,
 Why a session ended, in one screen: the cause, who and what, times, the limits
 it was near to, its last frames (record), and what to change if that was not
 meant. For ten minutes after its end; of an open one how it stands. ID is that
-of the session or of its request, which backends get as X-Request-ID.
+of the session or of its request, which backends get as X-Request-ID. A refused
+handshake is no session: look for handshake.refused in the log, a plain request
+for http.request, by its request_id.
 
 ${adminOptions}  --format FORMAT     text (default), or json as the admin listener gives it
 `,

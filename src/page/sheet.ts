@@ -86,7 +86,7 @@ export class Sheet {
     } catch (error) {
       if (id !== this.id || !this.dialog.open) return;
       sayState(this.state, 'bad', 'not to be seen');
-      say(this.sentence, `${visible(id)}: ${textOf(error)} What has ended can be asked about for ten minutes.`);
+      say(this.sentence, `${visible(id)}: ${textOf(error)}`);
       return;
     }
     this.timer = window.setTimeout(() => void this.load(), AGAIN_MS);

@@ -76,6 +76,12 @@ describe('endpoints', () => {
     expect((await admin.ask('GET /readyz?route=other')).status).toBe(404);
   });
 
+  test('why of an id that is no session says where its end, or what never was one, is found', async () => {
+    const { message } = JSON.parse((await (await startAdmin()).ask('GET /api/v1/sessions/other/why')).body);
+    expect(message).toMatch(/^no session of this id is open or has ended in the last ten minutes\. /);
+    for (const event of ['session.end', 'handshake.refused', 'http.request']) expect(message).toContain(event);
+  });
+
   test.each([
     ['GET /nowhere', 404, 'not_found', undefined],
     ['GET /api/v1/', 404, 'not_found', undefined],
