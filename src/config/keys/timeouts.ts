@@ -48,7 +48,9 @@ export const timeouts = {
   idle: {
     ...TIMEOUT,
     default: '1h',
-    says: 'No byte of a frame from either side for this long ends the session with 1001; no byte of an answer cuts it.',
+    says:
+      'No byte of a frame from either side for this long ends the session with 1001; no byte of an answer cuts it. ' +
+      'A pong to a ping of ours is one, so a client that is pinged more often is idle only when it does not answer.',
     without: 'abandoned sessions stay for ever',
   },
   message_stall: {
