@@ -27,13 +27,20 @@ function forgottenName(path: PathSegments): string | null {
 
 function hintOn(block: string, keys: readonly string[], key: string): string {
   const within = placesWithin(block, key);
-  const guess = nearest(key, keys);
+  const near = nearest(key, keys);
   const goes = `goes into ${within.map((place) => `"${place}"`).join(' or ')}`;
+  // A name that is right elsewhere is no slip of the fingers: what is spelt like it means something else.
+  const others = within.length > 0 ? [] : placesOutside(block, key);
+  const guess = within.length + others.length === 0 || isSameWord(key, near) ? near : null;
   if (guess !== null) return ` (did you mean "${guess}"?${within.length === 0 ? '' : ` It also ${goes}`})`;
   if (within.length > 0) return ` (it ${goes})`;
-  const others = placesOutside(block, key);
   if (others.length > 0) return ` (it belongs ${others.map(placeText).join(' or ')})`;
   return listed(keys);
+}
+
+/** One and many: host and hosts. */
+function isSameWord(key: string, other: string | null): boolean {
+  return other !== null && (other === `${key}s` || key === `${other}s`);
 }
 
 /** Blocks in that block which have such a key, named from there: the nearest ones. */

@@ -43,9 +43,20 @@ describe('a key that stands elsewhere is told where it belongs', () => {
     expect(hint(text, path)).toBe(` (it belongs ${told})`);
   });
 
-  test('and what is near by its letters, where there is both', () => {
+  test('and what is the same word of one or many', () => {
     expect(hint('timeout: 5s', 'timeout')).toBe(' (did you mean "timeouts"? It also goes into "drain")');
     expect(hint('lmits: {}', 'lmits')).toBe(' (did you mean "limits"?)');
+  });
+
+  test.each([
+    ['limits: { max_message_size: 1KiB }', 'limits.max_message_size', 'it goes into "from_client" or "from_backend"'],
+    [
+      'limits: { from_client: { max_head_size: 1KiB } }',
+      'limits.from_client.max_head_size',
+      'it belongs in "limits" at the top level',
+    ],
+  ])('and no other key that is only spelt like it: %s', (text, path, told) => {
+    expect(hint(text, path)).toBe(` (${told})`);
   });
 });
 
