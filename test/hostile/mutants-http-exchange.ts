@@ -37,13 +37,6 @@ export const HTTP_EXCHANGE_MUTANTS: readonly Mutant[] = [
     why: 'what the backend said before it left is lost',
   },
   {
-    row: 'H32',
-    at: 'TlsTransport.onWritten',
-    search: 'this.onUnwritable(status);',
-    replace: 'this.onGone(status);',
-    why: 'over TLS what the backend said before it left is lost',
-  },
-  {
     row: 'H33',
     at: 'PlainRelay.takeBody',
     search: 'counts.bytesIn > this.owner.bodyBytesMax',
