@@ -33,7 +33,7 @@ export const NO_MESSAGE = '';
 
 export function explain(issue: Issue, around: PathSegments = []): readonly Finding[] {
   const path = [...around, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))];
-  if (issue.code === 'unrecognized_keys') return unknownKeys(path, issue.keys);
+  if (issue.code === 'unrecognized_keys') return unknownKeys(path, issue);
   if (issue.code === 'invalid_key') {
     return [finding(path, 'key', issue.issues[0]?.message ?? 'this name is not allowed')];
   }
@@ -69,13 +69,20 @@ function inUnion(issue: Issue & { readonly code: 'invalid_union' }, path: PathSe
   return meant.flatMap((inner) => explain(inner, path));
 }
 
-function unknownKeys(path: PathSegments, unknown: readonly string[]): readonly Finding[] {
-  return unknown.map((key) => ({
+type KeysIssue = Issue & { readonly code: 'unrecognized_keys' };
+
+function unknownKeys(path: PathSegments, { keys, input = {} }: KeysIssue): readonly Finding[] {
+  return keys.map((key) => ({
     path: [...path, key],
     at: 'key',
-    message: () => unknownKey(path, key),
+    // Taken out of `input` when it is told.
+    message: unknownWith(path, key, input[key]),
     wantsText: false,
   }));
+}
+
+function unknownWith(path: PathSegments, key: string, value: unknown): () => string {
+  return () => unknownKey(path, key, value);
 }
 
 type TypeIssue = Issue & { readonly code: 'invalid_type' };

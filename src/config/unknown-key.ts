@@ -3,6 +3,7 @@
 
 import { blockAt, blocksWith, placeAt } from './key-walk.ts';
 import { misplacedKey } from './later-keys.ts';
+import { otherWord } from './other-words.ts';
 import type { PathSegments } from './problems.ts';
 import { nearest } from './suggest.ts';
 
@@ -11,9 +12,10 @@ const PLACES_MAX = 3;
 /** All there are at the top level, and in all blocks but the largest. */
 const LISTED_MAX = 30;
 
-export function unknownKey(path: PathSegments, key: string): string {
+/** `value`: what stands there. */
+export function unknownKey(path: PathSegments, key: string, value: unknown): string {
   const { block, keys } = blockAt(path);
-  return misplacedKey(block, key) ?? forgottenName(path) ?? `unknown key${hintOn(block, keys, key)}`;
+  return misplacedKey(block, key) ?? forgottenName(path) ?? `unknown key${hintOn({ block, keys, key, value })}`;
 }
 
 /** The name of a method of `auth` is easily left out: then its kind stands where names do. */
@@ -25,7 +27,16 @@ function forgottenName(path: PathSegments): string | null {
   return isKind ? `unknown key: a name stands above "${name}", as in { NAME: { ${name}: ... } }` : null;
 }
 
-function hintOn(block: string, keys: readonly string[], key: string): string {
+interface Unknown {
+  readonly block: string;
+  readonly keys: readonly string[];
+  readonly key: string;
+  readonly value: unknown;
+}
+
+function hintOn({ block, keys, key, value }: Unknown): string {
+  const meant = otherWord(block, key, value);
+  if (meant !== null) return ` (did you mean ${meant}?)`;
   const within = placesWithin(block, key);
   const near = nearest(key, keys);
   const goes = `goes into ${within.map((place) => `"${place}"`).join(' or ')}`;

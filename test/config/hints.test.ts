@@ -1,6 +1,8 @@
 // What is said of a key that does not stand where it belongs, and of a value that stands for a whole block.
 
 import { describe, expect, test } from 'vitest';
+import { describeKeys } from '../../src/config/key-walk.ts';
+import { OTHER_WORDS } from '../../src/config/other-words.ts';
 import { errorsOf } from './loading.ts';
 
 const U = 'upstream: "builtin:echo"';
@@ -60,8 +62,50 @@ describe('a key that stands elsewhere is told where it belongs', () => {
   });
 });
 
+describe('a word of another program is told the key that it is here', () => {
+  test.each([
+    ['upstreams: { u: { servers: [] } }', 'upstreams.u.servers', '"targets"'],
+    ['routes: [{ target: "ws://a" }]', 'routes[0].target', '"upstream"'],
+    ['routes: [{ proxy_pass: "http://a" }]', 'routes[0].proxy_pass', '"upstream"'],
+    ['listen: 8080', 'listen', '"listeners"'],
+    ['listeners: [{ port: 8080 }]', 'listeners[0].port', 'address: ":8080"'],
+    ['listeners: [{ port: 65536 }]', 'listeners[0].port', 'address: ":PORT"'],
+    ['listeners: [{ listen: ":8080" }]', 'listeners[0].listen', '"address"'],
+    [
+      'upstreams: { u: { targets: [{ address: "10.0.0.2:9001" }] } }',
+      'upstreams.u.targets[0].address',
+      'url: "ws://10.0.0.2:9001"',
+    ],
+    ['idle_timeout: 5m', 'idle_timeout', '"timeouts.idle"'],
+    [`routes: [{ ${U}, idle_timeout: 5m }]`, 'routes[0].idle_timeout', '"timeouts.idle"'],
+    ['timeouts: { ping: 5s }', 'timeouts.ping', '"client_ping_interval"'],
+    ['timeouts: { ping_interval: 5s }', 'timeouts.ping_interval', '"client_ping_interval"'],
+    [`routes: [{ ${U}, timeouts: { ping: 5s } }]`, 'routes[0].timeouts.ping', '"client_ping_interval"'],
+    ['limits: { from_client: { burst: 5 } }', 'limits.from_client.burst', '"message_burst" or "byte_burst"'],
+  ])('%s', (text, path, told) => {
+    expect(hint(text, path)).toBe(` (did you mean ${told}?)`);
+  });
+
+  test('but never what a file holds', () => {
+    const text = 'upstreams: { u: { targets: [{ address: { file: secret } }] } }';
+    const [line] = errorsOf(text, { files: { secret: 'hunter2:12345' } }).filter((one) => one.includes('address'));
+    expect(line).toMatch(/did you mean url: "ws:\/\/HOST:PORT"\?\)$/);
+  });
+
+  test('each of these words leads to a key, and is none itself', () => {
+    const paths = new Set(describeKeys().map(({ path }) => path));
+    for (const [block, words] of Object.entries(OTHER_WORDS)) {
+      const prefix = block === '' ? '' : `${block}.`;
+      for (const [word, keys] of Object.entries(words)) {
+        expect(paths, `${prefix}${word}`).not.toContain(`${prefix}${word}`);
+        for (const key of keys.split('" or "')) expect(paths).toContain(`${prefix}${key}`);
+      }
+    }
+  });
+});
+
 describe('a key that is nowhere is told what there is', () => {
-  test.each(['listen', 'server', 'backend'])('%s', (key) => {
+  test.each(['server', 'modules', 'events'])('%s', (key) => {
     expect(hint(`${key}: 1`, key)).toMatch(/^: there are listeners, trusted_proxies, .*, routes, .*, log$/);
   });
 
