@@ -1,7 +1,7 @@
 // Owns the texts of addresses: listeners, target URLs, hosts, CIDR blocks. It must not resolve or open anything.
 
 import type { BindAddress } from '../protocol/addresses/bind-address.ts';
-import { type CidrFault, parseCidr } from '../protocol/addresses/cidr.ts';
+import { type CidrFault, maskOf, parseCidr } from '../protocol/addresses/cidr.ts';
 import { parsePort, splitHostPort } from '../protocol/addresses/host-port.ts';
 import { familyOf, parseIp } from '../protocol/addresses/ip-address.ts';
 import { judgePath } from '../protocol/path.ts';
@@ -151,9 +151,18 @@ export function parseHostLiteral(text: string): Parsed<string> {
 /** An address block as it stands, lower-case and with a prefix. */
 export function parseBlock(text: string): Parsed<string> {
   const cidr = parseCidr(text);
-  if ('fault' in cidr) return { problem: blockProblem(cidr) };
+  if ('fault' in cidr) return { problem: `${blockProblem(cidr)}${widerBlock(text, cidr)}` };
   const [address = ''] = text.toLowerCase().split('/');
   return { value: `${address}/${cidr.prefix}` };
+}
+
+/** The block that an IPv4 address is in: people write their own address with the prefix of their network. */
+function widerBlock(text: string, fault: CidrFault): string {
+  const address = parseIp(text.split('/')[0] ?? '');
+  if (fault.fault !== 'bits_set' || address?.family !== 4) return '';
+  const first = address.word3 & maskOf(96 + fault.prefix, 3);
+  const parts = [24, 16, 8, 0].map((bits) => (first >>> bits) & 0xff);
+  return ` (did you mean "${parts.join('.')}/${fault.prefix}"?)`;
 }
 
 export function blockProblem(fault: CidrFault): string {

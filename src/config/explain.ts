@@ -3,6 +3,7 @@
 
 import type * as zod from 'zod';
 import { printable } from './addresses.ts';
+import { blockMeant, isOn } from './block-guess.ts';
 import { neededIn, placeAt } from './key-walk.ts';
 import type { Row } from './keys/row.ts';
 import { isScalar, scalarSchema } from './kinds.ts';
@@ -110,6 +111,7 @@ function exampleFor(expected: string, path: PathSegments, input: unknown): strin
   const [only] = needed;
   const meant = needed.length === 1 && only !== undefined ? blockWith(only, input) : null;
   if (isInList) return meant === null ? '' : `[${meant}]`;
+  if (needed.length === 0 && place?.kind === 'block') return isOn(input) ? '{}' : (blockMeant(place.keys, input) ?? '');
   return meant ?? (needed.length === 0 ? '' : `{ ${needed.map(([key]) => `${key}: ...`).join(', ')} }`);
 }
 

@@ -6,6 +6,7 @@ import type { Choice } from './keys/row.ts';
 import { NOT_YET } from './later-keys.ts';
 import type { CountOrShare } from './shares.ts';
 import { didYouMean } from './suggest.ts';
+import { guessAmount } from './unit-guess.ts';
 import { DURATION_PATTERN, type Parsed, parseDuration, parseSize, SIZE_PATTERN, type UnitRange } from './units.ts';
 import { z } from './zod.ts';
 
@@ -66,8 +67,9 @@ function decimalNumber(min: number, max: number, words: string) {
     .refine((value) => Math.round(value * 1000) / 1000 === value, { error });
 }
 
-function decimalError(min: number, max: number, words: string): string {
-  return `expected a number from ${min} to ${max} with at most three decimals${words}`;
+function decimalError(min: number, max: number, words: string) {
+  return ({ input }: { readonly input?: unknown }) =>
+    `expected a number from ${min} to ${max} with at most three decimals${words}${guessCount(input, min, max, words)}`;
 }
 
 const SHARE = /^([1-9]?[0-9]|100)%$/;
@@ -96,8 +98,19 @@ function wholeNumber(min: number, max: number, words: string) {
 function countError(min: number, max: number, words: string) {
   return (issue: { readonly input?: unknown }) => {
     const found = typeof issue.input === 'string' && /^[0-9]+$/.test(issue.input) ? ', found text' : '';
-    return `expected a whole number from ${min} to ${max}${words}${found}`;
+    return `expected a whole number from ${min} to ${max}${words}${found}${guessCount(issue.input, min, max, words)}`;
   };
+}
+
+const K = 1000;
+const COUNT_WORDS = { k: K, m: K * K, g: K * K * K };
+
+/** What other programs write: 10k, and for no limit 0, -1 or a word. */
+function guessCount(input: unknown, min: number, max: number, words: string): string {
+  const none = (input === 0 && min > 0) || input === -1;
+  const value = none ? Number.POSITIVE_INFINITY : typeof input === 'string' ? guessAmount(input, COUNT_WORDS) : null;
+  if (value === Number.POSITIVE_INFINITY) return /\boff\b/.test(words) ? ' (did you mean "off"?)' : '';
+  return value !== null && value >= min && value <= max ? ` (did you mean ${value}?)` : '';
 }
 
 /** One of some words; `off` may also come as false. */
@@ -114,8 +127,20 @@ function choiceProblem(input: unknown, words: readonly string[], { later = {}, e
   if (instead !== undefined) return `${NOT_YET}: ${instead}`;
   const other = typeof input === 'string' && Object.hasOwn(elsewhere, input) ? elsewhere[input] : undefined;
   if (other !== undefined) return other;
-  const guess = typeof input === 'string' ? didYouMean(input, words) : '';
+  const guess = typeof input === 'string' ? didYouMean(input, words) || longerOrShorter(input, words) : '';
   return `expected ${words.length === 1 ? '' : 'one of '}${words.join(', ')}${guess}`;
+}
+
+/** The beginning of which is enough to tell a word; `err` and `warning` are words of other logs. */
+const BEGINNING_MIN = 3;
+
+function longerOrShorter(input: string, words: readonly string[]): string {
+  const name = input.toLowerCase();
+  const meant = words.find((word) => {
+    const [short, long] = word.length < name.length ? [word, name] : [name, word];
+    return short.length >= BEGINNING_MIN && short !== 'off' && long.startsWith(short);
+  });
+  return meant === undefined ? '' : ` (did you mean "${meant}"?)`;
 }
 
 /** `{ hash: ... }` is known by its only key. */

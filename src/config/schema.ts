@@ -2,6 +2,7 @@
 
 import assert from 'node:assert';
 import type * as zod from 'zod';
+import { blockMeant, isOn } from './block-guess.ts';
 import { QUOTA } from './keys/auth-common.ts';
 import { config } from './keys/config.ts';
 import type { Item, Keyed, Keys, List, Row } from './keys/row.ts';
@@ -68,8 +69,14 @@ function keyedSchema({ keys, words, one }: Keyed): zod.ZodType {
   const map = one === undefined ? 'a map of keys and values' : `a map with ${Object.keys(keys).join(' or ')}`;
   const problem = `expected ${words.join(', ')} or ${map}`;
   return z.union([z.enum(words), ...off, block], {
-    error: (issue) => (isMap(issue.input) ? undefined : problem),
+    error: ({ input }) => (isMap(input) ? undefined : `${problem}${suchAs(keys, input)}`),
   });
+}
+
+function suchAs(keys: Keys, input: unknown): string {
+  const needsNone = Object.values(keys).every((row) => row.default !== undefined || row.unset !== undefined);
+  const meant = needsNone && isOn(input) ? '{}' : blockMeant(keys, input);
+  return meant === null ? '' : ` such as ${meant}`;
 }
 
 function hasOneKey(value: unknown): boolean {

@@ -96,7 +96,10 @@ function parse(input: unknown, range: UnitRange, system: UnitSystem): Parsed<num
   if (input === false || input === 'off') {
     return range.off ? { value: Number.POSITIVE_INFINITY } : { problem: `cannot be off: ${rangeText(range, system)}` };
   }
-  if (typeof input === 'number') return { problem: `a ${system.noun} needs a unit: ${expected}` };
+  if (typeof input === 'number') {
+    const off = input === 0 && range.min > 0 && range.off ? didYouMeanText('off') : '';
+    return { problem: `a ${system.noun} needs a unit: ${expected}${off}` };
+  }
   if (typeof input !== 'string') return { problem: expected };
   const match = system.form.exec(input);
   if (match === null) {
@@ -107,7 +110,8 @@ function parse(input: unknown, range: UnitRange, system: UnitSystem): Parsed<num
   const factor = system.units.find(([name]) => name === match[2])?.[1] ?? 1;
   const value = digits.length > DIGITS_MAX ? Number.POSITIVE_INFINITY : Number(digits) * factor;
   if (value >= range.min && value <= range.max) return { value };
-  return { problem: `out of range: ${rangeText(range, system)}` };
+  const off = value === 0 && range.off ? didYouMeanText('off') : '';
+  return { problem: `out of range: ${rangeText(range, system)}${off}` };
 }
 
 /** In the form that is taken, and only what would be. */
@@ -115,7 +119,11 @@ function guessOf(input: string, range: UnitRange, system: UnitSystem): string {
   const value = guessAmount(input, system.words);
   if (value === null) return '';
   const isTaken = value === Number.POSITIVE_INFINITY ? range.off : value >= range.min && value <= range.max;
-  return isTaken ? ` (did you mean "${format(value, system)}"?)` : '';
+  return isTaken ? didYouMeanText(format(value, system)) : '';
+}
+
+function didYouMeanText(text: string): string {
+  return ` (did you mean "${text}"?)`;
 }
 
 function rangeText(range: UnitRange, system: UnitSystem): string {

@@ -139,3 +139,37 @@ describe('a value for a whole block is told what it would be in one', () => {
     expect(errorsOf(text).map((line) => line.replace(/^\S+ /, ''))).toEqual([told]);
   });
 });
+
+describe('a value of another program is told what it is here', () => {
+  const count = (max: string) => `expected a whole number from 1 to ${max}, or off`;
+  test.each([
+    ['timeouts: { pong: 0 }', /^timeouts\.pong: a duration needs a unit: .*, or off \(did you mean "off"\?\)$/],
+    ['timeouts: { pong: 0s }', /^timeouts\.pong: out of range: .*, or off \(did you mean "off"\?\)$/],
+    ['timeouts: { connect: 5 }', /, or off$/],
+    ['limits: { max_sessions_per_ip: unlimited }', `${count('10000000')} (did you mean "off"?)`],
+    ['limits: { max_sessions_per_ip: 0 }', `${count('10000000')} (did you mean "off"?)`],
+    ['limits: { max_sessions: -1 }', `${count('10000000')} (did you mean "off"?)`],
+    ['limits: { max_sessions: 10k }', `${count('10000000')} (did you mean 10000?)`],
+    ['limits: { max_sessions: 10M }', `${count('10000000')} (did you mean 10000000?)`],
+    ['limits: { max_sessions: 11M }', `${count('10000000')}`],
+    ['limits: { max_header_fields: 0 }', 'expected a whole number from 5 to 10000'],
+    ['limits: { handshakes_per_second: 1k }', /, or off \(did you mean 1000\?\)$/],
+    ['log: { level: warning }', /\(did you mean "warn"\?\)$/],
+    ['log: { level: ERR }', /\(did you mean "error"\?\)$/],
+    ['log: { level: loud }', /warn, error$/],
+    ['trusted_proxies: [10.0.0.1/8]', 'bits behind the prefix /8 are set (did you mean "10.0.0.0/8"?)'],
+    ['trusted_proxies: [192.168.7.9/31]', 'bits behind the prefix /31 are set (did you mean "192.168.7.8/31"?)'],
+    ['admin: on', 'admin: expected a map of keys and values such as {}, found text'],
+    ['admin: true', 'admin: expected a map of keys and values such as {}, found true'],
+    ['log: debug', 'log: expected a map of keys and values such as { level: debug }, found text'],
+    ['log: loud', 'log: expected a map of keys and values, found text'],
+    ['record: 32', 'record: expected off or a map of keys and values such as { frames: 32 }'],
+    ['record: on', 'record: expected off or a map of keys and values such as {}'],
+    ['record: 0', 'record: expected off or a map of keys and values'],
+  ])('%s', (text, told) => {
+    const [line = '', ...more] = errorsOf(text);
+    expect(more).toEqual([]);
+    if (typeof told === 'string') expect(line.endsWith(told), line).toBe(true);
+    else expect(line.replace(/^\S+ /, '')).toMatch(told);
+  });
+});

@@ -420,7 +420,7 @@ describe('one problem each', () => {
     ['upstreams: { u: { targets: [{ weight: 2 }] } }', '1:29 upstreams.u.targets[0].url: is required'],
     ['listeners: []', '1:12 listeners: needs at least one listener'],
     ['log: []', '1:6 log: expected a map of keys and values, found a list'],
-    ['log: info', '1:6 log: expected a map of keys and values, found text'],
+    ['log: info', '1:6 log: expected a map of keys and values such as { level: info }, found text'],
     ['routes: {}', '1:9 routes: expected a list, found a map: each entry begins with "- "'],
     ['routes: [5]', '1:10 routes[0]: expected a map of keys and values such as { upstream: ... }, found a number'],
     ['log: { level: }', '1:8 log.level: needs a value'],
@@ -433,7 +433,10 @@ describe('one problem each', () => {
     ['upstreams: { "a b": { targets: [{ url: "ws://a" }] } }', /^1:14 upstreams\["a b"\]: a name here begins with/],
     ['upstreams: { -a: { targets: [{ url: "ws://a" }] } }', /^1:14 upstreams\.-a: a name here begins with/],
     [`upstreams: { ${'a'.repeat(65)}: { targets: [{ url: "ws://a" }] } }`, /a name here begins with/],
-    ['trusted_proxies: [10.0.0.1/8]', '1:19 trusted_proxies[0]: bits behind the prefix /8 are set'],
+    [
+      'trusted_proxies: [10.0.0.1/8]',
+      '1:19 trusted_proxies[0]: bits behind the prefix /8 are set (did you mean "10.0.0.0/8"?)',
+    ],
     [
       'listeners: [{ proxy_protocol: any }]',
       '1:31 listeners[0].proxy_protocol: nobody could connect: name who sends the header in trusted_proxies',

@@ -37,7 +37,8 @@ describe('durations', () => {
   test.each(['0ms', '87601h', '315360000001ms', `${'9'.repeat(400)}s`, '99999999999999999h'])(
     '%s is out of range, and never overflows',
     (text) => {
-      expect(problem(parseDuration(text, TIME))).toBe('out of range: from 1ms to 87600h, or off');
+      const meant = text === '0ms' ? ' (did you mean "off"?)' : '';
+      expect(problem(parseDuration(text, TIME))).toBe(`out of range: from 1ms to 87600h, or off${meant}`);
     },
   );
 
