@@ -1,7 +1,7 @@
 // Owns the pictures of sessions: many in a table, or all that is known of one. Pure.
 
 import type { SessionPage, SessionSideView, SessionSort, SessionView } from '../admin/subject.ts';
-import { durationText, groupedText, sizeText } from '../observe/quantities.ts';
+import { countedText, durationText, sizeText } from '../observe/quantities.ts';
 import { type Block, tableBlocks } from './layout.ts';
 import { type Line, line, piece, wrapped } from './line.ts';
 import { type Rates, rateText } from './rates.ts';
@@ -119,7 +119,8 @@ function whoText({ auth, identity }: SessionView): string | null {
 function sideText(side: SessionSideView): string {
   const paused = side.paused ? ', not read now: the other side does not take it' : '';
   return (
-    `${groupedText(side.messages)} messages, ${sizeText(side.bytes)}, largest ${sizeText(side.largest_message)}; ` +
-    `silent ${durationText(side.silent_ms)}; ${sizeText(side.buffered)} waiting, ${side.pauses} pauses${paused}`
+    `${countedText(side.messages, 'message')}, ${sizeText(side.bytes)}, largest ${sizeText(side.largest_message)}; ` +
+    `silent ${durationText(side.silent_ms)}; ${sizeText(side.buffered)} waiting, ` +
+    `${countedText(side.pauses, 'pause')}${paused}`
   );
 }

@@ -2,7 +2,7 @@
 // through that a terminal would obey.
 
 import type { FrameView, NearLimit, SessionSideView, WhyView } from '../admin/subject.ts';
-import { durationText, groupedText, sizeText } from '../observe/quantities.ts';
+import { countedText, durationText, exactSizeText, groupedText, sizeText } from '../observe/quantities.ts';
 import { cutText, harmless, wrapped } from './line.ts';
 
 /** Where there is no terminal. */
@@ -39,7 +39,8 @@ function factLines({ facts, times, ...view }: WhyView, width: number): string[] 
     ['client', `${facts.client}${through}${whose}${offered}`],
     ['route', `${facts.route}, target ${facts.target} of ${facts.upstream}`],
     ['path', `${facts.path}, request ${facts.request_id}`],
-    ['sent', `client ${sideText(facts.from_client)}`],
+    // Whole messages, those that a rate dropped among them, and not one that was refused by its header.
+    ['read', `client ${sideText(facts.from_client)}`],
     ['', `backend ${sideText(facts.from_backend)}`],
   ];
   return texts.flatMap(([name, text]) => (text === null ? [] : [fitted(name, text, width)]));
@@ -63,16 +64,16 @@ function openedText({ opened_at, ended_at, lived_ms, closing_ms }: WhyView['time
 }
 
 function sideText(side: SessionSideView): string {
-  const pauses = side.pauses > 0 ? `, ${side.pauses} pauses` : '';
+  const pauses = side.pauses > 0 ? `, ${countedText(side.pauses, 'pause')}` : '';
   const waits = side.buffered > 0 ? `, ${sizeText(side.buffered)} waiting` : '';
   return (
-    `${groupedText(side.messages)} messages, ${sizeText(side.bytes)}, largest ${sizeText(side.largest_message)}, ` +
+    `${countedText(side.messages, 'message')}, ${sizeText(side.bytes)}, largest ${sizeText(side.largest_message)}, ` +
     `silent ${durationText(side.silent_ms)}${pauses}${waits}`
   );
 }
 
 function nearText({ key, unit, used, limit, share }: NearLimit): string {
-  const text = unit === 'ms' ? durationText : unit === 'bytes' ? sizeText : groupedText;
+  const text = unit === 'ms' ? durationText : unit === 'bytes' ? exactSizeText : groupedText;
   return `${key}: ${text(used)} of ${text(limit)}, ${Math.round(share * 100)} %`;
 }
 

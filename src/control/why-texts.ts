@@ -2,7 +2,7 @@
 // quotes of a config or a peer is escaped by whoever prints it.
 
 import type { NearLimit } from '../admin/subject.ts';
-import { durationText, groupedText, sizeText } from '../observe/quantities.ts';
+import { durationText, exactSizeText, groupedText, sizeText } from '../observe/quantities.ts';
 import { NO_STATUS } from '../protocol/close-codes.ts';
 import type { EndCause, Side } from '../protocol/end-causes.ts';
 import type { SessionStory } from './session-story.ts';
@@ -64,7 +64,7 @@ const useOf = ({ near, limit }: SessionStory): NearLimit | null => near.find(({ 
 
 function amount(value: number, unit: NearLimit['unit']): string {
   if (unit === 'ms') return durationText(value);
-  return unit === 'bytes' ? sizeText(value) : groupedText(value);
+  return unit === 'bytes' ? exactSizeText(value) : groupedText(value);
 }
 
 function usedText({ unit, used, limit, share }: NearLimit): string {
@@ -82,8 +82,15 @@ const ADVISED =
   /(max_message_size|max_fragments|messages_per_second|bytes_per_second|idle|_stall|slow_reader|lifetime)$/;
 
 function raise({ limit, view }: SessionStory, or = ''): string {
-  const advice = ADVISED.test(limit ?? '') ? ': "framegate advise" says what each value would have cut' : '';
+  const advice = ADVISED.test(limit ?? '')
+    ? `: "framegate advise --route ${shellWord(view.route)}" says what each value would have cut`
+    : '';
   return `Raise ${limit} for route ${view.route}${or}${advice}.`;
+}
+
+/** A path as a name may have braces and stars. */
+function shellWord(text: string): string {
+  return /^[\w./:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function closed(side: Side): EndText {
@@ -120,8 +127,11 @@ const silence = (side: Side, { view }: SessionStory) => view[flowOf(side)].silen
 
 function protocolError(side: Side): EndText {
   return {
-    sentence: (story) =>
-      `${named(side, story)} broke RFC 6455${story.rule === null ? '' : ` ${story.rule.rfc}: ${story.rule.text}`}.`,
+    sentence: (story) => {
+      const what =
+        story.rule === null ? '' : `: ${story.rule.text} (RFC 6455 ${story.rule.rfc.replace('; ', '; RFC ')})`;
+      return `${named(side, story)} sent a bad frame${what}.`;
+    },
     change: () => [`Mend the ${side}: framegate passes on legal frames only, and no key switches that off.`],
   };
 }

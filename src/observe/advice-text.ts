@@ -10,7 +10,7 @@ import { expiryLines } from './expiry-advice.ts';
 import type { Summary } from './histogram.ts';
 import type { HttpAdvice } from './http-advice.ts';
 import type { Candidate, LimitAdvice, Verdict } from './limit-advice.ts';
-import { countText, durationText, groupedText, shareText, sizeText } from './quantities.ts';
+import { countedText, countText, durationText, exactSizeText, groupedText, shareText, sizeText } from './quantities.ts';
 import { relaxedLines } from './relax-advice.ts';
 
 const LABEL_WIDTH = 22;
@@ -42,7 +42,7 @@ function routeLines(route: RouteAdvice): string[] {
   const { session_duration_ms: duration } = route;
   const lines = [
     `route ${route.route}`,
-    `  ${groupedText(route.sessions_total)} sessions from ${clientsText(route.clients)}, ` +
+    `  ${countedText(route.sessions_total, 'session')} from ${clientsText(route.clients)}, ` +
       `${groupedText(route.sessions_open)} of them open${
         duration.count === 0
           ? ''
@@ -63,7 +63,7 @@ function routeLines(route: RouteAdvice): string[] {
 }
 
 function httpLines({ requests, body_size, response_ms, limits }: HttpAdvice): string[] {
-  const seen = `${groupedText(requests)} requests without upgrade${requests === 0 ? ' seen yet' : ''}`;
+  const seen = `${countedText(requests, 'request')} without upgrade${requests === 0 ? ' seen yet' : ''}`;
   if (requests === 0) return ['', `  ${seen}`];
   return [
     '',
@@ -142,23 +142,34 @@ function limitLines(limit: LimitAdvice): string[] {
 }
 
 function largestText({ largest_refused: largest, unit }: LimitAdvice): string {
-  return largest === null ? '' : `, the largest ${valueText(unit, largest)}`;
+  return largest === null
+    ? ''
+    : `, the largest ${unit === 'bytes' ? exactSizeText(largest) : valueText(unit, largest)}`;
 }
 
-/** "32KiB would have refused 0 of 1204311, 16KiB 12 (0.001 %)": the smallest that refuses nothing, the next below. */
+/**
+ * "32KiB would have refused 0 of 1204311, 16KiB 12 (0.001 %)": the smallest that refuses nothing, the next below. What
+ * was refused counts with what passed, where its size is known.
+ */
 function candidateFacts(limit: LimitAdvice): string[] {
-  const { candidates, seen, of, key, unit } = limit;
+  const { candidates, of, key, unit, hits, largest_refused: largestRefused } = limit;
+  const seen = limit.seen + (largestRefused === null ? 0 : hits);
   const passing = candidates.find(({ refused }) => refused === 0);
   const refusing = candidates.findLast(({ refused }) => refused > 0 && refused < seen);
-  // Rates have a burst above them, so a second over the rate may have passed.
-  const most = key.endsWith('_per_second') ? 'at most ' : '';
-  const next = refusing === undefined ? '' : refusalText(refusing, limit, most);
+  // Rates have a burst above them, so a second over the rate may have passed. Of what was refused the largest is known.
+  const isBound = key.endsWith('_per_second') || (largestRefused !== null && hits > 1);
+  const most = isBound ? 'at most ' : '';
+  const next = refusing === undefined ? '' : refusalText(refusing, { unit, seen }, most);
   if (passing === undefined) return next === '' ? [] : [next];
   const text = `${valueText(unit, passing.value)} would have refused 0 of ${seen} ${of}`;
   return [next === '' ? text : `${text}, ${next}`];
 }
 
-function refusalText({ value, refused }: Candidate, { unit, seen }: LimitAdvice, most: string): string {
+function refusalText(
+  { value, refused }: Candidate,
+  { unit, seen }: Pick<LimitAdvice, 'unit' | 'seen'>,
+  most: string,
+): string {
   return `${valueText(unit, value)} ${most}${refused} (${shareText(refused, seen)})`;
 }
 

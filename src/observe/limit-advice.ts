@@ -4,7 +4,7 @@
 import { DAY_MS, nextBelow, roundUp, type Unit } from './advised-values.ts';
 import type { LogLinearHistogram } from './histogram.ts';
 
-/** A value that the limit could have, and how much of what was seen it would have refused. */
+/** A value that the limit could have, and how much of what was seen or refused it would have refused, at most. */
 export interface Candidate {
   readonly value: number;
   readonly refused: number;
@@ -37,7 +37,7 @@ export interface LimitAdvice {
   readonly verdict: Verdict;
   /**
    * A round value: twice the largest that passed or more, and never below what anybody may need (see FLOORS); null when
-   * too little was seen. Whether what was refused ought to pass is for a person to say.
+   * too little was seen, or when it would refuse what was refused: whether that ought to pass is for a person to say.
    */
   readonly suggested: number | null;
   /** The suggestion is made of less than a day. */
@@ -80,8 +80,11 @@ export function adviseLimit(question: Question): LimitAdvice {
   const { key, unit, of, value, histogram, hits, largestRefused } = question;
   const { count, max } = histogram;
   const refused = histogram.countAbove(value);
-  const values = candidateValues(unit, histogram, value);
+  const values = candidateValues(unit, histogram, value, largestRefused);
   const suggested = count < SEEN_MIN || max === 0 ? null : suggestionFor(key, unit, max);
+  const isEnough = suggested !== null && suggested >= largestRefused;
+  /** What was refused is not among what was seen; which sizes it had below the largest is not known. */
+  const again = (candidate: number) => (candidate < largestRefused ? hits : 0);
   return {
     key,
     unit,
@@ -92,10 +95,13 @@ export function adviseLimit(question: Question): LimitAdvice {
     largest_refused: largestRefused === 0 ? null : largestRefused,
     hits,
     refused,
-    candidates: values.map((candidate) => ({ value: candidate, refused: histogram.countAbove(candidate) })),
+    candidates: values.map((candidate) => ({
+      value: candidate,
+      refused: histogram.countAbove(candidate) + again(candidate),
+    })),
     verdict: verdictOf({ ...question, hits: hits + refused }),
-    suggested,
-    provisional: suggested !== null && question.watchedMs < DAY_MS,
+    suggested: isEnough ? suggested : null,
+    provisional: isEnough && suggested !== null && question.watchedMs < DAY_MS,
   };
 }
 
@@ -122,8 +128,16 @@ function floorOf(key: string, unit: Unit): number {
   return key.endsWith('.max_fragments') ? FLOORS.fragments : FLOORS[unit];
 }
 
-/** Round values around what was seen: some that would refuse, the first that would not, and one with room. */
-function candidateValues(unit: Unit, { count, max }: LogLinearHistogram, present: number): number[] {
+/**
+ * Round values around what was seen: some that would refuse, the first that would not, and one with room; and the first
+ * that lets through the largest that was refused.
+ */
+function candidateValues(
+  unit: Unit,
+  { count, max }: LogLinearHistogram,
+  present: number,
+  largestRefused: number,
+): number[] {
   if (count === 0 || max === 0) return [];
   const enough = roundUp(unit, max);
   const values = [enough];
@@ -133,6 +147,7 @@ function candidateValues(unit: Unit, { count, max }: LogLinearHistogram, present
     if (below >= 1) values.unshift(below);
   }
   values.push(roundUp(unit, max * ROOM));
-  const distinct = [...new Set(values)].filter((value) => value !== present);
+  if (largestRefused > max) values.push(roundUp(unit, largestRefused));
+  const distinct = [...new Set(values)].filter((value) => value !== present).sort((a, b) => a - b);
   return distinct.slice(0, CANDIDATES_MAX);
 }

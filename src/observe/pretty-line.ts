@@ -1,7 +1,7 @@
 // A log line as a person reads it: aligned columns for when, how grave, what, where and who, then what happened in the
 // words of that event, then all other fields by name. What is no plain word is quoted as JSON. Pure.
 
-import { durationText, groupedText, sizeText } from './quantities.ts';
+import { countedText, durationText, groupedText, sizeText } from './quantities.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -66,7 +66,7 @@ function refusalOf(take: (name: string) => unknown): string[] {
 function trafficText(traffic: unknown): string {
   if (typeof traffic !== 'object' || traffic === null) return word(traffic);
   const { messages, bytes, pauses }: Fields = { ...traffic };
-  const paused = typeof pauses === 'number' && pauses > 0 ? `, ${pauses} pauses` : '';
+  const paused = typeof pauses === 'number' && pauses > 0 ? `, ${countedText(pauses, 'pause')}` : '';
   return `${quantity(messages, groupedText)} / ${quantity(bytes, sizeText)}${paused}`;
 }
 

@@ -15,6 +15,15 @@ export function sizeText(bytes: number): string {
   return `${shortNumber(value)}${SIZE_UNITS[unit]}`;
 }
 
+/** As `sizeText` where that is exact, else in bytes: 1KiB, 2000B, 20 001B. For a size that is set against another. */
+export function exactSizeText(bytes: number): string {
+  const isExact = [1, 1024, 1024 ** 2, 1024 ** 3, 1024 ** 4].some(
+    (unit) => bytes >= unit && bytes < unit * 1024 && Number(shortNumber(bytes / unit)) * unit === bytes,
+  );
+  if (isExact || !Number.isFinite(bytes)) return sizeText(bytes);
+  return `${bytes < 10_000 ? bytes : groupedText(bytes)}B`;
+}
+
 const DURATION_UNITS = [
   ['d', 86_400_000],
   ['h', 3_600_000],
@@ -42,6 +51,11 @@ export function countText(count: number): string {
 /** 1204311 as 1 204 311. */
 export function groupedText(count: number): string {
   return String(Math.round(count)).replace(/\B(?=(\d{3})+$)/g, ' ');
+}
+
+/** 1 message, 12 messages. */
+export function countedText(count: number, one: string): string {
+  return `${groupedText(count)} ${one}${count === 1 ? '' : 's'}`;
 }
 
 /** 12 %, 0.4 %, under 0.001 %. */

@@ -56,7 +56,7 @@ export function adviceRows({ caps, routes }: Advice): AdviceRow[] {
 function limitRow(route: string, limit: LimitAdvice, verdict: AdviceRow['verdict']): AdviceRow {
   const { key, unit, value, of, seen, refused, hits, largest, suggested, provisional } = limit;
   const above = seen > 0 && refused > 0 ? `, ${percentText(refused / seen)} of them above it` : '';
-  const hit = hits > 0 ? `, hit ${groupedText(hits)} times` : '';
+  const hit = hits > 0 ? `, hit ${hits === 1 ? 'once' : `${groupedText(hits)} times`}` : '';
   return {
     verdict,
     route,

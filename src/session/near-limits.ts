@@ -43,7 +43,15 @@ export function limitUses(session: Session, now: number): LimitUse[] {
     const own = brokenLimit(session, session.limit, broken.value);
     return [own, ...uses.filter(({ key }) => key !== own.key)];
   }
-  return uses;
+  return rateCause(session.cause) ? uses.map((use) => usedUp(use, session)) : uses;
+}
+
+const rateCause = (cause: Session['cause']) => cause === 'client_rate' || cause === 'backend_rate';
+
+/** Of the rate that ended it: what was left of its burst let nothing through, being less than one message. */
+function usedUp(use: LimitUse, { cause, limit }: Session): LimitUse {
+  const place = limitPlace(limit ?? '', cause === 'client_rate' ? 'client' : 'backend');
+  return use.key === place ? { ...use, used: Math.max(use.used, use.limit) } : use;
 }
 
 function brokenLimit({ cause, policy }: Session, key: string, used: number): LimitUse {

@@ -21,7 +21,7 @@ test('all that is known of an end', () => {
     'client   192.0.2.7, users/acme',
     'route    chat, target a of chat',
     'path     /chat/a?token=***, request r1',
-    'sent     client 12 messages, 3.3KiB, largest 900B, silent 800ms',
+    'read     client 12 messages, 3.3KiB, largest 900B, silent 800ms',
     '         backend 34 567 messages, 8.6MiB, largest 63KiB, silent 20ms, 4 pause...',
     'near     limits.from_client.max_message_size: 2MiB of 1MiB, 200 %',
     '         limits.max_buffered: 256KiB of 256KiB, 100 %',
@@ -41,6 +41,14 @@ test('of frames the last that fit, and how many there were before', () => {
   expect(lines.filter((line) => line.includes('backend text'))).toHaveLength(7);
   expect(lines.findLast((line) => line.includes('backend text'))).toBe('             -1s  backend text 199B');
   expect(linesOf(view, Number.POSITIVE_INFINITY).filter((line) => line.includes('backend text'))).toHaveLength(200);
+});
+
+test('one of a kind is no plural, and a size that is set against a limit is not rounded', () => {
+  const one = { ...sampleWhy.facts.from_client, messages: 1, pauses: 1 };
+  const near = [{ key: 'limits.max_buffered', unit: 'bytes', limit: 1024, used: 2000, share: 1.95 }] as const;
+  const lines = linesOf({ ...sampleWhy, near, facts: { ...sampleWhy.facts, from_client: one } });
+  expect(lines.find((line) => line.startsWith('read'))).toMatch(/client 1 message, .*, 1 pause$/);
+  expect(lines).toContain('near     limits.max_buffered: 2000B of 1KiB, 195 %');
 });
 
 test('without a recorder, without frames, and of one that is open', () => {

@@ -26,15 +26,15 @@ const TOLD: Readonly<Record<EndCause, readonly [sentence: string, change: string
     'The connection to the backend, target a, ended with a FIN without a Close, 0ms after its last byte.',
     'backend_ping_interval',
   ],
-  client_protocol_error: ['The client broke RFC 6455 5.1: frame not masked.', 'Mend the client'],
-  backend_protocol_error: ['The backend, target a, broke RFC 6455 5.1: frame masked.', 'Mend the backend'],
+  client_protocol_error: ['The client sent a bad frame: frame not masked (RFC 6455 5.1).', 'Mend the client'],
+  backend_protocol_error: ['The backend, target a, sent a bad frame: frame masked (RFC 6455 5.1).', 'Mend the backend'],
   client_message_too_big: [
     'The client sent a message of 10 001 bytes, over 10 000 (limits.from_client.max_message_size).',
-    'Raise limits.from_client.max_message_size for route chat: "framegate advise"',
+    'Raise limits.from_client.max_message_size for route chat: "framegate advise --route chat"',
   ],
   backend_message_too_big: [
     'The backend, target a, sent a message of 20 001 bytes, over 20 000 (limits.from_backend.max_message_size).',
-    'Raise limits.from_backend.max_message_size for route chat: "framegate advise"',
+    'Raise limits.from_backend.max_message_size for route chat: "framegate advise --route chat"',
   ],
   client_too_many_fragments: [
     'The client cut a message into more fragments than 8 (limits.from_client.max_fragments).',
@@ -119,9 +119,27 @@ describe('G6: why, for each cause of an end', () => {
     expect(view.sentence.startsWith(sentence), view.sentence).toBe(true);
     expect(view.change.join(' ')).toContain(change);
     // What all sessions hold together is no use of this one's.
-    if (view.limit !== null && cause !== 'overload') expect(view.near[0]).toMatchObject({ key: view.limit });
+    if (view.limit !== null && cause !== 'overload') {
+      expect(view.near[0]).toMatchObject({ key: view.limit });
+      expect(view.near[0]?.share, view.limit).toBeGreaterThanOrEqual(1);
+    }
     expect(JSON.stringify(view)).not.toMatch(/undefined|NaN|Infinity/);
     expectOneScreen(renderWhy(view, 80, 24));
+  });
+
+  test('G6: a rate is used up by what is less than one message from its end', () => {
+    const client = { ...SIDE, rates: { ...SIDE.rates, messagesPerSecond: 10, messageBurst: 10 } };
+    const { rig, why } = watched((options) => new Rig({ ...options, policy: { client } }));
+    for (let i = 0; i < 10; i++) rig.fromClient(text('', MASKED));
+    rig.advance(80);
+    rig.fromClient(text('', MASKED));
+    expect(why()).toMatchObject({ cause: 'client_rate', near: [{ limit: 10, used: 10, share: 1 }] });
+  });
+
+  test('G6: a reserved bit, whose rules are of two documents', () => {
+    const { rig, why } = watched((options) => new Rig(options));
+    rig.fromBackend(Buffer.from([0xb1, 0]));
+    expect(why().sentence).toContain('sent a bad frame: reserved bit set (RFC 6455 5.2; RFC 7692 6).');
   });
 
   test('G6: a backend that is reset inside a frame', () => {
@@ -166,6 +184,6 @@ describe('G6: why, for each cause of an end', () => {
       { key: 'limits.max_buffered', unit: 'bytes', limit: 4096, used: expect.any(Number), share: 0.97 },
       { key: 'limits.from_client.max_message_size', unit: 'bytes', limit: 10_000, used: 5_000, share: 0.5 },
     ]);
-    expect(view.sentence).toBe('It is open. Nearest to its end is limits.max_buffered, 3.9KiB of 4KiB (97 %).');
+    expect(view.sentence).toMatch(/^It is open. Nearest to its end is limits.max_buffered, 40\d\dB of 4KiB \(97 %\).$/);
   });
 });

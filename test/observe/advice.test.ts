@@ -107,12 +107,31 @@ describe('a limit', () => {
     expect(limitOf('timeouts.idle', given).suggested).toBe(120_000);
   });
 
-  test('tells the largest that it refused, which does not make its suggestion', () => {
+  test('counts what it refused, and advises no value that would refuse it again', () => {
+    const profile = new TrafficProfile();
+    for (let count = 0; count < 100; count += 1) profile.fromClient.recordMessages(600, 1);
+    const hits = (_direction: string, key: string) => (key === 'max_message_size' ? 2 : 0);
+    const advised = (largest: number) => {
+      const given = input(profile, { hits, largestRefused: () => largest });
+      const limits = { ...given.limits, from_client: { ...given.limits.from_client, max_message_size: KIB } };
+      return { ...given, limits };
+    };
+    const name = 'limits.from_client.max_message_size';
+    expect(limitOf(name, advised(2 * KIB))).toMatchObject({ suggested: 2 * KIB });
+    const beyond = limitOf(name, advised(2 * KIB + 1));
+    expect(beyond).toMatchObject({ suggested: null, provisional: false });
+    for (const { value, refused } of beyond.candidates) expect(refused === 0).toBe(value > 2 * KIB);
+    expect(renderAdvice(advise([advised(2 * KIB + 1)], 1000))).toContain(
+      '4KiB would have refused 0 of 102 messages, 2KiB at most 2 (2 %); refused 2 so far, the largest 2049B\n',
+    );
+  });
+
+  test('tells the largest that it refused', () => {
     const hits = (_direction: string, key: string) => (key === 'max_message_size' ? 3 : 0);
     const largestRefused = () => 5 * MIB;
     const given = input(chatProfile(), { hits, largestRefused });
     const advice = limitOf('limits.from_client.max_message_size', given);
-    expect(advice).toMatchObject({ largest: 18 * KIB, largest_refused: 5 * MIB, suggested: 64 * KIB });
+    expect(advice).toMatchObject({ largest: 18 * KIB, largest_refused: 5 * MIB, suggested: null });
     expect(limitOf('limits.from_client.messages_per_second', given).largest_refused).toBeNull();
     expect(renderAdvice(advise([given], 1000))).toContain('refused 3 so far, the largest 5MiB\n');
   });
