@@ -22,7 +22,7 @@ const API = '/api/v1';
 export async function runAdminCommand(command: AdminCommand, terminal: Terminal): Promise<ExitCode> {
   try {
     const place = await placeOf(command.at, terminal);
-    if (place.endpoint !== null) return await run(command, new Conversation(place.endpoint, terminal), terminal);
+    if (place.endpoint !== null) return await run(command, new Conversation(place, terminal), terminal);
     if (command.kind === 'healthcheck' && command.route === null) return await checkDataPort(place.config, terminal);
     throw new Failure(ExitCode.BadConfig, `${place.file} has no admin listener: "admin: {}" in it makes one`);
   } catch (error) {

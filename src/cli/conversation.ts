@@ -1,18 +1,18 @@
 // Owns the asking of one admin listener: whatever is not an answer to go on with becomes a Failure.
 
-import { type AdminEndpoint, type AdminReply, type AdminRequest, askAdmin, endpointText } from './client.ts';
+import { type AdminReply, type AdminRequest, askAdmin, endpointText } from './client.ts';
 import { ExitCode } from './commands.ts';
 import { harmless } from './line.ts';
-import { Failure, type Terminal, TOKEN_VARIABLE } from './place.ts';
+import { type Asked, Failure, type Terminal, TOKEN_VARIABLE } from './place.ts';
 
 type Answered = Extract<AdminReply, { kind: 'answer' }>;
 
 export class Conversation {
-  private readonly endpoint: AdminEndpoint;
+  private readonly asked: Asked;
   private readonly ask: NonNullable<Terminal['ask']>;
 
-  constructor(endpoint: AdminEndpoint, terminal: Terminal) {
-    this.endpoint = endpoint;
+  constructor(asked: Asked, terminal: Terminal) {
+    this.asked = asked;
     this.ask = terminal.ask ?? askAdmin;
   }
 
@@ -30,20 +30,24 @@ export class Conversation {
 
   /** `accepted` are further statuses that are not taken for a refusal. */
   private async request(request: AdminRequest, accepted: readonly number[]): Promise<Answered> {
-    const reply = await this.ask(this.endpoint, request);
+    const { endpoint, tokenFrom } = this.asked;
+    const reply = await this.ask(endpoint, request);
     if (reply.kind === 'silence') {
-      const where = endpointText(this.endpoint);
+      const where = endpointText(endpoint);
       throw new Failure(ExitCode.NoAnswer, `no answer from the admin listener on ${where} (${harmless(reply.why)})`);
     }
     if ((reply.status >= 200 && reply.status < 300) || accepted.includes(reply.status)) return reply;
-    throw new Failure(ExitCode.Failed, refusalText(reply));
+    throw new Failure(ExitCode.Failed, refusalText(reply, tokenFrom));
   }
 }
 
-function refusalText({ status, body }: Answered): string {
+function refusalText({ status, body }: Answered, tokenFrom: string | null): string {
+  const isWrong = status === 401 && tokenFrom !== null;
   const hint = status === 401 ? ` (in ${TOKEN_VARIABLE}, or the config's admin.token)` : '';
   try {
     const { message } = parsed<{ readonly message: unknown }>(body);
+    if (typeof message === 'string' && isWrong)
+      return `refused with 401: the token of ${tokenFrom} is not the right one`;
     if (typeof message === 'string') return `refused with ${status}: ${harmless(message)}${hint}`;
   } catch {
     // Somebody else answers there: the status is all there is to tell.

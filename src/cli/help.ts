@@ -46,7 +46,8 @@ listener refused, 2 bad command line, 3 a second signal ended the drain,
 const adminOptions = `  --admin ADDRESS     the admin listener: host:port, "[v6]:port" or unix:/path;
                       the token, if it needs one, is in FRAMEGATE_ADMIN_TOKEN.
                       Without this both come from the config
-  -c, --config FILE   that config file; default ./config.yaml
+  -c, --config FILE   that config file, of which only admin has to be right;
+                      default ./config.yaml
 `;
 
 const filterOptions = `  --route NAME        only of this route
@@ -181,8 +182,9 @@ Lets new sessions in again.
 ${adminOptions}`,
   reload: `framegate reload [--force] [--format text|json]
 
-Reads the config and every file it names again. Prints what changed; when there
-is a problem, prints that, exits 1, and the old config stays.
+The proxy reads its own config, and every file that names, again: not the file
+of -c, which only says where to ask. Prints what changed; when there is a
+problem, prints that, exits 1, and the old config stays.
 
 ${adminOptions}  --force             however many sessions lose their route, target or key
                       (reload.max_ended)

@@ -3,9 +3,9 @@
 
 import { createHash, type Hash } from 'node:crypto';
 import { DEMO_CONFIG, oneBackendConfig } from '../config/demo.ts';
-import { type LoadResult, loadConfig, loadObject } from '../config/load.ts';
+import { type LoadResult, loadAdmin, loadConfig, loadObject } from '../config/load.ts';
 import { ConfigError, type Problem } from '../config/problems.ts';
-import type { Config, ConfigInput } from '../config/types.ts';
+import type { AdminConfig, Config, ConfigInput } from '../config/types.ts';
 import type { FileSource, RunSource } from './commands.ts';
 import { readFileNow, readFileSoon, readStream } from './read-file.ts';
 
@@ -69,6 +69,13 @@ export async function loadSource(
   const result = loadConfig({ text: bytes, file, env: around.env, readFile: reading.read, ...place });
   if (reading.isOver) throw new TooMuchToRead();
   return { ...result, file, text: bytes.toString('utf8'), files: reading.files, fingerprint: reading.fingerprint };
+}
+
+/** `admin` of a file with problems; null when they leave none to go by. */
+export function adminOf({ file, text }: FileResult, source: FileSource, { env }: Surroundings): AdminConfig | null {
+  if (text === null) return null;
+  const place = source.kind === 'stdin' ? { baseDir: '.' } : {};
+  return loadAdmin({ text, file, env, readFile: readFileNow, ...place });
 }
 
 /** Remembers which files were read, and sums their bytes up. */

@@ -5,7 +5,7 @@ import { formatProblems } from '../config/problems.ts';
 import type { Config } from '../config/types.ts';
 import { type AdminEndpoint, type AdminReply, type AdminRequest, parseAdminAddress } from './client.ts';
 import { type AdminPlace, ExitCode } from './commands.ts';
-import { DEFAULT_FILE, loadSource, type Surroundings } from './load.ts';
+import { adminOf, DEFAULT_FILE, loadSource, type Surroundings } from './load.ts';
 
 /** A terminal to draw on. */
 export interface Screen {
@@ -46,26 +46,43 @@ export class Failure extends Error {
 }
 
 /** An admin listener to ask; or a config that has none, for those who can do without. */
-type Place =
-  | { readonly endpoint: AdminEndpoint }
-  | { readonly endpoint: null; readonly config: Config; readonly file: string };
+type Place = Asked | { readonly endpoint: null; readonly config: Config; readonly file: string };
+
+export interface Asked {
+  readonly endpoint: AdminEndpoint;
+  /** Where its token is from, in words; null without one. */
+  readonly tokenFrom: string | null;
+}
 
 export async function placeOf(at: AdminPlace, terminal: Terminal): Promise<Place> {
-  const token = terminal.env[TOKEN_VARIABLE] ?? null;
   if (at.address !== null) {
     const address = parseAdminAddress(at.address);
     if ('problem' in address) throw new Failure(ExitCode.Usage, `--admin: ${address.problem}`);
-    return { endpoint: { address, token } };
+    return asked(address, null, '', terminal);
   }
   const result = await loadSource(at.source, terminal);
   if (result === null) {
     throw new Failure(ExitCode.BadConfig, `no ${DEFAULT_FILE} here: say where to ask with --admin ADDRESS or -c FILE`);
   }
-  if ('problems' in result) {
-    terminal.complain(formatProblems(result.problems, result.text, result.file));
-    throw new Failure(ExitCode.BadConfig, '');
+  const { file } = result;
+  if ('config' in result) {
+    const { config } = result;
+    if (config.admin === null) return { endpoint: null, config, file };
+    return asked(config.admin.address, config.admin.token, file, terminal);
   }
-  const { config, file } = result;
-  if (config.admin === null) return { endpoint: null, config, file };
-  return { endpoint: { address: config.admin.address, token: token ?? config.admin.token } };
+  // The proxy runs on what it read before: whoever mends the file has to be able to ask it.
+  const admin = adminOf(result, at.source, terminal);
+  if (admin === null) {
+    terminal.complain(formatProblems(result.problems, result.text, file));
+    throw new Failure(ExitCode.BadConfig, `--admin HOST:PORT, with ${TOKEN_VARIABLE}, asks without this file`);
+  }
+  terminal.complain(`framegate: ${file} has problems, which "framegate check" tells; its admin is used\n`);
+  return asked(admin.address, admin.token, file, terminal);
+}
+
+/** The variable goes before what the file says; an empty one counts as unset. */
+function asked(address: AdminEndpoint['address'], token: string | null, file: string, { env }: Terminal): Asked {
+  const own = env[TOKEN_VARIABLE] ?? '';
+  if (own !== '') return { endpoint: { address, token: own }, tokenFrom: TOKEN_VARIABLE };
+  return { endpoint: { address, token }, tokenFrom: token === null ? null : `admin.token in ${file}` };
 }

@@ -1,5 +1,5 @@
-// Owns the lists that can be files of their own: where each stands in a config, and the smallest config around it.
-// It must not load any.
+// Owns the parts of a config that are judged alone: lists that can be files of their own, where each stands in a
+// config, and the smallest config around it; around `admin`, too. It must not load any.
 
 import type { EntryLists } from './load-auth.ts';
 import type { PathSegments } from './problems.ts';
@@ -38,6 +38,11 @@ export const ENTRIES: { readonly [K in keyof EntryLists]: ListPlace } = {
   api_key: entriesPlace('api_key', 'keys'),
   basic: entriesPlace('basic', 'users'),
 };
+
+/** The smallest config with this `admin`. */
+export function aroundAdmin(admin: Tree): Tree {
+  return mapTree(admin, { routes: routesTree(admin, 'builtin:echo'), admin });
+}
 
 function entriesPlace(kind: string, key: string): ListPlace {
   return {

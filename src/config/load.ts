@@ -10,7 +10,7 @@ import { checkSecrets } from './check-secrets.ts';
 import { fileMode } from './file-mode.ts';
 import { hasAcmeClient } from './has-package.ts';
 import { takesListFile, withoutEmptyBlocks } from './key-walk.ts';
-import { ENTRIES, type ListPlace, OWNER, TARGETS } from './list-places.ts';
+import { aroundAdmin, ENTRIES, type ListPlace, OWNER, TARGETS } from './list-places.ts';
 import { type EntryLists, loadAuth } from './load-auth.ts';
 import { loadAllTls } from './load-tls.ts';
 import { objectTree } from './object-source.ts';
@@ -29,7 +29,7 @@ import {
   resolvePath,
 } from './substitute.ts';
 import { isBroken, nodeAt, offsetOf, plainValue, secretPaths, type Tree } from './tree.ts';
-import type { Config, ConfigInput, ParsedConfig, TargetConfig } from './types.ts';
+import type { AdminConfig, Config, ConfigInput, ParsedConfig, TargetConfig } from './types.ts';
 import { routeNames, secretFileAt, writtenNames } from './written-names.ts';
 import { yamlTree } from './yaml-source.ts';
 
@@ -79,6 +79,25 @@ export function loadConfig(input: LoadInput): LoadResult {
   const tree = yamlTree(source, { ...loader.around, env: input.env, isListed: takesListFile, report });
   if (tree === null) return { problems: loader.sorted() };
   return loader.load(tree);
+}
+
+/**
+ * What `admin` says, whatever is wrong elsewhere. Null: there is none, something is wrong with it, or the text is not
+ * YAML that can be read.
+ */
+export function loadAdmin(input: LoadInput): AdminConfig | null {
+  const source = new SourceText(input.text);
+  if (source.fault !== null) return null;
+  const loader = new Loader(input.file, source, aroundOf(input.baseDir ?? baseDirOf(input.file), input));
+  let isSound = true;
+  const report = (_start: number, [key]: PathSegments) => {
+    if (key === undefined || key === 'admin') isSound = false;
+  };
+  const tree = yamlTree(source, { ...loader.around, env: input.env, isListed: takesListFile, report });
+  const admin = tree?.kind === 'map' ? tree.entries.get('admin') : undefined;
+  if (!isSound || admin === undefined) return null;
+  const result = loader.load(aroundAdmin(admin.node));
+  return 'config' in result ? result.config.admin : null;
 }
 
 /** The library's way in: the same form as the file, without `${NAME}`. Throws ConfigError with all problems. */

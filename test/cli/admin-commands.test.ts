@@ -281,6 +281,39 @@ describe('where to ask', () => {
     const bad = await run(`status -c ${folder}/bad.yaml`);
     expect(bad.exit).toBe(ExitCode.BadConfig);
     expect(bad.err).toContain('unknown key (did you mean "routes"?)');
+    expect(bad.err).toContain('framegate: --admin HOST:PORT, with FRAMEGATE_ADMIN_TOKEN, asks without this file\n');
+  });
+
+  test('of a config with problems elsewhere its admin is used, unless there are some in it, too', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'framegate-cli-'));
+    atTestEnd(() => rmSync(folder, { recursive: true }));
+    const admin = await startAdmin({ token: 'secret' });
+    const file = `${folder}/a.yaml`;
+    writeFileSync(`${folder}/token`, 'secret\n');
+    const own = `admin: { address: "127.0.0.1:${admin.port}", token: { file: token } }\n`;
+    const missing = [
+      'rutes: []',
+      'auth: { users: { basic: { users: { file: gone } } } }',
+      `log: { level: "\${GONE_LEVEL}" }\n`,
+    ].join('\n');
+    writeFileSync(file, `${missing}${own}`);
+    expect(await run(`reload -c ${file}`)).toEqual({
+      exit: ExitCode.Stopped,
+      out: 'changed:\n  limits.max_sessions\n',
+      err: `framegate: ${file} has problems, which "framegate check" tells; its admin is used\n`,
+    });
+    const faulty = [
+      missing,
+      `${missing}${own}${own}`,
+      `${missing}admin: { address: "127.0.0.1:${admin.port}", token: { file: gone } }\n`,
+      `${missing}admin: { address: "127.0.0.1:${admin.port}", tken: secret }\n`,
+      `${own}routes: [\n`,
+    ];
+    for (const text of faulty) {
+      writeFileSync(file, text);
+      expect([text, (await run(`reload -c ${file}`)).exit]).toEqual([text, ExitCode.BadConfig]);
+    }
+    expect(admin.subject.calls).toHaveLength(1);
   });
 
   test('the config says where and with which token; the variable goes before it', async () => {
@@ -294,7 +327,14 @@ describe('where to ask', () => {
     );
     expect((await run(`reload -c ${file}`)).exit).toBe(ExitCode.Stopped);
     const other = await run(`reload -c ${file}`, { env: { FRAMEGATE_ADMIN_TOKEN: 'other' } });
-    expect(other.err).toContain('refused with 401');
+    expect(other.err).toBe('framegate: refused with 401: the token of FRAMEGATE_ADMIN_TOKEN is not the right one\n');
+    expect((await run(`reload -c ${file}`, { env: { FRAMEGATE_ADMIN_TOKEN: '' } })).exit).toBe(ExitCode.Stopped);
+    writeFileSync(
+      file,
+      `admin: { address: "127.0.0.1:${admin.port}", token: old }\nroutes: [{ upstream: "builtin:echo" }]\n`,
+    );
+    const old = await run(`reload -c ${file}`);
+    expect(old.err).toBe(`framegate: refused with 401: the token of admin.token in ${file} is not the right one\n`);
   });
 
   test('an address to bind becomes one to dial', () => {
