@@ -11,6 +11,7 @@ import { checkHeaders } from './check-headers.ts';
 import { checkHolderNames } from './check-holder-names.ts';
 import { checkHttp } from './check-http.ts';
 import { checkTwice, checkUnique } from './check-names.ts';
+import { checkPathSyntax } from './check-path-syntax.ts';
 import { checkPaths } from './check-paths.ts';
 import { checkPolicies } from './check-policies.ts';
 import { checkUpstreams } from './check-upstreams.ts';
@@ -33,6 +34,7 @@ export function checkConfig(config: ParsedConfig, written: Written, report: Cros
   checkShared(config.defaults, ['defaults'], report);
   for (const [index, route] of config.routes.entries()) checkRoute(route, index, written, report);
   const overlapping = checkOverlaps(config, written, report);
+  checkPathSyntax(config, report);
   checkPaths(config, written, report);
   checkHeaders(config, written, report);
   checkHolderNames(config, report);

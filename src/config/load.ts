@@ -65,6 +65,8 @@ const LIST_BYTES_MAX = 1024 * 1024;
 /** YAML against lists of addresses, which are most of what a config reads. */
 const YAML_WEIGHT = 16;
 
+const EMPTY_FILE = 'the file is empty: a config has at least routes';
+
 /** What stands where the name of the file would in problems of an object. */
 const OBJECT_NAME = 'config';
 
@@ -77,7 +79,9 @@ export function loadConfig(input: LoadInput): LoadResult {
   }
   const report = (start: number, path: PathSegments, message: string) => loader.problem('error', start, path, message);
   const tree = yamlTree(source, { ...loader.around, env: input.env, isListed: takesListFile, report });
-  if (tree === null) return { problems: loader.sorted() };
+  const isEmpty = source.text.trim() === '';
+  if (isEmpty) loader.problem('error', 0, [], EMPTY_FILE);
+  if (tree === null || isEmpty) return { problems: loader.sorted() };
   return loader.load(tree);
 }
 

@@ -70,6 +70,21 @@ describe('escapes in the path of a route', () => {
   });
 });
 
+describe('a path in the syntax of another program', () => {
+  test.each([
+    ['/room/:id', '":id" is taken as it stands: {id} is any segment'],
+    ['/:a/:b/*', '":a" is taken as it stands: {a} is any segment'],
+    ['/ws/(a)', 'is taken as it stands: there are no regular expressions here'],
+    ['/ws$', 'is taken as it stands: there are no regular expressions here'],
+  ])('%s matches nothing but itself, which is told', (path, told) => {
+    expect(warningsOf({ path })).toEqual([`routes[0].match.path: ${told}`]);
+  });
+
+  test.each(['/room/{id}', '/a:b', '/:', '/:80', '/$metadata', '/:)', '/*'])('%s may be meant so', (path) => {
+    expect(warningsOf({ path })).toEqual([]);
+  });
+});
+
 test('thousands of such routes are judged in bounded time', () => {
   const many = Array.from({ length: 3000 }, (_, i) => keep(`/{a}/{b}/{c}/{d}/x${i}`));
   const start = performance.now();

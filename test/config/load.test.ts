@@ -238,8 +238,8 @@ describe('defaults', () => {
 
 describe('routes', () => {
   test.each([
-    ['', '1:1 routes: is required'],
-    ['\n', '1:1 routes: is required'],
+    ['', '1:1 the file is empty: a config has at least routes'],
+    ['\n', '1:1 the file is empty: a config has at least routes'],
     ['# nothing\n', '1:1 routes: is required'],
     ['---\n', '1:1 routes: is required'],
     ['{}', '1:1 routes: is required'],

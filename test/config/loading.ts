@@ -35,7 +35,7 @@ export function loaded(text: string | Uint8Array, around: Around = {}): Config {
 }
 
 function isRoutesMissing({ path, message }: Problem): boolean {
-  return path === 'routes' && message === 'is required';
+  return (path === 'routes' && message === 'is required') || /^the file is empty: /.test(message);
 }
 
 /** All problems, warnings among them. */
