@@ -12,21 +12,22 @@ interface SessionsPicture {
   readonly page: SessionPage;
   /** Null: in the order in which they began. */
   readonly sort: SessionSort | null;
+  /** By what went on in the last second, where that is measured; else by what there was in all. */
+  readonly isByRate: boolean;
   /** By id; null: nobody measures. */
   readonly rates: Rates | null;
 }
 
-/** Which columns show what sessions are sorted by: these are never left out. Measured or not. */
-const SORTED: Readonly<
-  Record<SessionSort, { readonly once: readonly string[]; readonly measured: readonly string[] }>
-> = {
-  messages: { once: ['FROM CLIENT', 'FROM BACKEND'], measured: ['MESSAGES/S'] },
-  bytes: { once: ['FROM CLIENT', 'FROM BACKEND'], measured: ['BYTES/S'] },
-  buffered: { once: ['BUFFERED'], measured: ['BUFFERED'] },
-  rtt: { once: ['RTT'], measured: ['RTT'] },
-  silent: { once: ['SILENT'], measured: ['SILENT'] },
-  age: { once: ['AGE'], measured: ['AGE'] },
-};
+/** Which columns show what sessions are sorted by: these are never left out. */
+const SORTED: Readonly<Record<SessionSort, { readonly inAll: readonly string[]; readonly byRate: readonly string[] }>> =
+  {
+    messages: { inAll: ['FROM CLIENT', 'FROM BACKEND'], byRate: ['MESSAGES/S'] },
+    bytes: { inAll: ['FROM CLIENT', 'FROM BACKEND'], byRate: ['BYTES/S'] },
+    buffered: { inAll: ['BUFFERED'], byRate: ['BUFFERED'] },
+    rtt: { inAll: ['RTT'], byRate: ['RTT'] },
+    silent: { inAll: ['SILENT'], byRate: ['SILENT'] },
+    age: { inAll: ['AGE'], byRate: ['AGE'] },
+  };
 
 const columns: readonly Column<SessionView>[] = [
   left('ID', ({ id }) => id),
@@ -50,7 +51,7 @@ const trafficColumns: readonly Column<SessionView>[] = [
   left('PATH', ({ path }) => path, { gives: 12, rank: 12 }),
 ];
 
-function columnsOf({ sort, rates }: SessionsPicture): readonly Column<SessionView>[] {
+function columnsOf({ sort, isByRate, rates }: SessionsPicture): readonly Column<SessionView>[] {
   const measured =
     rates === null
       ? []
@@ -58,7 +59,7 @@ function columnsOf({ sort, rates }: SessionsPicture): readonly Column<SessionVie
           right<SessionView>('MESSAGES/S', ({ id }) => rateText(rates.get(id)?.messages), { rank: 1 }),
           right<SessionView>('BYTES/S', ({ id }) => bytesText(rates.get(id)?.bytes), { rank: 2 }),
         ];
-  const kept = sort === null ? [] : SORTED[sort][rates === null ? 'once' : 'measured'];
+  const kept = sort === null ? [] : SORTED[sort][isByRate ? 'byRate' : 'inAll'];
   return [...columns, ...measured, ...trafficColumns].map((column) => {
     if (!kept.includes(column.head)) return column;
     const { rank: _, ...rest } = column;

@@ -149,7 +149,7 @@ class Views {
     }
     const page = await this.admin.read<SessionPage>(path);
     const rates = this.measured === null ? null : this.sessions.look(sessionCounters(page.sessions));
-    return sessionBlocks({ page, sort: command.sort, rates }, width);
+    return sessionBlocks({ page, sort: command.sort, isByRate: false, rates }, width);
   }
 
   private async top({ choice, state, sort }: TopCommand, width: number): Promise<Block[]> {
@@ -163,7 +163,8 @@ class Views {
       ...stateLines(status, this.routes.look(routeCounters(status)), width),
       cutLine(line(piece(orderText(sort, page), 'faint')), width),
     ];
-    return [{ head, rows: [] }, ...sessionBlocks({ page: { ...page, sessions, next: null }, sort, rates }, width)];
+    const picture = { page: { ...page, sessions, next: null }, sort, isByRate: true, rates };
+    return [{ head, rows: [] }, ...sessionBlocks(picture, width)];
   }
 
   private targetRates(upstreams: readonly UpstreamView[]): Rates | null {

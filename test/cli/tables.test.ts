@@ -13,7 +13,7 @@ const whole = (blocks: readonly Block[]) => printed(laid(blocks, Number.POSITIVE
 const renderStatus = (status: StatusView, upstreams: readonly UpstreamView[], width: number) =>
   whole(statusBlocks({ status, upstreams, rates: null }, width));
 const renderSessions = (page: SessionPage, width: number) =>
-  whole(sessionBlocks({ page, sort: null, rates: null }, width));
+  whole(sessionBlocks({ page, sort: null, isByRate: false, rates: null }, width));
 const renderSession = (view: SessionView, width: number) => printed(sessionLines(view, width), false);
 const renderUpstreams = (upstreams: readonly UpstreamView[], width: number) =>
   whole(upstreamBlocks(upstreams, null, width));
@@ -215,6 +215,15 @@ test('sessions', () => {
     [''],
   ]);
   expect(renderSessions({ sessions: [], next: null, more: 0 }, 160)).toBe('no sessions\n');
+});
+
+test('what sessions are sorted by has its column in a narrow terminal: in all, or in the last second', () => {
+  const page = { sessions: [sampleSession], next: null, more: 0 };
+  const headOf = (isByRate: boolean) =>
+    whole(sessionBlocks({ page, sort: 'bytes', isByRate, rates: new Map() }, 50)).split('\n')[0];
+  expect(headOf(false)).toMatch(/FROM CLIENT +FROM BACKEND/);
+  expect(headOf(true)).toContain('BYTES/S');
+  expect(headOf(true)).not.toContain('FROM CLIENT');
 });
 
 test('one session', () => {
