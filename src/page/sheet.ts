@@ -85,7 +85,7 @@ export class Sheet {
       if (why.state === 'ended') return;
     } catch (error) {
       if (id !== this.id || !this.dialog.open) return;
-      sayState(this.state, 'bad', 'not to be seen');
+      sayState(this.state, 'bad', 'not found');
       say(this.sentence, `${visible(id)}: ${textOf(error)}`);
       return;
     }

@@ -26,7 +26,7 @@ interface TableShape<T> {
   readonly unseen?: boolean;
   readonly columns: readonly Column<T>[];
   readonly key: (row: T) => string;
-  /** Instead of rows, when there are none. */
+  /** Instead of rows, when there are none; before the first answer nobody knows. */
   readonly empty: string;
   /** A head of a column that sorts was pressed. */
   readonly onSort?: (name: string) => void;
@@ -56,9 +56,9 @@ export class Table<T> {
       this.body,
     );
     this.wrap = scrolling(shape.caption, table);
-    this.empty = make('p', { class: 'empty' }, shape.empty);
+    this.empty = make('p', { class: 'empty' }, '...');
     this.root = make('div', {}, this.wrap, this.empty);
-    this.fill([]);
+    this.wrap.hidden = true;
   }
 
   fill(rows: readonly T[]): void {
@@ -78,6 +78,7 @@ export class Table<T> {
     this.rows = kept;
     this.wrap.hidden = rows.length === 0;
     this.empty.hidden = rows.length > 0;
+    say(this.empty, this.shape.empty);
   }
 
   /** By which column the rows come, the largest first; it stays in a narrow window. */
