@@ -21,6 +21,15 @@ export interface CertificateView {
   readonly expires_in_ms: number;
 }
 
+/** A certificate that is to be got by ACME, and is not there yet. */
+export interface WaitedCertificateView {
+  readonly name: string;
+  /** The listener has no other one either. */
+  readonly tls_refused: boolean;
+  /** ISO time; null: an order is due or under way. */
+  readonly next_try: string | null;
+}
+
 interface ListenerView {
   readonly name: string;
   /** As bound: host and real port, or `unix:` and the path. */
@@ -28,6 +37,7 @@ interface ListenerView {
   readonly connections: number;
   /** Of its TLS, by when they end; of two with one name the one that ends first. */
   readonly certificates: readonly CertificateView[];
+  readonly waiting: readonly WaitedCertificateView[];
 }
 
 export interface RouteView {

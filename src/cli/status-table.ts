@@ -1,6 +1,6 @@
 // Owns the picture of a running proxy as a whole: its state, its listeners and routes, the targets behind them. Pure.
 
-import type { CertificateView, RouteView, StatusView, UpstreamView } from '../admin/subject.ts';
+import type { CertificateView, RouteView, StatusView, UpstreamView, WaitedCertificateView } from '../admin/subject.ts';
 import { durationText, groupedText, sizeText } from '../observe/quantities.ts';
 import { type Block, tableBlocks } from './layout.ts';
 import { cutLine, flow, type Line, line, piece, wrapped } from './line.ts';
@@ -78,9 +78,10 @@ export function statusBlocks(picture: StatusPicture, width: number): Block[] {
       width,
     ),
   ];
-  const listeners = status.listeners.flatMap(({ name, address, connections, certificates }) => [
+  const listeners = status.listeners.flatMap(({ name, address, connections, certificates, waiting }) => [
     line(`listening on ${address}${name === address ? '' : ` (${name})`}, ${groupedText(connections)} connections`),
     ...certificateLines(certificates),
+    ...waiting.map(waitedLine),
   ]);
   return [
     { head, rows: listeners.map((one) => cutLine(one, width)) },
@@ -127,6 +128,12 @@ function certificateLines(certificates: readonly CertificateView[]): Line[] {
   const others =
     certificates.length === 1 ? '' : `; ${groupedText(certificates.length)} certificates, the first to end`;
   return [line(`  certificate ${name} `, piece(when, tone), ` ${not_after}${others}`)];
+}
+
+function waitedLine({ name, tls_refused: isRefused, next_try: at }: WaitedCertificateView): Line {
+  const what = isRefused ? 'none yet, TLS is refused' : 'none yet';
+  const when = at === null ? ', it is being ordered' : `, next try ${at}; "acme.failed" in the log says why`;
+  return line(`  certificate ${name}: `, piece(what, isRefused ? 'bad' : 'warn'), when);
 }
 
 /** None when nobody was refused. */

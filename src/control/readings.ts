@@ -1,6 +1,7 @@
 // What metrics and advice are made of: the counters of the running proxy, next to what its config says of them.
 
-import type { ListenerCertificate } from '../config/types.ts';
+import type { WaitedCertificateView } from '../admin/subject.ts';
+import type { ListenerCertificate, ListenerConfig } from '../config/types.ts';
 import type { Edge } from '../edge/edge.ts';
 import type { Route } from '../edge/snapshot.ts';
 import { mapped, type Pulled } from '../limits/pulled.ts';
@@ -79,6 +80,23 @@ export function certificateReadings({ snapshot }: Edge): Iterable<CertificateRea
     }
   }
   return found.values();
+}
+
+/** Those of one listener that are to be got, and are not there yet. */
+export function waitedCertificates(
+  { snapshot }: Edge,
+  { name: listener, tls }: Pick<ListenerConfig, 'name' | 'tls'>,
+): readonly WaitedCertificateView[] {
+  const missing = (tls?.acme ?? []).filter((settings) => snapshot.live.current(settings) === null);
+  if (missing.length === 0) return [];
+  const now = snapshot.wallNow();
+  const tlsRefused = snapshot.tls.get(listener)?.hasCertificate !== true;
+  const renewals = [...snapshot.live.renewals()];
+  return missing.map(({ domains: [name = ''] }) => {
+    const at = Math.min(...renewals.filter((one) => one.name === name).map((one) => one.at));
+    const isKnown = Number.isFinite(at) && at > now;
+    return { name, tls_refused: tlsRefused, next_try: isKnown ? new Date(at).toISOString() : null };
+  });
 }
 
 /** `watchedMs`: since when traffic was counted. */

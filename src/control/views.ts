@@ -6,7 +6,7 @@ import type { Route } from '../edge/snapshot.ts';
 import { mapped, type Pulled } from '../limits/pulled.ts';
 import { addressText } from '../net/listen.ts';
 import type { DirectionMetrics, RouteMetrics } from '../observe/metrics.ts';
-import { certificateReadings } from './readings.ts';
+import { certificateReadings, waitedCertificates } from './readings.ts';
 import { NOT_REFUSED, refusalsByCause, total } from './refusal-counts.ts';
 import type { RunningProxy } from './running-proxy.ts';
 
@@ -35,11 +35,12 @@ export function statusView({ about, edge, life, listeners, reloads, processView 
     refusals: refusalsByCause(metrics),
     buffered_bytes: total(metrics.routes(), (route) => route.fromClient.buffered + route.fromBackend.buffered),
     memory_bytes: processView?.memoryUsage().rss ?? 0,
-    listeners: listeners.all.map(({ config: { name }, address }) => ({
-      name,
+    listeners: listeners.all.map(({ config, address }) => ({
+      name: config.name,
       address: addressText(address),
-      connections: metrics.listener(name).connectionsOpen,
-      certificates: certificates.get(name) ?? [],
+      connections: metrics.listener(config.name).connectionsOpen,
+      certificates: certificates.get(config.name) ?? [],
+      waiting: waitedCertificates(edge, config),
     })),
     routes: mapped([...snapshot.routes.values()], (route) => routeView(route, metrics.route(route.config.name))),
   };

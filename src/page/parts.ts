@@ -293,6 +293,7 @@ const listenerShape = {
     { head: 'Listener', align: 'name', text: ({ name }) => name },
     { head: 'Address', align: 'mono', text: ({ address }) => address },
     { head: 'Connections', align: 'number', text: ({ connections }) => groupedText(connections) },
+    { head: 'Waits for', drop: 3, text: ({ waiting }) => waiting.map(waitedText).join('; ') || NONE },
   ] satisfies Column<ListenerView>[],
   key: ({ name }: ListenerView) => name,
   empty: 'No listeners.',
@@ -317,6 +318,11 @@ const certificateShape = {
   key: ({ listener, name, not_after: at }: ListenerCertificate) => `${listener} ${name} ${at}`,
   empty: 'No listener has TLS.',
 };
+
+function waitedText({ name, tls_refused: isRefused, next_try: at }: ListenerView['waiting'][number]): string {
+  const when = at === null ? 'is being ordered' : `next try ${dateText(Date.parse(at))}`;
+  return `certificate ${name}${isRefused ? ', TLS is refused' : ''}, ${when}`;
+}
 
 function endsText(leftMs: number): string {
   return leftMs <= 0 ? `ended ${durationText(-leftMs)} ago` : `in ${durationText(leftMs)}`;

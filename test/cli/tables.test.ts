@@ -198,6 +198,19 @@ test('status of certificates: the one that ends first', () => {
   expect(lineOf(-1)).toBe('  certificate a.test EXPIRED then');
 });
 
+test('status of a certificate that is waited for', () => {
+  const [listener] = sampleStatus.listeners;
+  if (listener === undefined) throw new Error('a listener');
+  const lineOf = (tls_refused: boolean, next_try: string | null) => {
+    const waiting = [{ name: 'a.test', tls_refused, next_try }];
+    return renderStatus({ ...sampleStatus, listeners: [{ ...listener, waiting }] }, [], 120).split('\n')[5];
+  };
+  expect(lineOf(true, null)).toBe('  certificate a.test: none yet, TLS is refused, it is being ordered');
+  expect(lineOf(false, 'then')).toBe(
+    '  certificate a.test: none yet, next try then; "acme.failed" in the log says why',
+  );
+});
+
 test('sessions', () => {
   const lines = renderSessions({ sessions: [sampleSession], next: 'cafe-1', more: 11 }, 160).split('\n');
   const cells = lines.map((line) => line.split(/ {2,}/));

@@ -109,7 +109,7 @@ export const sampleStatus: StatusView = {
   refusals: { no_route: 5, too_many_handshakes: 2 },
   buffered_bytes: 262_144,
   memory_bytes: 104_857_600,
-  listeners: [{ name: 'public', address: '127.0.0.1:8080', connections: 1240, certificates: [] }],
+  listeners: [{ name: 'public', address: '127.0.0.1:8080', connections: 1240, certificates: [], waiting: [] }],
   routes: [
     {
       name: 'chat',
