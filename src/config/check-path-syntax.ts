@@ -6,7 +6,7 @@ import type { ParsedConfig } from './types.ts';
 
 const COLON_NAME = /^:([A-Za-z_][A-Za-z0-9_-]*)$/;
 /** `$` begins names of some APIs, such as /$metadata: only at the end it looks like an anchor. */
-const EXPRESSION = /\(.*\)|\$$/;
+const EXPRESSION = /\(.*\)|\||\$$/;
 
 export function checkPathSyntax({ routes }: ParsedConfig, report: CrossReport): void {
   for (const [index, { match }] of routes.entries()) {

@@ -75,6 +75,7 @@ describe('a path in the syntax of another program', () => {
     ['/room/:id', '":id" is taken as it stands: {id} is any segment'],
     ['/:a/:b/*', '":a" is taken as it stands: {a} is any segment'],
     ['/ws/(a)', 'is taken as it stands: there are no regular expressions here'],
+    ['/ws|/chat', 'is taken as it stands: there are no regular expressions here'],
     ['/ws$', 'is taken as it stands: there are no regular expressions here'],
   ])('%s matches nothing but itself, which is told', (path, told) => {
     expect(warningsOf({ path })).toEqual([`routes[0].match.path: ${told}`]);
