@@ -200,7 +200,8 @@ const nearShape: ConstructorParameters<typeof Table<NearLimit>>[0] = {
 };
 
 function amountText(unit: NearLimit['unit'], value: number): string {
-  if (unit === 'bytes') return sizeText(value);
+  // Beside a limit 2000 B is not 2 KiB.
+  if (unit === 'bytes') return value < 10_000 && value % 1024 !== 0 ? `${groupedText(value)} B` : sizeText(value);
   return unit === 'ms' ? durationText(value) : groupedText(value);
 }
 
