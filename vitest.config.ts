@@ -43,7 +43,8 @@ const PROGRAMS = [
 ];
 /** Of those, and of the socket tests, what takes a quarter of a minute or more: it waits for the rest of the matrix. */
 const LONG = [
-  'test/{attacks/attacks,browser/page-many,corpus/corpus,fuzz/fuzz,scale/scale,terminal/terminal}.test.ts',
+  'test/{attacks/attacks,corpus/corpus,fuzz/fuzz,scale/scale,terminal/terminal}.test.ts',
+  'test/browser/page-{actions,looks,many}.test.ts',
   'test/conformance/fuzzing-*.test.ts',
   'test/hostile/{operations,process-faults}.test.ts',
   'test/e2e/acme-shared.test.ts',

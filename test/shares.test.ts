@@ -22,6 +22,8 @@ test('npm test and the rest of the matrix are all tests on all layouts, each onc
   const long = rest.filter((file) => file.startsWith('[handle]'));
   expect(long.map((file) => file.replace(/^.*\/([\w-]+)\.test\.ts$/, '$1'))).toEqual([
     'attacks',
+    'page-actions',
+    'page-looks',
     'page-many',
     'fuzzing-client',
     'fuzzing-server',
