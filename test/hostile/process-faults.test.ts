@@ -130,7 +130,7 @@ describe.runIf(process.platform === 'linux')('descriptors run out', () => {
     async () => {
       const backend = await RawBackend.listen({ deadlineMs: 20_000 });
       const config = configTo(backend.url, 'timeouts: { close: 100ms }');
-      const options = { openFiles: OPEN_FILES + 32, idleDescriptors: 40 };
+      const options = { openFiles: OPEN_FILES + 48, idleDescriptors: 40 };
       const { cli, port } = await startRunning(config, [], undefined, options);
       const admin = await portOf(cli, 'admin');
       const session = await openThrough(port, backend);
