@@ -15,7 +15,7 @@ import type { Grant } from './auth/method.ts';
 import { isUnnameable, UNNAMEABLE } from './auth/offer.ts';
 import type { EdgeContext } from './context.ts';
 import { Holdings } from './holdings.ts';
-import type { PeerClaim, Seat } from './quotas.ts';
+import type { PeerClaim, Seat } from './seat.ts';
 import type { Route } from './snapshot.ts';
 
 /**

@@ -8,13 +8,14 @@ import type { Dialer } from '../net/dial.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Log } from '../observe/log.ts';
 import type { MetricsRegistry } from '../observe/metrics.ts';
-import type { HandshakeSlots } from './handshake-slots.ts';
+import type { SlotDesk } from './handshake-slots.ts';
 import type { HandshakeTurns } from './handshake-turns.ts';
 import type { PlainMeans } from './http/plain-means.ts';
-import type { IdentityLimits } from './identity-limits.ts';
+import type { IdentityDesk } from './identity-limits.ts';
 import type { PeerNotices } from './peer-notices.ts';
 import type { HandshakeQuotas } from './quotas.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { TargetHold } from './target-hold.ts';
 import type { TlsTurns } from './tls-turns.ts';
 
 /** How a client's connection becomes one with TLS. */
@@ -39,12 +40,12 @@ export interface EdgeContext {
   /** No handshake goes on any more. */
   readonly refusing: boolean;
   readonly quotas: HandshakeQuotas;
-  readonly identities: IdentityLimits;
+  readonly identities: IdentityDesk;
   /** When a complete head is checked. */
   readonly headTurns: HandshakeTurns;
   /** When a plain request is checked. */
   readonly requestTurns: HandshakeTurns;
-  readonly slots: HandshakeSlots;
+  readonly slots: SlotDesk;
   readonly carrier: TlsMeans;
   readonly tlsTurns: TlsTurns;
   /** Bytes that are held in memory; `isOver` while they are too many. */
@@ -53,4 +54,6 @@ export interface EdgeContext {
   readonly plainMeans: PlainMeans;
   /** Those of handshakes that become none are skipped. */
   nextSessionId(): string;
+  /** For one client that is to have a backend. */
+  newTargetHold(): TargetHold;
 }

@@ -18,7 +18,7 @@ import { CHECKS } from './checks/all.ts';
 import type { TlsMeans } from './context.ts';
 import { Entrance, type EntranceTable } from './entrance.ts';
 import type { HandshakeContext } from './handshake.ts';
-import { HandshakeSlots } from './handshake-slots.ts';
+import { HandshakeSlots, type SlotDesk } from './handshake-slots.ts';
 import { HandshakeTurns } from './handshake-turns.ts';
 import type { Holdings } from './holdings.ts';
 import { PlainConnection } from './http/plain-connection.ts';
@@ -26,15 +26,17 @@ import { PlainConnections } from './http/plain-connections.ts';
 import { PlainMeans } from './http/plain-means.ts';
 import type { BeforeUpgrade, PlainTable } from './http/plain-table.ts';
 import { type ConnectionTable, Http1Connection } from './http1-connection.ts';
-import { IdentityLimits, type IdentitySeat } from './identity-limits.ts';
+import { type IdentityDesk, IdentityLimits, type IdentitySeat } from './identity-limits.ts';
 import type { OpenConnection } from './open-connection.ts';
 import { Overflow } from './overflow.ts';
 import { PeerNotices } from './peer-notices.ts';
 import { ProxyEntrance, type ProxyEntranceTable, type Rest } from './proxy-entrance.ts';
-import { BARRED, type Barred, PeerClaim, Quotas, type QuotasOptions, type Seat } from './quotas.ts';
+import { BARRED, type Barred, type QuotaDesk, Quotas, type QuotasOptions } from './quotas.ts';
 import { RandomIds } from './random-ids.ts';
+import { PeerClaim, type Seat } from './seat.ts';
 import type { EndKeeper, SessionRecord } from './session-record.ts';
 import type { Snapshot } from './snapshot.ts';
+import { TargetHold } from './target-hold.ts';
 import { TlsTurns } from './tls-turns.ts';
 
 type Connection = ProxyEntrance | Entrance | Http1Connection;
@@ -52,6 +54,16 @@ interface EdgeOptions {
   readonly sessionsMax: number;
   /** Of each handshake, in their order; a test brings others. */
   readonly checks?: readonly Check[];
+  /** Where limits are counted that others share; in this process when absent. */
+  readonly desk?: Desk;
+}
+
+/** What clients take of what all share. */
+export interface Desk {
+  readonly quotas: QuotaDesk;
+  readonly identities: IdentityDesk;
+  readonly slots: SlotDesk;
+  newTargetHold(): TargetHold;
 }
 
 export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, ProxyEntranceTable, PlainTable {
@@ -79,10 +91,11 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
   sessionsMax: number;
   readonly headTurns: HandshakeTurns;
   readonly requestTurns: HandshakeTurns;
-  readonly slots: HandshakeSlots;
+  readonly slots: SlotDesk;
   readonly tlsTurns: TlsTurns;
-  readonly quotas: Quotas;
-  readonly identities: IdentityLimits;
+  readonly quotas: QuotaDesk;
+  readonly identities: IdentityDesk;
+  readonly newTargetHold: () => TargetHold;
   readonly buffers: BufferWatch;
   readonly notices: PeerNotices;
   /** Set by who shows them. */
@@ -109,15 +122,17 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
     this.notices = new PeerNotices(this.log);
     this.headTurns = new HandshakeTurns(this.clock, HANDSHAKES_A_TURN);
     this.requestTurns = new HandshakeTurns(this.clock, REQUESTS_A_TURN);
-    this.slots = new HandshakeSlots(this.snapshot.config.limits, this.metrics.process, this.clock);
+    const { desk } = options;
+    this.slots = desk?.slots ?? new HandshakeSlots(this.snapshot.config.limits, this.metrics.process, this.clock);
     this.tlsTurns = new TlsTurns({
       limits: this.snapshot.config.limits,
       counts: this.metrics.process,
       clock: this.clock,
       wheel: this.wheel,
     });
-    this.quotas = new Quotas({ ...this.quotaSettings(), slots: this.slots });
-    this.identities = new IdentityLimits(this.quotaSettings());
+    this.quotas = desk?.quotas ?? new Quotas({ ...this.quotaSettings(), slots: this.slots });
+    this.identities = desk?.identities ?? new IdentityLimits(this.quotaSettings());
+    this.newTargetHold = desk === undefined ? () => new TargetHold() : () => desk.newTargetHold();
     this.buffers = new BufferWatch({
       wheel: this.wheel,
       now: () => this.clock.now(),
@@ -160,23 +175,31 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
       return;
     }
     if (!this.plain.cutIdleWhile(() => this.open - this.overflow.size >= this.sessionsMax)) {
-      this.turnAway(transport, listener, BARRED.sessions);
+      this.turnAway(transport, listener, BARRED.sessions, new PeerClaim());
       return;
     }
     // The clients of a proxy are known by their heads only, which `Quotas.enter` counts them by.
     const peer = listener.rulesIn(this.snapshot).trusts(remoteAddress) ? '' : remoteAddress;
     const claim = this.quotas.arrive(peer, this.clock.now());
-    if (claim instanceof PeerClaim) {
-      const { peaks } = this.metrics.process;
-      peaks.connections = Math.max(peaks.connections, this.open - this.overflow.size + 1);
-      this.receive(this.add(transport, listener, claim, null));
-    } else this.turnAway(transport, listener, claim);
+    if (claim instanceof PeerClaim) this.take(transport, listener, claim, null);
+    else this.turnAway(transport, listener, claim, new PeerClaim());
   }
 
-  private turnAway(transport: Transport, listener: LiveListener, barred: Barred): void {
+  /** As `accept`, of one that whoever accepted it has judged. `barred`: why there is no room for it; null: there is. */
+  take(transport: Transport, listener: LiveListener, claim: PeerClaim, barred: Barred | null): void {
+    if (barred !== null) {
+      this.turnAway(transport, listener, barred, claim);
+      return;
+    }
+    const { peaks } = this.metrics.process;
+    peaks.connections = Math.max(peaks.connections, this.open - this.overflow.size + 1);
+    this.receive(this.add(transport, listener, claim, null));
+  }
+
+  private turnAway(transport: Transport, listener: LiveListener, barred: Barred, claim: PeerClaim): void {
     // Who has too much is told so; only where all are too many may it be a probe that wants to know how things are.
     if (barred === BARRED.sessions && listener.config.health_path !== null) {
-      const connection = this.add(transport, listener, new PeerClaim(), barred);
+      const connection = this.add(transport, listener, claim, barred);
       this.overflow.letAsk(connection)?.cutOff();
       this.receive(connection);
       return;
@@ -184,9 +207,10 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
     if (!this.overflow.canTell) {
       this.metrics.listener(listener.config.name).rejected.add(barred.slug);
       transport.destroy();
+      this.quotas.depart(claim, this.clock.now());
       return;
     }
-    const connection = this.add(transport, listener, new PeerClaim(), barred);
+    const connection = this.add(transport, listener, claim, barred);
     this.overflow.tell(connection);
     this.receive(connection);
   }

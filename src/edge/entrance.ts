@@ -16,7 +16,7 @@ import type { EdgeContext } from './context.ts';
 import { HandshakeRecord } from './handshake-record.ts';
 import { LINGER_MS, Linger } from './linger.ts';
 import type { OpenConnection } from './open-connection.ts';
-import type { PeerClaim } from './quotas.ts';
+import type { PeerClaim } from './seat.ts';
 import type { TlsClaim } from './tls-turns.ts';
 
 type State =

@@ -7,7 +7,11 @@ import type { Clock } from '../limits/clock.ts';
 import { FairQueue, type Waiter } from '../limits/fair-queue.ts';
 import { Largest } from '../limits/largest.ts';
 import type { ProcessMetrics } from '../observe/metrics.ts';
+import type { Refusal } from '../protocol/refusals.ts';
+import type { BalanceKey } from '../upstream/balance/balancer.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import type { Seat } from './seat.ts';
+import type { TargetHold } from './target-hold.ts';
 
 /** Handshakes that go on in one turn of the event loop: each costs a dial. */
 const TURN_MAX = 16;
@@ -21,6 +25,10 @@ export interface SlotOwner {
   onTurn(): void;
   /** The queue is full, and somebody who has less in it takes its place. */
   onPushedOut(): void;
+  /** Where slots are given by others, they see to the room of targets, too: it waits for that now. */
+  onParked(): void;
+  /** They have refused it. `limit`: the config key that did. */
+  onRefused(refusal: Refusal, limit: string | null): void;
 }
 
 /** One handshake's claim to a slot; given back once, with `leave`. */
@@ -29,6 +37,8 @@ export class SlotClaim {
   readonly upstream: Upstream;
   state: 'waiting' | 'open' | 'over' = 'waiting';
   waiter: Waiter<SlotClaim> | null = null;
+  /** Since when others have had it wait for room; null: they have not. */
+  parkedSince: number | null = null;
 
   constructor(owner: SlotOwner, upstream: Upstream) {
     this.owner = owner;
@@ -55,11 +65,32 @@ export interface SlotRequest {
   readonly key: string;
   /** `timeouts.open` of its route. */
   readonly openMs: number;
+  /** What it has taken, and its hold on a target. */
+  readonly seat: Seat;
+  readonly hold: TargetHold;
+  /** By what its target is chosen. */
+  readonly balanceKey: () => BalanceKey;
 }
 
 type SlotLimits = Pick<Limits, 'max_handshakes' | 'max_waiting_handshakes'>;
 
-export class HandshakeSlots {
+/** Where handshakes get their turn. */
+export interface SlotDesk {
+  /** The config key of what stands against one more; null when it may go on, or wait. */
+  obstacleTo(upstream: Upstream, key: string): string | null;
+  /** `obstacleTo` was null just before. The claim is open at once, or waits for its turn. */
+  ask(request: SlotRequest): SlotClaim;
+  /** It waits no more, or is a session, refused or gone. Idempotent. */
+  leave(claim: SlotClaim): void;
+  /** One more waits, for something else than a slot. False when it may not. */
+  park(): boolean;
+  /** Once for each that was parked. */
+  unpark(): void;
+  /** Other limits from now on, those of the upstreams too. Who is under way stays, and who waits. */
+  retune(limits: SlotLimits): void;
+}
+
+export class HandshakeSlots implements SlotDesk {
   private readonly counts: ProcessMetrics;
   private readonly clock: Clock;
   private slotsMax: number;
@@ -79,15 +110,13 @@ export class HandshakeSlots {
     this.clock = clock;
   }
 
-  /** The config key of what stands against one more; null when it may go on, or wait. */
   obstacleTo(upstream: Upstream, key: string): string | null {
     if (this.hasSlot(upstream) || this.counts.handshakesWaiting < this.waitingMax) return null;
     if (this.waitingMax === 0) return 'max_handshakes';
     return this.victimFor(upstream, key) === null ? 'max_waiting_handshakes' : null;
   }
 
-  /** `obstacleTo` was null just before. The claim is open at once, or waits for its turn. */
-  ask(request: SlotRequest): SlotClaim {
+  ask(request: Omit<SlotRequest, 'seat' | 'hold' | 'balanceKey'>): SlotClaim {
     const { upstream, key } = request;
     const claim = new SlotClaim(request.owner, upstream);
     if (this.hasSlot(upstream)) {
@@ -104,19 +133,16 @@ export class HandshakeSlots {
     return claim;
   }
 
-  /** One more waits, for something else than a slot. False when it may not. */
   park(): boolean {
     if (this.counts.handshakesWaiting >= this.waitingMax) return false;
     this.counts.handshakesWaiting += 1;
     return true;
   }
 
-  /** Once for each that was parked. */
   unpark(): void {
     this.counts.handshakesWaiting -= 1;
   }
 
-  /** It waits no more, or is a session, refused or gone. Idempotent. */
   leave(claim: SlotClaim): void {
     const { state, upstream, waiter } = claim;
     claim.state = 'over';
@@ -132,7 +158,6 @@ export class HandshakeSlots {
     }
   }
 
-  /** Other limits from now on, those of the upstreams too. Who is under way stays, and who waits. */
   retune(limits: SlotLimits): void {
     this.slotsMax = limits.max_handshakes;
     this.waitingMax = limits.max_waiting_handshakes;

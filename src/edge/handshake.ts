@@ -7,7 +7,7 @@ import { clientKeyOf } from '../protocol/addresses/client-key.ts';
 import type { Refusal } from '../protocol/refusals.ts';
 import type { RelayedRefusal } from '../upstream/backend-handshake.ts';
 import type { Opened, OpeningOutcome, OpeningProgress } from '../upstream/open-backend.ts';
-import type { Place, RoomWaiter } from '../upstream/room-queue.ts';
+import type { RoomWaiter } from '../upstream/room-queue.ts';
 import { Asked, admit, type Check } from './admission.ts';
 import { type Admitted, answerFields, answerProtocol, makeSession, openFor } from './admitted.ts';
 import type { Arrival } from './arrival.ts';
@@ -15,30 +15,17 @@ import type { Asker } from './asker.ts';
 import type { EdgeContext } from './context.ts';
 import type { HandshakeRecord } from './handshake-record.ts';
 import type { SlotOwner } from './handshake-slots.ts';
-import type { StepOwner, StepWaiter } from './handshake-turns.ts';
+import { CHECKING, type HandshakeState, OVER, SWITCHED } from './handshake-state.ts';
+import type { StepOwner } from './handshake-turns.ts';
 import type { Holdings } from './holdings.ts';
-import { BARRED, type Barred, type PeerClaim } from './quotas.ts';
+import { BARRED, type Barred } from './quotas.ts';
 import { noticeOf, noticeOfBackend } from './refusal-notice.ts';
+import type { PeerClaim } from './seat.ts';
 import type { SessionHost } from './session-record.ts';
 import { closedToNew } from './snapshot.ts';
 
 /** Of a client that waits for its turn no more is held: it is read only to see it leave. */
 const WAITING_BYTES_MAX = 4_096;
-
-type State =
-  /** For its turn to be checked. */
-  | { readonly kind: 'queued'; readonly waiter: StepWaiter }
-  /** A check has not answered yet. */
-  | { readonly kind: 'checking' }
-  /** For its turn to be one of the handshakes under way. */
-  | { readonly kind: 'waiting'; readonly admitted: Admitted; readonly progress: OpeningProgress }
-  /** For a target that has room; it is none of the handshakes under way meanwhile. */
-  | { readonly kind: 'parked'; readonly admitted: Admitted; readonly progress: OpeningProgress }
-  | { readonly kind: 'opening'; readonly admitted: Admitted; readonly progress: OpeningProgress }
-  /** Our 101 is on its way, and the session has not taken over yet. */
-  | { readonly kind: 'switched' }
-  /** It is a session, refused or gone. */
-  | { readonly kind: 'over' };
 
 export interface HandshakeContext extends EdgeContext, SessionHost {
   /** In their order. */
@@ -63,7 +50,7 @@ export class Handshake implements SlotOwner, StepOwner, RoomWaiter {
   private readonly headAt: number;
   /** Made when there is something to wait for. */
   private alarm: Alarm | null = null;
-  private state: State = CHECKING;
+  private state: HandshakeState = CHECKING;
 
   constructor(options: HandshakeOptions) {
     const { context, asker, arrival, claim, record } = options;
@@ -142,9 +129,7 @@ export class Handshake implements SlotOwner, StepOwner, RoomWaiter {
     if (state.kind !== 'waiting' && state.kind !== 'parked') return;
     if (this.refuseIfClosed()) return;
     const { route, holdings } = state.admitted;
-    const waitsFor =
-      state.kind === 'parked' ? holdings.parked?.queue === route.upstream.queue : holdings.waitsFor(route.upstream);
-    if (waitsFor) return;
+    if (holdings.waitsFor(route.upstream)) return;
     holdings.leaveTurn();
     this.goOn(state.admitted, state.progress);
   }
@@ -197,7 +182,23 @@ export class Handshake implements SlotOwner, StepOwner, RoomWaiter {
     this.guarded(() => {
       // A drain or a reload may have come by meanwhile.
       const { state } = this;
-      if (state.kind === 'waiting' && !this.refuseIfClosed()) this.open(state.admitted, state.progress);
+      if (state.kind !== 'waiting' && state.kind !== 'parked') return;
+      if (!this.refuseIfClosed()) this.open(state.admitted, state.progress);
+    });
+  }
+
+  onParked(): void {
+    this.guarded(() => {
+      const { state } = this;
+      if (state.kind === 'waiting') this.setParked(state.admitted, state.progress);
+    });
+  }
+
+  onRefused(refusal: Refusal, limit: string | null): void {
+    this.guarded(() => {
+      if (this.state.kind === 'over') return;
+      if (limit !== null) this.record.noteLimit(limit);
+      this.refuse(refusal);
     });
   }
 
@@ -233,12 +234,12 @@ export class Handshake implements SlotOwner, StepOwner, RoomWaiter {
 
   /** By the config in force. */
   private get deadline(): number {
-    const parked = this.asked.holdings?.parked ?? null;
-    return parked === null ? this.openDeadline : Math.min(this.openDeadline, this.roomDeadline(parked));
+    const since = this.asked.holdings?.parkedSince ?? null;
+    return since === null ? this.openDeadline : Math.min(this.openDeadline, this.roomDeadline(since));
   }
 
   /** By the queue of the upstream that its route has now. */
-  private roomDeadline({ since }: Place): number {
+  private roomDeadline(since: number): number {
     const upstream = this.asked.chosen?.route.upstream;
     return since + (upstream?.config.queue.timeout ?? Number.POSITIVE_INFINITY);
   }
@@ -282,9 +283,15 @@ export class Handshake implements SlotOwner, StepOwner, RoomWaiter {
   }
 
   /** True when it may go on at once; else `onTurn` says when. */
-  private takeTurn({ route, holdings }: Admitted): boolean {
-    const { key } = holdings.seat;
-    return holdings.takeTurn({ owner: this, upstream: route.upstream, key, openMs: route.config.timeouts.open });
+  private takeTurn({ route, holdings, request, arrival, grant }: Admitted): boolean {
+    const { upstream } = route;
+    return holdings.takeTurn({
+      owner: this,
+      upstream,
+      key: holdings.seat.key,
+      openMs: route.config.timeouts.open,
+      balanceKey: () => upstream.keyOf({ request, clientAddress: arrival.client, holder: grant }),
+    });
   }
 
   private open(admitted: Admitted, progress: OpeningProgress): void {
@@ -307,15 +314,17 @@ export class Handshake implements SlotOwner, StepOwner, RoomWaiter {
     const obstacle = holdings.park(route.upstream, this);
     if (obstacle === 'max_waiting_handshakes') this.bar({ slug: 'too_many_handshakes', cause: obstacle });
     else if (obstacle !== null) this.refuse({ slug: 'no_target', cause: obstacle, targets: route.upstream.noRoom });
-    else {
-      this.state = { kind: 'parked', admitted, progress };
-      this.awaitDeadline();
-      this.holdEarly();
-    }
+    else this.setParked(admitted, progress);
   }
 
-  private refuseParked({ route: { upstream }, holdings: { parked } }: Admitted): void {
-    const isOverdue = parked !== null && this.roomDeadline(parked) <= this.openDeadline;
+  private setParked(admitted: Admitted, progress: OpeningProgress): void {
+    this.state = { kind: 'parked', admitted, progress };
+    this.awaitDeadline();
+    this.holdEarly();
+  }
+
+  private refuseParked({ route: { upstream }, holdings: { parkedSince } }: Admitted): void {
+    const isOverdue = parkedSince !== null && this.roomDeadline(parkedSince) <= this.openDeadline;
     const cause = isOverdue ? 'queue.timeout' : 'open';
     this.refuse({ slug: 'no_target', cause, targets: upstream.noRoom });
   }
@@ -381,7 +390,3 @@ export class Handshake implements SlotOwner, StepOwner, RoomWaiter {
     this.asker.hold(bytesMax);
   }
 }
-
-const CHECKING: State = { kind: 'checking' };
-const SWITCHED: State = { kind: 'switched' };
-const OVER: State = { kind: 'over' };

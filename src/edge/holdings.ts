@@ -4,27 +4,30 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../limits/clock.ts';
 import type { Transport } from '../net/transport.ts';
+import type { NotChosen, TargetAsk, TargetChooser } from '../upstream/choose-target.ts';
 import type { Place, RoomWaiter } from '../upstream/room-queue.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Upstream } from '../upstream/upstream.ts';
-import type { HandshakeSlots, SlotClaim, SlotRequest } from './handshake-slots.ts';
-import type { IdentityLimits, IdentitySeat } from './identity-limits.ts';
-import type { HandshakeQuotas, PeerClaim, Seat } from './quotas.ts';
-import { TargetHold } from './target-hold.ts';
+import type { SlotClaim, SlotDesk, SlotRequest } from './handshake-slots.ts';
+import type { IdentityDesk, IdentitySeat } from './identity-limits.ts';
+import type { HandshakeQuotas } from './quotas.ts';
+import type { PeerClaim, Seat } from './seat.ts';
+import type { TargetHold } from './target-hold.ts';
 
 /** Where all of it is taken from, and goes back to. */
 interface HoldingsSource {
   readonly quotas: HandshakeQuotas;
-  readonly identities: IdentityLimits;
-  readonly slots: HandshakeSlots;
+  readonly identities: IdentityDesk;
+  readonly slots: SlotDesk;
   readonly clock: Clock;
+  newTargetHold(): TargetHold;
 }
 
-export class Holdings {
+export class Holdings implements TargetChooser {
   readonly seat: Seat;
   private readonly quotas: HandshakeQuotas;
-  private readonly identities: IdentityLimits;
-  private readonly slots: HandshakeSlots;
+  private readonly identities: IdentityDesk;
+  private readonly slots: SlotDesk;
   private readonly clock: Clock;
   private claim: SlotClaim | null = null;
   private peerClaim: PeerClaim | null = null;
@@ -33,7 +36,7 @@ export class Holdings {
   private place: Place | null = null;
   /** It counts as one that waits, because of that place. */
   private isParked = false;
-  private readonly hold = new TargetHold();
+  private readonly hold: TargetHold;
   private isReleased = false;
 
   constructor(from: HoldingsSource, seat: Seat) {
@@ -41,6 +44,7 @@ export class Holdings {
     this.identities = from.identities;
     this.slots = from.slots;
     this.clock = from.clock;
+    this.hold = from.newTargetHold();
     this.seat = seat;
   }
 
@@ -55,16 +59,17 @@ export class Holdings {
   }
 
   /** Be one of the handshakes under way, now or when its turn comes. True when it is now. */
-  takeTurn(request: SlotRequest): boolean {
+  takeTurn(request: Omit<SlotRequest, 'seat' | 'hold'>): boolean {
     assert(!this.isReleased && this.claim === null, 'a handshake asks once');
     this.unpark();
     if (this.place !== null && this.place.queue !== request.upstream.queue) this.leavePlace();
-    this.claim = this.slots.ask(request);
+    this.claim = this.slots.ask({ ...request, seat: this.seat, hold: this.hold });
     return this.claim.state === 'open';
   }
 
-  /** It waits for a turn, and for one of that upstream. */
+  /** It waits for a turn or for room, and for that of `upstream`. */
   waitsFor(upstream: Upstream): boolean {
+    if (this.isParked) return this.place?.queue === upstream.queue;
     return this.isWaiting && this.claim?.upstream === upstream;
   }
 
@@ -94,9 +99,10 @@ export class Holdings {
     return queue.isBusy && !isCalled;
   }
 
-  /** Where it waits for room, and since when; null when it does not, or its turn has come. */
-  get parked(): Place | null {
-    return this.isParked ? this.place : null;
+  /** Since when it waits for room; null when it does not, or its turn has come. */
+  get parkedSince(): number | null {
+    if (this.isParked) return this.place?.since ?? null;
+    return this.isWaiting ? (this.claim?.parkedSince ?? null) : null;
   }
 
   private unpark(): void {
@@ -147,11 +153,11 @@ export class Holdings {
     return this.identity;
   }
 
-  /** Take a slot of `target`; what was held for the try before it goes back. */
-  takeSlot(target: Target): void {
+  choose(ask: TargetAsk): Target | NotChosen | Promise<Target | NotChosen> {
     assert(!this.isReleased, 'nothing is taken by one who has left');
-    this.hold.take(target);
-    this.leavePlace();
+    const answer = this.hold.choose(ask);
+    if (this.hold.target !== null) this.leavePlace();
+    return answer;
   }
 
   /** Keep the connection to that target. False when nobody waits for it any more: then it is closed. */

@@ -18,8 +18,8 @@ import { type AnswersClient, Http1Asker, newHeadParser, readHead } from './http1
 import { type Redirect, redirectOf } from './https-redirect.ts';
 import { LINGER_MS, Linger } from './linger.ts';
 import type { OpenConnection } from './open-connection.ts';
-import type { PeerClaim } from './quotas.ts';
 import { refusalBytes } from './refusal-bytes.ts';
+import type { PeerClaim } from './seat.ts';
 import type { SessionRecord } from './session-record.ts';
 
 type State =

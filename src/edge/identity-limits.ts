@@ -7,12 +7,13 @@ import { QuotaUses } from '../limits/quota-uses.ts';
 import type { Refusal } from '../protocol/refusals.ts';
 import type { Grant } from './auth/method.ts';
 import { OwnLimits } from './own-limits.ts';
+import type { Seat } from './seat.ts';
 import type { Route } from './snapshot.ts';
 
 /** Identities remembered at least, so that a small `max_sessions` does not make a small table. */
 const IDENTITIES_MIN = 65_536;
 
-interface BarredIdentity extends Refusal {
+export interface BarredIdentity extends Refusal {
   /** The config key, for the log and the metrics. */
   readonly cause: string;
 }
@@ -38,9 +39,25 @@ interface IdentityLimitsOptions {
   readonly now: number;
 }
 
-type Bounded = Pick<Grant, 'auth' | 'quota'> & { readonly identity: string };
+/** `seat`: what its handshake has taken before. */
+type Bounded = Pick<Grant, 'auth' | 'quota'> & { readonly identity: string; readonly seat: Seat };
 
-export class IdentityLimits {
+/** What lets identities in: at once, or later where others have to be asked. */
+export interface IdentityDesk {
+  sessionsOf(auth: string, identity: string): number;
+  /** One more handshake of an identity on `route`: its seat, or what stands against it. */
+  enter(
+    one: Bounded,
+    route: Route,
+    now: number,
+  ): IdentitySeat | BarredIdentity | Promise<IdentitySeat | BarredIdentity>;
+  /** The seat is given back. */
+  leave(seat: IdentitySeat, now: number): void;
+  /** The limits of another config from now on. `seats` are all that are taken; none of them is lost. */
+  retune(options: IdentityLimitsOptions, seats: Iterable<IdentitySeat>): void;
+}
+
+export class IdentityLimits implements IdentityDesk {
   private readonly all: KeyedLimits;
   private readonly uses: QuotaUses;
   private entriesMax: number;
@@ -66,7 +83,8 @@ export class IdentityLimits {
    * One more handshake of an identity on `route`: its seat, or what stands against it. It pays for every try by its
    * rates; the long quota is charged last, so that tries which fail on anything else use up nothing of it.
    */
-  enter({ auth, identity, quota }: Bounded, route: Route, now: number): IdentitySeat | BarredIdentity {
+  enter(one: Omit<Bounded, 'seat'>, route: Route, now: number): IdentitySeat | BarredIdentity {
+    const { auth, identity, quota } = one;
     const key = keyOf(auth, identity);
     const own = this.own.of(route);
     const use = hasUse(quota) ? this.uses.of(key, now) : null;

@@ -2,7 +2,7 @@
 
 import type { Arrival } from './arrival.ts';
 import type { Holdings } from './holdings.ts';
-import type { PeerClaim } from './quotas.ts';
+import type { PeerClaim } from './seat.ts';
 
 export interface OpenConnection {
   readonly arrival: Arrival;

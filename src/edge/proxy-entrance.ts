@@ -14,7 +14,7 @@ import type { Arrival } from './arrival.ts';
 import type { EdgeContext } from './context.ts';
 import { HandshakeRecord } from './handshake-record.ts';
 import type { OpenConnection } from './open-connection.ts';
-import type { PeerClaim } from './quotas.ts';
+import type { PeerClaim } from './seat.ts';
 
 /** What may ask for health begins so: GET, HEAD and OPTIONS, or a handshake record of TLS (RFC 8446 5.1). */
 const PROBE_BEGINS = Buffer.from('GHO', 'latin1');

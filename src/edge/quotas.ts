@@ -7,8 +7,9 @@ import { type KeyedLimitsOptions, KeyedVerdict, keyedLimits, NO_KEY, worseOf } f
 import { TokenBucket } from '../limits/token-bucket.ts';
 import { clientKeyOf, networkKeyOf } from '../protocol/addresses/client-key.ts';
 import type { Refusal } from '../protocol/refusals.ts';
-import type { HandshakeSlots } from './handshake-slots.ts';
+import type { SlotDesk } from './handshake-slots.ts';
 import { OwnLimits } from './own-limits.ts';
+import { PeerClaim, Seat } from './seat.ts';
 import type { Route } from './snapshot.ts';
 
 /** Addresses remembered at least, so that a small `max_sessions` does not make a small table. */
@@ -33,33 +34,6 @@ export const BARRED = {
   rate: { slug: 'too_many_handshakes', cause: 'handshakes_per_second' },
 } as const satisfies Record<string, Barred>;
 
-/** A connection whose head is not judged yet, counted under the address of its peer. Given back once, with `depart`. */
-export class PeerClaim {
-  /** NO_KEY when it counts under no address. */
-  key: string;
-
-  constructor(key: string = NO_KEY) {
-    this.key = key;
-  }
-}
-
-/** What a handshake, and later its session, takes of the limits. Given back once, with `Quotas.leave`. */
-export class Seat {
-  readonly key: string;
-  readonly route: Route;
-  /** False when its connection counts under the same address already. */
-  readonly isCounted: boolean;
-  /** The limits of the route that it is counted in, if the route has any of its own. */
-  own: AddressLimits | null;
-
-  constructor(key: string, isCounted: boolean, route: Route, own: AddressLimits | null) {
-    this.key = key;
-    this.isCounted = isCounted;
-    this.route = route;
-    this.own = own;
-  }
-}
-
 /** What lets handshakes in: at once, or later where others have to be asked. */
 export interface HandshakeQuotas {
   /** One more handshake of `client` on `route`: its seat, or what stands against it. */
@@ -67,9 +41,17 @@ export interface HandshakeQuotas {
   /** The seat is given back. */
   leave(seat: Seat, now: number): void;
   /** One more request of `client` that is no handshake; what stands against it, or null. */
-  admitRequest(client: string, now: number): Barred | null;
+  admitRequest(client: string, now: number): Barred | null | Promise<Barred | null>;
   /** The connection is gone, or its client is another one than its peer. */
   depart(claim: PeerClaim, now: number): void;
+}
+
+/** All that an edge asks of them. */
+export interface QuotaDesk extends HandshakeQuotas {
+  /** One more connection of `peer`; '' for one that counts under no address. */
+  arrive(peer: string, now: number): PeerClaim | Barred;
+  /** The limits of another config from now on. `seats` are all that are taken; none of them is lost. */
+  retune(options: Omit<QuotasOptions, 'slots'>, seats: Iterable<Seat>): void;
 }
 
 export interface QuotasOptions {
@@ -77,12 +59,12 @@ export interface QuotasOptions {
   readonly sessionsMax: number;
   readonly routes: Iterable<RouteConfig>;
   /** Where the handshakes that are let in get their turn. */
-  readonly slots: HandshakeSlots;
+  readonly slots: SlotDesk;
   readonly now: number;
 }
 
-export class Quotas implements HandshakeQuotas {
-  private readonly slots: HandshakeSlots;
+export class Quotas implements QuotaDesk {
+  private readonly slots: SlotDesk;
   private readonly addresses: AddressLimits;
   private readonly rate: TokenBucket;
   /** Of requests that are no handshakes. */
@@ -104,7 +86,6 @@ export class Quotas implements HandshakeQuotas {
     this.own.retune(options.routes, [], now);
   }
 
-  /** One more connection of `peer`; '' for one that counts under no address. */
   arrive(peer: string, now: number): PeerClaim | Barred {
     const key = clientKeyOf(peer) ?? NO_KEY;
     const verdict = this.addresses.acquire(key, now);
@@ -154,7 +135,6 @@ export class Quotas implements HandshakeQuotas {
     seat.own?.release(seat.key, now);
   }
 
-  /** The limits of another config from now on. `seats` are all that are taken; none of them is lost. */
   retune(options: Omit<QuotasOptions, 'slots'>, seats: Iterable<Seat>): void {
     const { limits, now } = options;
     this.addressesMax = Math.max(ADDRESSES_MIN, options.sessionsMax);

@@ -2,9 +2,10 @@
 // what it was.
 
 import type { Transport } from '../net/transport.ts';
-import type { SlotUse, Target } from '../upstream/target.ts';
+import { chooseTarget, type NotChosen, type TargetAsk, type TargetChooser } from '../upstream/choose-target.ts';
+import { type SlotUse, Target } from '../upstream/target.ts';
 
-export class TargetHold {
+export class TargetHold implements TargetChooser {
   private slot: Target | null = null;
   private use: SlotUse = 'handshake';
   private trialOfSlot = 0;
@@ -19,8 +20,14 @@ export class TargetHold {
     return this.trialOfSlot;
   }
 
+  choose(ask: TargetAsk): Target | NotChosen | Promise<Target | NotChosen> {
+    const chosen = chooseTarget(ask);
+    if (chosen instanceof Target) this.take(chosen);
+    return chosen;
+  }
+
   /** What was held for the try before it goes back. */
-  take(target: Target): void {
+  protected take(target: Target): void {
     this.leave();
     this.trialOfSlot = target.acquire();
     this.slot = target;

@@ -50,6 +50,7 @@ export async function dialTarget(options: DialTargetOptions, upstream: Upstream,
     if (!options.holdings.keepBackend(transport)) return { kind: 'failed', error: 'aborted', cause: '', ms };
     metrics.dial('ok', ms / 1000);
     target.dials.succeeded(clock.now());
+    target.watch?.dialSucceeded?.();
     return { kind: 'dialed', transport, ms };
   } catch (error) {
     if (!(error instanceof DialError)) throw error;

@@ -1,6 +1,7 @@
 // From a routed request to a backend that has switched protocols: picks targets, dials, retries, exchanges heads.
 // It knows no client socket; who gives up aborts the signal.
 
+import assert from 'node:assert/strict';
 import type { TimerWheel } from '../limits/timer-wheel.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Log } from '../observe/log.ts';
@@ -20,9 +21,10 @@ import {
   type Switched,
 } from './backend-handshake.ts';
 import type { BalanceKey } from './balance/balancer.ts';
+import type { MustWait, NotChosen, TargetChooser } from './choose-target.ts';
 import { type DialOutcome, type DialTargetOptions, dialTarget } from './dial-target.ts';
 import type { NoRoom } from './room.ts';
-import type { Target } from './target.ts';
+import { Target } from './target.ts';
 import type { Upstream } from './upstream.ts';
 
 /** What it takes to get a connection to one target of an upstream. */
@@ -54,9 +56,7 @@ interface OpeningOptions extends ReachingOptions {
   readonly progress: OpeningProgress;
 }
 
-type ReachingHoldings = DialTargetOptions['holdings'] & {
-  takeSlot(target: Target): void;
-};
+type ReachingHoldings = DialTargetOptions['holdings'] & TargetChooser;
 
 export interface ReachingProgress {
   target: Target | null;
@@ -100,11 +100,6 @@ interface NotOpened {
   readonly cause: string;
 }
 
-/** None was tried, since those that are up are full, and there is a queue for that. */
-interface MustWait {
-  readonly kind: 'full';
-}
-
 type ReachingOutcome = Reached | NotOpened | MustWait;
 
 export type OpeningOutcome = Opened | NotOpened | MustWait | RelayedRefusal;
@@ -119,16 +114,17 @@ export async function openBackend(options: OpeningOptions): Promise<OpeningOutco
 export async function reachBackend(options: ReachingOptions): Promise<ReachingOutcome> {
   const { route, holdings, progress, signal } = options;
   const tried = new Set<Target>();
-  let failure: NotOpened | null = null;
+  let failed: Failed | null = null;
   for (;;) {
     const { upstream } = route;
+    if (failed !== null && progress.tries > triesAfterFirst(options, upstream)) return failed.failure;
     const { request, clientAddress } = options.forward;
     const key = upstream.keyOf({ request, clientAddress, holder: options.holder });
-    const target = progress.tries > triesAfterFirst(options, upstream) ? null : upstream.pick(tried, key);
-    if (target === null) return failure ?? (upstream.isWorthWaiting ? FULL : noTarget(upstream));
-    if (progress.tries === 0) upstream.noteHandshake();
+    const answer = holdings.choose({ upstream, tried, key, isRetry: failed !== null });
+    const target: Target | NotChosen = answer instanceof Promise ? await answer : answer;
+    if (!(target instanceof Target)) return notReached(options, upstream, target, failed);
+    if (failed !== null) logRetried(options, upstream, failed);
     tried.add(target);
-    holdings.takeSlot(target);
     progress.target = target;
     progress.tries += 1;
     progress.askedAt = options.clock.now();
@@ -138,29 +134,39 @@ export async function reachBackend(options: ReachingOptions): Promise<ReachingOu
       const { transport, ms } = dialed;
       return { kind: 'reached', upstream, target, key, transport, ms };
     }
-    failure = { kind: 'failed', error: dialed.error, cause: dialed.cause };
+    const failure: NotOpened = { kind: 'failed', error: dialed.error, cause: dialed.cause };
     // Without a descriptor no other target can be dialed either.
     if (signal.aborted || dialed.error === 'aborted' || dialed.error === 'no_descriptor') return failure;
     // No byte of the request was sent, so another target may have it.
-    const { upstream: next } = route;
-    if (progress.tries > triesAfterFirst(options, next) || !next.canPick(tried)) return failure;
-    if (!next.takeRetry()) {
-      options.metrics.upstream(next.name).retries.add('over_budget');
-      return failure;
-    }
-    logRetried(options, upstream, target, dialed);
+    failed = { failure, target, dialed };
   }
+}
+
+/** The last try. */
+interface Failed {
+  readonly failure: NotOpened;
+  readonly target: Target;
+  readonly dialed: Extract<DialOutcome, { kind: 'failed' }>;
+}
+
+/** A try that has failed says more than that there is no other target. */
+function notReached(
+  { signal, metrics }: ReachingOptions,
+  { name }: Upstream,
+  answer: NotChosen,
+  failed: Failed | null,
+): NotOpened | MustWait {
+  if (signal.aborted) return { kind: 'failed', error: 'aborted', cause: '' };
+  if (answer.kind === 'over_budget') metrics.upstream(name).retries.add('over_budget');
+  if (failed !== null) return failed.failure;
+  if (answer.kind === 'none')
+    return { kind: 'failed', error: 'no_target', cause: answer.cause, targets: answer.targets };
+  assert(answer.kind === 'full', 'the first try needs no budget');
+  return answer;
 }
 
 function triesAfterFirst({ mayRetry }: ReachingOptions, { retries }: Upstream): number {
   return mayRetry ? retries : 0;
-}
-
-const FULL: MustWait = { kind: 'full' };
-
-function noTarget({ noRoom, targets }: Upstream): NotOpened {
-  const cause = targets.length === 0 ? 'none is known' : noRoom.full > 0 ? 'none has room' : 'none is up';
-  return { kind: 'failed', error: 'no_target', cause, targets: noRoom };
 }
 
 /** A dial that was given up says nothing. */
@@ -227,8 +233,7 @@ export function tellAnswer({ watch }: Target, status: number, client: string, tr
 function logRetried(
   { log, forward }: ReachingOptions,
   upstream: Upstream,
-  target: Target,
-  { cause, ms }: Extract<DialOutcome, { kind: 'failed' }>,
+  { target, dialed: { cause, ms } }: Failed,
 ): void {
   log.event('warn', 'target.dial_failed', {
     upstream: upstream.name,

@@ -4,6 +4,7 @@
 export interface TargetWatch {
   /** Those that count now. */
   readonly failures: number;
+  dialSucceeded?(): void;
   /** A dial failed, for a reason that lies with the target or the way to it. */
   dialFailed(trial: number): void;
   /** It has answered the request of `client` with what is no answer, with 502 to 504, or not in time. */

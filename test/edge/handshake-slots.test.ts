@@ -55,7 +55,12 @@ class Rig {
     const key = who.slice(0, 1);
     const obstacle = this.slots.obstacleTo(upstream, key);
     if (obstacle !== null) return obstacle;
-    const owner = { onTurn: () => void this.told.push(who), onPushedOut: () => void this.told.push(`${who}!`) };
+    const owner = {
+      onTurn: () => void this.told.push(who),
+      onPushedOut: () => void this.told.push(`${who}!`),
+      onParked: () => {},
+      onRefused: () => {},
+    };
     const claim = this.slots.ask({ owner, upstream, key, openMs });
     this.claims.set(who, claim);
     return claim.state === 'open';

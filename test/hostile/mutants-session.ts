@@ -775,9 +775,9 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'E6',
-    at: 'reachBackend',
-    search: 'if (!next.takeRetry()) {',
-    replace: 'if (next.takeRetry() === null) {',
+    at: 'chooseTarget',
+    search: 'if (isRetry && !upstream.takeRetry()) return OVER_BUDGET;',
+    replace: 'if (isRetry) upstream.takeRetry();',
     why: 'retries have no budget',
   },
   {

@@ -2,16 +2,24 @@
 
 import type { Refusal } from '../../protocol/refusals.ts';
 import type { Asked } from '../admission.ts';
-import { IdentitySeat } from '../identity-limits.ts';
+import { type BarredIdentity, IdentitySeat } from '../identity-limits.ts';
 
-export function identityCheck({ grant, holdings, route, context, record }: Asked): Refusal | null {
+export function identityCheck(asked: Asked): Refusal | null | Promise<Refusal | null> {
+  const { grant, holdings, route, context } = asked;
   if (grant === null || grant.identity === null || holdings === null) return null;
   const { auth, identity, quota } = grant;
-  const entered = context.identities.enter({ auth, identity, quota }, route, context.clock.now());
-  if (entered instanceof IdentitySeat) {
-    holdings.takeIdentity(entered);
-    return null;
+  const { seat } = holdings;
+  const entered = context.identities.enter({ auth, identity, quota, seat }, route, context.clock.now());
+  return entered instanceof Promise ? entered.then((late) => seated(asked, late)) : seated(asked, entered);
+}
+
+function seated({ holdings, record, context, signal }: Asked, entered: IdentitySeat | BarredIdentity): Refusal | null {
+  if (!(entered instanceof IdentitySeat)) {
+    if (!signal.aborted) record.noteLimit(entered.cause);
+    return entered;
   }
-  record.noteLimit(entered.cause);
-  return entered;
+  // One that comes when nobody waits for it any more goes back at once.
+  if (signal.aborted) context.identities.leave(entered, context.clock.now());
+  else holdings?.takeIdentity(entered);
+  return null;
 }

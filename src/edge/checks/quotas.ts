@@ -2,7 +2,8 @@
 
 import type { Refusal } from '../../protocol/refusals.ts';
 import type { Asked } from '../admission.ts';
-import { BARRED, type Barred, Seat } from '../quotas.ts';
+import { BARRED, type Barred } from '../quotas.ts';
+import { Seat } from '../seat.ts';
 
 export function drainingCheck({ route, context }: Asked): Refusal | null {
   return context.refusing || route.draining ? DRAINING : null;

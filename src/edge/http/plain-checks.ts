@@ -9,6 +9,7 @@ import { authCheck } from '../checks/auth.ts';
 import { onceCheck } from '../checks/once.ts';
 import { drainingCheck, overloadCheck } from '../checks/quotas.ts';
 import { loopCheck, notePeer, routeCheck } from '../checks/request.ts';
+import type { Barred } from '../quotas.ts';
 
 function plainCheck(asked: Asked): Refusal | null {
   const request = judgePlainRequest(asked.head);
@@ -38,9 +39,14 @@ function bodyCheck({ route, plain }: Asked): Refusal | null {
   return body.kind === 'length' && body.bytes > route.config.limits.max_body_size ? BODY_TOO_LARGE : null;
 }
 
-function rateCheck({ arrival, context, record }: Asked): Refusal | null {
-  const barred = context.quotas.admitRequest(arrival.client, context.clock.now());
-  if (barred !== null) record.noteLimit(barred.cause);
+function rateCheck(asked: Asked): Refusal | null | Promise<Refusal | null> {
+  const { arrival, context } = asked;
+  const answer = context.quotas.admitRequest(arrival.client, context.clock.now());
+  return answer instanceof Promise ? answer.then((late) => noted(asked, late)) : noted(asked, answer);
+}
+
+function noted({ record, signal }: Asked, barred: Barred | null): Refusal | null {
+  if (barred !== null && !signal.aborted) record.noteLimit(barred.cause);
   return barred;
 }
 

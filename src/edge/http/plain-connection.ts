@@ -15,7 +15,7 @@ import { healthAnswer } from '../health.ts';
 import { redirectOf } from '../https-redirect.ts';
 import { LINGER_MS, Linger } from '../linger.ts';
 import type { OpenConnection } from '../open-connection.ts';
-import type { PeerClaim } from '../quotas.ts';
+import type { PeerClaim } from '../seat.ts';
 import { PlainExchange } from './plain-exchange.ts';
 import type { PlainPeer } from './plain-peer.ts';
 import type { PlainTable } from './plain-table.ts';

@@ -9,6 +9,7 @@ import type { AnswerFraming } from '../../protocol/body-reader.ts';
 import type { RequestHead, ResponseHead } from '../../protocol/http-head.ts';
 import { saysClose } from '../../protocol/persistence.ts';
 import type { Refusal } from '../../protocol/refusals.ts';
+import type { NotChosen, TargetAsk } from '../../upstream/choose-target.ts';
 import { type Reached, type ReachingProgress, reachBackend, tellAnswer } from '../../upstream/open-backend.ts';
 import type { Target } from '../../upstream/target.ts';
 import { Asked, admit } from '../admission.ts';
@@ -16,7 +17,7 @@ import type { Arrival } from '../arrival.ts';
 import type { HandshakeContext } from '../handshake.ts';
 import type { StepWaiter } from '../handshake-turns.ts';
 import { refusalBytes } from '../refusal-bytes.ts';
-import { TargetHold } from '../target-hold.ts';
+import type { TargetHold } from '../target-hold.ts';
 import { type AnswerHead, answerHead, interimHead } from './answer-head.ts';
 import { PLAIN_CHECKS } from './plain-checks.ts';
 import { LATE, PlainDeadlines } from './plain-deadlines.ts';
@@ -44,7 +45,7 @@ export class PlainExchange {
   private readonly record: RequestRecord;
   private readonly asked: Asked;
   private readonly abort = new Abort();
-  private readonly hold = new TargetHold();
+  private readonly hold: TargetHold;
   private readonly progress: ReachingProgress = { target: null, tries: 0, askedAt: 0 };
   private readonly deadlines: PlainDeadlines;
   private readonly farewell: StreamFarewell;
@@ -63,6 +64,7 @@ export class PlainExchange {
     const { context, peer, arrival, head } = options;
     this.options = options;
     this.context = context;
+    this.hold = context.newTargetHold();
     this.deadlines = new PlainDeadlines(context, this);
     this.farewell = new StreamFarewell(context, () => this.guarded(() => this.endStream()));
     this.record = new RequestRecord(context, arrival);
@@ -234,8 +236,8 @@ export class PlainExchange {
     return this.hold.trial;
   }
 
-  takeSlot(target: Target): void {
-    this.hold.take(target);
+  choose(ask: TargetAsk): Target | NotChosen | Promise<Target | NotChosen> {
+    return this.hold.choose(ask);
   }
 
   keepBackend(transport: Transport): boolean {

@@ -1,7 +1,7 @@
 // The connection that a plain request came by, as the request knows it.
 
 import type { Transport } from '../../net/transport.ts';
-import type { PeerClaim } from '../quotas.ts';
+import type { PeerClaim } from '../seat.ts';
 
 export interface PlainPeer {
   readonly transport: Transport;
