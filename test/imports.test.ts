@@ -27,6 +27,7 @@ const everything = [
   'edge',
   'control',
   'admin',
+  'fleet',
 ];
 
 /** Dependencies point down only. ARCHITECTURE.md says what each layer owns. */
@@ -50,6 +51,22 @@ const layers: Readonly<Record<string, Layer>> = {
     types: ['admin'],
   },
   admin: { values: ['protocol', 'limits', 'observe', 'net'], types: ['upstream'] },
+  fleet: {
+    values: [
+      'protocol',
+      'limits',
+      'config',
+      'observe',
+      'net',
+      'services',
+      'acme',
+      'upstream',
+      'session',
+      'edge',
+      'control',
+    ],
+    types: ['admin'],
+  },
   // For browsers, which find nothing but the files beside it.
   page: { values: [], types: ['admin'], node: [] },
   'unreachable.ts': { values: [], node: [] },

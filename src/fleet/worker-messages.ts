@@ -1,0 +1,73 @@
+// What the primary and its workers say to each other, apart from the desk. Types only.
+
+import type { ConfigPart } from '../config/portable.ts';
+import type { Problem } from '../config/problems.ts';
+import type { DrainResult } from '../control/drain.ts';
+import type { Barred } from '../edge/quotas.ts';
+import type { AskMessage } from './asks.ts';
+import type { DeskAnswer, DeskAsk } from './desk-messages.ts';
+
+/** The first thing that a worker is told, behind the parts of the config. */
+interface Hello {
+  /** From 1; one that takes the place of another has its number. */
+  readonly index: number;
+  readonly workers: number;
+  /** In Via: workers are one framegate. */
+  readonly instanceId: string;
+  readonly transport: 'auto' | 'stream';
+  readonly sessionsMax: number;
+  /** What protects session tickets that no config names a key for. */
+  readonly ticketSecret: Uint8Array;
+  /** As the config is called in its problems. */
+  readonly name: string;
+  readonly baseDir: string;
+}
+
+/** A listener that the primary has bound. */
+interface Bound {
+  /** As long as it is bound, whatever a reload calls it. */
+  readonly id: number;
+  readonly name: string;
+  /** 0 for a unix socket. */
+  readonly port: number;
+}
+
+/** What a worker may be asked: at the left what with, at the right what it says. */
+export type ToldWorker = {
+  /** The parts of the next config came before it. Nothing has changed until it is told to commit. */
+  readonly prepare: readonly [ask: { readonly sessionsMax: number }, answer: readonly Problem[]];
+  readonly commit: readonly [ask: null, answer: null];
+  readonly abort: readonly [ask: null, answer: null];
+  readonly drain: readonly [ask: string, answer: DrainResult];
+};
+
+/** What the primary may be asked, besides the desk. */
+export type ToldPrimary = Record<never, readonly [ask: null, answer: null]>;
+
+export type ToWorker =
+  | readonly ['config', ConfigPart]
+  | readonly ['hello', Hello]
+  /** All that there are. */
+  | readonly ['listeners', readonly Bound[]]
+  /** Comes with its handle. `barred`: it is told so, or may ask for health. */
+  | readonly ['client', cid: number, listener: number, barred: Barred | null]
+  /** There is no room for another one: an idle connection of requests without upgrade may go for it. */
+  | readonly ['cut_idle']
+  | readonly ['beat']
+  /** Everything is cut off, and the process ends. */
+  | readonly ['stop']
+  | AskMessage
+  | DeskAnswer;
+
+export type ToPrimary =
+  /** It carries what it is given from now on. */
+  | readonly ['ready']
+  /** It cannot; the process ends. */
+  | readonly ['failed', why: string]
+  /** The handle of `cid` is there: the next one may come. */
+  | readonly ['took', cid: number]
+  /** The client's connection is over. */
+  | readonly ['gone', cid: number]
+  | readonly ['beat']
+  | AskMessage
+  | DeskAsk;
