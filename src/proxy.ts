@@ -1,46 +1,25 @@
 // The composition root and the library's entry: builds the parts from a config, starts, reloads, drains and stops them.
 // It touches no bytes and no `process`; cli.ts does the latter.
 
-import { availableParallelism } from 'node:os';
-import { AcmeCertificates, AcmeConfigError } from './acme/certificates.ts';
+import { AcmeConfigError } from './acme/certificates.ts';
 import { AdminServer } from './admin/server.ts';
 import { loadObject } from './config/load.ts';
 import type { Config, ConfigInput } from './config/types.ts';
 import { CertificateWatch } from './control/certificate-watch.ts';
-import { Credentials } from './control/credentials.ts';
 import { cutAll, Drain, type DrainResult } from './control/drain.ts';
 import { FigureKeeper } from './control/figures.ts';
 import { KeptEnds } from './control/kept-ends.ts';
-import { Life } from './control/life.ts';
 import { BindError, Listeners } from './control/listeners.ts';
-import { Operations } from './control/operations.ts';
 import { ProxyPage } from './control/page-source.ts';
-import { Pulse } from './control/pulse.ts';
+import { makeParts, type Parts, stateFolderOf } from './control/parts.ts';
 import { type ConfigSource, type ReloadAsk, type Reloaded, Reloads } from './control/reload.ts';
 import type { RunningProxy } from './control/running-proxy.ts';
-import { type SessionsCap, sessionsCap } from './control/sessions-cap.ts';
-import { buildSnapshot } from './control/snapshot.ts';
 import { ProxySubject } from './control/subject.ts';
-import { TargetLists } from './control/target-lists.ts';
-import { makeAuthMeans } from './edge/auth/means.ts';
-import { AuthMethods } from './edge/auth/methods.ts';
-import { Edge } from './edge/edge.ts';
+import type { Edge } from './edge/edge.ts';
 import type { Clock } from './limits/clock.ts';
-import { Slices } from './limits/slices.ts';
-import { TimerWheel } from './limits/timer-wheel.ts';
-import { Carrier } from './net/carrier.ts';
-import { Dialer } from './net/dial.ts';
-import { DnsRounds } from './net/dns.ts';
 import { addressText, type BoundAddress } from './net/listen.ts';
-import { openFileLimit } from './net/open-files.ts';
-import { Resolver } from './net/resolve.ts';
-import { Log, type LogDestination } from './observe/log.ts';
-import { MetricsRegistry } from './observe/metrics.ts';
+import type { LogDestination } from './observe/log.ts';
 import { type ProcessView, RuntimeMetrics } from './observe/runtime-metrics.ts';
-import { ServiceClient } from './services/service-client.ts';
-import { CheckTurns } from './upstream/health/check-turns.ts';
-import { UpstreamRegistry } from './upstream/registry.ts';
-import { FolderWatches } from './upstream/sources/folder-watches.ts';
 
 export { ConfigError, type Problem } from './config/problems.ts';
 export type { Config, ConfigInput } from './config/types.ts';
@@ -118,23 +97,12 @@ export function createProxyFromConfig(config: Config, options: ProxyOptions = {}
 class ProxyProcess implements Proxy {
   private readonly options: ProxyOptions;
   private readonly name: string;
-  private readonly clock: Clock;
-  private readonly wheel: TimerWheel;
-  private readonly slices: Slices;
-  private readonly log: Log;
-  private readonly pulse: Pulse;
-  private readonly openFiles: number;
-  private readonly cap: SessionsCap;
-  private readonly carrier: Carrier;
+  private readonly parts: Parts;
   private readonly edge: Edge;
-  private readonly life: Life;
   private readonly listeners: Listeners;
-  private readonly operations: Operations;
-  private readonly credentials: Credentials;
   private readonly drainer: Drain;
   private readonly reloads: Reloads;
   private readonly certificates: CertificateWatch;
-  private readonly acme: AcmeCertificates;
   private admin: AdminServer | null = null;
   private runtime: RuntimeMetrics | null = null;
   private figures: FigureKeeper | null = null;
@@ -142,91 +110,49 @@ class ProxyProcess implements Proxy {
   constructor(config: Config, options: ProxyOptions) {
     this.options = options;
     this.name = String(options.about?.config ?? 'config');
-    this.clock = options.clock ?? { now: () => performance.now() };
-    const { clock } = this;
-    this.wheel = new TimerWheel(clock);
-    this.slices = new Slices({ now: () => clock.now(), nextTurn: (run) => setImmediate(run) });
-    this.log = new Log({ ...config.log, clock, ...(options.log ? { destination: options.log } : {}) });
-    this.openFiles = openFileLimit();
-    this.cap = sessionsCap(config, this.openFiles);
-    this.carrier = new Carrier(options.transport ?? 'auto');
-    const { wheel, log, carrier } = this;
-    this.pulse = new Pulse({ clock, wheel, log });
-    const metrics = new MetricsRegistry();
-    const dialer = new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier });
-    const lists = new TargetLists(options.env ?? {});
-    const upstreams = new UpstreamRegistry({
-      clock,
-      wheel,
-      log,
-      metrics,
-      dialer,
-      dns: new DnsRounds({ clock, wheel }),
-      folders: new FolderWatches(),
-      readTargets: (bytes, path) => lists.read(bytes, path),
-      checkTurns: new CheckTurns(),
-      random: Math.random,
-    });
-    const wallNow = options.wallNow ?? Date.now;
-    const means = { clock, wheel, wallNow, log, metrics, dialer, cores: availableParallelism() };
-    const failuresPerMinute = config.limits.auth_failures_per_minute_per_ip;
-    const auth = new AuthMethods(makeAuthMeans({ ...means, failuresPerMinute }));
-    const service = new ServiceClient({ dialer, clock, wheel });
-    const stateFolder = stateFolderOf(options.env);
-    this.acme = new AcmeCertificates({ ...means, random: Math.random, service, stateFolder });
-    this.edge = new Edge({
-      clock,
-      wheel,
-      log,
-      dialer,
-      carrier,
-      metrics,
-      snapshot: buildSnapshot(config, { upstreams, auth, wallNow, live: this.acme }),
-      sessionsMax: this.cap.sessionsMax,
-    });
-    this.life = new Life(this.edge);
-    this.certificates = new CertificateWatch(this.edge);
-    this.listeners = new Listeners(this.edge, carrier);
-    this.operations = new Operations(this.edge);
-    this.credentials = new Credentials(this.edge, this.slices);
-    this.drainer = new Drain({ edge: this.edge, listeners: this.listeners, pulse: this.pulse });
+    this.parts = makeParts(config, options);
+    const { edge, slices, carrier, acme, pulse } = this.parts;
+    this.edge = edge;
+    this.certificates = new CertificateWatch(edge);
+    this.listeners = new Listeners(edge, carrier);
+    this.drainer = new Drain({ edge, listeners: this.listeners, pulse });
     this.reloads = new Reloads({
-      edge: this.edge,
-      slices: this.slices,
+      edge,
+      slices,
       listeners: this.listeners,
-      acme: this.acme,
+      acme,
       source: options.source ?? null,
       baseDir: options.baseDir ?? '.',
       name: this.name,
-      openFiles: this.openFiles,
+      openFiles: this.parts.openFiles,
       onApplied: (applied) => this.onApplied(applied),
     });
   }
 
   async start(): Promise<void> {
-    const { life } = this;
+    const { life, clock, cap, carrier, pulse, wheel, acme } = this.parts;
     if (life.started || life.closing || this.drainer.hasBegun) {
       throw new StartError(`this proxy was ${life.started ? 'started' : 'stopped'} already; create another one`);
     }
     life.started = true;
-    life.startedAt = this.clock.now();
-    if (this.cap.isRefused) throw new StartError(this.cap.lowered ?? '');
-    await this.carrier.probe();
-    this.carrier.watch(this.wheel, this.clock.now());
-    this.pulse.start();
+    life.startedAt = clock.now();
+    if (cap.isRefused) throw new StartError(cap.lowered ?? '');
+    await carrier.probe();
+    carrier.watch(wheel, clock.now());
+    pulse.start();
     this.edge.snapshot.upstreams.start();
     this.edge.snapshot.auth.start();
     this.tellStart();
     try {
       await this.openRevocations();
-      (await this.acme.prepare(this.config)).commit();
+      (await acme.prepare(this.config)).commit();
       await this.startAdmin();
       const move = await this.listeners.prepare(this.config.listeners);
       move.commit();
       life.ready = true;
       this.edge.metrics.process.configLoaded(life.loadedAt / 1000);
       this.certificates.look();
-      this.acme.begin();
+      acme.begin();
     } catch (error) {
       await this.stop();
       throw startError(error);
@@ -243,7 +169,8 @@ class ProxyProcess implements Proxy {
   }
 
   async reload(config?: ConfigInput, ask: ReloadAsk = {}): Promise<Reloaded> {
-    if (!this.life.ready || this.life.closing) throw new Error('this proxy is not running');
+    const { life } = this.parts;
+    if (!life.ready || life.closing) throw new Error('this proxy is not running');
     return this.reloads.reload(config, ask);
   }
 
@@ -252,21 +179,23 @@ class ProxyProcess implements Proxy {
   }
 
   async stop(): Promise<void> {
-    this.life.closing = true;
-    this.edge.refusing = true;
-    this.edge.snapshot.upstreams.stop();
-    this.edge.snapshot.auth.stop();
+    const { edge } = this;
+    const { life, acme, pulse, log } = this.parts;
+    life.closing = true;
+    edge.refusing = true;
+    edge.snapshot.upstreams.stop();
+    edge.snapshot.auth.stop();
     const closing = Promise.all([this.listeners.close(), this.admin?.stop()]);
     this.admin = null;
     this.drainer.abort();
-    cutAll(this.edge);
-    await Promise.all([closing, this.acme.stop()]);
-    await this.edge.snapshot.auth.revocations.close();
-    this.pulse.stop();
+    cutAll(edge);
+    await Promise.all([closing, acme.stop()]);
+    await edge.snapshot.auth.revocations.close();
+    pulse.stop();
     this.runtime?.stop();
     this.runtime = null;
     this.figures?.switch(false);
-    await this.log.flush();
+    await log.flush();
   }
 
   private get config(): Config {
@@ -274,12 +203,12 @@ class ProxyProcess implements Proxy {
   }
 
   private tellStart(): void {
-    const { log, cap } = this;
+    const { log, cap, carrier, openFiles } = this.parts;
     log.event('info', 'start', {
       ...this.options.about,
       workers: 1,
-      transport: this.carrier.kind,
-      open_files: Number.isFinite(this.openFiles) ? this.openFiles : undefined,
+      transport: carrier.kind,
+      open_files: Number.isFinite(openFiles) ? openFiles : undefined,
       max_sessions: cap.sessionsMax,
     });
     // A default that nobody set is no reason to warn.
@@ -302,7 +231,7 @@ class ProxyProcess implements Proxy {
     const settings = this.config.admin;
     if (settings === null) return;
     if (this.options.process !== undefined) this.runtime = new RuntimeMetrics(this.options.process);
-    const { log, clock, wheel, slices, edge, life } = this;
+    const { log, clock, wheel, slices, edge, life } = this.parts;
     const running = this.running();
     const { processView, about } = running;
     const { pid } = about;
@@ -315,7 +244,7 @@ class ProxyProcess implements Proxy {
     } catch (error) {
       throw new StartError(`cannot listen on ${settings.address_text}: ${messageOf(error)}`, { cause: error });
     }
-    if (this.life.closing) {
+    if (life.closing) {
       await server.stop();
       throw new StartError('stopped while it was starting');
     }
@@ -326,7 +255,8 @@ class ProxyProcess implements Proxy {
   }
 
   private running(): RunningProxy {
-    const { options, life, edge, listeners, reloads, operations, credentials, runtime } = this;
+    const { options, listeners, reloads, runtime } = this;
+    const { life, edge, operations, credentials } = this.parts;
     const ends = new KeptEnds(edge);
     edge.ends = ends;
     const { version = '', node = options.process?.version ?? '', pid = 0 } = options.about ?? {};
@@ -351,18 +281,13 @@ class ProxyProcess implements Proxy {
   }
 
   private onApplied(config: Config): void {
-    this.life.loadedAt = Date.now();
+    this.parts.life.loadedAt = Date.now();
     if (config.admin !== null) {
       this.figures?.switch(config.admin.page);
       this.admin?.reconfigure(config.admin);
     }
     this.certificates.look();
   }
-}
-
-/** systemd may name several folders; the first is ours. '' without one. */
-function stateFolderOf(env: ProxyOptions['env']): string {
-  return (env?.STATE_DIRECTORY ?? '').split(':')[0] ?? '';
 }
 
 function startError(error: unknown): unknown {

@@ -1,0 +1,113 @@
+// What every process of framegate that carries or judges connections is made of, whoever gives it its config and its
+// connections. It starts and stops nothing.
+
+import { availableParallelism } from 'node:os';
+import { AcmeCertificates } from '../acme/certificates.ts';
+import type { Config } from '../config/types.ts';
+import { makeAuthMeans } from '../edge/auth/means.ts';
+import { AuthMethods } from '../edge/auth/methods.ts';
+import { Edge } from '../edge/edge.ts';
+import type { Clock } from '../limits/clock.ts';
+import { Slices } from '../limits/slices.ts';
+import { TimerWheel } from '../limits/timer-wheel.ts';
+import { Carrier } from '../net/carrier.ts';
+import { Dialer } from '../net/dial.ts';
+import { DnsRounds } from '../net/dns.ts';
+import { openFileLimit } from '../net/open-files.ts';
+import { Resolver } from '../net/resolve.ts';
+import { Log, type LogDestination } from '../observe/log.ts';
+import { MetricsRegistry } from '../observe/metrics.ts';
+import { ServiceClient } from '../services/service-client.ts';
+import { CheckTurns } from '../upstream/health/check-turns.ts';
+import { UpstreamRegistry } from '../upstream/registry.ts';
+import { FolderWatches } from '../upstream/sources/folder-watches.ts';
+import { Credentials } from './credentials.ts';
+import { Life } from './life.ts';
+import { Operations } from './operations.ts';
+import { Pulse } from './pulse.ts';
+import { type SessionsCap, sessionsCap } from './sessions-cap.ts';
+import { buildSnapshot } from './snapshot.ts';
+import { TargetLists } from './target-lists.ts';
+
+interface PartsOptions {
+  readonly log?: LogDestination;
+  readonly clock?: Clock;
+  readonly wallNow?: () => number;
+  readonly transport?: 'auto' | 'stream';
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+export interface Parts {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly slices: Slices;
+  readonly log: Log;
+  readonly pulse: Pulse;
+  readonly openFiles: number;
+  readonly cap: SessionsCap;
+  readonly carrier: Carrier;
+  readonly acme: AcmeCertificates;
+  readonly edge: Edge;
+  readonly life: Life;
+  readonly operations: Operations;
+  readonly credentials: Credentials;
+}
+
+export function makeParts(config: Config, options: PartsOptions): Parts {
+  const clock = options.clock ?? { now: () => performance.now() };
+  const wheel = new TimerWheel(clock);
+  const slices = new Slices({ now: () => clock.now(), nextTurn: (run) => setImmediate(run) });
+  const log = new Log({ ...config.log, clock, ...(options.log ? { destination: options.log } : {}) });
+  const openFiles = openFileLimit();
+  const cap = sessionsCap(config, openFiles);
+  const carrier = new Carrier(options.transport ?? 'auto');
+  const metrics = new MetricsRegistry();
+  const dialer = new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier });
+  const lists = new TargetLists(options.env ?? {});
+  const upstreams = new UpstreamRegistry({
+    clock,
+    wheel,
+    log,
+    metrics,
+    dialer,
+    dns: new DnsRounds({ clock, wheel }),
+    folders: new FolderWatches(),
+    readTargets: (bytes, path) => lists.read(bytes, path),
+    checkTurns: new CheckTurns(),
+    random: Math.random,
+  });
+  const wallNow = options.wallNow ?? Date.now;
+  const means = { clock, wheel, wallNow, log, metrics, dialer, cores: availableParallelism() };
+  const failuresPerMinute = config.limits.auth_failures_per_minute_per_ip;
+  const auth = new AuthMethods(makeAuthMeans({ ...means, failuresPerMinute }));
+  const service = new ServiceClient({ dialer, clock, wheel });
+  const acme = new AcmeCertificates({
+    ...means,
+    random: Math.random,
+    service,
+    stateFolder: stateFolderOf(options.env),
+  });
+  const snapshot = buildSnapshot(config, { upstreams, auth, wallNow, live: acme });
+  const { sessionsMax } = cap;
+  const edge = new Edge({ clock, wheel, log, dialer, carrier, metrics, snapshot, sessionsMax });
+  return {
+    clock,
+    wheel,
+    slices,
+    log,
+    pulse: new Pulse({ clock, wheel, log }),
+    openFiles,
+    cap,
+    carrier,
+    acme,
+    edge,
+    life: new Life(edge),
+    operations: new Operations(edge),
+    credentials: new Credentials(edge, slices),
+  };
+}
+
+/** systemd may name several folders; the first is ours. '' without one. */
+export function stateFolderOf(env: PartsOptions['env']): string {
+  return (env?.STATE_DIRECTORY ?? '').split(':')[0] ?? '';
+}
