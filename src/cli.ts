@@ -11,9 +11,11 @@ import type { FileReloads } from './cli/file-reloads.ts';
 import { helpText, tryHint } from './cli/help.ts';
 import type { FileResult } from './cli/load.ts';
 import type { Screen } from './cli/place.ts';
-import { ReloadRequests, StopRequests } from './cli/requests.ts';
+import { ReloadRequests, type Stop, StopRequests } from './cli/requests.ts';
 import { FileWatch } from './cli/watch.ts';
 import type { Config } from './config/types.ts';
+import { Heritage } from './fleet/heritage.ts';
+import type { RestartMeans } from './fleet/restarts.ts';
 import type { Proxy as Framegate } from './proxy.ts';
 
 /** After a crash the drain is asked of code that may be broken: this long, then the process ends without it. */
@@ -28,6 +30,9 @@ const ignore = (): void => {};
 type Loaded =
   | { readonly config: Config; readonly name: string; readonly result?: FileResult }
   | { readonly exit: ExitCode };
+
+/** What an older process of this framegate hands over to this one. */
+const heritage = Heritage.of(process);
 
 // Before the slow imports, which is why those are dynamic.
 surviveSignals();
@@ -49,7 +54,11 @@ async function main(): Promise<void> {
   }
   const { command } = verdict;
   // A proxy that was told to end ends, whatever it left behind; other commands have nothing that could keep them.
-  if (command.kind === 'run') process.exit(await run(command.source, command.watch));
+  if (command.kind === 'run') {
+    const exit = await run(command.source, command.watch);
+    await heritage?.failed();
+    process.exit(exit);
+  }
   process.exitCode = await answer(command);
 }
 
@@ -176,6 +185,10 @@ async function loadFile(source: FileSource): Promise<FileResult | null> {
 }
 
 async function run(source: RunSource, watch: boolean): Promise<ExitCode> {
+  if (heritage !== null && heritage.sockets === null) {
+    complain('framegate: what an older process hands over is not of this version\n');
+    return ExitCode.Failed;
+  }
   const stops = new StopRequests(process, tellCrash);
   const reloads = new ReloadRequests(process);
   // A config may come from a pipe that nobody writes to.
@@ -194,6 +207,7 @@ async function run(source: RunSource, watch: boolean): Promise<ExitCode> {
   const transport = process.env.FRAMEGATE_TRANSPORT === 'stream' ? 'stream' : 'auto';
   const files = watch ? new FileWatch(() => reloads.ask({ again: true })) : null;
   const again = await reloadsOf(source, loaded, files);
+  const restarts = await restartsOf(source);
   const proxy = createProxyFromConfig(loaded.config, {
     about,
     transport,
@@ -201,6 +215,8 @@ async function run(source: RunSource, watch: boolean): Promise<ExitCode> {
     env: process.env,
     onDrainAsked: () => stops.askedByAdmin(),
     ...(again === null ? {} : { source: again.read }),
+    ...(heritage === null || heritage.sockets === null ? {} : { inherited: heritage.sockets }),
+    restarts: restarts.means,
   });
   try {
     await proxy.start();
@@ -209,10 +225,30 @@ async function run(source: RunSource, watch: boolean): Promise<ExitCode> {
     return ExitCode.Failed;
   }
   if (wantsHint(source)) complain(tryHint(loaded.config, proxy.address()) ?? '');
+  await heritage?.ready();
   reloads.serve(proxy);
-  const exit = await endOf(proxy, stops);
+  const stop = await Promise.race([stops.first, restarts.handedOver]);
   files?.stop();
-  return exit;
+  return endOf(proxy, stop, stops);
+}
+
+interface OwnRestarts {
+  readonly means: RestartMeans;
+  readonly handedOver: Promise<Stop>;
+}
+
+async function restartsOf(source: RunSource): Promise<OwnRestarts> {
+  const { launcherOf } = await import('./fleet/generation.ts');
+  const { execPath, execArgv, argv, env } = process;
+  const launch =
+    source.kind === 'stdin'
+      ? { whyNot: 'its config came from stdin, which cannot be read again' }
+      : launcherOf({ execPath, args: [...execArgv, ...argv.slice(1)], env });
+  let tell = ignore;
+  const handedOver = new Promise<Stop>((resolve) => {
+    tell = () => resolve({ kind: 'restart' });
+  });
+  return { means: { launch, before: () => heritage?.before ?? [], onHandedOver: () => tell() }, handedOver };
 }
 
 /** Null when there is no file that could be read again. */
@@ -230,8 +266,7 @@ async function reloadsOf(
 }
 
 /** Waits until somebody wants the proxy to end, and ends it: in order at first, at once when asked again. */
-async function endOf(proxy: Framegate, stops: StopRequests): Promise<ExitCode> {
-  const stop = await stops.first;
+async function endOf(proxy: Framegate, stop: Stop, stops: StopRequests): Promise<ExitCode> {
   const drained = proxy.drain(stop.kind === 'signal' ? stop.name : 'internal error').then(() => 'drained' as const);
   const bounds = stop.kind === 'crash' ? [delay(CRASH_DRAIN_MS, 'late' as const)] : [];
   const outcome = await Promise.race([drained, stops.second, ...bounds]);
@@ -258,6 +293,7 @@ function print(text: string): void {
 }
 
 function complain(text: string): void {
+  heritage?.note(text);
   process.stderr.write(text);
 }
 
@@ -266,7 +302,8 @@ function harmless(text: string): string {
   return text.replace(/[^\n\x20-\x7e]/g, '?');
 }
 
-await main().catch((error: unknown) => {
+await main().catch(async (error: unknown) => {
   complain(`framegate: internal error: ${harmless(inspect(error))}\n`);
+  await heritage?.failed();
   process.exit(ExitCode.Failed);
 });

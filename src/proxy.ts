@@ -8,6 +8,7 @@ import type { Config, ConfigInput } from './config/types.ts';
 import { CertificateWatch } from './control/certificate-watch.ts';
 import { cutAll, Drain, type DrainResult } from './control/drain.ts';
 import { FigureKeeper } from './control/figures.ts';
+import { adminKey, adminSocket, HandedSockets } from './control/handed-sockets.ts';
 import { KeptEnds } from './control/kept-ends.ts';
 import { BindError, Listeners } from './control/listeners.ts';
 import { ProxyPage } from './control/page-source.ts';
@@ -16,6 +17,7 @@ import { type ConfigSource, type ReloadAsk, type Reloaded, Reloads } from './con
 import type { RunningProxy } from './control/running-proxy.ts';
 import { ProxySubject } from './control/subject.ts';
 import type { Edge } from './edge/edge.ts';
+import { NO_RESTARTS, type RestartMeans, Restarts } from './fleet/restarts.ts';
 import type { Clock } from './limits/clock.ts';
 import { addressText, type BoundAddress } from './net/listen.ts';
 import type { LogDestination } from './observe/log.ts';
@@ -45,6 +47,10 @@ export interface ProxyOptions {
   readonly source?: ConfigSource;
   /** What the metrics of the process are read from, such as Node's `process`; without it there are none. */
   readonly process?: ProcessView;
+  /** Listening sockets that another process has bound: descriptors by `listenerKey`, `adminKey`; the rest is closed. */
+  readonly inherited?: ReadonlyMap<string, number>;
+  /** How a next generation is started; without it there are no restarts. */
+  readonly restarts?: RestartMeans;
   /** The admin listener was asked for a drain of the process. Without it the proxy drains and stops by itself. */
   readonly onDrainAsked?: () => void;
 }
@@ -100,7 +106,9 @@ class ProxyProcess implements Proxy {
   private readonly parts: Parts;
   private readonly edge: Edge;
   private readonly listeners: Listeners;
+  private readonly handed: HandedSockets;
   private readonly drainer: Drain;
+  private readonly restarts: Restarts;
   private readonly reloads: Reloads;
   private readonly certificates: CertificateWatch;
   private admin: AdminServer | null = null;
@@ -114,8 +122,10 @@ class ProxyProcess implements Proxy {
     const { edge, slices, carrier, acme, pulse } = this.parts;
     this.edge = edge;
     this.certificates = new CertificateWatch(edge);
-    this.listeners = new Listeners(edge, carrier);
+    this.handed = new HandedSockets(options.inherited);
+    this.listeners = new Listeners(edge, carrier, this.handed);
     this.drainer = new Drain({ edge, listeners: this.listeners, pulse });
+    this.restarts = this.makeRestarts();
     this.reloads = new Reloads({
       edge,
       slices,
@@ -126,6 +136,20 @@ class ProxyProcess implements Proxy {
       name: this.name,
       openFiles: this.parts.openFiles,
       onApplied: (applied) => this.onApplied(applied),
+    });
+  }
+
+  private makeRestarts(): Restarts {
+    const { options, drainer } = this;
+    const { clock, wheel, log, edge, life } = this.parts;
+    const pid = Number(options.about?.pid ?? 0);
+    return new Restarts({
+      ...{ clock, wheel, log },
+      means: options.restarts ?? NO_RESTARTS,
+      sockets: () => new Map([...this.listeners.sockets, ...adminSocket(this.config.admin, this.admin?.fd ?? null)]),
+      isDraining: () => edge.draining || life.closing,
+      view: () => ({ pid, sessions: edge.sessions.size, state: life.state }),
+      handOver: () => void drainer.handOver(this.admin?.leave() ?? Promise.resolve()),
     });
   }
 
@@ -146,10 +170,14 @@ class ProxyProcess implements Proxy {
     try {
       await this.openRevocations();
       (await acme.prepare(this.config)).commit();
-      await this.startAdmin();
+      // Who connects to a socket that was handed over is served: by the one whose it was until all is there.
+      const isHanded = this.config.admin !== null && this.handed.has(adminKey(this.config.admin));
+      if (!isHanded) await this.startAdmin();
       const move = await this.listeners.prepare(this.config.listeners);
+      if (isHanded) await this.startAdmin();
       move.commit();
       life.ready = true;
+      this.handed.closeRest();
       this.edge.metrics.process.configLoaded(life.loadedAt / 1000);
       this.certificates.look();
       acme.begin();
@@ -175,6 +203,7 @@ class ProxyProcess implements Proxy {
   }
 
   drain(why = 'drain'): Promise<DrainResult> {
+    this.restarts.abort();
     return this.drainer.run(why);
   }
 
@@ -191,6 +220,7 @@ class ProxyProcess implements Proxy {
     cutAll(edge);
     await Promise.all([closing, acme.stop()]);
     await edge.snapshot.auth.revocations.close();
+    this.restarts.stop();
     pulse.stop();
     this.runtime?.stop();
     this.runtime = null;
@@ -238,7 +268,10 @@ class ProxyProcess implements Proxy {
     const figures = new FigureKeeper({ edge, slices, processView, pid, state: () => life.state });
     const subject = new ProxySubject(running);
     const page = new ProxyPage(running, figures);
-    const server = new AdminServer({ settings, subject, page, log, clock, wheel, slices });
+    const server = new AdminServer({
+      ...{ settings, subject, page, log, clock, wheel, slices },
+      inherited: this.handed.take(adminKey(settings)),
+    });
     try {
       await server.start();
     } catch (error) {
@@ -272,6 +305,8 @@ class ProxyProcess implements Proxy {
       processView: options.process ?? null,
       runtime,
       drain: () => this.onDrainAsked(),
+      restart: () => this.restarts.run(),
+      before: () => options.restarts?.before() ?? [],
     };
   }
 

@@ -94,6 +94,9 @@ const ADMIN_ERRORS = {
   no_target: { status: 404, message: 'no such upstream or target' },
   no_method: { status: 404, message: 'no such method of auth' },
   method: { status: 405, message: 'the method is not one of those in Allow' },
+  restarting: { status: 409, message: 'a restart is under way' },
+  draining: { status: 409, message: 'framegate is draining' },
+  not_restartable: { status: 409, message: 'it cannot be started anew by itself' },
   ending: { status: 409, message: 'it is ending' },
   not_bound: { status: 409, message: 'no credential ends this session: it has none, or bind is off' },
   body_too_large: { status: 413, message: 'a body is not needed, and this one is too large' },
@@ -104,17 +107,25 @@ const ADMIN_ERRORS = {
   too_many_connections: { status: 503, message: 'too many connections, only health is answered on this one' },
   not_written: { status: 500, message: 'it cannot be written down, so nothing was revoked' },
   revocations_full: { status: 507, message: 'there are 100000 revocations already, so nothing was revoked' },
+  restart_failed: { status: 500, message: 'the new process did not become ready, this one goes on' },
   internal_error: { status: 500, message: 'a fault in framegate itself' },
 } as const satisfies Record<string, { status: number; message: string }>;
 
 export type AdminError = keyof typeof ADMIN_ERRORS;
 
-export function errorAnswer(error: AdminError, extra: { allow?: string; problems?: readonly unknown[] } = {}): Answer {
+interface ErrorExtra {
+  readonly allow?: string;
+  readonly problems?: readonly unknown[];
+  readonly why?: string;
+}
+
+export function errorAnswer(error: AdminError, extra: ErrorExtra = {}): Answer {
   const { status, message } = ADMIN_ERRORS[error];
   const problems = extra.problems === undefined ? {} : { problems: extra.problems };
+  const why = extra.why === undefined ? {} : { why: extra.why };
   const headers: Record<string, string> = {};
   if (extra.allow !== undefined) headers.Allow = extra.allow;
   if (error === 'unauthorized') headers['WWW-Authenticate'] = 'Bearer realm="framegate"';
   if (error.startsWith('too_many_')) headers['Retry-After'] = '1';
-  return { ...jsonAnswer({ status, error, message, ...problems }, status), headers };
+  return { ...jsonAnswer({ status, error, message, ...problems, ...why }, status), headers };
 }

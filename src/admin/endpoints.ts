@@ -90,6 +90,7 @@ const endpoints: readonly Endpoint[] = [
   get('/api/v1/sessions/*/why', [], showWhy),
   view('/application/websockets', [], async ({ subject }) => jsonAnswerSteps(await subject.applicationWebsockets())),
   post('/api/v1/reload', ['force'], reload),
+  post('/api/v1/restart', [], restart),
   post('/api/v1/drain', [], async ({ subject }) => {
     await subject.drain();
     return jsonAnswer({ status: 'draining' }, 202);
@@ -273,4 +274,10 @@ async function reload({ subject, parameters }: Call): Promise<Answer> {
   const result = await subject.reload(force === '1');
   if (result.ok) return jsonAnswer({ changed: result.changed });
   return errorAnswer('config_rejected', { problems: result.problems });
+}
+
+async function restart({ subject }: Call): Promise<Answer> {
+  const result = await subject.restart();
+  if (result.ok) return jsonAnswer({ pid: result.pid, ms: result.ms });
+  return errorAnswer(result.error, 'why' in result ? { why: result.why } : {});
 }

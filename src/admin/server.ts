@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import type { Clock } from '../limits/clock.ts';
 import type { Slices } from '../limits/slices.ts';
-import type { TimerWheel } from '../limits/timer-wheel.ts';
+import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
 import { type BoundAddress, bindServer, type Listening } from '../net/listen.ts';
 import { isLocal } from '../protocol/addresses/bind-address.ts';
@@ -48,6 +48,8 @@ interface AdminServerOptions {
   readonly slices: Slices;
   /** For a request to be complete, for an answer to be taken, for a kept connection to stay; tests have less time. */
   readonly timeoutMs?: number;
+  /** A listening socket that was handed over for its address. */
+  readonly inherited?: number | null;
 }
 
 export class AdminServer {
@@ -62,6 +64,7 @@ export class AdminServer {
   private readonly viewers: Viewers;
   private files: PageFiles | null = null;
   private listening: Listening | null = null;
+  private isLeaving = false;
 
   constructor(options: AdminServerOptions) {
     const { settings, clock, wheel, slices, timeoutMs = TIMEOUT_MS } = options;
@@ -97,7 +100,34 @@ export class AdminServer {
   async start(): Promise<void> {
     this.files = await readPage();
     if (this.files === null) this.options.log.event('warn', 'admin.page_missing', {});
-    this.listening = await bindServer(this.server, this.options.settings.address);
+    const { settings, inherited = null } = this.options;
+    this.listening = await bindServer(this.server, settings.address, { inherited });
+  }
+
+  /** Its listening socket; null where this Node does not tell it. */
+  get fd(): number | null {
+    return this.listening?.fd ?? null;
+  }
+
+  /**
+   * Another process listens here from now on: who is answered just now gets the answer, and nobody asks a second time.
+   * Resolves when all of them have left, or have had the time to.
+   */
+  leave(): Promise<void> {
+    const { wheel, clock, timeoutMs = TIMEOUT_MS } = this.options;
+    this.isLeaving = true;
+    const left = this.listening?.leave();
+    this.listening = null;
+    this.viewers.cutAll();
+    this.server.closeIdleConnections();
+    return new Promise((resolve) => {
+      const late = new Alarm(() => resolve());
+      wheel.schedule(late, clock.now() + timeoutMs);
+      void left?.then(() => {
+        wheel.cancel(late);
+        resolve();
+      });
+    });
   }
 
   /** Who may ask from now on. The address stays what it was. */
@@ -137,9 +167,11 @@ export class AdminServer {
     response.on('error', () => {});
     const seat = this.seats.asks(request.socket);
     if (seat === null) return;
+    if (this.isLeaving) response.shouldKeepAlive = false;
     response.once('close', () => this.seats.answered(request.socket));
     try {
       const answer = this.judgeSender(request) ?? (await this.answer(request, response, seat));
+      if (this.isLeaving) response.shouldKeepAlive = false;
       if (answer !== null) this.delivery.send(request, response, answer);
     } catch (error) {
       // It went away in the middle of its body: nobody is left to answer.

@@ -5,6 +5,7 @@ import type { Pull, Pulled } from '../limits/pulled.ts';
 import type { Advice } from '../observe/advice.ts';
 import type { CloseNotice } from '../protocol/end-causes.ts';
 import type { BarWhy, TargetState } from '../upstream/target-words.ts';
+import type { GenerationView, RestartResult } from './generations.ts';
 
 export type ProxyState = 'starting' | 'ready' | 'draining';
 
@@ -64,6 +65,8 @@ export interface StatusView {
   readonly node: string;
   readonly pid: number;
   readonly state: ProxyState;
+  /** The youngest first; of this moment, or a second ago. */
+  readonly before: readonly GenerationView[];
   readonly uptime_ms: number;
   readonly config: {
     readonly name: string;
@@ -387,4 +390,6 @@ export interface AdminSubject {
   drain(): Promise<void>;
   /** `force`: however many sessions it ends. */
   reload(force: boolean): Promise<ReloadResult>;
+  /** Resolves when the next generation is ready, or has failed. */
+  restart(): Promise<RestartResult>;
 }

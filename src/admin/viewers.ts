@@ -66,6 +66,12 @@ export class Viewers {
     this.viewers.clear();
   }
 
+  /** They come again by themselves, to whoever listens then. */
+  cutAll(): void {
+    for (const response of this.viewers.keys()) response.destroy();
+    this.viewers.clear();
+  }
+
   /** Once a second, until nobody looks. */
   private async tell(): Promise<void> {
     if (this.isTelling) return;

@@ -43,6 +43,8 @@ export function judgeAdminCommand(name: AdminName, values: Values, rest: readonl
     }
     case 'reload':
       return { kind: name, at, force: values.has('force'), format };
+    case 'restart':
+      return { kind: name, at, format };
     case 'revoke':
       return judgeRevoke(at, values);
     case 'extend':

@@ -53,6 +53,8 @@ async function run(command: AdminCommand, admin: Conversation, terminal: Termina
       return ExitCode.Stopped;
     case 'reload':
       return reload(command, admin, terminal);
+    case 'restart':
+      return restart(command.format, admin, terminal);
     case 'revoke':
       return revoke(command, admin, terminal);
     case 'extend': {
@@ -152,6 +154,26 @@ async function reload(
     terminal.print(changed.length === 0 ? 'nothing changed\n' : `changed:\n${changed.map(listItem).join('')}`);
   }
   return status === REJECTED ? ExitCode.Failed : ExitCode.Stopped;
+}
+
+/** The proxy waits for 30 s. */
+const RESTART_MS = 45_000;
+const NOT_RESTARTED = [409, 500];
+
+async function restart(format: 'text' | 'json', admin: Conversation, terminal: Terminal): Promise<ExitCode> {
+  const { status, body } = await admin.post(`${API}/restart`, NOT_RESTARTED, { timeoutMs: RESTART_MS });
+  const isRefused = NOT_RESTARTED.includes(status);
+  if (format === 'json') {
+    terminal.print(jsonText(parsed(body)));
+  } else if (isRefused) {
+    const { message, why = '' } = parsed<{ readonly message: string; readonly why?: string }>(body);
+    const lines = why.split('\n').map(harmless).join('\n');
+    terminal.complain(`${lines === '' ? '' : `${lines}\n`}framegate: no restart: ${harmless(message)}\n`);
+  } else {
+    const { pid, ms } = parsed<{ readonly pid: number; readonly ms: number }>(body);
+    terminal.print(`process ${pid} took over after ${ms} ms; the old one ends its sessions, then itself\n`);
+  }
+  return isRefused ? ExitCode.Failed : ExitCode.Stopped;
 }
 
 function listItem(path: string): string {

@@ -23,6 +23,8 @@ export interface AdminRequest {
   readonly method: 'GET' | 'POST';
   /** With its query, escaped. */
   readonly path: string;
+  /** For the whole answer; absent: 15 s. */
+  readonly timeoutMs?: number;
 }
 
 /** Ten thousand sessions with long paths are far below. */
@@ -43,7 +45,8 @@ export function endpointText({ address }: AdminEndpoint): string {
   return hostPort(reachable(address));
 }
 
-export function askAdmin(endpoint: AdminEndpoint, { method, path }: AdminRequest): Promise<AdminReply> {
+export function askAdmin(endpoint: AdminEndpoint, asked: AdminRequest): Promise<AdminReply> {
+  const { method, path, timeoutMs = TIMEOUT_MS } = asked;
   const { address, token } = endpoint;
   // The listener answers to addresses and localhost; another name has to be one that it was told.
   const where =
@@ -53,9 +56,9 @@ export function askAdmin(endpoint: AdminEndpoint, { method, path }: AdminRequest
   return new Promise((resolve) => {
     const silence = (why: string) => resolve({ kind: 'silence', why });
     const headers = { ...where.headers, ...(token === null ? {} : { Authorization: `Bearer ${token}` }) };
-    const sent = request({ ...where, method, path, headers, agent: false, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const sent = request({ ...where, method, path, headers, agent: false, signal: AbortSignal.timeout(timeoutMs) });
     sent.on('error', (error: NodeJS.ErrnoException) => {
-      silence(error.name === 'AbortError' ? `no answer within ${TIMEOUT_MS / 1000} s` : (error.code ?? error.message));
+      silence(error.name === 'AbortError' ? `no answer within ${timeoutMs / 1000} s` : (error.code ?? error.message));
     });
     sent.on('response', (response) => {
       const chunks: Buffer[] = [];

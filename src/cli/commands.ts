@@ -96,6 +96,7 @@ export type AdminCommand = { readonly at: AdminPlace } & (
     }
   | { readonly kind: 'undrain'; readonly subject: DrainSubject }
   | { readonly kind: 'reload'; readonly force: boolean; readonly format: OutputFormat }
+  | { readonly kind: 'restart'; readonly format: OutputFormat }
   | { readonly kind: 'revoke'; readonly choice: RevokeChoice; readonly time: string | null }
   /** `until`: seconds since 1970. */
   | { readonly kind: 'extend'; readonly id: string; readonly until: number }

@@ -20,8 +20,9 @@ export class Conversation {
     return this.request({ method: 'GET', path }, accepted);
   }
 
-  post(path: string, accepted: readonly number[] = []): Promise<Answered> {
-    return this.request({ method: 'POST', path }, accepted);
+  /** `waits`: what else of a request is not as usual. */
+  post(path: string, accepted: readonly number[] = [], waits: Pick<AdminRequest, 'timeoutMs'> = {}): Promise<Answered> {
+    return this.request({ method: 'POST', path, ...waits }, accepted);
   }
 
   async read<T>(path: string, accepted: readonly number[] = []): Promise<T> {

@@ -28,6 +28,7 @@ Usage:
   framegate undrain route NAME | target UPSTREAM NAME
                                             let new sessions in again
   framegate reload [--force]                read the config again
+  framegate restart                         a new process takes over, no gap
   framegate advise [--route NAME]           what each limit would have refused
   framegate healthcheck [--route NAME]      exit 0 when ready for clients
   framegate probe URL                       talk to a server, step by step
@@ -189,6 +190,16 @@ problem, prints that, exits 1, and the old config stays.
 ${adminOptions}  --force             however many sessions lose their route, target or key
                       (reload.max_ended)
   --format FORMAT     text (default) or json
+`,
+  restart: `framegate restart [--format text|json]
+
+The proxy starts a new process of itself, from the program and the config that
+are on disk now, and hands its listening sockets over, so that no client is
+refused. When the new one is ready, the old one accepts no more and drains.
+When it is not ready within 30 s, or ends before, it says why, this exits 1, and
+the old one goes on. Not for a config that came from stdin.
+
+${adminOptions}  --format FORMAT     text (default) or json
 `,
   revoke: `framegate revoke --auth METHOD --identity NAME | --key NAME | --jti ID | --all
                  [--for DURATION]

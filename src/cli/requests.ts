@@ -4,8 +4,8 @@
 import type { EventEmitter } from 'node:events';
 import type { Proxy as Framegate, ReloadAsk } from '../proxy.ts';
 
-/** Why a running proxy shall end. */
-type Stop = { readonly kind: 'signal'; readonly name: string } | { readonly kind: 'crash' };
+/** Why a running proxy shall end. `restart`: the next one runs, and this one is ending. */
+export type Stop = { readonly kind: 'signal'; readonly name: string } | { readonly kind: 'crash' | 'restart' };
 
 /** Asks for an end, in the order they come: signals, and exceptions that nobody caught. It ends nothing itself. */
 export class StopRequests {

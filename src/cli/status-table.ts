@@ -1,5 +1,6 @@
 // Owns the picture of a running proxy as a whole: its state, its listeners and routes, the targets behind them. Pure.
 
+import type { GenerationView } from '../admin/generations.ts';
 import type { CertificateView, RouteView, StatusView, UpstreamView, WaitedCertificateView } from '../admin/subject.ts';
 import { durationText, groupedText, sizeText } from '../observe/quantities.ts';
 import { type Block, tableBlocks } from './layout.ts';
@@ -66,6 +67,7 @@ export function statusBlocks(picture: StatusPicture, width: number): Block[] {
   const reload = config.last_reload;
   const head = [
     ...stateLines(status, rates?.routes ?? null, width),
+    ...status.before.map((one) => cutLine(olderLine(one), width)),
     ...refusalLines(status, width),
     ...flow(
       [
@@ -88,6 +90,10 @@ export function statusBlocks(picture: StatusPicture, width: number): Block[] {
     ...tableBlocks(routeColumns(picture), status.routes, width),
     ...targetBlocks(upstreams, rates?.targets ?? null, width),
   ];
+}
+
+function olderLine({ pid, state, sessions }: GenerationView): Line {
+  return line(`older process ${pid}  `, piece(state.toUpperCase(), 'warn'), `  sessions ${groupedText(sessions)}`);
 }
 
 /** Of the process: what it is, how full it is, and what goes on when that is measured. */

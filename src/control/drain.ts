@@ -3,6 +3,7 @@
 
 import type { DrainConfig } from '../config/types.ts';
 import type { Edge } from '../edge/edge.ts';
+import type { SessionRecord } from '../edge/session-record.ts';
 import { Alarm } from '../limits/timer-wheel.ts';
 import type { Listeners } from './listeners.ts';
 import type { Pulse } from './pulse.ts';
@@ -24,9 +25,14 @@ interface DrainOptions {
 /** Where no time passes whoever waited would wait for ever. */
 const AT_ONCE: DrainConfig = { delay: 0, grace: 0, spread: 0, timeout: 0 };
 
+/** How often those are looked for that came in before and have become sessions behind the Closes of all others. */
+const LATE_LOOK_MS = 250;
+
 /**
  * From the signal to the end: not ready; after `delay` no more clients; after `grace` one Close to each session over
  * `spread`; at `timeout`, counted from the signal, the rest is cut off. It is over as soon as nobody is left.
+ * Where another process goes on with the sockets there is no delay, and nobody is refused: who had come in by then is
+ * served, and gets a Close.
  */
 export class Drain {
   private readonly options: DrainOptions;
@@ -48,7 +54,13 @@ export class Drain {
 
   /** Once: whoever asks again gets the same. `why`: for the log. */
   run(why: string): Promise<DrainResult> {
-    this.result ??= this.tell(why);
+    this.result ??= this.tell(why, (config) => this.endAll(config));
+    return this.result;
+  }
+
+  /** The same where another process goes on with the listening sockets. `leaving`: what else has to be over. */
+  handOver(leaving: Promise<void>): Promise<DrainResult> {
+    this.result ??= this.tell('restart', (config) => this.leaveAll(config, leaving));
     return this.result;
   }
 
@@ -59,11 +71,11 @@ export class Drain {
     this.over.abort();
   }
 
-  private async tell(why: string): Promise<DrainResult> {
+  private async tell(why: string, end: (config: DrainConfig) => Promise<DrainResult>): Promise<DrainResult> {
     const { edge, pulse } = this.options;
     this.startedAt = edge.clock.now();
     edge.log.event('info', 'drain.begin', { why, sessions: edge.sessions.size });
-    const result = await this.endAll(pulse.isBeating ? edge.snapshot.config.drain : AT_ONCE);
+    const result = await end(pulse.isBeating ? edge.snapshot.config.drain : AT_ONCE);
     const ms = Math.round(edge.clock.now() - this.startedAt);
     edge.log.event(result.cut > 0 ? 'warn' : 'info', 'drain.end', { ...result, ms });
     return result;
@@ -78,11 +90,34 @@ export class Drain {
     const closing = listeners.close();
     // Nothing is asked on them, and a request that came now would be refused.
     for (const one of edge.plain.idleOnes) one.drain(config.spread);
+    return this.untilOver(closing, config.delay + config.grace, () => {
+      // Handshakes first: none may become a session behind the last Close.
+      for (const connection of [...edge.connections]) connection.drain(config.spread);
+      this.tellAll(config.spread);
+    });
+  }
+
+  private leaveAll(config: DrainConfig, alsoLeaving: Promise<void>): Promise<DrainResult> {
+    const { edge, listeners } = this.options;
+    edge.draining = true;
+    this.at(config.timeout, () => this.cutOff());
+    const leaving = Promise.all([listeners.leave(), alsoLeaving]);
+    for (const one of edge.plain.idleOnes) one.drain(config.spread);
+    return this.untilOver(leaving, config.grace, () => {
+      for (const one of [...edge.plain]) one.drain(config.spread);
+      const told = new Set(edge.sessions);
+      this.tellAll(config.spread);
+      this.tellLate(told, edge.clock.now());
+    });
+  }
+
+  /** Whatever comes first: everybody has left, or it is time to tell them. */
+  private async untilOver(closing: Promise<unknown>, tellAfter: number, tell: () => void): Promise<DrainResult> {
+    const { edge } = this.options;
     this.sessions = edge.sessions.size;
-    // Whatever comes first: everybody has left, or it is time to tell them.
     const empty = edge.untilEmpty().then(() => this.over.abort());
-    await this.until(config.delay + config.grace);
-    if (!this.over.signal.aborted) this.tellAll(config.spread);
+    await this.until(tellAfter);
+    if (!this.over.signal.aborted) tell();
     await empty;
     await closing;
     for (const alarm of this.alarms) edge.wheel.cancel(alarm);
@@ -92,10 +127,19 @@ export class Drain {
 
   private tellAll(spreadMs: number): void {
     const { edge } = this.options;
-    // Handshakes first: none may become a session behind the last Close.
-    for (const connection of [...edge.connections]) connection.drain(spreadMs);
     this.sessions = Math.max(this.sessions, edge.sessions.size);
     this.spread = new Spread(edge, [...edge.sessions], spreadMs, (record) => record.session.end('drain'));
+  }
+
+  private tellLate(told: Set<SessionRecord>, now: number): void {
+    const { edge } = this.options;
+    for (const record of edge.sessions) {
+      if (told.has(record)) continue;
+      told.add(record);
+      this.sessions += 1;
+      record.session.end('drain');
+    }
+    this.atTime(now + LATE_LOOK_MS, (at) => this.tellLate(told, at));
   }
 
   private cutOff(): void {
@@ -116,9 +160,16 @@ export class Drain {
   }
 
   private at(ms: number, fire: () => void): void {
-    const alarm = new Alarm(fire);
+    this.atTime(this.startedAt + ms, fire);
+  }
+
+  private atTime(time: number, fire: (now: number) => void): void {
+    const alarm = new Alarm((now) => {
+      this.alarms.delete(alarm);
+      fire(now);
+    });
     this.alarms.add(alarm);
-    this.options.edge.wheel.schedule(alarm, this.startedAt + ms);
+    this.options.edge.wheel.schedule(alarm, time);
   }
 }
 

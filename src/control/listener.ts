@@ -7,9 +7,12 @@ import type { Carrier } from '../net/carrier.ts';
 import { type BoundAddress, type Listening, listen } from '../net/listen.ts';
 import type { Transport } from '../net/transport.ts';
 import { bindKey } from '../protocol/addresses/bind-address.ts';
+import { type HandedSockets, listenerKey } from './handed-sockets.ts';
 
 export interface ListenerOptions {
   readonly carrier: Carrier;
+  /** What another process has bound for this one. */
+  readonly handed: HandedSockets;
   /** A client came in by `listener`, which connections may hold on to. */
   accept(client: Transport, listener: LiveListener): void;
 }
@@ -24,11 +27,12 @@ export class Listener {
   }
 
   /** Accepts from then on. Rejects with the system's error. */
-  static async bind(config: ListenerConfig, { carrier, accept }: ListenerOptions): Promise<Listener> {
+  static async bind(config: ListenerConfig, { carrier, handed, accept }: ListenerOptions): Promise<Listener> {
     let live: LiveListener | null = null;
     const listening = await listen({
       address: config.address,
       backlog: config.backlog,
+      inherited: handed.take(listenerKey(config)),
       carrier,
       onConnection: (client) => {
         if (live === null) client.destroy();
@@ -47,6 +51,11 @@ export class Listener {
   /** Where it is bound: host and real port, or the path of a unix socket. */
   get address(): BoundAddress | string {
     return this.listening.address;
+  }
+
+  /** Its listening socket; null where this Node does not tell it. */
+  get fd(): number | null {
+    return this.listening.fd;
   }
 
   /** 0 for a unix socket. */
@@ -68,5 +77,11 @@ export class Listener {
   close(): Promise<void> {
     this.live.isGone = true;
     return this.listening.close();
+  }
+
+  /** The same where another process goes on with its socket. */
+  leave(): Promise<void> {
+    this.live.isGone = true;
+    return this.listening.leave();
   }
 }

@@ -4,6 +4,7 @@ import type { ListenerConfig } from '../config/types.ts';
 import type { Edge } from '../edge/edge.ts';
 import type { Carrier } from '../net/carrier.ts';
 import { addressText, type BoundAddress } from '../net/listen.ts';
+import { HandedSockets, listenerKey } from './handed-sockets.ts';
 import { Listener, type ListenerOptions } from './listener.ts';
 
 /** Listeners of the next config that were bound already, and what becomes of the others. */
@@ -31,9 +32,9 @@ export class Listeners {
   private bound: readonly Listener[] = [];
   private closed = false;
 
-  constructor(edge: Edge, carrier: Carrier) {
+  constructor(edge: Edge, carrier: Carrier, handed = new HandedSockets()) {
     this.edge = edge;
-    this.options = { carrier, accept: (client, listener) => edge.accept(client, listener) };
+    this.options = { carrier, handed, accept: (client, listener) => edge.accept(client, listener) };
   }
 
   /** In the order of the config. */
@@ -48,18 +49,23 @@ export class Listeners {
     return one.address;
   }
 
+  /** The listening sockets, by their keys. */
+  get sockets(): ReadonlyMap<string, number> {
+    return new Map(this.bound.flatMap(({ config, fd }) => (fd === null ? [] : [[listenerKey(config), fd]])));
+  }
+
   /** Bind every listener of `configs` that is not bound yet. Rejects with BindError; nothing has changed then. */
   async prepare(configs: readonly ListenerConfig[]): Promise<Move> {
     const next: Listener[] = [];
     const isStart = this.bound.length === 0;
     const fresh: Listener[] = [];
     const abort = () => closeAll(fresh);
-    for (const [index, config] of configs.entries()) {
+    for (const [index, config] of this.inOrder(configs)) {
       const known = this.find(config, next);
       try {
         const one = known ?? (await Listener.bind(config, this.options));
         if (known === undefined) fresh.push(one);
-        next.push(one);
+        next[index] = one;
         if (this.closed) throw new Error('stopped meanwhile');
         // At the start there is nothing that a failure would leave in force: what is bound is told at once.
         if (isStart) this.announce(one);
@@ -85,10 +91,26 @@ export class Listeners {
 
   /** Stop accepting everywhere, and for good. */
   async close(): Promise<void> {
+    await Promise.all(this.letGo().map((one) => one.close()));
+  }
+
+  /** The same where another process goes on with the sockets. */
+  async leave(): Promise<void> {
+    await Promise.all(this.letGo().map((one) => one.leave()));
+  }
+
+  private letGo(): readonly Listener[] {
     this.closed = true;
     const { bound } = this;
     this.bound = [];
-    await Promise.all(bound.map((one) => one.close()));
+    return bound;
+  }
+
+  /** What was handed over comes last: whoever is let in there would be lost if another one cannot be bound. */
+  private inOrder(configs: readonly ListenerConfig[]): readonly (readonly [number, ListenerConfig])[] {
+    const { handed } = this.options;
+    const isHanded = ([, config]: readonly [number, ListenerConfig]) => Number(handed.has(listenerKey(config)));
+    return [...configs.entries()].sort((a, b) => isHanded(a) - isHanded(b));
   }
 
   /** The bound one with this address; several may have port 0, so the one of this name comes first. */

@@ -1,5 +1,6 @@
 // What a proxy in this process is made of, for those who look at all of it. Only types.
 
+import type { GenerationView, RestartResult } from '../admin/generations.ts';
 import type { Edge } from '../edge/edge.ts';
 import type { ProcessView, RuntimeMetrics } from '../observe/runtime-metrics.ts';
 import type { Credentials } from './credentials.ts';
@@ -23,6 +24,10 @@ export interface RunningProxy {
   readonly runtime: RuntimeMetrics | null;
   /** Begins the drain that ends in the end of the process. */
   drain(): void;
+  /** To the next generation. */
+  restart(): Promise<RestartResult>;
+  /** Those before this one that are still there. */
+  before(): readonly GenerationView[];
 }
 
 interface About {

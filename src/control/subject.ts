@@ -1,6 +1,7 @@
 // A proxy in this process as the admin listener sees it: every fact is read from the live objects when it is asked for.
 // It keeps no state of its own, and what changes something is done elsewhere.
 
+import type { RestartResult } from '../admin/generations.ts';
 import type {
   AdminSubject,
   ApplicationWebsocket,
@@ -158,5 +159,9 @@ export class ProxySubject implements AdminSubject {
 
   reload(force: boolean): Promise<ReloadResult> {
     return this.proxy.reloads.reload(undefined, { force });
+  }
+
+  restart(): Promise<RestartResult> {
+    return this.proxy.restart();
   }
 }

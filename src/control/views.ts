@@ -10,7 +10,8 @@ import { certificateReadings, waitedCertificates } from './readings.ts';
 import { NOT_REFUSED, refusalsByCause, total } from './refusal-counts.ts';
 import type { RunningProxy } from './running-proxy.ts';
 
-export function statusView({ about, edge, life, listeners, reloads, processView }: RunningProxy): Pulled<StatusView> {
+export function statusView(proxy: RunningProxy): Pulled<StatusView> {
+  const { about, edge, life, listeners, reloads, processView } = proxy;
   const { clock, metrics, snapshot } = edge;
   const { last } = reloads;
   const certificates = certificateViews(edge);
@@ -19,6 +20,7 @@ export function statusView({ about, edge, life, listeners, reloads, processView 
     node: about.node,
     pid: about.pid,
     state: life.state,
+    before: proxy.before(),
     uptime_ms: Math.round(clock.now() - life.startedAt),
     config: {
       name: about.configName,

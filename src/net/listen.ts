@@ -5,8 +5,9 @@ import { createServer, type Server } from 'node:net';
 import type { ListenAddress } from '../config/types.ts';
 import { hostPort } from '../protocol/addresses/host-port.ts';
 import { type Carrier, KEEP_ALIVE_AFTER_MS } from './carrier.ts';
+import { serverHandleOf } from './stream-base.ts';
 import type { Transport } from './transport.ts';
-import { bindUnixSocket, type UnixSocket } from './unix-socket.ts';
+import { adoptUnixSocket, bindUnixSocket, type UnixSocket } from './unix-socket.ts';
 
 export interface BoundAddress {
   readonly host: string;
@@ -21,20 +22,26 @@ export function addressText(address: BoundAddress | string): string {
 export interface Listening {
   /** The real address: the port the system chose, or the path. */
   readonly address: BoundAddress | string;
+  /** The listening socket, for a process that is started with it; null where this Node does not tell it. */
+  readonly fd: number | null;
   /** Stop accepting. Connections that were accepted stay. Resolves when the port is free. */
   close(): Promise<void>;
+  /** The same where another process has the socket, too: the file of a unix socket is that one's. */
+  leave(): Promise<void>;
 }
 
 interface ListenOptions {
   readonly address: ListenAddress;
   readonly backlog: number;
+  /** A listening socket that was handed over for this address; null: one is bound. */
+  readonly inherited?: number | null;
   readonly carrier: Carrier;
   onConnection(transport: Transport): void;
 }
 
 /** Rejects with the system's error: EADDRINUSE, EACCES, ... */
 export async function listen(options: ListenOptions): Promise<Listening> {
-  const { address, backlog, carrier, onConnection } = options;
+  const { address, backlog, inherited = null, carrier, onConnection } = options;
   const server = createServer({
     // A half-closed client still gets the end of its close handshake.
     allowHalfOpen: true,
@@ -43,19 +50,27 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     keepAliveInitialDelay: KEEP_ALIVE_AFTER_MS,
     pauseOnConnect: true,
   });
-  const listening = await bindServer(server, address, { backlog });
+  const listening = await bindServer(server, address, { backlog, inherited });
   carrier.serve(server, onConnection);
   return listening;
+}
+
+interface BindSettings {
+  readonly backlog?: number;
+  readonly inherited?: number | null;
 }
 
 /** `server` listens at `address` from then on. A stale socket file is replaced. Rejects with the system's error. */
 export async function bindServer(
   server: Server,
   address: ListenAddress,
-  options: { readonly backlog?: number } = {},
+  { inherited = null, ...options }: BindSettings = {},
 ): Promise<Listening> {
   let file: UnixSocket | null = null;
-  if (address.kind === 'unix') {
+  if (inherited !== null) {
+    await bind(server, { ...options, fd: inherited });
+    if (address.kind === 'unix') file = adoptUnixSocket(address.path, address.mode);
+  } else if (address.kind === 'unix') {
     file = await bindUnixSocket({
       path: address.path,
       mode: address.mode,
@@ -65,16 +80,23 @@ export async function bindServer(
   } else {
     await bind(server, { ...options, port: address.port, ...(address.host === '' ? {} : { host: address.host }) });
   }
+  const leave = () => new Promise<void>((resolve) => server.close(() => resolve()));
   return {
     address: file?.path ?? boundAddress(server),
+    fd: serverHandleOf(server)?.fd ?? null,
     close: () => {
       file?.remove();
-      return new Promise((resolve) => server.close(() => resolve()));
+      return leave();
     },
+    leave,
   };
 }
 
-type BindOptions = { readonly backlog?: number } & ({ path: string } | { port: number; host?: string });
+type BindOptions = { readonly backlog?: number } & (
+  | { path: string }
+  | { fd: number }
+  | { port: number; host?: string }
+);
 
 function bind(server: Server, options: BindOptions): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -53,6 +53,8 @@ export interface StreamBase {
 
 /** A listening handle: `onconnection` gets every accepted client. */
 interface ServerHandle {
+  /** Its descriptor; below 0 once it is closed. */
+  readonly fd?: number;
   onconnection: (status: number, client: StreamHandle) => void;
 }
 

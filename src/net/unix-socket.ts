@@ -54,6 +54,13 @@ export async function bindUnixSocket(options: UnixSocketOptions): Promise<UnixSo
   }
 }
 
+/** The file of a listening socket that another process bound, and that is ours from now on. */
+export function adoptUnixSocket(path: string, mode: number | null): UnixSocket {
+  const own = idOf(path);
+  if (own !== null && mode !== null) chmodSync(path, mode);
+  return { path, remove: () => removeOwn(path, own) };
+}
+
 function removeOwn(path: string, own: string | null): void {
   try {
     if (own !== null && idOf(path) === own) unlinkSync(path);

@@ -151,6 +151,7 @@ describe('endpoints', () => {
     const admin = await startAdmin();
     const post = async (target: string) => JSON.parse((await admin.ask(`POST /api/v1/${target}`)).body);
     expect(await post('reload')).toEqual({ changed: ['limits.max_sessions'] });
+    expect(await post('restart')).toEqual({ pid: 4711, ms: 800 });
     expect(await post('drain')).toEqual({ status: 'draining' });
     expect(await post('routes/%2Fchat%2F*/drain')).toEqual({ route: '/chat/*', state: 'draining' });
     expect(await post('routes/%2Fchat%2F*/undrain')).toEqual({ route: '/chat/*', state: 'open' });
@@ -164,7 +165,7 @@ describe('endpoints', () => {
     ]);
     expect(admin.logs.map(({ level, event, fields }) => [level, event, fields.action, fields.client])).toEqual(
       [
-        ...['reload', 'drain', 'routes.drain', 'routes.undrain'],
+        ...['reload', 'restart', 'drain', 'routes.drain', 'routes.undrain'],
         ...['upstreams.targets.drain', 'upstreams.targets.undrain', 'sessions.close', 'sessions.close'],
       ].map((action) => ['info', 'admin.action', action, '127.0.0.1']),
     );
@@ -219,6 +220,19 @@ describe('endpoints', () => {
     expect((await admin.ask('GET /api/v1/status')).status).toBe(200);
     come();
     expect(JSON.parse((await waiting).body)).toEqual({ upstreams: [...sampleUpstreams, ...sampleUpstreams] });
+  });
+
+  test('a restart that fails is told with its reason', async () => {
+    const admin = await startAdmin();
+    const answer = async () => {
+      const { status, body } = await admin.ask('POST /api/v1/restart');
+      const { error, why } = JSON.parse(body);
+      return [status, error, why];
+    };
+    admin.subject.restartResult = { ok: false, error: 'restart_failed', why: 'it ended with code 78' };
+    expect(await answer()).toEqual([500, 'restart_failed', 'it ended with code 78']);
+    admin.subject.restartResult = { ok: false, error: 'restarting' };
+    expect(await answer()).toEqual([409, 'restarting', undefined]);
   });
 
   test('a rejected reload is 422 and lists the problems', async () => {

@@ -158,6 +158,18 @@ describe('asked of a real admin listener', () => {
     expect(unknown.err).toBe('framegate: refused with 404: no such session, or it is ending\n');
   });
 
+  test('restart says who took over, or why nobody did with exit code 1', async () => {
+    const admin = await startAdmin();
+    const at = `--admin 127.0.0.1:${admin.port}`;
+    const took = 'process 4711 took over after 800 ms; the old one ends its sessions, then itself\n';
+    expect(await run(`restart ${at}`)).toMatchObject({ exit: ExitCode.Stopped, out: took });
+    admin.subject.restartResult = { ok: false, error: 'restart_failed', why: 'config.yaml: no\u001b[m' };
+    const failed = await run(`restart ${at}`);
+    expect(failed).toMatchObject({ exit: ExitCode.Failed, out: '' });
+    const message = 'the new process did not become ready, this one goes on';
+    expect(failed.err).toBe(`config.yaml: no\\u001b[m\nframegate: no restart: ${message}\n`);
+  });
+
   test('a rejected reload lists the problems and is exit code 1', async () => {
     const admin = await startAdmin();
     const problem = { severity: 'error', file: 'a.yaml', line: 3, column: 1, path: 'limts', message: 'unknown key' };

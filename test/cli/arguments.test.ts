@@ -104,6 +104,7 @@ describe('commands that ask a running proxy', () => {
     ],
     ['undrain target u a', { kind: 'undrain', at, subject: { kind: 'target', upstream: 'u', target: 'a' } }],
     ['reload', { kind: 'reload', at, force: false, format: 'text' }],
+    ['restart', { kind: 'restart', at, format: 'text' }],
     ['reload --force', { kind: 'reload', at, force: true, format: 'text' }],
     [
       'revoke --auth users --identity acme --for 1h',

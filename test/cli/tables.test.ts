@@ -173,6 +173,12 @@ test('status', () => {
   );
 });
 
+test('status of older processes that are left of restarts', () => {
+  const before = [{ pid: 41, state: 'draining', sessions: 1234 }];
+  const lines = renderStatus({ ...sampleStatus, before }, [], 120).split('\n');
+  expect(lines[2]).toBe('older process 41  DRAINING  sessions 1 234');
+});
+
 test('status of requests without upgrade, where some route serves them', () => {
   const [route] = sampleStatus.routes;
   if (route === undefined) throw new Error('a route');

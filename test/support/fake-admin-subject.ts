@@ -1,5 +1,6 @@
 // A subject of an admin listener that remembers what it was asked and answers with fixed views.
 
+import type { RestartResult } from '../../src/admin/generations.ts';
 import type {
   AdminSubject,
   AskedClose,
@@ -101,6 +102,7 @@ export const sampleStatus: StatusView = {
   node: 'v24.0.0',
   pid: 42,
   state: 'ready',
+  before: [],
   uptime_ms: 7_200_000,
   config: { name: 'config.yaml', loaded_at: '2025-01-01T00:00:00.000Z', last_reload: null },
   sessions: { open: 1234, limit: 10_000, total: 56_789 },
@@ -167,6 +169,7 @@ export class FakeAdminSubject implements AdminSubject {
   state: Readiness = 'ready';
   revokeResult: RevokeResult = { ended: 3, until: '2026-01-02T00:00:00.000Z', durable: true };
   extended: Extended = 'ok';
+  restartResult: RestartResult = { ok: true, pid: 4711, ms: 800 };
   reloadResult: ReloadResult = { ok: true, changed: ['limits.max_sessions'] };
   metricsText = 'framegate_ready 1\n';
   configText = 'log: {}\n';
@@ -252,6 +255,11 @@ export class FakeAdminSubject implements AdminSubject {
 
   async drain(): Promise<void> {
     this.note('drain');
+  }
+
+  async restart(): Promise<RestartResult> {
+    this.note('restart');
+    return this.restartResult;
   }
 
   async reload(force: boolean): Promise<ReloadResult> {

@@ -31,7 +31,7 @@ export class SampleSubject extends FakeAdminSubject {
   drawn = Promise.resolve();
 
   /** Before each command. */
-  restart(): void {
+  begin(): void {
     this.release();
     this.looks = new Map();
     this.drawn = new Promise((resolve) => {

@@ -89,13 +89,13 @@ async function picturesOf(size: Pictures, echoPort: number): Promise<string> {
     const nameOf = (line: string) => line.replace(' @', '').replace('%', 'ws://...');
     const pictures: string[] = [];
     for (const [line, exit] of COMMANDS) {
-      subject.restart();
+      subject.begin();
       await terminal.begin(`${process.execPath} ${cliPath} ${argumentsOf(line)}`);
       expect([line, await terminal.ended()]).toEqual([line, exit]);
       pictures.push(`$ framegate ${nameOf(line)}\n${readable(await terminal.written())}`);
     }
     for (const line of WATCHED) {
-      subject.restart();
+      subject.begin();
       const command = `${process.execPath} ${cliPath} ${argumentsOf(line)}`;
       await terminal.begin(`echo before; ${command}; echo "exit code $?"; read -r enter`);
       await subject.drawn;
@@ -111,7 +111,7 @@ async function picturesOf(size: Pictures, echoPort: number): Promise<string> {
     return `${pictures.map(steady).join('\n\n')}\n`;
   } finally {
     await terminal.stop();
-    subject.restart();
+    subject.begin();
     rmSync(folder, { recursive: true });
   }
 }

@@ -1,0 +1,66 @@
+// What one generation of a framegate says to the other: the variable that a new one is started with, and the messages
+// between the two. Forms and their reading; nothing is sent here.
+
+import type { GenerationView } from '../admin/generations.ts';
+
+/** In the environment of a new generation, which takes it away before anything else is started from there. */
+export const HANDOVER_VARIABLE = 'FRAMEGATE_HANDOVER';
+
+/** From the new one to the old one. */
+export type Upward =
+  | { readonly kind: 'ready' }
+  /** It ends. `why`: what it said. */
+  | { readonly kind: 'failed'; readonly why: string };
+
+/** From the old one to the new one: who is still there. */
+export interface Downward {
+  readonly kind: 'before';
+  readonly generations: readonly GenerationView[];
+}
+
+/** `sockets`: descriptors by what they are for. */
+export function handoverText(sockets: ReadonlyMap<string, number>): string {
+  return JSON.stringify({ sockets: [...sockets] });
+}
+
+/** Null: it is none that this version understands. */
+export function readHandover(text: string): ReadonlyMap<string, number> | null {
+  const value = parsed(text);
+  if (!isRecord(value) || !Array.isArray(value.sockets)) return null;
+  const sockets = new Map<string, number>();
+  for (const one of value.sockets) {
+    const [key, fd]: unknown[] = Array.isArray(one) ? one : [];
+    if (typeof key !== 'string' || typeof fd !== 'number' || !Number.isSafeInteger(fd) || fd < 3) return null;
+    sockets.set(key, fd);
+  }
+  return sockets;
+}
+
+export function readUpward(value: unknown): Upward | null {
+  if (!isRecord(value)) return null;
+  if (value.kind === 'ready') return { kind: 'ready' };
+  return value.kind === 'failed' && typeof value.why === 'string' ? { kind: 'failed', why: value.why } : null;
+}
+
+export function readDownward(value: unknown): Downward | null {
+  if (!isRecord(value) || value.kind !== 'before' || !Array.isArray(value.generations)) return null;
+  const generations = value.generations.filter(isGeneration);
+  return { kind: 'before', generations };
+}
+
+function isGeneration(value: unknown): value is GenerationView {
+  if (!isRecord(value)) return false;
+  return typeof value.pid === 'number' && typeof value.sessions === 'number' && typeof value.state === 'string';
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
