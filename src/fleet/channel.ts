@@ -14,8 +14,8 @@ type HandleHandler = (handle: unknown, ...values: unknown[]) => void;
 /** What a child process, to its parent, and `process`, in the child, have in common. */
 export interface IpcEnd {
   send(message: unknown, handle: unknown, options: object, done: (error: Error | null) => void): boolean;
-  on(event: 'message', take: (message: unknown, handle: unknown) => void): unknown;
-  on(event: 'disconnect', take: () => void): unknown;
+  on(name: 'message', take: (message: unknown, handle: unknown) => void): unknown;
+  on(name: 'disconnect', take: () => void): unknown;
   disconnect(): void;
   readonly connected: boolean;
 }
