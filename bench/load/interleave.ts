@@ -5,7 +5,7 @@ import type { Progress } from '../support/progress.ts';
 import { type RunningPeer, withComplaints } from './peers.ts';
 
 export interface Turn<Result> {
-  readonly peer: RunningPeer;
+  readonly peer: Pick<RunningPeer, 'name' | 'complaints'>;
   /** What is told of it, with the result. */
   measure(): Promise<{ readonly result: Result; readonly text: string }>;
 }

@@ -102,8 +102,17 @@ function fill(
     buffers,
     ...more,
   };
+  return fillTemplate(template, config.directory, values);
+}
+
+/** Writes a template of bench/peers to `directory`, with `{{name}}` replaced. */
+export function fillTemplate(
+  template: string,
+  directory: string,
+  values: Readonly<Record<string, string | number>>,
+): string {
   const text = readFileSync(join(PROJECT, 'bench/peers', template), 'utf8');
-  const file = join(config.directory, template);
+  const file = join(directory, template);
   writeFileSync(
     file,
     text.replace(/\{\{(\w+)\}\}/g, (_, key: string) => String(values[key] ?? '')),

@@ -1,16 +1,15 @@
 // The proxies that are measured: how each is started in front of the echo backends, and what its processes are.
 // A peer that cannot run here is a reason, not an error.
 
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { connect, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { ChildCommand, ENVIRONMENT, hasProgram } from '../support/child-process.ts';
+import { ChildCommand, firstLineOf, hasProgram } from '../support/child-process.ts';
+import { freePort, isListening } from '../support/ports.ts';
 import { processTree } from '../support/process-figures.ts';
-import { framegateConfig, HOST, haproxyConfig, nginxConfig, type PeerConfig, PROJECT } from './peer-configs.ts';
+import { framegateConfig, haproxyConfig, nginxConfig, type PeerConfig, PROJECT } from './peer-configs.ts';
 
 const READY_MS = 8_000;
 const LOOK_MS = 20;
@@ -67,7 +66,7 @@ interface Launch {
 }
 
 /** An error of a measurement, with the last thing that the proxy said. */
-export function withComplaints(cause: unknown, peer: RunningPeer): Error {
+export function withComplaints(cause: unknown, peer: Pick<RunningPeer, 'complaints'>): Error {
   const why = cause instanceof Error ? cause.message : String(cause);
   const said = peer.complaints().split('\n').at(-1) ?? '';
   return new Error(said === '' ? why : `${why}; it said: ${said}`, { cause });
@@ -103,13 +102,14 @@ export function servesPlain(name: string): boolean {
 
 /** The versions to quote, of all peers that are here. */
 export function versionOf(name: string): string {
-  if (name.startsWith('nginx')) return firstLine('nginx', ['-v']).replace(/^.*\//, '');
-  if (name.startsWith('haproxy')) return firstLine('haproxy', ['-v']).split(' ')[2] ?? '';
+  if (name.startsWith('nginx')) return firstLineOf('nginx', ['-v']).replace(/^.*\//, '');
+  if (name === 'caddy') return firstLineOf('caddy', ['version']).split(' ')[0]?.replace(/^v/, '') ?? '';
+  if (name.startsWith('haproxy')) return firstLineOf('haproxy', ['-v']).split(' ')[2] ?? '';
   if (name === 'http-proxy-3') return packageVersion(name) ?? '';
   if (name === 'ws-pair') return `ws ${packageVersion('ws') ?? ''}`;
   if (!name.startsWith('framegate')) return '';
   const folder = name.slice('framegate:'.length) || PROJECT;
-  const revision = firstLine('git', ['-C', folder, 'describe', '--always', '--dirty']);
+  const revision = firstLineOf('git', ['-C', folder, 'describe', '--always', '--dirty']);
   return revision.startsWith('fatal') ? '' : revision;
 }
 
@@ -207,7 +207,8 @@ function peerScript(name: string): string {
   return fileURLToPath(new URL(`../peers/${name}.js`, import.meta.url));
 }
 
-function needsProgram(name: string): string | null {
+/** Why `name` cannot run here, or null. */
+export function needsProgram(name: string): string | null {
   return hasProgram(name) ? null : `${name} is not installed: apt-get install ${name}`;
 }
 
@@ -220,23 +221,6 @@ function packageVersion(name: string): string | null {
   return null;
 }
 
-function firstLine(program: string, args: readonly string[]): string {
-  const { stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', env: ENVIRONMENT });
-  return `${stdout ?? ''}${stderr ?? ''}`.split('\n')[0]?.trim() ?? '';
-}
-
-/** For programs that cannot tell which port they were given. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, HOST, () => {
-      const address = server.address();
-      server.close(() => resolve(address !== null && typeof address === 'object' ? address.port : 0));
-    });
-  });
-}
-
 async function until(child: ChildCommand, isReady: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + READY_MS;
   while (performance.now() < deadline && !child.hasEnded) {
@@ -244,16 +228,4 @@ async function until(child: ChildCommand, isReady: () => Promise<boolean>): Prom
     await delay(LOOK_MS);
   }
   throw new Error(child.hasEnded ? 'it ended' : 'it does not listen, or lacks a process');
-}
-
-function isListening(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: HOST, port });
-    const finish = (answer: boolean) => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.on('connect', () => finish(true));
-    socket.on('error', () => finish(false));
-  });
 }

@@ -1,6 +1,8 @@
 // Processes of a bench: started on a given core, asked over IPC, ended by their id and never by their name.
 
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const STDERR_KEPT = 4_000;
@@ -137,6 +139,21 @@ export function answerMessages<Request, Reply>(answer: (request: Request) => Pro
 
 export function hasProgram(name: string): boolean {
   return spawnSync(name, ['-v'], { stdio: 'ignore', env: ENVIRONMENT }).error === undefined;
+}
+
+/** Where a program is, for who cannot look for himself. Throws when it is nowhere. */
+export function pathOf(program: string): string {
+  const found = ENVIRONMENT.PATH.split(':')
+    .map((folder) => join(folder, program))
+    .find(existsSync);
+  if (found === undefined) throw new Error(`${program} is not installed`);
+  return found;
+}
+
+/** Of what a program that ends by itself prints; empty when it is not there. */
+export function firstLineOf(program: string, args: readonly string[]): string {
+  const { stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', env: ENVIRONMENT });
+  return `${stdout ?? ''}${stderr ?? ''}`.split('\n')[0]?.trim() ?? '';
 }
 
 /** Move this process itself out of the way of what is measured. */

@@ -44,6 +44,21 @@ export function processTree(root: number): number[] {
   return found;
 }
 
+/** Every process whose command line holds `text`, and those below them; not this one. */
+export function processesNaming(text: string): number[] {
+  const naming = readdirSync('/proc').filter((name) => {
+    return /^\d+$/.test(name) && (read(`/proc/${name}/cmdline`) ?? '').includes(text);
+  });
+  const all = new Set(naming.flatMap((name) => processTree(Number(name))));
+  return [...all].filter((pid) => pid !== process.pid && isAlive(pid));
+}
+
+/** Not while it only waits for its parent to notice its end. */
+export function isAlive(pid: number): boolean {
+  const stat = read(`/proc/${pid}/stat`);
+  return stat !== null && !/\) [ZX] /.test(stat);
+}
+
 /** Proportional set size in bytes: pages shared with other processes count in parts. */
 export function pssBytes(pids: readonly number[]): number {
   let sum = 0;
