@@ -1,5 +1,5 @@
-// The proxies whose deploy is measured, each in a folder of its own, by which its processes are found again: nginx's
-// next generation is no child of ours.
+// The proxies whose deploy is measured, each in a folder of its own, by which its processes are found again: neither
+// nginx's nor framegate's next generation is a child of ours.
 
 import { mkdirSync } from 'node:fs';
 import { absence, needsProgram } from '../load/peers.ts';
@@ -9,13 +9,14 @@ import { isAlive, processesNaming } from '../support/process-figures.ts';
 import { type DeployContext, type Launch, launchOf, STOPPED } from './launches.ts';
 import { until } from './until.ts';
 
-export const DEPLOY_PEERS: readonly string[] = [STOPPED, 'nginx', 'haproxy', 'caddy'];
+export const DEPLOY_PEERS = ['framegate', 'nginx', 'haproxy', 'caddy'] as const;
+const KNOWN: readonly string[] = [...DEPLOY_PEERS, STOPPED];
 const READY_MS = 10_000;
 const END_MS = 5_000;
 
 /** Why `name` cannot be measured here, or null. Throws for a name that is no peer. */
 export function deployAbsence(name: string): string | null {
-  if (!DEPLOY_PEERS.includes(name)) throw new Error(`"${name}" is no peer; there are ${DEPLOY_PEERS.join(', ')}`);
+  if (!KNOWN.includes(name)) throw new Error(`"${name}" is no peer; there are ${KNOWN.join(', ')}`);
   return name === 'caddy' ? needsProgram(name) : absence(name === STOPPED ? 'framegate' : name);
 }
 

@@ -10,7 +10,7 @@ import { freePort, isListening } from '../support/ports.ts';
 import { processesNaming, processTree } from '../support/process-figures.ts';
 import { until } from './until.ts';
 
-/** framegate, stopped and started. */
+/** framegate as one deploys it without a restart. */
 export const STOPPED = 'framegate-stop';
 
 const LOG_KEPT = 4_000;
@@ -72,17 +72,23 @@ export async function launchOf(name: string, context: DeployContext): Promise<La
       return { port, start, firstStays: true, logged, restart };
     }
     default: {
-      const config = framegateConfig(port, context);
+      // The old one's admin listener is there for as long as it drains.
+      const admin = name === STOPPED ? {} : { admin: { address: `${HOST}:${await freePort()}` } };
+      const config = framegateConfig(port, admin, context);
       const start = () => run(process.execPath, [...binFlags(CLI), CLI, 'run', '-c', config]);
-      const restart = (old: ChildCommand) => stopAndStart(old, start, port);
+      const restart = (old: ChildCommand) => {
+        if (name === STOPPED) return stopAndStart(old, start, port);
+        return ask(directory, process.execPath, [...binFlags(CLI), CLI, 'restart', '-c', config]);
+      };
       return { port, start, firstStays: false, logged, restart };
     }
   }
 }
 
-function framegateConfig(port: number, context: DeployContext): string {
+function framegateConfig(port: number, keys: object, context: DeployContext): string {
   const { directory, backendPort, windowSeconds, spreadSeconds } = context;
   const content = {
+    ...keys,
     listeners: [{ address: `${HOST}:${port}` }],
     upstreams: { echo: { targets: [{ url: `ws://${HOST}:${backendPort}` }] } },
     routes: [{ match: { path: '/*' }, upstream: 'echo' }],

@@ -69,10 +69,11 @@ async function measure(
     }
     progress.expect(present.length * options.rounds);
     const { sessions, rate, newcomers, windowSeconds, spreadSeconds } = options;
+    const programs = new Set(present.map((peer) => (peer === STOPPED ? 'framegate' : peer)));
     return {
       machine: describeMachine(),
       command: `npm run bench:deploy${process.argv.length > 2 ? ` -- ${process.argv.slice(2).join(' ')}` : ''}`,
-      versions: Object.fromEntries(present.map((peer) => [peer, peer === STOPPED ? '' : versionOf(peer)])),
+      versions: Object.fromEntries([...programs].map((program) => [program, versionOf(program)])),
       backend: rig.library,
       ...{ sessions, rate, newcomers, windowSeconds, spreadSeconds, skipped },
       peers: await rig.measure(present, options, progress),

@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import { list, numberIn } from '../load/options.ts';
 import { DEPLOY_PEERS } from './deploy-peers.ts';
+import { STOPPED } from './launches.ts';
 
 export interface DeployOptions {
   readonly peers: readonly string[];
@@ -24,7 +25,8 @@ const SPREAD_SHARE = 0.75;
 
 export const USAGE = `npm run bench:deploy -- [options]
 
-  --peers LIST      ${DEPLOY_PEERS.join(', ')} (default: these)
+  --peers LIST      ${DEPLOY_PEERS.join(', ')} (default: these), and
+                    ${STOPPED}: stopped and started, as one did without a restart
   --sessions N      open while the proxy is deployed (default: 2000; each takes two descriptors of the proxy)
   --rate N          messages a second of all of them together (default: 2000)
   --newcomers N     sessions a second that others open, use for one message and close (default: 100)

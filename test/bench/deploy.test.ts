@@ -195,7 +195,7 @@ function catchOf(act: () => unknown): string {
 test('without arguments 2000 sessions are deployed three times in 20 s each, by every peer', () => {
   const options = parseDeployOptions([]);
   expect(options).toMatchObject({ sessions: 2_000, rounds: 3, windowSeconds: 20, spreadSeconds: 15, markdown: true });
-  expect(options.peers).toEqual(['framegate-stop', 'nginx', 'haproxy', 'caddy']);
+  expect(options.peers).toEqual(['framegate', 'nginx', 'haproxy', 'caddy']);
   expect(parseDeployOptions(['--write', 'a.md']).markdown).toBe(false);
   expect(() => parseDeployOptions(['--window', '3'])).toThrow('--window 3');
   expect(() => deployAbsence('apache')).toThrow('apache');
