@@ -131,6 +131,7 @@ class ProxyProcess implements Proxy {
       slices,
       listeners: this.listeners,
       acme,
+      fellows: null,
       source: options.source ?? null,
       baseDir: options.baseDir ?? '.',
       name: this.name,

@@ -15,7 +15,7 @@ const COUNT_AGAIN_MS = 1_000;
 
 type Kept = Pick<SnapshotPlan, 'keptRoutes' | 'keptTargets' | 'methods'>;
 
-interface Ended {
+export interface Ended {
   /** Open, and not ending anyway. */
   readonly open: number;
   readonly ended: number;
@@ -23,7 +23,8 @@ interface Ended {
 
 interface EndedCheckOptions {
   readonly edge: Edge;
-  readonly slices: Slices;
+  /** Of all that there are, wherever. */
+  count(plan: SnapshotPlan): Promise<Ended>;
   /** What was held back ends few enough by now. */
   tryAgain(): Promise<unknown>;
 }
@@ -46,7 +47,7 @@ export class EndedCheck {
 
   /** Why not; null when it ends few enough. `again`: tried again later. */
   async refusal(plan: SnapshotPlan, share: number, again: boolean): Promise<string | null> {
-    const counted = await this.count(plan);
+    const counted = await this.options.count(plan);
     if (!areTooMany(counted, share)) return null;
     if (again) {
       this.held = { plan, share };
@@ -58,12 +59,6 @@ export class EndedCheck {
     );
   }
 
-  private count(plan: SnapshotPlan): Promise<Ended> {
-    const { edge, slices } = this.options;
-    const { snapshot } = edge;
-    return slices.run(countEnded(edge.sessions, plan, (record) => removedFrom(snapshot, record) !== null));
-  }
-
   private lookLater(): void {
     const { edge } = this.options;
     edge.wheel.schedule(this.alarm, edge.clock.now() + COUNT_AGAIN_MS);
@@ -73,11 +68,17 @@ export class EndedCheck {
   private async look(): Promise<void> {
     const { held } = this;
     if (held === null || this.options.edge.draining) return;
-    const counted = await this.count(held.plan);
+    const counted = await this.options.count(held.plan);
     if (this.held !== held) return;
     if (areTooMany(counted, held.share)) this.lookLater();
     else await this.options.tryAgain();
   }
+}
+
+/** What `plan` would end in this process. */
+export function endedBy(plan: SnapshotPlan, edge: Edge, slices: Slices): Promise<Ended> {
+  const { snapshot } = edge;
+  return slices.run(countEnded(edge.sessions, plan, (record) => removedFrom(snapshot, record) !== null));
 }
 
 /** In small steps. `isLost`: it has no place under the config in force, so it ends in any case. */

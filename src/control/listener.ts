@@ -4,7 +4,8 @@
 import type { ListenerConfig } from '../config/types.ts';
 import { LiveListener } from '../edge/arrival.ts';
 import type { Carrier } from '../net/carrier.ts';
-import { type BoundAddress, type Listening, listen } from '../net/listen.ts';
+import { type BoundAddress, type Clients, type Listening, listen } from '../net/listen.ts';
+import type { RawClient } from '../net/raw-client.ts';
 import type { Transport } from '../net/transport.ts';
 import { bindKey } from '../protocol/addresses/bind-address.ts';
 import { type HandedSockets, listenerKey } from './handed-sockets.ts';
@@ -13,9 +14,13 @@ export interface ListenerOptions {
   readonly carrier: Carrier;
   /** What another process has bound for this one. */
   readonly handed: HandedSockets;
-  /** A client came in by `listener`, which connections may hold on to. */
-  accept(client: Transport, listener: LiveListener): void;
+  readonly acceptor: Acceptor;
 }
+
+/** Who takes clients that came in by `listener`, which connections may hold on to. */
+export type Acceptor =
+  | { readonly carried: 'here'; readonly accept: (client: Transport, listener: LiveListener) => void }
+  | { readonly carried: 'elsewhere'; readonly accept: (client: RawClient, listener: LiveListener) => void };
 
 export class Listener {
   private readonly listening: Listening;
@@ -27,17 +32,14 @@ export class Listener {
   }
 
   /** Accepts from then on. Rejects with the system's error. */
-  static async bind(config: ListenerConfig, { carrier, handed, accept }: ListenerOptions): Promise<Listener> {
+  static async bind(config: ListenerConfig, { carrier, handed, acceptor }: ListenerOptions): Promise<Listener> {
     let live: LiveListener | null = null;
     const listening = await listen({
       address: config.address,
       backlog: config.backlog,
       inherited: handed.take(listenerKey(config)),
       carrier,
-      onConnection: (client) => {
-        if (live === null) client.destroy();
-        else accept(client, live);
-      },
+      clients: clientsOf(acceptor, () => live),
     });
     live = new LiveListener(config, typeof listening.address === 'string' ? 0 : listening.address.port);
     return new Listener(listening, live);
@@ -84,4 +86,22 @@ export class Listener {
     this.live.isGone = true;
     return this.listening.leave();
   }
+}
+
+/** Who comes before the listener is there is closed. */
+function clientsOf(acceptor: Acceptor, live: () => LiveListener | null): Clients {
+  if (acceptor.carried === 'elsewhere') {
+    const take = (client: RawClient): void => {
+      const listener = live();
+      if (listener === null) client.close();
+      else acceptor.accept(client, listener);
+    };
+    return { carried: 'elsewhere', take };
+  }
+  const take = (client: Transport): void => {
+    const listener = live();
+    if (listener === null) client.destroy();
+    else acceptor.accept(client, listener);
+  };
+  return { carried: 'here', take };
 }

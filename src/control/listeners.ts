@@ -5,7 +5,7 @@ import type { Edge } from '../edge/edge.ts';
 import type { Carrier } from '../net/carrier.ts';
 import { addressText, type BoundAddress } from '../net/listen.ts';
 import { HandedSockets, listenerKey } from './handed-sockets.ts';
-import { Listener, type ListenerOptions } from './listener.ts';
+import { type Acceptor, Listener, type ListenerOptions } from './listener.ts';
 
 /** Listeners of the next config that were bound already, and what becomes of the others. */
 export interface Move {
@@ -32,9 +32,9 @@ export class Listeners {
   private bound: readonly Listener[] = [];
   private closed = false;
 
-  constructor(edge: Edge, carrier: Carrier, handed = new HandedSockets()) {
+  constructor(edge: Edge, carrier: Carrier, handed = new HandedSockets(), acceptor: Acceptor = acceptorOf(edge)) {
     this.edge = edge;
-    this.options = { carrier, handed, accept: (client, listener) => edge.accept(client, listener) };
+    this.options = { carrier, handed, acceptor };
   }
 
   /** In the order of the config. */
@@ -122,6 +122,10 @@ export class Listeners {
   private announce({ config, address }: Listener): void {
     this.edge.log.event('info', 'listening', { listener: config.name, address: addressText(address) });
   }
+}
+
+function acceptorOf(edge: Edge): Acceptor {
+  return { carried: 'here', accept: (client, listener) => edge.accept(client, listener) };
 }
 
 /** Nobody waits for the connections that came in by them. */

@@ -7,6 +7,7 @@ import type { Config } from '../config/types.ts';
 import { makeAuthMeans } from '../edge/auth/means.ts';
 import { AuthMethods } from '../edge/auth/methods.ts';
 import { Edge } from '../edge/edge.ts';
+import type { PeerClaim } from '../edge/seat.ts';
 import type { Clock } from '../limits/clock.ts';
 import { Slices } from '../limits/slices.ts';
 import { TimerWheel } from '../limits/timer-wheel.ts';
@@ -15,6 +16,7 @@ import { Dialer } from '../net/dial.ts';
 import { DnsRounds } from '../net/dns.ts';
 import { openFileLimit } from '../net/open-files.ts';
 import { Resolver } from '../net/resolve.ts';
+import { TicketSecrets } from '../net/ticket-secrets.ts';
 import { Log, type LogDestination } from '../observe/log.ts';
 import { MetricsRegistry } from '../observe/metrics.ts';
 import { ServiceClient } from '../services/service-client.ts';
@@ -35,6 +37,20 @@ interface PartsOptions {
   readonly wallNow?: () => number;
   readonly transport?: 'auto' | 'stream';
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Without one it is the only process of its framegate. */
+  readonly worker?: WorkerRole;
+}
+
+/** What a process is that carries connections for another one. */
+interface WorkerRole {
+  readonly index: number;
+  /** How many there are. */
+  readonly workers: number;
+  readonly instanceId: string;
+  /** A worker's share of what the config says. */
+  readonly sessionsMax: number;
+  readonly ticketSecret: Uint8Array;
+  readonly onGone: (claim: PeerClaim) => void;
 }
 
 export interface Parts {
@@ -57,7 +73,13 @@ export function makeParts(config: Config, options: PartsOptions): Parts {
   const clock = options.clock ?? { now: () => performance.now() };
   const wheel = new TimerWheel(clock);
   const slices = new Slices({ now: () => clock.now(), nextTurn: (run) => setImmediate(run) });
-  const log = new Log({ ...config.log, clock, ...(options.log ? { destination: options.log } : {}) });
+  const { worker } = options;
+  const log = new Log({
+    ...config.log,
+    clock,
+    ...(options.log ? { destination: options.log } : {}),
+    ...(worker === undefined ? {} : { fields: { worker: worker.index } }),
+  });
   const openFiles = openFileLimit();
   const cap = sessionsCap(config, openFiles);
   const carrier = new Carrier(options.transport ?? 'auto');
@@ -77,7 +99,7 @@ export function makeParts(config: Config, options: PartsOptions): Parts {
     random: Math.random,
   });
   const wallNow = options.wallNow ?? Date.now;
-  const means = { clock, wheel, wallNow, log, metrics, dialer, cores: availableParallelism() };
+  const means = { clock, wheel, wallNow, log, metrics, dialer, cores: coresOf(worker) };
   const failuresPerMinute = config.limits.auth_failures_per_minute_per_ip;
   const auth = new AuthMethods(makeAuthMeans({ ...means, failuresPerMinute }));
   const service = new ServiceClient({ dialer, clock, wheel });
@@ -87,9 +109,12 @@ export function makeParts(config: Config, options: PartsOptions): Parts {
     service,
     stateFolder: stateFolderOf(options.env),
   });
-  const snapshot = buildSnapshot(config, { upstreams, auth, wallNow, live: acme });
-  const { sessionsMax } = cap;
-  const edge = new Edge({ clock, wheel, log, dialer, carrier, metrics, snapshot, sessionsMax });
+  const ticketSecrets = new TicketSecrets();
+  if (worker !== undefined) ticketSecrets.take(worker.ticketSecret);
+  const snapshot = buildSnapshot(config, { upstreams, auth, wallNow, live: acme, ticketSecrets });
+  const { sessionsMax } = worker ?? cap;
+  const role = worker === undefined ? {} : { instanceId: worker.instanceId, onGone: worker.onGone };
+  const edge = new Edge({ clock, wheel, log, dialer, carrier, metrics, snapshot, sessionsMax, ...role });
   return {
     clock,
     wheel,
@@ -105,6 +130,11 @@ export function makeParts(config: Config, options: PartsOptions): Parts {
     operations: new Operations(edge),
     credentials: new Credentials(edge, slices),
   };
+}
+
+/** Of the machine, those that are this process's to use. */
+function coresOf(worker: WorkerRole | undefined): number {
+  return Math.max(1, Math.floor(availableParallelism() / (worker?.workers ?? 1)));
 }
 
 /** systemd may name several folders; the first is ours. '' without one. */

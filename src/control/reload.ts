@@ -6,14 +6,13 @@ import { loadObject } from '../config/load.ts';
 import { ConfigError, type Problem } from '../config/problems.ts';
 import type { Config, ConfigInput } from '../config/types.ts';
 import type { Edge } from '../edge/edge.ts';
-import type { Snapshot } from '../edge/snapshot.ts';
 import type { Slices } from '../limits/slices.ts';
 import { changedPaths, restartObstacles } from './config-changes.ts';
-import { EndedCheck } from './ended-sessions.ts';
+import { type Ended, EndedCheck, endedBy } from './ended-sessions.ts';
 import { BindError, type Listeners, type Move } from './listeners.ts';
-import { LostPlaces } from './lost-places.ts';
 import { sessionsCap } from './sessions-cap.ts';
-import { planSnapshot } from './snapshot.ts';
+import type { SnapshotPlan } from './snapshot.ts';
+import { TakingOn } from './taking-on.ts';
 
 /** What reading the config anew gave. `unchanged`: not one byte of what it is made of is another. */
 export type ReadConfig =
@@ -28,9 +27,12 @@ export type ReadConfig =
 /** Reads the config anew. */
 export type ConfigSource = () => ReadConfig | Promise<ReadConfig>;
 
-export type Reloaded =
-  | { readonly ok: true; readonly changed: readonly string[] }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+export type Reloaded = { readonly ok: true; readonly changed: readonly string[] } | Refused;
+
+interface Refused {
+  readonly ok: false;
+  readonly problems: readonly Problem[];
+}
 
 export interface ReloadAsk {
   /** However many sessions it ends: see `reload.max_ended`. */
@@ -39,12 +41,41 @@ export interface ReloadAsk {
   readonly again?: boolean;
 }
 
+/** Other processes, which take on the same config, or none does. */
+interface Fellows {
+  /** What stands against it, or a plan: nothing has changed before it is committed. */
+  prepare(config: Config, sessionsMax: number): Promise<FellowPlan | string>;
+}
+
+interface FellowPlan {
+  /** What it would end there. Also when it was given up. */
+  countEnded(): Promise<Ended>;
+  /** Resolves when it is in force everywhere. */
+  commit(): Promise<void>;
+  abort(): void;
+}
+
+/** Where there are no other processes. */
+const ALONE: FellowPlan = {
+  countEnded: async () => ({ open: 0, ended: 0 }),
+  commit: async () => {},
+  abort() {},
+};
+
+/** What is prepared besides the plan. */
+interface Rest {
+  readonly certificates: AcmePlan;
+  readonly move: Move;
+}
+
 interface ReloadOptions {
   readonly edge: Edge;
   /** What grows with the config and with the sessions is done in these. */
   readonly slices: Slices;
   readonly listeners: Listeners;
   readonly acme: Pick<AcmeCertificates, 'prepare'>;
+  /** Null: this process is alone. */
+  readonly fellows: Fellows | null;
   /** Null when there is nothing to read again. */
   readonly source: ConfigSource | null;
   /** Where relative paths of a config object start, and what its problems call it. */
@@ -63,13 +94,16 @@ export class Reloads {
   /** Asked for, and not begun: whoever asks now gets what it will read. */
   private waiting: { readonly result: Promise<Reloaded>; ask: ReloadAsk } | null = null;
   private readonly endedCheck: EndedCheck;
-  private readonly lostPlaces: LostPlaces;
+  private readonly takingOn: TakingOn;
+  /** The last one. */
+  private fellowPlan: FellowPlan = ALONE;
 
   constructor(options: ReloadOptions) {
     const { edge, slices } = options;
     this.options = options;
-    this.endedCheck = new EndedCheck({ edge, slices, tryAgain: () => this.reload(undefined, { again: true }) });
-    this.lostPlaces = new LostPlaces(edge, slices);
+    const tryAgain = () => this.reload(undefined, { again: true });
+    this.endedCheck = new EndedCheck({ edge, count: (plan) => this.countEnded(plan), tryAgain });
+    this.takingOn = new TakingOn(edge, slices);
   }
 
   /** From `input`, or from the source. Never rejects: what is wrong is in the answer and in the log. */
@@ -117,7 +151,7 @@ export class Reloads {
   }
 
   private async attempt(input: ConfigInput | undefined, ask: ReloadAsk): Promise<Reloaded> {
-    const { edge, listeners, slices, acme } = this.options;
+    const { edge, slices, onApplied } = this.options;
     if (edge.draining) return this.refused('', 'framegate is draining');
     const read = await this.read(input);
     if ('problems' in read) return { ok: false, problems: read.problems };
@@ -130,36 +164,62 @@ export class Reloads {
     }
     const cap = sessionsCap(config, this.options.openFiles);
     if (cap.isRefused) return this.refused('limits.max_sessions', cap.lowered ?? '');
-    const plan = await slices.run(planSnapshot(config, edge.snapshot));
+    const { sessionsMax } = cap;
+    const plan = await this.takingOn.plan(config);
+    const fellows = await this.prepareFellows(config, sessionsMax);
+    if (typeof fellows === 'string') return this.refused('', fellows);
+    this.fellowPlan = fellows;
+    let isTaken = false;
+    try {
+      const changed = await slices.run(changedPaths(before, config));
+      const rest = await this.prepareRest(plan, config, ask);
+      if ('problems' in rest) return rest;
+      if (edge.draining) {
+        rest.move.abort();
+        return this.refused('', 'framegate is draining');
+      }
+      isTaken = true;
+      rest.certificates.commit();
+      this.takingOn.commit(plan, sessionsMax);
+      onApplied(config);
+      // Asked before they get clients by new listeners.
+      const isEverywhere = fellows.commit();
+      read.accepted?.();
+      rest.move.commit();
+      await Promise.all([this.takingOn.retune(), isEverywhere]);
+      return { ok: true, changed };
+    } finally {
+      if (!isTaken) fellows.abort();
+    }
+  }
+
+  /** Why other processes cannot take it on, or what they will do. */
+  private async prepareFellows(config: Config, sessionsMax: number): Promise<FellowPlan | string> {
+    return (await this.options.fellows?.prepare(config, sessionsMax)) ?? ALONE;
+  }
+
+  /** Whether anything else stands against it; nothing has changed then. */
+  private async prepareRest(plan: SnapshotPlan, config: Config, ask: ReloadAsk): Promise<Refused | Rest> {
+    const { listeners, acme } = this.options;
     if (ask.force !== true) {
       const tooMany = await this.endedCheck.refusal(plan, config.reload.max_ended, ask.again === true);
       if (tooMany !== null) return this.refused('reload.max_ended', tooMany);
     }
-    const changed = await slices.run(changedPaths(before, config));
-    let certificates: AcmePlan;
     try {
-      certificates = await acme.prepare(config);
+      const certificates = await acme.prepare(config);
+      return { certificates, move: await listeners.prepare(config.listeners) };
     } catch (error) {
-      if (!(error instanceof AcmeConfigError)) throw error;
-      return this.refused(error.path, error.message);
+      if (error instanceof AcmeConfigError) return this.refused(error.path, error.message);
+      if (error instanceof BindError) return this.refused(`listeners[${error.index}].address`, error.message);
+      throw error;
     }
-    let move: Move;
-    try {
-      move = await listeners.prepare(config.listeners);
-    } catch (error) {
-      if (!(error instanceof BindError)) throw error;
-      return this.refused(`listeners[${error.index}].address`, error.message);
-    }
-    if (edge.draining) {
-      move.abort();
-      return this.refused('', 'framegate is draining');
-    }
-    certificates.commit();
-    this.apply(plan.commit(), cap.sessionsMax);
-    read.accepted?.();
-    move.commit();
-    await slices.run(this.retune());
-    return { ok: true, changed };
+  }
+
+  /** Of all processes. */
+  private async countEnded(plan: SnapshotPlan): Promise<Ended> {
+    const { edge, slices } = this.options;
+    const [here, elsewhere] = await Promise.all([endedBy(plan, edge, slices), this.fellowPlan.countEnded()]);
+    return { open: here.open + elsewhere.open, ended: here.ended + elsewhere.ended };
   }
 
   private async read(input: ConfigInput | undefined): Promise<ReadConfig> {
@@ -175,28 +235,7 @@ export class Reloads {
     }
   }
 
-  private apply(snapshot: Snapshot, sessionsMax: number): void {
-    const { edge, onApplied } = this.options;
-    const { config } = snapshot;
-    edge.apply(snapshot, sessionsMax);
-    edge.log.retune(config.log);
-    this.lostPlaces.letGo();
-    onApplied(config);
-  }
-
-  /** Open sessions take on what their routes say now; those that begin meanwhile have it. */
-  private *retune(): Generator<void> {
-    for (const record of this.options.edge.sessions) {
-      try {
-        record.retune();
-      } catch (error) {
-        record.session.fail(error); // one session's fault must not leave half of a config in force
-      }
-      yield;
-    }
-  }
-
-  private refused(path: string, message: string): Reloaded {
+  private refused(path: string, message: string): Refused {
     return { ok: false, problems: [this.problem(path, message)] };
   }
 

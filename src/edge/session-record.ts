@@ -13,6 +13,7 @@ import type { Target } from '../upstream/target.ts';
 import type { Grant } from './auth/method.ts';
 import type { Recheck, Rechecked } from './auth/rechecks.ts';
 import type { Holdings } from './holdings.ts';
+import type { PeerClaim } from './seat.ts';
 import type { SessionCredential } from './session-credential.ts';
 import { policyWithin } from './session-policy.ts';
 import type { Route, Snapshot } from './snapshot.ts';
@@ -73,6 +74,8 @@ interface SessionRecordOptions {
 export class SessionRecord implements SessionOwner, Rechecked {
   /** Set right after construction, before the session starts. */
   session!: Session;
+  /** Of its client's connection; set with the session. */
+  claim: PeerClaim | null = null;
   readonly route: Route;
   readonly target: Target;
   readonly facts: SessionFacts;

@@ -10,9 +10,18 @@ import { handleAccept } from './handle-accept.ts';
 import { HandleIo } from './handle-io.ts';
 import { HandleTransport } from './handle-transport.ts';
 import { carriesBytes, carriesTls } from './probe.ts';
+import type { RawClient } from './raw-client.ts';
 import { secureAccept, type TlsFacts, type TlsFault } from './secure-accept.ts';
 import type { TlsTerms } from './server-tls.ts';
-import { findStreamBase, type StreamHandle, serverHandleOf, takeHandle, takeSecureHandle } from './stream-base.ts';
+import {
+  findStreamBase,
+  isStreamHandle,
+  type ServerHandle,
+  type StreamHandle,
+  serverHandleOf,
+  takeHandle,
+  takeSecureHandle,
+} from './stream-base.ts';
 import { StreamTransport } from './stream-transport.ts';
 import { TlsTransport } from './tls-transport.ts';
 import type { Transport } from './transport.ts';
@@ -161,13 +170,31 @@ export class Carrier {
       return;
     }
     const { io } = this;
-    serverHandle.onconnection = (status, client) => {
-      // An accept that failed is the kernel's affair of one client.
-      if (status !== 0) return;
-      client.setNoDelay?.(true);
-      client.setKeepAlive?.(true, KEEP_ALIVE_AFTER_MS / 1000);
-      onConnection(new HandleTransport(io, client, peerOf(client)));
-    };
+    acceptHandles(serverHandle, (client) => onConnection(new HandleTransport(io, client, peerOf(client))));
+  }
+
+  /** The same for clients that another process is to carry. */
+  serveRaw(server: Server, onClient: (client: RawClient) => void): void {
+    const serverHandle = this.io === null ? null : serverHandleOf(server);
+    if (serverHandle !== null) {
+      acceptHandles(serverHandle, (handle) => onClient(rawOfHandle(handle)));
+      return;
+    }
+    server.on('connection', (socket: Socket) => onClient(rawOfSocket(socket)));
+  }
+
+  /** A transport over what another process has accepted; null where that is gone. */
+  carryRaw(handle: unknown): Transport | null {
+    if (handle instanceof Socket) {
+      handle.allowHalfOpen = true;
+      const transport = new StreamTransport(handle);
+      handle.resume();
+      return transport;
+    }
+    if (!isStreamHandle(handle)) return null;
+    if (this.io !== null) return new HandleTransport(this.io, handle, peerOf(handle));
+    const options = { handle, allowHalfOpen: true };
+    return this.carryRaw(new Socket(options as SocketConstructorOpts)); // every Node takes a handle
   }
 }
 
@@ -241,6 +268,27 @@ function connectHandle(
 function systemError(status: number): Error {
   const code = getSystemErrorName(status);
   return Object.assign(new Error(code), { code });
+}
+
+function acceptHandles(server: ServerHandle, take: (client: StreamHandle) => void): void {
+  server.onconnection = (status, client) => {
+    // An accept that failed is the kernel's affair of one client.
+    if (status !== 0) return;
+    client.setNoDelay?.(true);
+    client.setKeepAlive?.(true, KEEP_ALIVE_AFTER_MS / 1000);
+    take(client);
+  };
+}
+
+function rawOfHandle(handle: StreamHandle): RawClient {
+  const close = (): void => handle.close();
+  return { handle, remoteAddress: peerOf(handle).address, handedOver: close, close };
+}
+
+/** Node's channel closes what it has sent. */
+function rawOfSocket(socket: Socket): RawClient {
+  const remoteAddress = plainAddress(socket.remoteAddress ?? '');
+  return { handle: socket, remoteAddress, handedOver: () => {}, close: () => socket.destroy() };
 }
 
 function peerOf(handle: StreamHandle): { address: string; port: number } {

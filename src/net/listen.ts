@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:net';
 import type { ListenAddress } from '../config/types.ts';
 import { hostPort } from '../protocol/addresses/host-port.ts';
 import { type Carrier, KEEP_ALIVE_AFTER_MS } from './carrier.ts';
+import type { RawClient } from './raw-client.ts';
 import { serverHandleOf } from './stream-base.ts';
 import type { Transport } from './transport.ts';
 import { adoptUnixSocket, bindUnixSocket, type UnixSocket } from './unix-socket.ts';
@@ -36,12 +37,17 @@ interface ListenOptions {
   /** A listening socket that was handed over for this address; null: one is bound. */
   readonly inherited?: number | null;
   readonly carrier: Carrier;
-  onConnection(transport: Transport): void;
+  readonly clients: Clients;
 }
+
+/** Who takes those that are accepted. */
+export type Clients =
+  | { readonly carried: 'here'; readonly take: (client: Transport) => void }
+  | { readonly carried: 'elsewhere'; readonly take: (client: RawClient) => void };
 
 /** Rejects with the system's error: EADDRINUSE, EACCES, ... */
 export async function listen(options: ListenOptions): Promise<Listening> {
-  const { address, backlog, inherited = null, carrier, onConnection } = options;
+  const { address, backlog, inherited = null, carrier, clients } = options;
   const server = createServer({
     // A half-closed client still gets the end of its close handshake.
     allowHalfOpen: true,
@@ -51,7 +57,8 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     pauseOnConnect: true,
   });
   const listening = await bindServer(server, address, { backlog, inherited });
-  carrier.serve(server, onConnection);
+  if (clients.carried === 'here') carrier.serve(server, clients.take);
+  else carrier.serveRaw(server, clients.take);
   return listening;
 }
 

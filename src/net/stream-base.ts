@@ -52,13 +52,13 @@ export interface StreamBase {
 }
 
 /** A listening handle: `onconnection` gets every accepted client. */
-interface ServerHandle {
+export interface ServerHandle {
   /** Its descriptor; below 0 once it is closed. */
   readonly fd?: number;
   onconnection: (status: number, client: StreamHandle) => void;
 }
 
-function isStreamHandle(value: unknown): value is StreamHandle {
+export function isStreamHandle(value: unknown): value is StreamHandle {
   return hasFunctions(value, STREAM_METHODS) && 'writeQueueSize' in value;
 }
 

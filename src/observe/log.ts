@@ -31,6 +31,8 @@ export interface LogOptions {
   readonly destination?: LogDestination;
   /** Milliseconds since 1970, for `time`. */
   readonly wallClock?: () => number;
+  /** In every line, behind its own fields. */
+  readonly fields?: LogFields;
   /** Whether a person sees the lines at once; asked of standard output without it. */
   readonly isTerminal?: boolean;
 }
@@ -43,6 +45,7 @@ export class Log {
   private readonly writer: FdWriter | null;
   private readonly isPretty: boolean;
   private readonly gate: LogGate;
+  private readonly fields: LogFields | null;
   private linesRefused = 0;
   /** Of the lines that are lost, those that a line has told. */
   private lossTold = 0;
@@ -52,6 +55,7 @@ export class Log {
     this.clock = options.clock;
     this.wallClock = options.wallClock ?? Date.now;
     this.windowStart = options.clock.now();
+    this.fields = options.fields ?? null;
     this.gate = new LogGate(options.lines_per_second ?? Number.POSITIVE_INFINITY);
     this.writer = options.destination === undefined ? new FdWriter(STDOUT) : null;
     this.destination = options.destination ?? (this.writer as LogDestination); // one of the two is there
@@ -133,7 +137,8 @@ export class Log {
     if (this.linesDropped === lost) this.lossTold = lost;
   }
 
-  private write(level: LogLevel, line: LogFields & { readonly event: string }): void {
+  private write(level: LogLevel, own: LogFields & { readonly event: string }): void {
+    const line = this.fields === null ? own : { ...own, ...this.fields };
     if (!this.isPretty) {
       this.logger[level]({ level, ...line });
       return;

@@ -2,9 +2,9 @@
 
 import { expect, test } from 'vitest';
 import { loadObject } from '../../src/config/load.ts';
-import { EndedCheck } from '../../src/control/ended-sessions.ts';
+import { EndedCheck, endedBy } from '../../src/control/ended-sessions.ts';
 import { LostPlaces } from '../../src/control/lost-places.ts';
-import { planSnapshot } from '../../src/control/snapshot.ts';
+import { planSnapshot, type SnapshotPlan } from '../../src/control/snapshot.ts';
 import type { SessionRecord } from '../../src/edge/session-record.ts';
 import { atOnce, Slices } from '../../src/limits/slices.ts';
 import { Rig } from '../edge/rig.ts';
@@ -72,7 +72,8 @@ test('reload.max_ended counts them: 101 of 201 are too many at half, 100 never a
   await world.open('acme', 100);
   await world.open('other', 1);
   const { edge } = world.rig;
-  const check = new EndedCheck({ edge, slices: world.slices, tryAgain: async () => undefined });
+  const count = (plan: SnapshotPlan) => endedBy(plan, edge, world.slices);
+  const check = new EndedCheck({ edge, count, tryAgain: async () => undefined });
   const { config } = loadObject(OTHER as never, { baseDir: '.' });
   const refusal = () => check.refusal(atOnce(planSnapshot(config, edge.snapshot)), 0.5, false);
   expect(await refusal()).toBeNull();

@@ -850,14 +850,14 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'E12',
-    at: 'Reloads.attempt',
-    search: 'if (!(error instanceof BindError)) throw error;',
-    replace: 'if (!(error instanceof BindError)) throw error;\n      this.apply(plan.commit(), cap.sessionsMax);',
+    at: 'Reloads.prepareRest',
+    search: 'if (error instanceof BindError)',
+    replace: 'if (error instanceof BindError) this.takingOn.commit(plan, 100);\n      if (error instanceof BindError)',
     why: 'all but the listeners is in force',
   },
   {
     row: 'E13',
-    at: 'Reloads.retune',
+    at: 'retuneAll',
     search: 'record.retune();',
     replace: '',
   },
@@ -934,7 +934,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'E22',
-    at: 'ProxyProcess.constructor',
+    at: 'makeParts',
     search: 'options.clock ?? { now: () => performance.now() }',
     replace: 'options.clock ?? { now: () => Date.now() }',
   },
