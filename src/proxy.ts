@@ -15,10 +15,12 @@ import { ProxyPage } from './control/page-source.ts';
 import { makeParts, type Parts, stateFolderOf } from './control/parts.ts';
 import { type ConfigSource, type ReloadAsk, type Reloaded, Reloads } from './control/reload.ts';
 import type { RunningProxy } from './control/running-proxy.ts';
+import type { AdminViews } from './control/sight.ts';
 import { ProxySubject } from './control/subject.ts';
 import type { Edge } from './edge/edge.ts';
 import { NO_RESTARTS, type RestartMeans, Restarts } from './fleet/restarts.ts';
 import type { Clock } from './limits/clock.ts';
+import type { Slices } from './limits/slices.ts';
 import { addressText, type BoundAddress } from './net/listen.ts';
 import type { LogDestination } from './observe/log.ts';
 import { type ProcessView, RuntimeMetrics } from './observe/runtime-metrics.ts';
@@ -51,6 +53,8 @@ export interface ProxyOptions {
   readonly inherited?: ReadonlyMap<string, number>;
   /** How a next generation is started; without it there are no restarts. */
   readonly restarts?: RestartMeans;
+  /** How an admin listener sees this proxy with others that are one framegate with it; absent: there are none. */
+  readonly views?: (proxy: RunningProxy, slices: Slices) => AdminViews;
   /** The admin listener was asked for a drain of the process. Without it the proxy drains and stops by itself. */
   readonly onDrainAsked?: () => void;
 }
@@ -266,9 +270,11 @@ class ProxyProcess implements Proxy {
     const running = this.running();
     const { processView, about } = running;
     const { pid } = about;
-    const figures = new FigureKeeper({ edge, slices, processView, pid, state: () => life.state });
-    const subject = new ProxySubject(running);
-    const page = new ProxyPage(running, figures);
+    const views = this.options.views?.(running, slices) ?? null;
+    const others = views === null ? {} : { others: views.others };
+    const figures = new FigureKeeper({ edge, slices, processView, pid, state: () => life.state, ...others });
+    const subject = views?.subject ?? new ProxySubject(running);
+    const page = new ProxyPage(running, figures, views?.sight);
     const server = new AdminServer({
       ...{ settings, subject, page, log, clock, wheel, slices },
       inherited: this.handed.take(adminKey(settings)),

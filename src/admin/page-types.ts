@@ -68,8 +68,11 @@ export interface LimitHitView {
 }
 
 export interface WorkerView {
+  /** From 1; absent: there is one process, which does all. */
+  readonly worker?: number;
   readonly pid: number;
-  readonly state: ProxyState;
+  /** `silent`: it does not answer, and this is what it told last. */
+  readonly state: ProxyState | 'silent';
   readonly sessions: number;
   readonly memory_bytes: number;
   readonly loop_lag_ms: number | null;

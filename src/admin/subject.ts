@@ -6,6 +6,7 @@ import type { Advice } from '../observe/advice.ts';
 import type { CloseNotice } from '../protocol/end-causes.ts';
 import type { BarWhy, TargetState } from '../upstream/target-words.ts';
 import type { GenerationView, RestartResult } from './generations.ts';
+import type { WorkerStatusView } from './worker-status.ts';
 
 export type ProxyState = 'starting' | 'ready' | 'draining';
 
@@ -80,7 +81,10 @@ export interface StatusView {
   /** Refusals of all routes and listeners by their cause, the most frequent first. */
   readonly refusals: Readonly<Record<string, number>>;
   readonly buffered_bytes: number;
+  /** Of all processes. */
   readonly memory_bytes: number;
+  /** Absent: one process does all. */
+  readonly workers?: readonly WorkerStatusView[];
   readonly listeners: readonly ListenerView[];
   readonly routes: readonly RouteView[];
 }

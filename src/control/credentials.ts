@@ -54,6 +54,12 @@ export class Credentials {
     return { ended, until: isoTime(until) ?? '', durable: auth.revocations.isDurable };
   }
 
+  /** By its sessions that stand on it: until when it would be good, in milliseconds since 1970; 0: there is none. */
+  async expiry(ask: RevokeAsk): Promise<number> {
+    const latest = await this.slices.run(this.expiryOf(ask));
+    return latest === NEVER ? 0 : latest;
+  }
+
   /** `until`: milliseconds since 1970. */
   extend(id: string, until: number): Extended {
     const record = findSession(this.edge.sessions, id);

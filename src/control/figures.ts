@@ -10,6 +10,7 @@ import type {
   SecondView,
   WorkerView,
 } from '../admin/page-types.ts';
+import type { ProxyState } from '../admin/subject.ts';
 import type { Edge } from '../edge/edge.ts';
 import type { Pulled } from '../limits/pulled.ts';
 import type { Slices } from '../limits/slices.ts';
@@ -17,7 +18,7 @@ import { Alarm } from '../limits/timer-wheel.ts';
 import { LoopLag } from '../observe/loop-lag.ts';
 import type { ProcessView } from '../observe/runtime-metrics.ts';
 import { StepHistory } from '../observe/step-history.ts';
-import { type Totals, totalsOf } from './totals.ts';
+import { type ToldTotals, type Totals, totalsOf } from './totals.ts';
 
 const SECOND_MS = 1000;
 const TEN_MS = 10 * SECOND_MS;
@@ -35,6 +36,8 @@ interface Reading {
   readonly memory: number;
   readonly lag: number;
   readonly cpuMicros: number;
+  /** Null: this process does all. */
+  readonly workers: readonly WorkerView[] | null;
 }
 
 type Between = (from: Reading, to: Reading) => number;
@@ -77,6 +80,16 @@ interface Watched extends Pick<Edge, 'clock' | 'wheel' | 'metrics'> {
   readonly snapshot: Pick<Edge['snapshot'], 'wallNow'>;
 }
 
+/** What other processes of this framegate tell of a second, all of them together. */
+export interface OthersReading {
+  readonly totals: readonly ToldTotals[];
+  readonly sessions: number;
+  readonly memory: number;
+  readonly lag: number;
+  readonly cpuMicros: number;
+  readonly workers: readonly WorkerView[];
+}
+
 interface FigureKeeperOptions {
   readonly edge: Watched;
   readonly slices: Slices;
@@ -84,7 +97,9 @@ interface FigureKeeperOptions {
   readonly processView: ProcessView | null;
   readonly pid: number;
   /** Of the process. */
-  state(): WorkerView['state'];
+  state(): ProxyState;
+  /** Those of the workers; absent: this process does all. */
+  readonly others?: (inFull: boolean) => Promise<OthersReading>;
 }
 
 export class FigureKeeper {
@@ -128,7 +143,12 @@ export class FigureKeeper {
   /** Since the start, whether figures are kept or not. */
   async counts(): Promise<CountsView> {
     const { edge, slices } = this.options;
-    return countsOf(await slices.run(totalsOf(edge.metrics, true)));
+    const [totals, others] = await Promise.all([
+      slices.run(totalsOf(edge.metrics, true)),
+      this.options.others?.(true) ?? null,
+    ]);
+    for (const other of others?.totals ?? []) totals.plus(other);
+    return countsOf(totals);
   }
 
   private tell(second: SecondView | null): void {
@@ -139,11 +159,11 @@ export class FigureKeeper {
 
   private async step(): Promise<void> {
     const { kept } = this;
-    const { edge, slices } = this.options;
+    const { edge } = this.options;
     if (kept === null) return;
     try {
       const inFull = this.waiting.length > 0;
-      const reading = this.reading(kept, await slices.run(totalsOf(edge.metrics, inFull)));
+      const reading = await this.read(kept, inFull);
       if (this.kept !== kept) return;
       kept.add(reading);
       // Whoever came while it was read waits for one that is told in full.
@@ -153,6 +173,22 @@ export class FigureKeeper {
     }
     const next = (Math.floor(edge.clock.now() / SECOND_MS) + 1) * SECOND_MS;
     if (this.kept === kept) edge.wheel.schedule(this.alarm, next);
+  }
+
+  private async read(kept: Kept, inFull: boolean): Promise<Reading> {
+    const { edge, slices, others } = this.options;
+    if (others === undefined) return this.reading(kept, await slices.run(totalsOf(edge.metrics, inFull)));
+    const told = await others(inFull);
+    const own = this.reading(kept, await slices.run(totalsOf(edge.metrics, inFull)));
+    for (const totals of told.totals) own.totals.plus(totals);
+    return {
+      ...own,
+      sessions: own.sessions + told.sessions,
+      memory: own.memory + told.memory,
+      lag: Math.max(own.lag, told.lag),
+      cpuMicros: own.cpuMicros + told.cpuMicros,
+      workers: told.workers,
+    };
   }
 
   private reading(kept: Kept, totals: Totals): Reading {
@@ -165,10 +201,11 @@ export class FigureKeeper {
       memory: memoryOf(processView),
       lag: kept.lag?.take() ?? Number.NaN,
       cpuMicros: user + system,
+      workers: null,
     };
   }
 
-  private second(kept: Kept, { totals, sessions }: Reading): SecondView {
+  private second(kept: Kept, { totals, sessions, workers }: Reading): SecondView {
     const { figures } = kept;
     const worker: WorkerView = {
       pid: this.options.pid,
@@ -182,7 +219,7 @@ export class FigureKeeper {
       at: kept.endOf(SECOND_MS),
       figures,
       ...countsOf(totals),
-      workers: [worker],
+      workers: workers ?? [worker],
     };
   }
 }
@@ -278,8 +315,8 @@ function finiteOrNull(value: number | undefined): number | null {
   return value !== undefined && Number.isFinite(value) ? value : null;
 }
 
-/** Reading it takes a descriptor, and there may be none left. */
-function memoryOf(view: ProcessView | null): number {
+/** Reading it takes a descriptor, and there may be none left. NaN then, and without a process. */
+export function memoryOf(view: ProcessView | null): number {
   try {
     return view?.memoryUsage().rss ?? Number.NaN;
   } catch {

@@ -5,6 +5,7 @@ import type { Edge } from '../edge/edge.ts';
 import type { SessionRecord } from '../edge/session-record.ts';
 import { removedFrom } from '../edge/snapshot.ts';
 import type { Slices } from '../limits/slices.ts';
+import type { MetricsRegistry } from '../observe/metrics.ts';
 import type { UpstreamListener } from '../upstream/upstream.ts';
 import { DownTargets } from './down-targets.ts';
 import { movableOn } from './movable-sessions.ts';
@@ -34,13 +35,7 @@ export class LostPlaces {
   /** By the state now. Handshakes that are on their way there are refused when they would become sessions. */
   letGo(): void {
     const { metrics, snapshot } = this.edge;
-    metrics.keepOnly({
-      routes: new Set(snapshot.routes.keys()),
-      listeners: new Set(snapshot.config.listeners.map((listener) => listener.name)),
-      hasAuth: (name) => snapshot.config.auth[name] !== undefined,
-      hasUpstream: (name) => snapshot.upstreams.get(name) !== undefined,
-      hasTarget: (upstream, name) => snapshot.upstreams.get(upstream)?.target(name) !== undefined,
-    });
+    metrics.keepOnly(keptNames(snapshot));
     this.endSessions();
   }
 
@@ -68,4 +63,15 @@ export class LostPlaces {
     const cause = removedFrom(this.edge.snapshot, record);
     if (cause !== null) record.session.end(cause);
   }
+}
+
+/** What the config in force has, whose counters are kept. */
+export function keptNames({ routes, config, upstreams }: Edge['snapshot']): Parameters<MetricsRegistry['keepOnly']>[0] {
+  return {
+    routes: new Set(routes.keys()),
+    listeners: new Set(config.listeners.map((listener) => listener.name)),
+    hasAuth: (name) => config.auth[name] !== undefined,
+    hasUpstream: (name) => upstreams.get(name) !== undefined,
+    hasTarget: (upstream, name) => upstreams.get(upstream)?.target(name) !== undefined,
+  };
 }

@@ -11,6 +11,7 @@ import { adviseExpiry } from '../observe/expiry-advice.ts';
 import type {
   CertificateReading,
   DiscoveryReading,
+  MetricsSource,
   RouteReading,
   TargetReading,
   UpstreamReading,
@@ -18,12 +19,17 @@ import type {
 import type { RouteMetrics } from '../observe/metrics.ts';
 import { relaxedUses } from '../observe/relax-advice.ts';
 import { capInputs } from './refusal-counts.ts';
+import type { RunningProxy } from './running-proxy.ts';
+import type { Seen } from './sight.ts';
 
 /** Before the end of a certificate: time enough to renew it by hand. */
 const SOON_MS = 14 * 86_400_000;
 
+/** An edge, with the counters of it or of several processes. */
+type CountedEdge = Pick<Edge, 'metrics' | 'snapshot' | 'clock' | 'sessionsMax'>;
+
 /** Those of routes that a reload removed are still counted while a session of theirs lives. */
-export function* routeReadings({ metrics, snapshot }: Edge): Generator<RouteReading> {
+function* routeReadings({ metrics, snapshot }: CountedEdge): Generator<RouteReading> {
   for (const { config } of snapshot.routes.values()) {
     yield { metrics: metrics.route(config.name), sessionsLimit: config.own_max_sessions };
   }
@@ -32,13 +38,13 @@ export function* routeReadings({ metrics, snapshot }: Edge): Generator<RouteRead
   }
 }
 
-export function* upstreamReadings({ metrics, snapshot }: Edge): Generator<UpstreamReading> {
+function* upstreamReadings({ metrics, snapshot }: CountedEdge): Generator<UpstreamReading> {
   for (const { name, queue } of snapshot.upstreams.values()) {
     yield { metrics: metrics.upstream(name), queued: queue.size };
   }
 }
 
-export function* targetReadings({ metrics, snapshot, clock }: Edge): Generator<TargetReading> {
+function* targetReadings({ metrics, snapshot, clock }: CountedEdge): Generator<TargetReading> {
   for (const { name, targets } of snapshot.upstreams.values()) {
     for (const target of targets) {
       const { state, isUp } = target.status(clock.now());
@@ -53,7 +59,7 @@ export function* targetReadings({ metrics, snapshot, clock }: Edge): Generator<T
   }
 }
 
-export function* discoveryReadings({ metrics, snapshot, clock }: Edge): Generator<DiscoveryReading> {
+function* discoveryReadings({ metrics, snapshot, clock }: CountedEdge): Generator<DiscoveryReading> {
   for (const { name, discovery } of snapshot.upstreams.values()) {
     if (discovery === null) continue;
     const { targets, answeredAt } = discovery;
@@ -99,8 +105,41 @@ export function waitedCertificates(
   });
 }
 
+/** What one scrape reads. */
+export function metricsSource(proxy: RunningProxy, seen: Seen): MetricsSource {
+  const { about, edge, life } = proxy;
+  const { snapshot, clock, sessionsMax } = edge;
+  const { metrics } = seen;
+  const counted = { metrics, snapshot, clock, sessionsMax };
+  return {
+    version: about.version,
+    node: about.node,
+    now: clock.now(),
+    ready: life.state === 'ready',
+    draining: life.state === 'draining',
+    sessionsLimit: sessionsMax,
+    bufferedBytesLimit: snapshot.config.limits.max_buffered_total,
+    logLinesDropped: seen.logLinesDropped,
+    // Of the config this process knows all.
+    config: edge.metrics.process,
+    process: metrics.process,
+    unrouted: metrics.unrouted,
+    routes: routeReadings(counted),
+    upstreams: upstreamReadings(counted),
+    targets: targetReadings(counted),
+    discoveries: discoveryReadings(counted),
+    listeners: [...metrics.listeners()],
+    certificates: certificateReadings(edge),
+    acme: { orders: metrics.acmeOrders, renewals: snapshot.live.renewals() },
+    auths: [...metrics.auths()],
+    revocations: snapshot.auth.revocations.size,
+    runtime: seen.runtime,
+    workers: seen.workers?.reading ?? null,
+  };
+}
+
 /** `watchedMs`: since when traffic was counted. */
-export function adviceOf({ metrics, snapshot, sessionsMax }: Edge, watchedMs: number): Pulled<Advice> {
+export function adviceOf({ metrics, snapshot, sessionsMax }: CountedEdge, watchedMs: number): Pulled<Advice> {
   return {
     watched_ms: Math.round(watchedMs),
     caps: capInputs(metrics, snapshot.config.limits, sessionsMax).map((cap) => adviseCap(cap, watchedMs)),

@@ -29,22 +29,13 @@ export function chooseSessions(sessions: Sessions, filter: SessionFilter): Sessi
 
 /** `next` and `more` are right once the sessions have been read. */
 export function sessionPage(sessions: Sessions, query: SessionQuery, now: () => number): Pulled<SessionPage> {
-  const { sort, state } = query;
-  const before = placeBefore(query.after, sort);
-  // An id is given before the backend answers: sessions begin in about the order of their ids, and no more than that.
-  const first = new FirstPlaces(query.limit, sort);
-  const pick = function* (records: Iterable<Found>): Generator<SessionView | typeof NOTHING_YET> {
-    for (const record of records) {
-      if (record !== NOTHING_YET && (state === undefined || sessionState(record.session) === state)) {
-        const place = placeOf(record, sort);
-        if (isBehind(place, before)) first.offer(record, place);
-      }
-      yield NOTHING_YET;
-    }
-    for (const record of first.records) yield sessionView(record, now());
+  const first = new FirstPlaces<SessionRecord>(query.limit, query.sort);
+  const pick = function* (): Generator<SessionView | typeof NOTHING_YET> {
+    yield* offerSlowly(first, sessions, query, 0);
+    for (const record of first.items) yield sessionView(record, now());
   };
   return {
-    sessions: pick(chooseSlowly(sessions, query)),
+    sessions: pick(),
     get next() {
       return first.after;
     },
@@ -52,6 +43,25 @@ export function sessionPage(sessions: Sessions, query: SessionQuery, now: () => 
       return first.more;
     },
   };
+}
+
+/** All that are meant, to `first`. `origin`: of the clock, in one that several processes share. */
+export function* offerSlowly(
+  first: FirstPlaces<SessionRecord>,
+  sessions: Sessions,
+  query: SessionQuery,
+  origin: number,
+): Generator<typeof NOTHING_YET> {
+  const { sort, state } = query;
+  const before = placeBefore(query.after, sort);
+  // An id is given before the backend answers: sessions begin in about the order of their ids, and no more than that.
+  for (const record of chooseSlowly(sessions, query)) {
+    if (record !== NOTHING_YET && (state === undefined || sessionState(record.session) === state)) {
+      const place = placeOf(record, sort, origin);
+      if (isBehind(place, before)) first.offer(record, place);
+    }
+    yield NOTHING_YET;
+  }
 }
 
 export function applicationWebsockets(sessions: Sessions): Pulled<readonly ApplicationWebsocket[]> {

@@ -6,11 +6,13 @@ import type { SessionRecord } from '../edge/session-record.ts';
 import type { Session } from '../session/session.ts';
 
 /** Where a session stands in an order: the lowest is first, of equal ones the one that began first. */
-interface Place {
+export interface Place {
   /** A whole number. */
   readonly value: number;
-  /** What stands for its id. */
+  /** What stands for its id: the count in it. */
   readonly began: number;
+  /** Sessions of several processes have counts of their own. */
+  readonly id: string;
 }
 
 type Value = (session: Session, record: SessionRecord) => number;
@@ -32,32 +34,38 @@ function idOrder(id: string): number {
   return order === undefined ? 0 : Number.parseInt(order, 36);
 }
 
-export function placeOf(record: SessionRecord, sort: SessionSort | undefined): Place {
+/** By points in time. */
+const TIMES: ReadonlySet<SessionSort> = new Set<SessionSort>(['silent', 'age']);
+
+/** `origin`: of the clock, in one that several processes share. */
+export function placeOf(record: SessionRecord, sort: SessionSort | undefined, origin: number): Place {
   const value = sort === undefined ? 0 : VALUES[sort](record.session, record);
-  return { value, began: idOrder(record.facts.session) };
+  const id = record.facts.session;
+  return { value: sort !== undefined && TIMES.has(sort) ? Math.round(value + origin) : value, began: idOrder(id), id };
 }
 
 /** The place that `after` stands for; what is no place comes before all. */
 export function placeBefore(after: string | undefined, sort: SessionSort | undefined): Place {
-  if (after === undefined) return { value: Number.NEGATIVE_INFINITY, began: 0 };
-  if (sort === undefined) return { value: 0, began: idOrder(after) };
+  if (after === undefined) return { value: Number.NEGATIVE_INFINITY, began: 0, id: '' };
+  if (sort === undefined) return { value: 0, began: idOrder(after), id: after };
   const [, value, id = ''] = /^(-?[0-9]{1,16})\/(.*)$/.exec(after) ?? [];
-  return { value: value === undefined ? Number.NEGATIVE_INFINITY : Number(value), began: idOrder(id) };
+  return { value: value === undefined ? Number.NEGATIVE_INFINITY : Number(value), began: idOrder(id), id };
 }
 
 export function isBehind(one: Place, other: Place): boolean {
-  return one.value === other.value ? one.began > other.began : one.value > other.value;
+  if (one.value !== other.value) return one.value > other.value;
+  return one.began === other.began ? one.id > other.id : one.began > other.began;
 }
 
 /** Of all that are offered, in any order, the first `max`. */
-export class FirstPlaces {
+export class FirstPlaces<T> {
   /** In their order. */
-  readonly records: SessionRecord[] = [];
+  readonly items: T[] = [];
   /** How many were offered and have no place among them. */
   more = 0;
   private readonly max: number;
   private readonly sort: SessionSort | undefined;
-  private readonly places: Place[] = [];
+  readonly places: Place[] = [];
 
   constructor(max: number, sort: SessionSort | undefined) {
     this.max = max;
@@ -66,22 +74,27 @@ export class FirstPlaces {
 
   /** What a page behind these goes on from. */
   get after(): string | null {
-    const id = this.records.at(-1)?.facts.session;
-    if (this.more === 0 || id === undefined) return null;
-    return this.sort === undefined ? id : `${this.places.at(-1)?.value ?? 0}/${id}`;
+    return this.more === 0 ? null : this.place;
   }
 
-  offer(record: SessionRecord, place: Place): void {
-    const { records, places, max } = this;
+  /** The last one's; null without any. */
+  get place(): string | null {
+    const last = this.places.at(-1);
+    if (last === undefined) return null;
+    return this.sort === undefined ? last.id : `${last.value}/${last.id}`;
+  }
+
+  offer(item: T, place: Place): void {
+    const { items, places, max } = this;
     const at = this.indexOf(place);
     if (at < max) {
-      records.splice(at, 0, record);
+      items.splice(at, 0, item);
       places.splice(at, 0, place);
     }
-    if (at < max && records.length <= max) return;
+    if (at < max && items.length <= max) return;
     this.more += 1;
-    records.length = Math.min(records.length, max);
-    places.length = records.length;
+    items.length = Math.min(items.length, max);
+    places.length = items.length;
   }
 
   /** Behind how many of them it comes. */

@@ -1,4 +1,4 @@
-// A proxy in this process as the admin listener sees it: every fact is read from the live objects when it is asked for.
+// A proxy as the admin listener sees it, whose sessions are in this process: every fact is read when it is asked for.
 // It keeps no state of its own, and what changes something is done elsewhere.
 
 import type { RestartResult } from '../admin/generations.ts';
@@ -23,34 +23,33 @@ import { configPieces } from '../config/render.ts';
 import type { Pulled } from '../limits/pulled.ts';
 import type { Advice } from '../observe/advice.ts';
 import { metricsPieces } from '../observe/exposition.ts';
-import {
-  adviceOf,
-  certificateReadings,
-  discoveryReadings,
-  routeReadings,
-  targetReadings,
-  upstreamReadings,
-} from './readings.ts';
+import { adviceOf, metricsSource } from './readings.ts';
 import type { RunningProxy } from './running-proxy.ts';
-import { applicationWebsockets, findByRequest, findSession, sessionPage } from './session-lists.ts';
+import { applicationWebsockets, findSession, sessionPage } from './session-lists.ts';
 import { sessionDetail } from './session-view.ts';
+import { OwnSight, type Sight } from './sight.ts';
 import { upstreamViews } from './upstream-views.ts';
 import { statusView } from './views.ts';
-import { whyView } from './why.ts';
+import { whyOf } from './why.ts';
 
 export class ProxySubject implements AdminSubject {
-  private readonly proxy: RunningProxy;
+  protected readonly proxy: RunningProxy;
+  private readonly sight: Sight;
 
-  constructor(proxy: RunningProxy) {
+  /** `sight`: what is counted, by this process or by several. */
+  constructor(proxy: RunningProxy, sight: Sight = new OwnSight(proxy)) {
     this.proxy = proxy;
+    this.sight = sight;
   }
 
   async status(): Promise<Pulled<StatusView>> {
-    return statusView(this.proxy);
+    return statusView(this.proxy, await this.sight.see('counts'));
   }
 
   async upstreams(): Promise<Pulled<readonly UpstreamView[]>> {
-    return upstreamViews(this.proxy.edge);
+    const { snapshot, clock } = this.proxy.edge;
+    const { metrics } = await this.sight.see('counts');
+    return upstreamViews({ metrics, snapshot, clock });
   }
 
   async sessions(query: SessionQuery): Promise<Pulled<SessionPage>> {
@@ -65,14 +64,7 @@ export class ProxySubject implements AdminSubject {
   }
 
   async why(id: string): Promise<WhyView | null> {
-    const { edge, ends } = this.proxy;
-    const { sessions } = edge;
-    // Ids of requests may come from a proxy in front: one that looks like a session's is none.
-    const open = findSession(sessions, id);
-    const ended = open === null ? ends.find(id) : null;
-    const record = open ?? (ended === null ? findByRequest(sessions, id) : null);
-    const story = record === null ? (ended ?? ends.findByRequest(id)) : ends.storyOf(record);
-    return story === null ? null : whyView(story, { now: edge.clock.now(), wallNow: edge.snapshot.wallNow() });
+    return whyOf(this.proxy, id);
   }
 
   async applicationWebsockets(): Promise<Pulled<readonly ApplicationWebsocket[]>> {
@@ -84,36 +76,14 @@ export class ProxySubject implements AdminSubject {
   }
 
   async metrics(): Promise<Iterable<string>> {
-    const { about, edge, life, runtime } = this.proxy;
-    const reading = (await runtime?.read()) ?? null;
-    const { metrics, snapshot } = edge;
-    return metricsPieces({
-      version: about.version,
-      node: about.node,
-      now: edge.clock.now(),
-      ready: life.state === 'ready',
-      draining: life.state === 'draining',
-      sessionsLimit: edge.sessionsMax,
-      bufferedBytesLimit: snapshot.config.limits.max_buffered_total,
-      logLinesDropped: edge.log.linesDropped,
-      process: metrics.process,
-      unrouted: metrics.unrouted,
-      routes: routeReadings(edge),
-      upstreams: upstreamReadings(edge),
-      targets: targetReadings(edge),
-      discoveries: discoveryReadings(edge),
-      listeners: [...metrics.listeners()],
-      certificates: certificateReadings(edge),
-      acme: { orders: edge.metrics.acmeOrders, renewals: edge.snapshot.live.renewals() },
-      auths: [...metrics.auths()],
-      revocations: snapshot.auth.revocations.size,
-      runtime: reading,
-    });
+    return metricsPieces(metricsSource(this.proxy, await this.sight.see('all')));
   }
 
   async advice(): Promise<Pulled<Advice>> {
     const { edge, life } = this.proxy;
-    return adviceOf(edge, edge.clock.now() - life.startedAt);
+    const { snapshot, clock, sessionsMax } = edge;
+    const { metrics } = await this.sight.see('distributions');
+    return adviceOf({ metrics, snapshot, clock, sessionsMax }, clock.now() - life.startedAt);
   }
 
   async readiness(name?: string): Promise<Readiness | null> {

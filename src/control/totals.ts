@@ -9,6 +9,9 @@ import { isRefusal } from './refusal-counts.ts';
 /** Routes that are added up in one step. */
 const ROUTES_PER_STEP = 16;
 
+/** As it comes from another process. */
+export type ToldTotals = Omit<Totals, 'add' | 'plus'>;
+
 export class Totals {
   opened = 0;
   ended = 0;
@@ -47,19 +50,46 @@ export class Totals {
     if (inFull) this.addKinds(route);
   }
 
+  /** Those of another process. */
+  plus(other: ToldTotals): void {
+    for (const key of COUNTS) this[key] += other[key];
+    for (const end of other.ends.values()) this.addEnd(end);
+    for (const hit of other.limits.values()) this.addHit(hit);
+  }
+
   private addKinds(route: RouteMetrics): void {
-    for (const { by, reason, code, count } of route.sessionEnds()) {
-      const key = `${by} ${reason} ${code}`;
-      this.ends.set(key, { by, reason, code, count: count + (this.ends.get(key)?.count ?? 0) });
-    }
+    for (const end of route.ends.all()) this.addEnd(end);
     for (const [tally, from] of hitsOf(route)) {
-      for (const [limit, hits] of tally.entries()) {
-        const key = `${from} ${limit}`;
-        this.limits.set(key, { limit, from, hits: hits + (this.limits.get(key)?.hits ?? 0) });
-      }
+      for (const [limit, hits] of tally.entries()) this.addHit({ limit, from, hits });
     }
   }
+
+  private addEnd({ by, reason, code, count }: EndCountView): void {
+    const key = `${by} ${reason} ${code}`;
+    this.ends.set(key, { by, reason, code, count: count + (this.ends.get(key)?.count ?? 0) });
+  }
+
+  private addHit({ limit, from, hits }: LimitHitView): void {
+    const key = `${from} ${limit}`;
+    this.limits.set(key, { limit, from, hits: hits + (this.limits.get(key)?.hits ?? 0) });
+  }
 }
+
+const COUNTS = [
+  'opened',
+  'ended',
+  'refused',
+  'httpRequests',
+  'messagesFromClient',
+  'messagesFromBackend',
+  'bytesFromClient',
+  'bytesFromBackend',
+  'limitHits',
+  'pings',
+  'pingSeconds',
+  'paused',
+  'buffered',
+] as const;
 
 /** Each step is far below a millisecond. */
 export function* totalsOf(metrics: MetricsRegistry, inFull: boolean): Generator<void, Totals> {

@@ -7,13 +7,13 @@ import { printHashKey } from '../config/upstream-texts.ts';
 import type { Edge } from '../edge/edge.ts';
 import { mapped, type Pulled } from '../limits/pulled.ts';
 import type { LogLinearHistogram } from '../observe/histogram.ts';
-import type { TargetMetrics } from '../observe/metrics.ts';
+import type { TargetMetrics } from '../observe/upstream-metrics.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 
 /** `targetsMax`: of all upstreams together; those behind them are left out. */
 export function upstreamViews(
-  { metrics, snapshot, clock }: Edge,
+  { metrics, snapshot, clock }: Pick<Edge, 'metrics' | 'snapshot' | 'clock'>,
   targetsMax = Number.POSITIVE_INFINITY,
 ): Pulled<readonly UpstreamView[]> {
   return mapped(firstUpstreams(snapshot.upstreams.values(), targetsMax), ([upstream, count]) => {

@@ -1,7 +1,6 @@
 // Live objects as the views that the admin listener answers with. Pure readings: nothing here changes what it looks at.
 
 import type { CertificateView, RouteView, StatusView, TrafficView } from '../admin/subject.ts';
-import type { Edge } from '../edge/edge.ts';
 import type { Route } from '../edge/snapshot.ts';
 import { mapped, type Pulled } from '../limits/pulled.ts';
 import { addressText } from '../net/listen.ts';
@@ -9,10 +8,11 @@ import type { DirectionMetrics, RouteMetrics } from '../observe/metrics.ts';
 import { certificateReadings, waitedCertificates } from './readings.ts';
 import { NOT_REFUSED, refusalsByCause, total } from './refusal-counts.ts';
 import type { RunningProxy } from './running-proxy.ts';
+import type { Seen } from './sight.ts';
 
-export function statusView(proxy: RunningProxy): Pulled<StatusView> {
-  const { about, edge, life, listeners, reloads, processView } = proxy;
-  const { clock, metrics, snapshot } = edge;
+export function statusView(proxy: RunningProxy, { metrics, ...seen }: Seen): Pulled<StatusView> {
+  const { about, edge, life, listeners, reloads } = proxy;
+  const { clock, snapshot } = edge;
   const { last } = reloads;
   const certificates = certificateViews(edge);
   return {
@@ -28,7 +28,7 @@ export function statusView(proxy: RunningProxy): Pulled<StatusView> {
       last_reload: last === null ? null : { at: new Date(last.at).toISOString(), ok: last.ok },
     },
     sessions: {
-      open: edge.sessions.size,
+      open: seen.sessions,
       limit: finiteOrNull(edge.sessionsMax),
       total: total(metrics.routes(), (route) => route.sessionsTotal),
     },
@@ -36,7 +36,8 @@ export function statusView(proxy: RunningProxy): Pulled<StatusView> {
     http_requests_open: metrics.process.httpRequestsOpen,
     refusals: refusalsByCause(metrics),
     buffered_bytes: total(metrics.routes(), (route) => route.fromClient.buffered + route.fromBackend.buffered),
-    memory_bytes: processView?.memoryUsage().rss ?? 0,
+    memory_bytes: seen.memoryBytes,
+    ...(seen.workers === null ? {} : { workers: seen.workers.views }),
     listeners: listeners.all.map(({ config, address }) => ({
       name: config.name,
       address: addressText(address),
@@ -48,7 +49,7 @@ export function statusView(proxy: RunningProxy): Pulled<StatusView> {
   };
 }
 
-function certificateViews(edge: Edge): ReadonlyMap<string, readonly CertificateView[]> {
+function certificateViews(edge: RunningProxy['edge']): ReadonlyMap<string, readonly CertificateView[]> {
   const now = edge.snapshot.wallNow();
   const found = new Map<string, CertificateView[]>();
   for (const { listener, name, notAfter } of [...certificateReadings(edge)].sort((a, b) => a.notAfter - b.notAfter)) {

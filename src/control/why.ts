@@ -1,6 +1,8 @@
 // The answer to why a session ended: its story with a sentence, times of the day, and what to change. A pure reading.
 
 import type { WhyView } from '../admin/subject.ts';
+import type { RunningProxy } from './running-proxy.ts';
+import { findByRequest, findSession } from './session-lists.ts';
 import type { SessionStory } from './session-story.ts';
 import { frameViews } from './session-view.ts';
 import { changesFor, sentenceOf } from './why-texts.ts';
@@ -9,6 +11,17 @@ interface Clocks {
   readonly now: number;
   /** Milliseconds since 1970. */
   readonly wallNow: number;
+}
+
+/** By the id of a session, or of its request. */
+export function whyOf({ edge, ends }: Pick<RunningProxy, 'edge' | 'ends'>, id: string): WhyView | null {
+  const { sessions } = edge;
+  // Ids of requests may come from a proxy in front: one that looks like a session's is none.
+  const open = findSession(sessions, id);
+  const ended = open === null ? ends.find(id) : null;
+  const record = open ?? (ended === null ? findByRequest(sessions, id) : null);
+  const story = record === null ? (ended ?? ends.findByRequest(id)) : ends.storyOf(record);
+  return story === null ? null : whyView(story, { now: edge.clock.now(), wallNow: edge.snapshot.wallNow() });
 }
 
 export function whyView(story: SessionStory, { now, wallNow }: Clocks): WhyView {

@@ -4,7 +4,8 @@
 import type { Clock } from '../limits/clock.ts';
 import type { TimerWheel } from '../limits/timer-wheel.ts';
 import type { Log } from '../observe/log.ts';
-import type { DirectionMetrics, EndedBy, MetricsRegistry, RouteMetrics } from '../observe/metrics.ts';
+import type { DirectionMetrics, MetricsRegistry, RouteMetrics } from '../observe/metrics.ts';
+import type { EndedBy } from '../observe/session-ends.ts';
 import { END_CAUSES, type EndCause, type Side } from '../protocol/end-causes.ts';
 import type { End } from '../session/end.ts';
 import type { RecordedFrame, Recorder } from '../session/recorder.ts';

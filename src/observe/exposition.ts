@@ -3,8 +3,10 @@
 
 import { type AcmeReading, writeAcme } from './exposition-acme.ts';
 import { writeAuth } from './exposition-auth.ts';
+import { type ConfigReading, writeConfig } from './exposition-config.ts';
 import { Exposition, type Family } from './exposition-families.ts';
 import { writeHttp } from './exposition-http.ts';
+import { type WorkersReading, writeWorkers } from './exposition-workers.ts';
 import {
   type AuthMetrics,
   type DirectionMetrics,
@@ -12,11 +14,10 @@ import {
   NO_ROUTE,
   type ProcessMetrics,
   type RouteMetrics,
-  type TargetMetrics,
-  type UpstreamMetrics,
 } from './metrics.ts';
-import type { RuntimeReading } from './runtime-metrics.ts';
+import { type RuntimeFigures, writeFigures } from './runtime-figures.ts';
 import type { Labels } from './text-format.ts';
+import type { TargetMetrics, UpstreamMetrics } from './upstream-metrics.ts';
 
 export interface RouteReading {
   readonly metrics: RouteMetrics;
@@ -75,6 +76,7 @@ export interface MetricsSource {
   readonly bufferedBytesLimit: number;
   readonly logLinesDropped: number;
   readonly process: ProcessMetrics;
+  readonly config: ConfigReading;
   /** Handshakes without a route. */
   readonly unrouted: RouteMetrics;
   readonly routes: Iterable<RouteReading>;
@@ -87,7 +89,9 @@ export interface MetricsSource {
   readonly auths: Iterable<AuthMetrics>;
   readonly revocations: number;
   /** Null leaves `process_*` and `nodejs_*` out. */
-  readonly runtime: RuntimeReading | null;
+  readonly runtime: RuntimeFigures | null;
+  /** Null: there is one process. */
+  readonly workers: WorkersReading | null;
 }
 
 /** The whole text at once. */
@@ -134,9 +138,10 @@ function* writeAll(out: Exposition, source: MetricsSource): Generator<void> {
   }
   yield* writeTargets(out, targets);
   yield* writeDiscoveries(out, [...source.discoveries]);
-  writeConfig(out, source);
+  writeConfig(out, source.config, source.logLinesDropped);
   yield;
-  if (source.runtime !== null) source.runtime.write(out.format);
+  if (source.workers !== null) writeWorkers(out, source.workers);
+  if (source.runtime !== null) writeFigures(out.format, source.runtime);
 }
 
 function writeProcess(out: Exposition, source: MetricsSource): void {
@@ -238,7 +243,7 @@ function* writeSessions(out: Exposition, source: MetricsSource, routes: readonly
   );
   out.family('session_ends_total', 'counter', 'Sessions that ended: who caused it, why, and what the client was told.');
   for (const { metrics } of routes) {
-    for (const { by, reason, code, count } of metrics.sessionEnds()) {
+    for (const { by, reason, code, count } of metrics.ends.all()) {
       out.sample({ route: metrics.name, by, reason, code }, count);
     }
     yield;
@@ -378,20 +383,4 @@ function* writeDiscoveries(out: Exposition, discoveries: readonly DiscoveryReadi
     'Answers that were bad or did not come, and those of which something was left out.',
   ];
   yield* out.each(errors, discoveries, labels, ({ metrics }) => metrics.discoveryErrors);
-}
-
-function writeConfig(out: Exposition, source: MetricsSource): void {
-  const counted = source.process;
-  const successful = 'Whether the last reload worked; 1 when there was none.';
-  out.single('config_last_reload_successful', 'gauge', successful, Number(counted.lastReloadSuccessful));
-  const since = 'When the config in use was loaded, in seconds since 1970.';
-  out.single('config_last_reload_success_timestamp_seconds', 'gauge', since, counted.configLoadedAt);
-  out.family('config_reloads_total', 'counter', 'Reloads by their result: ok or rejected.');
-  for (const result of ['ok', 'rejected']) out.sample({ result }, counted.reloads.of(result));
-  out.single(
-    'log_lines_dropped_total',
-    'counter',
-    'Log lines that were to be written and are lost.',
-    source.logLinesDropped,
-  );
 }

@@ -1,8 +1,10 @@
 // Distributions in fixed memory: buckets with chosen bounds for the exposition, and finer ones for questions about
 // quantiles. Recording allocates nothing.
 
+import type { Counted, DumpAsk } from './counted.ts';
+
 /** Counts per upper bound, as a Prometheus histogram has them; the last bucket holds what is above every bound. */
-export class Histogram {
+export class Histogram implements Counted {
   readonly bounds: Float64Array;
   /** Not cumulative. Doubles: exact far beyond what 32 bits would hold. */
   readonly counts: Float64Array;
@@ -22,6 +24,20 @@ export class Histogram {
     this.counts[index] = this.counts[index]! + 1; // there is one count more than bounds
     this.sum += value;
     this.count += 1;
+  }
+
+  dump({ inFull }: DumpAsk): unknown {
+    return inFull && this.count > 0 ? [this.sum, ...this.counts] : undefined;
+  }
+
+  /** `dump`: of one with the same bounds. */
+  addDump(dump: unknown): void {
+    const [sum = 0, ...counts] = numbersIn(dump);
+    this.sum += sum;
+    for (const [index, count] of counts.entries()) {
+      this.counts[index] = (this.counts[index] ?? 0) + count;
+      this.count += count;
+    }
   }
 }
 
@@ -53,7 +69,7 @@ export interface Summary {
  * `(lower, upper]`, so every power of two is an edge, and "how many were above 32 KiB" has an exact answer. A quantile
  * is at most an eighth too high. 2.4 KB once the first value came.
  */
-export class LogLinearHistogram {
+export class LogLinearHistogram implements Counted {
   sum = 0;
   max = 0;
   private counts = NONE;
@@ -71,6 +87,25 @@ export class LogLinearHistogram {
   /** Added up when asked for, which is rare, so that recording need not. */
   get count(): number {
     return this.counts.reduce((total, count) => total + count, 0);
+  }
+
+  /** Sum and largest, then index and count of each bucket that holds any: of 305 most hold none. */
+  dump(): unknown {
+    if (this.counts.length === 0) return undefined;
+    const told = [this.sum, this.max];
+    for (const [index, count] of this.counts.entries()) if (count > 0) told.push(index, count);
+    return told;
+  }
+
+  addDump(dump: unknown): void {
+    const [sum = 0, max = 0, ...buckets] = numbersIn(dump);
+    if (this.counts.length === 0) this.counts = new Float64Array(BUCKETS);
+    this.sum += sum;
+    this.max = Math.max(this.max, max);
+    for (let at = 0; at + 1 < buckets.length; at += 2) {
+      const index = buckets[at] ?? 0;
+      this.counts[index] = (this.counts[index] ?? 0) + (buckets[at + 1] ?? 0);
+    }
   }
 
   /** One with the same values in it, to be recorded into. */
@@ -135,6 +170,10 @@ export class LogLinearHistogram {
       max: this.max,
     };
   }
+}
+
+function numbersIn(dump: unknown): number[] {
+  return Array.isArray(dump) ? dump.map(Number) : [];
 }
 
 /** Powers and divisions of doubles cost ten times what shifts do, so nearly every value takes the second branch. */

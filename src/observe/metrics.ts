@@ -1,12 +1,16 @@
 // What is counted: plain numeric fields that the data path increments, one object per route, direction, target and
 // listener. It reads no clock and writes no text; exposition.ts does the latter.
 
+import { unreachable } from '../unreachable.ts';
 import { ClientCount } from './client-count.ts';
+import { type AddAsk, addFields, type Counted, type DumpAsk, dumpFields, isCounted } from './counted.ts';
 import { EARLY_SECONDS } from './expiry-advice.ts';
-import { Histogram, LogLinearHistogram } from './histogram.ts';
+import { Histogram } from './histogram.ts';
 import { HttpMetrics } from './http-metrics.ts';
 import { type DirectionProfile, TrafficProfile } from './profile.ts';
-import { handshakeSeconds, Tally } from './tally.ts';
+import { type EndedBy, SessionEnds } from './session-ends.ts';
+import { handshakeSeconds, Largest, Tally } from './tally.ts';
+import { TargetMetrics, UpstreamMetrics } from './upstream-metrics.ts';
 
 /** `route` before a route is known. */
 export const NO_ROUTE = '-';
@@ -16,11 +20,10 @@ const MIB = KIB * KIB;
 
 const sessionSeconds = Float64Array.of(1, 10, 60, 300, 1800, 3600, 21_600, 86_400, 604_800);
 const pingSeconds = Float64Array.of(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10);
-const connectSeconds = Float64Array.of(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5);
 const messageBytes = Float64Array.of(64, 256, KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, 4 * MIB, 16 * MIB);
 
 /** One direction of a route. The data path writes the fields itself. */
-export class DirectionMetrics {
+export class DirectionMetrics implements Counted {
   /** Messages of which the last frame's header has passed, by the opcode of their first one. */
   textMessages = 0;
   binaryMessages = 0;
@@ -32,8 +35,8 @@ export class DirectionMetrics {
   paused = 0;
   /** By config key. */
   readonly limitHits = new Tally();
-  /** By config key: the largest that it refused, for limits of sizes and counts. The keys are a closed set. */
-  private readonly refused = new Map<string, number>();
+  /** By config key: the largest that it refused, for limits of sizes and counts. */
+  private readonly refused = new Largest();
   private readonly profile: DirectionProfile;
   /** Milliseconds of ended pauses, less the time at which each open pause began: a scrape adds `paused * now`. */
   private pauseMs = 0;
@@ -51,12 +54,12 @@ export class DirectionMetrics {
   /** `value`: what it came to. */
   limitHit(limit: string, value: number): void {
     this.limitHits.add(limit);
-    this.refused.set(limit, Math.max(value, this.largestRefused(limit)));
+    this.refused.note(limit, value);
   }
 
   /** 0 when it refused nothing. */
   largestRefused(limit: string): number {
-    return this.refused.get(limit) ?? 0;
+    return this.refused.of(limit);
   }
 
   /** Its source is no longer read. Once per pause; `now` is the clock of the exposition. */
@@ -75,18 +78,23 @@ export class DirectionMetrics {
   backpressureSeconds(now: number): number {
     return Math.max(0, this.pauseMs + this.paused * now) / 1000;
   }
+
+  /** Pauses as long as they are by now: another process has another clock. */
+  dump(ask: DumpAsk): unknown {
+    const told = dumpFields(this, ask, TOLD_APART);
+    const pauseMs = this.pauseMs + this.paused * ask.now;
+    return told === undefined && pauseMs === 0 ? undefined : { ...told, pauseMs };
+  }
+
+  addDump(dump: unknown, ask: AddAsk): void {
+    const before = this.paused;
+    addFields(this, dump, ask);
+    this.pauseMs -= (this.paused - before) * ask.now;
+  }
 }
 
-export type EndedBy = 'client' | 'backend' | 'proxy';
-
-/** One way in which sessions ended, and how many. */
-interface EndCount {
-  readonly by: EndedBy;
-  readonly reason: string;
-  /** Class of the close code: see `codeLabel`. */
-  readonly code: string;
-  count: number;
-}
+/** The profile is that of the route. */
+const TOLD_APART: ReadonlySet<string> = new Set(['pauseMs', 'profile']);
 
 export class RouteMetrics {
   readonly name: string;
@@ -109,8 +117,7 @@ export class RouteMetrics {
   readonly clients = new ClientCount();
   readonly fromClient = new DirectionMetrics(this.profile.fromClient);
   readonly fromBackend = new DirectionMetrics(this.profile.fromBackend);
-  /** At most the causes of an end times the 19 classes of codes. */
-  private readonly ends = new Map<string, EndCount>();
+  readonly ends = new SessionEnds();
 
   constructor(name: string) {
     this.name = name;
@@ -132,80 +139,7 @@ export class RouteMetrics {
     this.sessionsOpen -= 1;
     this.sessionDuration.observe(seconds);
     if (reason === 'credential_expired' && seconds <= EARLY_SECONDS) this.expiredEarly += 1;
-    const label = codeLabel(code);
-    const key = `${by} ${reason} ${label}`;
-    const known = this.ends.get(key);
-    if (known === undefined) this.ends.set(key, { by, reason, code: label, count: 1 });
-    else known.count += 1;
-  }
-
-  sessionEnds(): Iterable<EndCount> {
-    return this.ends.values();
-  }
-}
-
-/** A peer chooses its code, so only classes become a label: 1000 to 1014 as they are, 3xxx, 4xxx, or none. */
-export function codeLabel(code: number | null): string {
-  if (code === null) return 'none';
-  if (code >= 1000 && code <= 1014) return String(code);
-  if (code >= 3000 && code <= 3999) return '3xxx';
-  return code >= 4000 && code <= 4999 ? '4xxx' : 'none';
-}
-
-/** What an upstream has one of, besides its targets. */
-export class UpstreamMetrics {
-  readonly name: string;
-  /** Answers of discovery that were bad or did not come, or of which something was left out. */
-  discoveryErrors = 0;
-  /** Sessions closed so that they move to another target. */
-  rebalanceCloses = 0;
-  /** By result: `ok`, `failed`, or `over_budget` for one that was not made. */
-  readonly retries = new Tally();
-  /** For how long handshakes waited until a target had room, or in vain. */
-  readonly queueDuration = new Histogram(handshakeSeconds);
-
-  constructor(name: string) {
-    this.name = name;
-  }
-}
-
-export class TargetMetrics {
-  readonly upstream: string;
-  readonly name: string;
-  /** By result: `ok` or what failed. */
-  readonly dials = new Tally();
-  /** Times that what its sessions met has taken it out. */
-  ejections = 0;
-  readonly connectDuration = new Histogram(connectSeconds);
-  /** By result: `ok` or what failed. */
-  readonly checks = new Tally();
-  readonly checkDuration = new Histogram(connectSeconds);
-  /** The same for questions about quantiles. Microseconds. */
-  readonly connectMicros = new LogLinearHistogram();
-  /** From a request to its 101. Microseconds. */
-  readonly upgradeMicros = new LogLinearHistogram();
-
-  constructor(upstream: string, name: string) {
-    this.upstream = upstream;
-    this.name = name;
-  }
-
-  /** One dial. `result`: `ok` or the code of the failure; only dials that connected have a duration. */
-  dial(result: string, seconds: number): void {
-    this.dials.add(result);
-    if (result !== 'ok') return;
-    this.connectDuration.observe(seconds);
-    this.connectMicros.record(Math.round(seconds * 1e6));
-  }
-
-  upgraded(seconds: number): void {
-    this.upgradeMicros.record(Math.round(seconds * 1e6));
-  }
-
-  /** One check, good or bad. */
-  check(result: string, seconds: number): void {
-    this.checks.add(result);
-    this.checkDuration.observe(seconds);
+    this.ends.add(by, reason, code);
   }
 }
 
@@ -241,7 +175,7 @@ export class ListenerMetrics {
 }
 
 /** What the process has one of. */
-export class ProcessMetrics {
+export class ProcessMetrics implements Counted {
   /** The most that there were at a time. */
   readonly peaks = { connections: 0, handshakes: 0, waiting: 0, buffered: 0 };
   /** Requests without upgrade that are not answered yet. */
@@ -291,7 +225,31 @@ export class ProcessMetrics {
     this.reloads.add('rejected');
     this.lastReloadSuccessful = false;
   }
+
+  /** Without what each process knows alike of the config. */
+  dump(ask: DumpAsk): unknown {
+    return dumpFields(this, ask, OF_CONFIG);
+  }
+
+  /** The peaks of several need not have been at one time: the highest is what there was for sure. */
+  addDump(dump: unknown, ask: AddAsk): void {
+    const { peaks } = this;
+    const before = { ...peaks };
+    addFields(this, dump, ask);
+    for (const key of PEAKS) peaks[key] = Math.max(before[key], peaks[key] - before[key]);
+  }
 }
+
+const OF_CONFIG: ReadonlySet<string> = new Set(['configLoadedAt', 'lastReloadSuccessful', 'reloads']);
+const PEAKS = ['connections', 'handshakes', 'waiting', 'buffered'] as const;
+
+/** What was counted of one thing, as plain data: of which upstream it is, '' for all but targets, and its name. */
+export type MetricsPart = readonly [
+  kind: 'process' | 'orders' | 'exits' | 'unrouted' | 'route' | 'listener' | 'auth' | 'upstream' | 'target',
+  of: string,
+  name: string,
+  counts: unknown,
+];
 
 /**
  * Everything that is counted, by name. A name that a reload brings back goes on counting where it stopped; what a
@@ -301,6 +259,8 @@ export class MetricsRegistry {
   readonly process = new ProcessMetrics();
   /** Orders of certificates by their result: `ok`, or why there is none. */
   readonly acmeOrders = new Tally();
+  /** Ends of workers by their reason. */
+  readonly workerExits = new Tally();
   /** Handshakes that ended before a route was known. */
   readonly unrouted = new RouteMetrics(NO_ROUTE);
   private readonly routesByName = new Map<string, RouteMetrics>();
@@ -343,6 +303,55 @@ export class MetricsRegistry {
 
   targets(): Iterable<TargetMetrics> {
     return this.targetsByName.values();
+  }
+
+  /** All that was counted, one named thing after the other, in steps; null where nothing was. */
+  *dump(ask: DumpAsk): Generator<MetricsPart | null> {
+    const part = (kind: MetricsPart[0], one: object & { name?: string; upstream?: string }): MetricsPart | null => {
+      const counts = isCounted(one) ? one.dump(ask) : dumpFields(one, ask);
+      return counts === undefined ? null : [kind, one.upstream ?? '', one.name ?? '', counts];
+    };
+    yield part('process', this.process);
+    yield part('orders', this.acmeOrders);
+    yield part('exits', this.workerExits);
+    yield part('unrouted', this.unrouted);
+    for (const one of this.routesByName.values()) yield part('route', one);
+    for (const one of this.listenersByName.values()) yield part('listener', one);
+    for (const one of this.authByName.values()) yield part('auth', one);
+    for (const one of this.upstreamsByName.values()) yield part('upstream', one);
+    for (const one of this.targetsByName.values()) yield part('target', one);
+  }
+
+  /** What another process has told. */
+  addPart([kind, of, name, counts]: MetricsPart, ask: AddAsk): void {
+    const own = this.counterOf(kind, of, name);
+    if (isCounted(own)) own.addDump(counts, ask);
+    else addFields(own, counts, ask);
+  }
+
+  private counterOf(kind: MetricsPart[0], of: string, name: string): object {
+    switch (kind) {
+      case 'process':
+        return this.process;
+      case 'orders':
+        return this.acmeOrders;
+      case 'exits':
+        return this.workerExits;
+      case 'unrouted':
+        return this.unrouted;
+      case 'route':
+        return this.route(name);
+      case 'listener':
+        return this.listener(name);
+      case 'auth':
+        return this.auth(name);
+      case 'upstream':
+        return this.upstream(name);
+      case 'target':
+        return this.target(of, name);
+      default:
+        return unreachable(kind);
+    }
   }
 
   /** After a reload: forget what is no longer there, so that names which come and go do not pile up. */

@@ -1,6 +1,7 @@
 // What the traffic of a route looks like, for advice on its limits: fixed log-linear buckets, filled by plain method
 // calls with numbers. It holds nothing per session but the two counts of a RateWindow, which the session owns.
 
+import { type AddAsk, addFields, type Counted, type DumpAsk, dumpFields } from './counted.ts';
 import { LogLinearHistogram } from './histogram.ts';
 
 const WINDOW_MS = 1000;
@@ -62,7 +63,7 @@ export class DirectionProfile {
   }
 }
 
-export class TrafficProfile {
+export class TrafficProfile implements Counted {
   readonly fromClient = new DirectionProfile();
   readonly fromBackend = new DirectionProfile();
   /** Milliseconds from the 101 to the end. */
@@ -73,6 +74,14 @@ export class TrafficProfile {
   readonly connect = new LogLinearHistogram();
   readonly upgrade = new LogLinearHistogram();
   readonly open = new LogLinearHistogram();
+
+  dump(ask: DumpAsk): unknown {
+    return ask.inFull ? dumpFields(this, ask) : undefined;
+  }
+
+  addDump(dump: unknown, ask: AddAsk): void {
+    addFields(this, dump, ask);
+  }
 
   recordHandshake(connectMs: number, upgradeMs: number, openMs: number): void {
     this.connect.record(connectMs);

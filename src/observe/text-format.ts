@@ -6,6 +6,9 @@ export const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 export type MetricType = 'counter' | 'gauge' | 'histogram';
 
+/** What is written of one. */
+export type Buckets = Pick<Histogram, 'bounds' | 'counts' | 'sum' | 'count'>;
+
 /** Label values by name, in the order in which they are written. */
 export type Labels = Readonly<Record<string, string>>;
 
@@ -23,7 +26,7 @@ export class TextFormat {
     this.lines.push(`${this.name}${labelText(labels)} ${numberText(value)}`);
   }
 
-  histogram(labels: Labels, { bounds, counts, sum, count }: Histogram): void {
+  histogram(labels: Labels, { bounds, counts, sum, count }: Buckets): void {
     const own = labelList(labels);
     const lead = own === '' ? '' : `${own},`;
     let cumulative = 0;

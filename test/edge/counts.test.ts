@@ -139,7 +139,7 @@ describe('sessions', () => {
     client.fin();
     client.pump();
     await rig.until(() => metrics.sessionsOpen === 1);
-    expect([...metrics.sessionEnds()]).toEqual([{ by: 'client', reason: 'client_close', code: '4xxx', count: 1 }]);
+    expect([...metrics.ends.all()]).toEqual([{ by: 'client', reason: 'client_close', code: '4xxx', count: 1 }]);
     expect([metrics.sessionDuration.count, metrics.sessionDuration.sum]).toEqual([1, 3]);
     expect(rig.edge.snapshot.routes.get('echo')?.sessions).toBe(1);
   });

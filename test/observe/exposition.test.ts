@@ -70,6 +70,9 @@ const expected: Readonly<Record<string, readonly [type: string, labels: string]>
   config_last_reload_success_timestamp_seconds: ['gauge', ''],
   config_reloads_total: ['counter', 'result'],
   log_lines_dropped_total: ['counter', ''],
+  workers: ['gauge', ''],
+  worker_sessions: ['gauge', 'worker'],
+  worker_exits_total: ['counter', 'reason'],
 };
 
 describe('the exposition', () => {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { Histogram, LogLinearHistogram } from '../../src/observe/histogram.ts';
-import { codeLabel, MetricsRegistry, RouteMetrics } from '../../src/observe/metrics.ts';
+import { MetricsRegistry, RouteMetrics } from '../../src/observe/metrics.ts';
 import { DirectionProfile, RateWindow } from '../../src/observe/profile.ts';
+import { codeLabel } from '../../src/observe/session-ends.ts';
 
 describe('histograms with chosen bounds', () => {
   test('a value at a bound counts in its bucket, one above it in the next, one above all in the last', () => {
@@ -85,7 +86,7 @@ test('equal ends are one series', () => {
     route.sessionBegan();
     route.sessionEnded('client', 'client_close', code, 1);
   }
-  expect([...route.sessionEnds()].map(({ code, count }) => [code, count])).toEqual([
+  expect([...route.ends.all()].map(({ code, count }) => [code, count])).toEqual([
     ['4xxx', 2],
     ['1000', 1],
   ]);

@@ -2,7 +2,7 @@
 
 import type { MetricsSource } from '../../src/observe/exposition.ts';
 import { MetricsRegistry } from '../../src/observe/metrics.ts';
-import type { RuntimeReading } from '../../src/observe/runtime-metrics.ts';
+import type { RuntimeFigures } from '../../src/observe/runtime-figures.ts';
 
 export function sampleRegistry(): MetricsRegistry {
   const registry = new MetricsRegistry();
@@ -45,11 +45,12 @@ export function sampleRegistry(): MetricsRegistry {
   registry.upstream('chat').queueDuration.observe(0.02);
   registry.target('chat', 'a').check('ok', 0.004);
   registry.acmeOrders.add('ok');
+  registry.workerExits.add('crashed');
   registry.process.configLoaded(1_700_000_000);
   return registry;
 }
 
-export function sampleSource(registry: MetricsRegistry, runtime: RuntimeReading | null = null): MetricsSource {
+export function sampleSource(registry: MetricsRegistry, runtime: RuntimeFigures | null = null): MetricsSource {
   return {
     version: '1.2.3',
     node: 'v24.0.0',
@@ -60,6 +61,7 @@ export function sampleSource(registry: MetricsRegistry, runtime: RuntimeReading 
     bufferedBytesLimit: Number.POSITIVE_INFINITY,
     logLinesDropped: 0,
     process: registry.process,
+    config: registry.process,
     unrouted: registry.unrouted,
     routes: Array.from(registry.routes(), (metrics) => ({ metrics, sessionsLimit: Number.POSITIVE_INFINITY })),
     upstreams: [{ metrics: registry.upstream('chat'), queued: 2 }],
@@ -77,5 +79,6 @@ export function sampleSource(registry: MetricsRegistry, runtime: RuntimeReading 
     auths: registry.auths(),
     revocations: 1,
     runtime,
+    workers: { answering: 1, sessions: new Map([[1, 2]]), exits: registry.workerExits },
   };
 }
