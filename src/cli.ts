@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --single-threaded --max-semi-space-size=2
+#!/usr/bin/env -S node --single-threaded --max-semi-space-size=4
 // Owns arguments, streams, signals and exit codes: the only file that touches `process`. What the commands do is done
 // elsewhere; here is who is told, and how it all ends.
 

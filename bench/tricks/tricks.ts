@@ -16,7 +16,7 @@ export interface Trick {
 const HANDLES = 'src/net/handle-transport.ts';
 const IO = 'src/net/handle-io.ts';
 const BIN = 'src/cli.ts';
-const FLAGS = '#!/usr/bin/env -S node --single-threaded --max-semi-space-size=2';
+const FLAGS = '#!/usr/bin/env -S node --single-threaded --max-semi-space-size=4';
 
 export const TRICKS: readonly Trick[] = [
   {
@@ -139,7 +139,7 @@ export const TRICKS: readonly Trick[] = [
     edits: [{ file: BIN, search: FLAGS, replace: FLAGS.replace(' --single-threaded', '') }],
   },
   {
-    name: '--max-semi-space-size=2',
-    edits: [{ file: BIN, search: FLAGS, replace: FLAGS.replace(' --max-semi-space-size=2', '') }],
+    name: '--max-semi-space-size=4',
+    edits: [{ file: BIN, search: FLAGS, replace: FLAGS.replace(' --max-semi-space-size=4', '') }],
   },
 ];

@@ -37,7 +37,7 @@ export class ProxyProcess {
     this.folder = mkdtempSync(path.join(tmpdir(), 'framegate-soak-'));
     this.configFile = path.join(this.folder, 'config.yaml');
     this.writeConfig(config);
-    const flags = ['--single-threaded', '--max-semi-space-size=2'];
+    const flags = ['--single-threaded', '--max-semi-space-size=4'];
     this.child = spawn(process.execPath, [...flags, cliPath, 'run', '-c', this.configFile], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });

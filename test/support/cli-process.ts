@@ -48,7 +48,7 @@ export class CliProcess {
   constructor(args: readonly string[], options: CliOptions = {}) {
     this.deadlineMs = options.deadlineMs ?? 15_000;
     this.tap = new LogTap(this.deadlineMs);
-    const flags = ['--single-threaded', '--max-semi-space-size=2', ...(options.flags ?? [])];
+    const flags = ['--single-threaded', '--max-semi-space-size=4', ...(options.flags ?? [])];
     const node = [process.execPath, ...flags, cliPath, ...args];
     // The shell becomes the program: the process id stays the same.
     const limited = ['sh', '-c', `ulimit -n ${options.openFiles}; exec "$0" "$@"`, ...node];
