@@ -40,55 +40,72 @@ export class Recorder {
   /** Made with the first frame. */
   private ring: Int32Array | null = null;
   private next = 0;
-  private used = 0;
-  /** Of the last frame, in whole milliseconds. */
-  private lastAt = 0;
+  /** The ring has been filled once. */
+  private isFull = false;
+  /** Of the read at hand: whose it is, and its time in whole milliseconds. */
+  private side = 0;
+  private at = 0;
+  /** Milliseconds between the last frame and that. */
+  private waited = 0;
 
   constructor(frames: number) {
     this.frames = frames;
   }
 
-  /** A ping, a pong or the header of a data frame. */
-  note(fromClient: boolean, opcode: number, fin: boolean, bytes: number, now: number): void {
-    this.put(fromClient, opcode, fin, bytes < BYTES_MAX ? bytes : BYTES_MAX, now);
+  /** What is noted from here on came with one read: it has its time and its side. */
+  begin(fromClient: boolean, now: number): void {
+    const at = Math.floor(now);
+    if (at > this.at) this.waited += at - this.at;
+    this.at = at;
+    this.side = fromClient ? 0 : FROM_BACKEND;
   }
 
-  noteClose(fromClient: boolean, code: number, bytes: number, now: number): void {
-    this.put(fromClient, Opcode.Close, true, (code << CODE_AT) | bytes, now);
+  /** A ping, a pong or the header of a data frame. */
+  note(opcode: number, fin: boolean, bytes: number): void {
+    const ring = this.ring ?? this.obtainRing();
+    const { next, waited } = this;
+    const step = waited <= STEP_MAX ? waited : inSeconds(waited);
+    ring[next] = this.side | (fin ? FIN : 0) | (opcode << OPCODE_AT) | step;
+    ring[next + 1] = bytes < BYTES_MAX ? bytes : BYTES_MAX;
+    this.waited = 0;
+    this.next = next + WORDS;
+    if (this.next === ring.length) this.goRound();
+  }
+
+  noteClose(code: number, bytes: number): void {
+    this.note(Opcode.Close, true, (code << CODE_AT) | bytes);
   }
 
   /** A frame that broke a rule stands at `at`, as far as it is here. */
-  noteBroken(fromClient: boolean, bytes: Buffer, at: number, end: number, now: number): void {
+  noteBroken(bytes: Buffer, at: number, end: number): void {
     const first = bytes[at]!; // a rule is broken by its first byte at the earliest
     const opcode = first & 0x0f;
-    if (opcode === Opcode.Close)
-      this.noteClose(fromClient, 0, Math.min(lengthAt(bytes, at, end), LENGTH_OF_CLOSE), now);
-    else this.note(fromClient, opcode, first >= 0x80, lengthAt(bytes, at, end), now);
+    if (opcode === Opcode.Close) this.noteClose(0, Math.min(lengthAt(bytes, at, end), LENGTH_OF_CLOSE));
+    else this.note(opcode, first >= 0x80, lengthAt(bytes, at, end));
   }
 
-  private put(fromClient: boolean, opcode: number, fin: boolean, second: number, now: number): void {
-    this.ring ??= new Int32Array(this.frames * WORDS);
-    const { ring, next } = this;
-    ring[next] = (fromClient ? 0 : FROM_BACKEND) | (fin ? FIN : 0) | (opcode << OPCODE_AT) | this.step(now);
-    ring[next + 1] = second;
-    this.next = next + WORDS === ring.length ? 0 : next + WORDS;
-    if (this.used < ring.length) this.used += WORDS;
+  private obtainRing(): Int32Array {
+    this.ring = new Int32Array(this.frames * WORDS);
+    return this.ring;
   }
 
-  private step(now: number): number {
-    const at = Math.floor(now);
-    const ms = this.used === 0 ? 0 : Math.max(0, at - this.lastAt);
-    this.lastAt = at;
-    return ms <= STEP_MAX ? ms : SECONDS | Math.min(STEP_MAX, Math.floor(ms / 1000));
+  private goRound(): void {
+    this.next = 0;
+    this.isFull = true;
+  }
+
+  /** Words in use. */
+  private get used(): number {
+    return this.isFull ? this.frames * WORDS : this.next;
   }
 
   /** The oldest first. */
   read(): RecordedFrame[] {
-    const { ring } = this;
+    const { ring, used } = this;
     if (ring === null) return [];
     const found: RecordedFrame[] = [];
-    let at = this.lastAt;
-    for (let back = WORDS; back <= this.used; back += WORDS) {
+    let at = this.at - this.waited;
+    for (let back = WORDS; back <= used; back += WORDS) {
       const index = (this.next - back + ring.length) % ring.length;
       const first = ring[index]!; // within the ring
       found.push(frameOf(first, ring[index + 1]! >>> 0, at)); // within the ring
@@ -103,11 +120,12 @@ export class Recorder {
     const { ring } = this;
     if (ring === null) return other;
     const used = Math.min(this.used, frames * WORDS);
-    other.ring = new Int32Array(frames * WORDS);
-    for (let i = 0; i < used; i++) other.ring[i] = ring[(this.next - used + i + ring.length) % ring.length]!; // within
-    other.used = used;
-    other.next = used % other.ring.length;
-    other.lastAt = this.lastAt;
+    const copy = other.obtainRing();
+    for (let i = 0; i < used; i++) copy[i] = ring[(this.next - used + i + ring.length) % ring.length]!; // within
+    other.next = used % copy.length;
+    other.isFull = used === copy.length;
+    other.at = this.at;
+    other.waited = this.waited;
     return other;
   }
 
@@ -115,6 +133,11 @@ export class Recorder {
   trimmed(): Recorder | null {
     return this.used === 0 ? null : this.resized(this.used / WORDS);
   }
+}
+
+/** A step too long to be counted in milliseconds. */
+function inSeconds(ms: number): number {
+  return SECONDS | Math.min(STEP_MAX, Math.floor(ms / 1000));
 }
 
 function frameOf(first: number, second: number, at: number): RecordedFrame {

@@ -6,7 +6,6 @@ import { type DirectionRates, RateVerdict } from '../limits/rates.ts';
 import { Opcode, Step } from '../protocol/frame-scanner.ts';
 import { Direction, Flow } from './direction.ts';
 import { rateOf } from './policy.ts';
-import type { Recorder } from './recorder.ts';
 
 export class Relay extends Direction {
   /** What is at hand went over a rate, and is paid for by a pause. */
@@ -34,6 +33,7 @@ export class Relay extends Direction {
     const scanner = this.scanner;
     const { recorder } = this.session;
     scanner.feed(bytes, start, end);
+    recorder?.begin(this.source.isClient, now);
     this.watcher?.begin(start);
     if (this.flow === Flow.Tail) this.relayTail(bytes, start, end, stable, now);
     if (this.isTorn) return;
@@ -60,7 +60,9 @@ export class Relay extends Direction {
         case Step.Header:
           frameAt = scanner.frameStart;
           this.traffic.noteFrame(scanner);
-          if (recorder !== null) this.record(recorder, now);
+          // What is dropped because the session ends would push out what came before that.
+          if (recorder !== null && this.flow <= Flow.Answer)
+            recorder.note(scanner.opcode, !scanner.inMessage, scanner.remaining);
           if (this.rates !== null) this.charge(this.rates, bytes, start, stable, now);
           break;
         case Step.Control:
@@ -71,17 +73,11 @@ export class Relay extends Direction {
           return;
         default:
           this.forward(bytes, start, scanner.frameStart, stable, now);
-          if (this.flow <= Flow.Answer) recorder?.noteBroken(this.source.isClient, bytes, scanner.frameStart, end, now);
+          if (this.flow <= Flow.Answer) recorder?.noteBroken(bytes, scanner.frameStart, end);
           this.endBroken(now);
           return;
       }
     }
-  }
-
-  /** What is dropped because the session ends would push out what came before that. */
-  private record(recorder: Recorder, now: number): void {
-    const { opcode, inMessage, remaining } = this.scanner;
-    if (this.flow <= Flow.Answer) recorder.note(this.source.isClient, opcode, !inMessage, remaining, now);
   }
 
   private relayBehindSpill(spill: Buffer, bytes: Buffer, start: number, end: number, now: number): void {
@@ -145,7 +141,7 @@ export class Relay extends Direction {
       return scanner.position;
     }
     const length = scanner.position - scanner.payloadStart;
-    this.session.recorder?.note(this.source.isClient, scanner.opcode, true, length, now);
+    this.session.recorder?.note(scanner.opcode, true, length);
     if (!isPing) liveness.owesPong = false;
     const rates = this.obtainRates(now);
     const verdict = isPing ? rates.ping(now) : rates.pong(now);
@@ -171,7 +167,7 @@ export class Relay extends Direction {
     const { scanner } = this;
     const isRelayed = this.flow === Flow.Relay;
     const length = scanner.position - scanner.payloadStart;
-    this.session.recorder?.noteClose(this.source.isClient, scanner.closeCode, length, now);
+    this.session.recorder?.noteClose(scanner.closeCode, length);
     this.source.onClose(now);
     this.forward(bytes, start, isRelayed ? scanner.position : scanner.frameStart, stable, now);
     if (isRelayed) this.sink.onCloseRelayed(scanner.closeCode, now);

@@ -5,23 +5,23 @@ import type { Mutant } from './mutants.ts';
 export const RECORD_MUTANTS: readonly Mutant[] = [
   {
     row: 'G1',
-    at: 'Relay.record',
-    search: 'if (this.flow <= Flow.Answer) ',
-    replace: '',
+    at: 'Relay.relay',
+    search: 'if (recorder !== null && this.flow <= Flow.Answer)',
+    replace: 'if (recorder !== null)',
     why: 'what is dropped pushes out what came before the end',
   },
   {
     row: 'G1',
     at: 'Recorder.noteBroken',
-    search: 'lengthAt(bytes, at, end), now);',
-    replace: '0, now);',
+    search: 'first >= 0x80, lengthAt(bytes, at, end))',
+    replace: 'first >= 0x80, 0)',
     why: 'the broken frame has no length',
   },
   {
     row: 'G2',
-    at: 'Recorder.put',
-    search: 'this.next = next + WORDS === ring.length ? 0 : next + WORDS;',
-    replace: 'this.next = next + WORDS;',
+    at: 'Recorder.goRound',
+    search: 'this.next = 0;',
+    replace: '',
   },
   {
     row: 'G2',
@@ -32,10 +32,17 @@ export const RECORD_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'G2',
-    at: 'Recorder.step',
-    search: 'ms <= STEP_MAX ? ms :',
-    replace: 'true ? ms :',
+    at: 'Recorder.note',
+    search: 'waited <= STEP_MAX ? waited :',
+    replace: 'true ? waited :',
     why: 'long steps spill over',
+  },
+  {
+    row: 'G2',
+    at: 'Recorder.begin',
+    search: 'this.waited += at - this.at;',
+    replace: 'this.waited = at - this.at;',
+    why: 'a read within a frame takes the time before it away',
   },
   {
     row: 'G3',
@@ -87,7 +94,7 @@ export const RECORD_MUTANTS: readonly Mutant[] = [
   {
     row: 'G8',
     at: 'Recorder.resized',
-    search: 'other.used = used;',
+    search: 'other.isFull = used === copy.length;',
     replace: '',
     why: 'a reload forgets what was recorded',
   },

@@ -75,7 +75,8 @@ describe('G2: a ring of 8 bytes for each frame, made with the first', () => {
     const recorder = new Recorder(3);
     expect(ringOf(recorder)).toBeNull();
     for (let i = 1; i <= 7; i++) {
-      recorder.note(true, 1, true, i, i * 10);
+      recorder.begin(true, i * 10);
+      recorder.note(1, true, i);
       const expected = [i - 2, i - 1, i].filter((one) => one > 0).map((one) => `${one * 10} client text ${one}`);
       expect(recorder.read().map(word)).toEqual(expected);
       expect(ringOf(recorder)?.byteLength).toBe(3 * 8);
@@ -85,7 +86,8 @@ describe('G2: a ring of 8 bytes for each frame, made with the first', () => {
   test('G2: of a session that is over what was used', () => {
     const recorder = new Recorder(256);
     expect(recorder.trimmed()).toBeNull();
-    recorder.noteClose(false, 4999, 125, 7);
+    recorder.begin(false, 7);
+    recorder.noteClose(4999, 125);
     const kept = recorder.trimmed();
     expect(kept?.read().map(word)).toEqual(['7 backend close 125 4999']);
     expect(kept === null ? null : ringOf(kept)?.byteLength).toBe(8);
@@ -94,16 +96,21 @@ describe('G2: a ring of 8 bytes for each frame, made with the first', () => {
   test('G2: silences of months are right to the second, and a clock that jumps back is none', () => {
     const recorder = new Recorder(8);
     const times = [0.9, 9 * HOUR, 9 * HOUR + 2 ** 25 - 1, 20 * HOUR + 2 ** 25 + 999, 9_000 * HOUR];
-    for (const at of times) recorder.note(false, 2, true, 0, at);
+    const noteAt = (at: number) => {
+      recorder.begin(false, at - 1); // a read without the header of a frame takes nothing from the time of the next
+      recorder.begin(false, at);
+      recorder.note(2, true, 0);
+    };
+    for (const at of times) noteAt(at);
     const found = recorder.read().map(({ at }) => at);
     for (const [index, at] of times.entries()) expect(Math.abs((found[index] ?? 0) - at)).toBeLessThan(2000);
-    recorder.note(false, 2, true, 0, 5);
+    noteAt(5);
     expect(recorder.read().at(-1)?.at).toBe(5);
   });
 
   test('G2: lengths up to 4 GiB - 1, which stands for more', () => {
     const recorder = new Recorder(4);
-    for (const bytes of [2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 53]) recorder.note(true, 2, true, bytes, 0);
+    for (const bytes of [2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 53]) recorder.note(2, true, bytes);
     expect(recorder.read().map(({ bytes }) => bytes)).toEqual([2 ** 31, 2 ** 32 - 1, 2 ** 32 - 1, 2 ** 32 - 1]);
   });
 });
