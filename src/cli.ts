@@ -208,6 +208,11 @@ async function run(source: RunSource, watch: boolean): Promise<ExitCode> {
   const files = watch ? new FileWatch(() => reloads.ask({ again: true })) : null;
   const again = await reloadsOf(source, loaded, files);
   const restarts = await restartsOf(source);
+  const kept = (await heritage?.kept()) ?? undefined;
+  if (heritage !== null && kept === undefined) {
+    complain('framegate: the older process does not hand over what it has\n');
+    return ExitCode.Failed;
+  }
   const proxy = createProxyFromConfig(loaded.config, {
     about,
     transport,
@@ -216,6 +221,7 @@ async function run(source: RunSource, watch: boolean): Promise<ExitCode> {
     onDrainAsked: () => stops.askedByAdmin(),
     ...(again === null ? {} : { source: again.read }),
     ...(heritage === null || heritage.sockets === null ? {} : { inherited: heritage.sockets }),
+    ...(kept === undefined ? {} : { kept }),
     restarts: restarts.means,
   });
   try {
@@ -243,7 +249,7 @@ async function restartsOf(source: RunSource): Promise<OwnRestarts> {
   const launch =
     source.kind === 'stdin'
       ? { whyNot: 'its config came from stdin, which cannot be read again' }
-      : launcherOf({ execPath, args: [...execArgv, ...argv.slice(1)], env });
+      : launcherOf({ execPath, flags: execArgv, script: argv[1] ?? '', args: argv.slice(2), env });
   let tell = ignore;
   const handedOver = new Promise<Stop>((resolve) => {
     tell = () => resolve({ kind: 'restart' });

@@ -22,6 +22,7 @@ import { NO_RESTARTS, type RestartMeans, Restarts } from './fleet/restarts.ts';
 import type { Clock } from './limits/clock.ts';
 import type { Slices } from './limits/slices.ts';
 import { addressText, type BoundAddress } from './net/listen.ts';
+import type { KeptSecret } from './net/ticket-secrets.ts';
 import type { LogDestination } from './observe/log.ts';
 import { type ProcessView, RuntimeMetrics } from './observe/runtime-metrics.ts';
 
@@ -51,6 +52,8 @@ export interface ProxyOptions {
   readonly process?: ProcessView;
   /** Listening sockets that another process has bound: descriptors by `listenerKey`, `adminKey`; the rest is closed. */
   readonly inherited?: ReadonlyMap<string, number>;
+  /** What the process that this one replaces had: a secret for session tickets, lines of what was revoked. */
+  readonly kept?: { readonly tickets: KeptSecret; readonly revoked: Iterable<string> };
   /** How a next generation is started; without it there are no restarts. */
   readonly restarts?: RestartMeans;
   /** How an admin listener sees this proxy with others that are one framegate with it; absent: there are none. */
@@ -146,11 +149,13 @@ class ProxyProcess implements Proxy {
 
   private makeRestarts(): Restarts {
     const { options, drainer } = this;
-    const { clock, wheel, log, edge, life } = this.parts;
+    const { clock, wheel, slices, log, edge, life } = this.parts;
     const pid = Number(options.about?.pid ?? 0);
     return new Restarts({
-      ...{ clock, wheel, log },
+      ...{ clock, wheel, slices, log },
       means: options.restarts ?? NO_RESTARTS,
+      tickets: () => edge.snapshot.ticketSecrets.kept,
+      revocations: edge.snapshot.auth.revocations,
       sockets: () => new Map([...this.listeners.sockets, ...adminSocket(this.config.admin, this.admin?.fd ?? null)]),
       isDraining: () => edge.draining || life.closing,
       view: () => ({ pid, sessions: edge.sessions.size, state: life.state }),

@@ -297,7 +297,7 @@ export type RevokeResult =
       /** Also over a restart. */
       readonly durable: boolean;
     }
-  | { readonly error: 'no_method' | 'not_of_method' | 'revocations_full' | 'not_written' };
+  | { readonly error: 'no_method' | 'not_of_method' | 'revocations_full' | 'not_written' | 'restarting' };
 
 /** `ok`, or why not. */
 export type Extended = 'ok' | 'no_session' | 'ending' | 'not_bound' | 'bad_until';

@@ -3,7 +3,7 @@
 
 import type { Extended, RevokeAsk, RevokeResult } from '../admin/subject.ts';
 import type { AuthMethod, Standing } from '../edge/auth/method.ts';
-import { RevocationsFull } from '../edge/auth/revocations.ts';
+import { RevocationsFull, RevocationsSealed } from '../edge/auth/revocations.ts';
 import type { Edge } from '../edge/edge.ts';
 import type { SessionRecord } from '../edge/session-record.ts';
 import type { Slices } from '../limits/slices.ts';
@@ -47,6 +47,7 @@ export class Credentials {
       await auth.revocations.add(ask, until, method.config, applied);
     } catch (error) {
       if (error instanceof RevocationsFull) return { error: 'revocations_full' };
+      if (error instanceof RevocationsSealed) return { error: 'restarting' };
       edge.log.event('error', 'revocations.failed', { error: String(error) });
       return { error: 'not_written' };
     }

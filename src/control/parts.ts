@@ -16,7 +16,7 @@ import { Dialer } from '../net/dial.ts';
 import { DnsRounds } from '../net/dns.ts';
 import { openFileLimit } from '../net/open-files.ts';
 import { Resolver } from '../net/resolve.ts';
-import { TicketSecrets } from '../net/ticket-secrets.ts';
+import { type KeptSecret, TicketSecrets } from '../net/ticket-secrets.ts';
 import { Log, type LogDestination } from '../observe/log.ts';
 import { MetricsRegistry } from '../observe/metrics.ts';
 import { ServiceClient } from '../services/service-client.ts';
@@ -37,6 +37,8 @@ interface PartsOptions {
   readonly wallNow?: () => number;
   readonly transport?: 'auto' | 'stream';
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** What an older process hands over. */
+  readonly kept?: { readonly tickets: KeptSecret; readonly revoked: Iterable<string> };
   /** Without one it is the only process of its framegate. */
   readonly worker?: WorkerRole;
 }
@@ -109,7 +111,8 @@ export function makeParts(config: Config, options: PartsOptions): Parts {
     service,
     stateFolder: stateFolderOf(options.env),
   });
-  const ticketSecrets = new TicketSecrets();
+  if (options.kept !== undefined) auth.revocations.adopt(options.kept.revoked);
+  const ticketSecrets = new TicketSecrets(options.kept?.tickets);
   if (worker !== undefined) ticketSecrets.take(worker.ticketSecret);
   const snapshot = buildSnapshot(config, { upstreams, auth, wallNow, live: acme, ticketSecrets });
   const { sessionsMax } = worker ?? cap;

@@ -2,6 +2,7 @@
 // between the two. Forms and their reading; nothing is sent here.
 
 import type { GenerationView } from '../admin/generations.ts';
+import type { KeptSecret } from '../net/ticket-secrets.ts';
 
 /** In the environment of a new generation, which takes it away before anything else is started from there. */
 export const HANDOVER_VARIABLE = 'FRAMEGATE_HANDOVER';
@@ -12,11 +13,14 @@ export type Upward =
   /** It ends. `why`: what it said. */
   | { readonly kind: 'failed'; readonly why: string };
 
-/** From the old one to the new one: who is still there. */
-export interface Downward {
-  readonly kind: 'before';
-  readonly generations: readonly GenerationView[];
-}
+/** From the old one to the new one. */
+export type Downward =
+  /** Who is still there. */
+  | { readonly kind: 'before'; readonly generations: readonly GenerationView[] }
+  /** Some of what was revoked, as lines of the file for that. */
+  | { readonly kind: 'revoked'; readonly lines: readonly string[] }
+  /** That was all of it. What session tickets are protected with, while no config says. */
+  | { readonly kind: 'kept'; readonly tickets: KeptSecret };
 
 /** `sockets`: descriptors by what they are for. */
 export function handoverText(sockets: ReadonlyMap<string, number>): string {
@@ -43,9 +47,16 @@ export function readUpward(value: unknown): Upward | null {
 }
 
 export function readDownward(value: unknown): Downward | null {
-  if (!isRecord(value) || value.kind !== 'before' || !Array.isArray(value.generations)) return null;
-  const generations = value.generations.filter(isGeneration);
-  return { kind: 'before', generations };
+  if (!isRecord(value)) return null;
+  const { kind, generations, lines, tickets } = value;
+  if (kind === 'before' && Array.isArray(generations)) return { kind, generations: generations.filter(isGeneration) };
+  if (kind === 'revoked' && Array.isArray(lines)) return { kind, lines: lines.map(String) };
+  return kind === 'kept' && isKeptSecret(tickets) ? { kind, tickets } : null;
+}
+
+function isKeptSecret(value: unknown): value is KeptSecret {
+  if (!isRecord(value) || typeof value.secret !== 'string') return false;
+  return value.since === null || typeof value.since === 'number';
 }
 
 function isGeneration(value: unknown): value is GenerationView {

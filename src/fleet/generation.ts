@@ -1,13 +1,15 @@
 // A new generation as the old one sees it: a process that was started with the listening sockets, until it says that
 // it is ready, or until it is known why it is not. It does nothing about either.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { HANDOVER_VARIABLE, handoverText } from './generation-messages.ts';
 
 /** What the command line of this process says, and where it runs. */
 export interface Program {
   readonly execPath: string;
-  /** Flags of Node, the script and its arguments. */
+  /** Of Node. */
+  readonly flags: readonly string[];
+  readonly script: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -25,19 +27,25 @@ export interface Generation {
   send(message: object): void;
   /** At once. */
   kill(): void;
+  /** What keeps the program from running at all; '' when nothing does. */
+  explain(): Promise<string>;
 }
 
 /** Starts one. Whatever goes wrong comes by `onEnd`, later. */
 export type Launch = (sockets: ReadonlyMap<string, number>, events: Events) => Generation;
+
+const EXPLAIN_MS = 5_000;
+/** The end says what is wrong. */
+const TOLD_CHARACTERS_MAX = 2_000;
 
 /** stdin, stdout, stderr and the channel come before. */
 const FIRST_SOCKET = 4;
 
 export function launcherOf(program: Program): Launch {
   return (sockets, events) => {
-    const { execPath, args, env } = program;
+    const { execPath, flags, script, args, env } = program;
     const places = [...sockets.keys()].map((key, index) => [key, FIRST_SOCKET + index] as const);
-    const child = spawn(execPath, args, {
+    const child = spawn(execPath, [...flags, script, ...args], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...sockets.values()],
       env: { ...env, [HANDOVER_VARIABLE]: handoverText(new Map(places)) },
     });
@@ -47,6 +55,7 @@ export function launcherOf(program: Program): Launch {
       // A channel that is closed has nobody behind it, which is told otherwise.
       send: (message) => void (child.connected && child.send(message, () => {})),
       kill: () => void child.kill('SIGKILL'),
+      explain: () => explain(program),
     };
   };
 }
@@ -60,5 +69,19 @@ function listen(child: ChildProcess, { onMessage, onEnd }: Events): void {
   };
   child.on('message', onMessage);
   child.on('error', (error) => over(`it cannot be started: ${error.message}`));
-  child.on('exit', (code, signal) => over(code === null ? `it was ended by ${signal}` : `it ended with code ${code}`));
+  child.on('exit', (code, signal) => {
+    const why = code === null ? `it was ended by ${signal}` : `it ended with code ${code}`;
+    // What it has said before is told first.
+    if (child.connected) child.on('disconnect', () => over(why));
+    else over(why);
+  });
+}
+
+/** Its stderr is that of this process, and cannot be read: so it is asked for a word that any program of it has. */
+function explain({ execPath, flags, script, env }: Program): Promise<string> {
+  return new Promise((resolve) => {
+    execFile(execPath, [...flags, script, 'version'], { env, timeout: EXPLAIN_MS }, (error, _stdout, stderr) => {
+      resolve(error === null ? '' : stderr.trim().slice(-TOLD_CHARACTERS_MAX));
+    });
+  });
 }

@@ -2,8 +2,11 @@
 // old one is told to leave, or it goes on as before. It accepts, drains and ends nothing itself.
 
 import type { GenerationView, RestartResult } from '../admin/generations.ts';
+import type { Revocations } from '../edge/auth/revocations.ts';
 import type { Clock } from '../limits/clock.ts';
+import type { Slices } from '../limits/slices.ts';
 import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
+import type { KeptSecret } from '../net/ticket-secrets.ts';
 import type { Log } from '../observe/log.ts';
 import type { Generation, Launch } from './generation.ts';
 import { type Downward, readUpward } from './generation-messages.ts';
@@ -12,6 +15,8 @@ import { type Downward, readUpward } from './generation-messages.ts';
 const READY_MS = 30_000;
 /** How often it hears how the old one does. */
 const TELL_MS = 1_000;
+/** Of what was revoked, as many go in one message. */
+const LINES_A_MESSAGE = 200;
 
 /** What a restart needs of the process that this proxy runs in. */
 export interface RestartMeans {
@@ -33,11 +38,15 @@ export const NO_RESTARTS: RestartMeans = {
 interface RestartsOptions {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
+  readonly slices: Slices;
   readonly log: Log;
   readonly means: RestartMeans;
   /** The listening sockets of this process. */
   sockets(): ReadonlyMap<string, number>;
   isDraining(): boolean;
+  /** What the next one goes on with. */
+  tickets(): KeptSecret;
+  readonly revocations: Pick<Revocations, 'seal' | 'unseal' | 'lines'>;
   /** This one. */
   view(): GenerationView;
   /** The next one accepts: this one shall accept no more, and leave. */
@@ -71,6 +80,7 @@ export class Restarts {
     const pid = this.next?.pid ?? 0;
     if (why !== null) {
       this.next = null;
+      options.revocations.unseal();
       log.event('error', 'restart.end', { ok: false, error: why, ms });
       return { ok: false, error: 'restart_failed', why };
     }
@@ -113,8 +123,35 @@ export class Restarts {
         if (told?.kind === 'ready') settle(null);
         else if (told?.kind === 'failed') said = told.why;
       };
-      this.next = launch(sockets(), { onMessage, onEnd: (why) => settle(said ?? why) });
+      const onEnd = (why: string): void => {
+        if (said !== null || isOver || this.next === null) settle(said ?? why);
+        else void this.next.explain().then((text) => settle(text === '' ? why : `${why}\n${text}`));
+      };
+      this.next = launch(sockets(), { onMessage, onEnd });
+      void this.bequeath(this.next);
     });
+  }
+
+  /** What is to be revoked from here on is refused: with the next one it would be good again. */
+  private async bequeath(next: Generation): Promise<void> {
+    const { revocations, slices } = this.options;
+    await revocations.seal();
+    await slices.run(this.tellKept(next));
+  }
+
+  private *tellKept(next: Generation): Generator<void> {
+    const { revocations, tickets } = this.options;
+    const tell = (message: Downward) => next.send(message);
+    let lines: string[] = [];
+    for (const line of revocations.lines()) {
+      lines.push(line);
+      if (lines.length < LINES_A_MESSAGE) continue;
+      tell({ kind: 'revoked', lines });
+      lines = [];
+      yield;
+    }
+    tell({ kind: 'revoked', lines });
+    tell({ kind: 'kept', tickets: tickets() });
   }
 
   private tell(now: number): void {

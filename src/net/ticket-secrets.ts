@@ -7,10 +7,26 @@ const SECRET_BYTES = 48;
 /** RFC 5077 5.5 wants it changed regularly. What a client holds then makes one full handshake. */
 const ROTATE_AFTER_MS = 12 * 3_600_000;
 
+/** One that another process goes on with. `secret`: base64. */
+export interface KeptSecret {
+  readonly secret: string;
+  /** On the wall clock; null: it was not used yet. */
+  readonly since: number | null;
+}
+
 export class TicketSecrets {
-  private secret = randomBytes(SECRET_BYTES);
-  private since: number | null = null;
+  private secret: Buffer;
+  private since: number | null;
   private isGiven = false;
+
+  constructor(kept: KeptSecret | null = null) {
+    this.secret = kept === null ? randomBytes(SECRET_BYTES) : Buffer.from(kept.secret, 'base64');
+    this.since = kept?.since ?? null;
+  }
+
+  get kept(): KeptSecret {
+    return { secret: this.secret.toString('base64'), since: this.since };
+  }
 
   /** One of another process, which makes the next one, too: tickets of either are good at both. */
   take(secret: Uint8Array): void {

@@ -1,11 +1,20 @@
 // Restarts of the built command: the next process has the listening sockets, so nobody is refused, reset or loses a
 // message; and where it does not come up, the old one goes on.
 
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { type ClientOptions, WebSocket } from 'ws';
 import { makeCertificates } from '../support/certs.ts';
+import { atTestEnd } from '../support/cleanup.ts';
+import { cliPath, runCli, startCli } from '../support/cli-process.ts';
 import { Generations } from '../support/generations.ts';
 import { CountingBackend, RestartTraffic } from '../support/restart-traffic.ts';
+import { comeBack, sessionOf } from '../support/tls-clients.ts';
 
 test('3 restarts under load on TCP, TLS and unix: nobody is refused, no message lost, all are told 1012', async () => {
   const { good, ca } = await makeCertificates();
@@ -39,3 +48,111 @@ drain: { spread: 300ms }
   expect(traffic.told).toBeGreaterThanOrEqual(3 * 12);
   expect(new Set(pids).size).toBe(4);
 });
+
+describe('a new process that does not come up', () => {
+  test('is told of with its reason, and the old one goes on with all that it had', async () => {
+    const config = `
+listeners: [{ name: tcp, address: 127.0.0.1:0 }, { name: unix, address: unix:data.sock }]
+routes: [{ upstream: "builtin:echo" }]
+admin: { address: unix:admin.sock }
+`;
+    const folder = mkdtempSync(join(tmpdir(), 'fg-'));
+    atTestEnd(() => rmSync(folder, { recursive: true, force: true }));
+    const script = join(folder, 'framegate.mjs');
+    symlinkSync(cliPath, script);
+    const framegate = new Generations(config, { script });
+    const socket = await opened(`ws://127.0.0.1:${await framegate.port('tcp')}`);
+    await framegate.ready();
+    const refusal = async () => {
+      const { status, body } = await framegate.ask('POST', '/api/v1/restart');
+      return [status, body.error, body.why];
+    };
+
+    framegate.write('config.yaml', config.replace('routes', 'rotes'));
+    const [first, second] = await Promise.all([refusal(), refusal()]);
+    expect(first).toEqual([500, 'restart_failed', expect.stringContaining('did you mean "routes"?')]);
+    expect(second).toEqual([409, 'restarting', undefined]);
+
+    const other = createServer().listen(join(framegate.folder, 'other.sock'));
+    atTestEnd(() => void other.close());
+    await once(other, 'listening');
+    framegate.write('config.yaml', config.replace('}]\nroutes', '}, { address: "unix:other.sock" }]\nroutes'));
+    expect(await refusal()).toEqual([500, 'restart_failed', expect.stringContaining('EADDRINUSE')]);
+
+    framegate.write('config.yaml', config);
+    rmSync(script);
+    writeFileSync(script, 'import "node:fs"\nthis is no program\n');
+    const [status, error, why] = await refusal();
+    expect([status, error]).toEqual([500, 'restart_failed']);
+    expect(why).toMatch(/^it ended with code 1\n.*SyntaxError/s);
+
+    socket.send('still here');
+    expect(String((await once(socket, 'message'))[0])).toBe('still here');
+    for (const base of [socket.url, `ws+unix://${join(framegate.folder, 'data.sock')}:/`]) (await opened(base)).close();
+    const ends = framegate.cli.logs.filter(({ event }) => event === 'restart.end');
+    expect(ends.map(({ level, ok }) => [level, ok])).toEqual([
+      ['error', false],
+      ['error', false],
+      ['error', false],
+    ]);
+  });
+
+  test('is not even begun where the config came from stdin', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'fg-'));
+    atTestEnd(() => rmSync(folder, { recursive: true, force: true }));
+    const input = 'listeners: [{ address: 127.0.0.1:0 }]\nroutes: [{ upstream: "builtin:echo" }]\n';
+    const admin = 'admin: { address: unix:admin.sock }\n';
+    const cli = startCli(['run', '-c', '-'], { input: input + admin, cwd: folder });
+    await cli.port();
+    const exit = await runCli(['restart', '--admin', `unix:${join(folder, 'admin.sock')}`]);
+    expect(exit).toMatchObject({ code: 1, stdout: '' });
+    expect(exit.stderr).toMatch(/^its config came from stdin.*\nframegate: no restart: /);
+  });
+});
+
+test('the new process goes on with what was revoked and with session tickets, and shows the old one', async () => {
+  const { good } = await makeCertificates();
+  const config = `
+listeners:
+  - { name: tls, address: 127.0.0.1:0, tls: { certificates: [{ cert: c.pem, key: k.pem }] } }
+  - { name: unix, address: unix:data.sock, mode: "0600" }
+auth: { keys: { api_key: { keys: [{ name: a, sha256: "${sha256('key-of-a')}" }, { name: b, sha256: "${sha256('key-of-b')}" }] } } }
+routes:
+  - { name: open, match: { listeners: [tls] }, auth: [], upstream: "builtin:echo" }
+  - { name: closed, match: { listeners: [unix] }, upstream: "builtin:echo", auth: [keys] }
+admin: { address: unix:admin.sock }
+drain: { grace: 10s }
+`;
+  const framegate = new Generations(config, {}, { 'c.pem': good.cert, 'k.pem': good.key });
+  const port = await framegate.port('tls');
+  await framegate.ready();
+  const file = join(framegate.folder, 'data.sock');
+  const as = (key: string) => opened(`ws+unix://${file}:/`, { headers: { 'X-API-Key': key } });
+  const stays = await as('key-of-b');
+  const session = await sessionOf(port);
+  expect((await framegate.ask('POST', '/api/v1/revoke?auth=keys&key=a')).status).toBe(200);
+  const pid = await framegate.restart();
+  expect(await comeBack(port, session)).toBe('resumed');
+  await expect(as('key-of-a')).rejects.toThrow('401');
+  (await as('key-of-b')).close();
+  const { body } = await framegate.ask('GET', '/api/v1/status');
+  const old = { pid: framegate.cli.child.pid, sessions: 1, state: 'draining' };
+  expect([body.pid, body.before]).toEqual([pid, [old]]);
+  stays.close();
+  expect(await framegate.firstExit).toBe(0);
+  expect(existsSync(file)).toBe(true);
+  process.kill(pid, 'SIGTERM');
+  expect(await framegate.cli.exit()).toMatchObject({ code: 0, stderr: expect.not.stringContaining('internal error') });
+  expect(existsSync(file)).toBe(false);
+});
+
+async function opened(url: string, options: ClientOptions = {}): Promise<WebSocket> {
+  const socket = new WebSocket(url, options);
+  atTestEnd(() => socket.terminate());
+  await once(socket, 'open');
+  return socket;
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

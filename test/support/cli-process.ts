@@ -19,6 +19,8 @@ export interface CliOptions {
   /** Added to the environment; undefined removes. */
   env?: Readonly<Record<string, string | undefined>>;
   deadlineMs?: number;
+  /** Another file than that of the build. */
+  script?: string;
   /** Flags of Node, besides those that the command's first line sets. */
   flags?: readonly string[];
   /** The limit on open files that it runs under. */
@@ -49,7 +51,7 @@ export class CliProcess {
     this.deadlineMs = options.deadlineMs ?? 15_000;
     this.tap = new LogTap(this.deadlineMs);
     const flags = ['--single-threaded', '--max-semi-space-size=4', ...(options.flags ?? [])];
-    const node = [process.execPath, ...flags, cliPath, ...args];
+    const node = [process.execPath, ...flags, options.script ?? cliPath, ...args];
     // The shell becomes the program: the process id stays the same.
     const limited = ['sh', '-c', `ulimit -n ${options.openFiles}; exec "$0" "$@"`, ...node];
     const [program = '', ...rest] = options.openFiles === undefined ? node : limited;

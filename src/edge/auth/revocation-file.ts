@@ -136,11 +136,12 @@ export class RevocationFile {
   }
 }
 
-function lineOf({ auth, kind, value, at, until, marks }: Revocation): string {
+export function lineOf({ auth, kind, value, at, until, marks }: Revocation): string {
   return `${JSON.stringify({ auth, kind, value, at, until, marks })}\n`;
 }
 
-function parseLine(line: string): Revocation | null {
+/** Null: it is none. */
+export function parseLine(line: string): Revocation | null {
   let parsed: unknown;
   try {
     parsed = JSON.parse(line);

@@ -6,7 +6,7 @@ import type { AuthConfig } from '../../config/types.ts';
 import type { Clock } from '../../limits/clock.ts';
 import type { Log } from '../../observe/log.ts';
 import type { Standing } from './method.ts';
-import { type Revocation, RevocationFile, type Revoked } from './revocation-file.ts';
+import { lineOf, parseLine, type Revocation, RevocationFile, type Revoked } from './revocation-file.ts';
 
 const REVOCATIONS_MAX = 100_000;
 /** What has run out is let go once a minute. */
@@ -34,6 +34,9 @@ interface RevocationsMeans {
 /** There are as many as there may be: none is forgotten for another. */
 export class RevocationsFull extends Error {}
 
+/** Another process has been told what there is. */
+export class RevocationsSealed extends Error {}
+
 export class Revocations {
   private readonly means: RevocationsMeans;
   private readonly max: number;
@@ -43,6 +46,7 @@ export class Revocations {
   private sweptAt: number;
   /** Null: in memory only. */
   private file: RevocationFile | null = null;
+  private isSealed = false;
   /** One write after the other. */
   private tail: Promise<unknown> = Promise.resolve();
   /** Names and marks of what the config has, made when first asked for. */
@@ -73,6 +77,30 @@ export class Revocations {
     this.file = file;
   }
 
+  /** Nothing is added any more once this resolves, until it is unsealed. */
+  async seal(): Promise<void> {
+    this.isSealed = true;
+    await this.tail;
+  }
+
+  unseal(): void {
+    this.isSealed = false;
+  }
+
+  /** All that count, in the form of the file, for the next process. */
+  *lines(): Generator<string> {
+    this.sweep();
+    for (const entry of this.entries.values()) yield lineOf(entry);
+  }
+
+  /** What another process had. Before anybody is judged. */
+  adopt(lines: Iterable<string>): void {
+    for (const line of lines) {
+      const one = parseLine(line);
+      if (one !== null && one.until > this.means.wallNow()) this.put(one, Number.NEGATIVE_INFINITY);
+    }
+  }
+
   async close(): Promise<void> {
     await this.tail;
     await this.file?.close();
@@ -80,9 +108,10 @@ export class Revocations {
 
   /**
    * Counts when this resolves: `applied` is called in the moment in which it begins to. Rejects, with nothing changed,
-   * when there are too many or it cannot be written. `until`: milliseconds since 1970.
+   * when there are too many, it cannot be written, or it is sealed. `until`: milliseconds since 1970.
    */
   add(revoked: Revoked, until: number, config: AuthConfig, applied: () => void): Promise<void> {
+    if (this.isSealed) return Promise.reject(new RevocationsSealed());
     const at = this.means.wallNow();
     const result = this.tail.then(async () => {
       const one = this.joined({ ...revoked, at, until, marks: this.marksFor(revoked, config) });
