@@ -116,7 +116,10 @@ test('the new process goes on with what was revoked and with session tickets, an
 listeners:
   - { name: tls, address: 127.0.0.1:0, tls: { certificates: [{ cert: c.pem, key: k.pem }] } }
   - { name: unix, address: unix:data.sock, mode: "0600" }
-auth: { keys: { api_key: { keys: [{ name: a, sha256: "${sha256('key-of-a')}" }, { name: b, sha256: "${sha256('key-of-b')}" }] } } }
+auth:
+  keys:
+    api_key:
+      keys: [{ name: a, sha256: "${sha256('key-of-a')}" }, { name: b, sha256: "${sha256('key-of-b')}" }]
 routes:
   - { name: open, match: { listeners: [tls] }, auth: [], upstream: "builtin:echo" }
   - { name: closed, match: { listeners: [unix] }, upstream: "builtin:echo", auth: [keys] }

@@ -101,7 +101,7 @@ class Rig {
 /** Enough turns of promises for all that is under way. */
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-test('the next one gets the sockets and what there is to go on with; ready, it takes over, and hears who is left', async () => {
+test('the next one gets sockets and what to go on with; ready, it takes over, and hears who is left', async () => {
   const rig = new Rig();
   const result = rig.restarts.run();
   await settled();
