@@ -102,6 +102,8 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
   readonly newTargetHold: () => TargetHold;
   readonly buffers: BufferWatch;
   readonly notices: PeerNotices;
+  /** What those hold whose connections are in other processes; set by who counts for them. */
+  guests: Iterable<Holdings> = [];
   /** Set by who shows them. */
   ends: EndKeeper | null = null;
   private readonly overflow = new Overflow<OpenConnection>();
@@ -187,7 +189,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
     }
     // The clients of a proxy are known by their heads only, which `Quotas.enter` counts them by.
     const peer = listener.rulesIn(this.snapshot).trusts(remoteAddress) ? '' : remoteAddress;
-    const claim = this.quotas.arrive(peer, this.clock.now());
+    const claim = this.quotas.arrive(peer, this.clock.now(), null);
     if (claim instanceof PeerClaim) this.take(transport, listener, claim, null);
     else this.turnAway(transport, listener, claim, new PeerClaim());
   }
@@ -246,7 +248,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
     const { arrival, barred } = entrance;
     arrival.takeSource(header);
     const peer = arrival.listener.rulesIn(this.snapshot).trusts(arrival.peer) ? '' : arrival.peer;
-    const claim = barred === null ? this.quotas.arrive(peer, this.clock.now()) : entrance.claim;
+    const claim = barred === null ? this.quotas.arrive(peer, this.clock.now(), entrance.claim) : entrance.claim;
     if (claim instanceof PeerClaim) this.goOn(entrance, claim, barred, rest);
     else if (this.overflow.canTell) {
       this.overflow.tell(entrance);
@@ -358,6 +360,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
   }
 
   private *held(): Iterable<Holdings> {
+    yield* this.guests;
     for (const record of this.sessions) yield record.holdings;
     for (const connection of this.connections) if (connection.holdings !== null) yield connection.holdings;
   }

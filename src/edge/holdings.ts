@@ -125,6 +125,11 @@ export class Holdings implements TargetChooser {
     if (claim !== null) this.slots.leave(claim);
   }
 
+  /** The try that was made is given up. */
+  leaveTarget(): void {
+    this.hold.leave();
+  }
+
   /** It has become a session. */
   becomeSession(): void {
     this.leaveTurn();

@@ -39,8 +39,12 @@ interface IdentityLimitsOptions {
   readonly now: number;
 }
 
-/** `seat`: what its handshake has taken before. */
-type Bounded = Pick<Grant, 'auth' | 'quota'> & { readonly identity: string; readonly seat: Seat };
+/** `seat`: what its handshake has taken before. `isLast`: nothing that is used up once comes behind it. */
+type Bounded = Pick<Grant, 'auth' | 'quota'> & {
+  readonly identity: string;
+  readonly seat: Seat;
+  readonly isLast: boolean;
+};
 
 /** What lets identities in: at once, or later where others have to be asked. */
 export interface IdentityDesk {
@@ -83,7 +87,7 @@ export class IdentityLimits implements IdentityDesk {
    * One more handshake of an identity on `route`: its seat, or what stands against it. It pays for every try by its
    * rates; the long quota is charged last, so that tries which fail on anything else use up nothing of it.
    */
-  enter(one: Omit<Bounded, 'seat'>, route: Route, now: number): IdentitySeat | BarredIdentity {
+  enter(one: Omit<Bounded, 'seat' | 'isLast'>, route: Route, now: number): IdentitySeat | BarredIdentity {
     const { auth, identity, quota } = one;
     const key = keyOf(auth, identity);
     const own = this.own.of(route);

@@ -48,8 +48,11 @@ export interface HandshakeQuotas {
 
 /** All that an edge asks of them. */
 export interface QuotaDesk extends HandshakeQuotas {
-  /** One more connection of `peer`; '' for one that counts under no address. */
-  arrive(peer: string, now: number): PeerClaim | Barred;
+  /**
+   * One more connection of `peer`; '' for one that counts under no address. `before`: how it has counted until now,
+   * under none.
+   */
+  arrive(peer: string, now: number, before: PeerClaim | null): PeerClaim | Barred;
   /** The limits of another config from now on. `seats` are all that are taken; none of them is lost. */
   retune(options: Omit<QuotasOptions, 'slots'>, seats: Iterable<Seat>): void;
 }

@@ -7,7 +7,7 @@ import { type SlotUse, Target } from '../upstream/target.ts';
 
 export class TargetHold implements TargetChooser {
   private slot: Target | null = null;
-  private use: SlotUse = 'handshake';
+  protected use: SlotUse = 'handshake';
   private trialOfSlot = 0;
   private backend: Transport | null = null;
 
@@ -28,9 +28,14 @@ export class TargetHold implements TargetChooser {
 
   /** What was held for the try before it goes back. */
   protected take(target: Target): void {
-    this.leave();
-    this.trialOfSlot = target.acquire();
+    this.giveBack();
+    this.trialOfSlot = this.acquire(target);
     this.slot = target;
+  }
+
+  /** The number of the trial that the slot is, 0 for none. */
+  protected acquire(target: Target): number {
+    return target.acquire();
   }
 
   keepBackend(transport: Transport): void {
@@ -56,6 +61,10 @@ export class TargetHold implements TargetChooser {
   }
 
   leave(): void {
+    this.giveBack();
+  }
+
+  private giveBack(): void {
     const { slot, use, trialOfSlot: trial, backend } = this;
     this.slot = null;
     this.use = 'handshake';

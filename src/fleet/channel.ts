@@ -9,6 +9,7 @@ type ValuesOf<All extends Message, Kind extends All[0]> =
   Extract<All, readonly [Kind, ...unknown[]]> extends readonly [unknown, ...infer Values] ? Values : never;
 
 type Handler = (...values: unknown[]) => void;
+type WholeHandler = (message: unknown) => void;
 type HandleHandler = (handle: unknown, ...values: unknown[]) => void;
 
 /** What a child process, to its parent, and `process`, in the child, have in common. */
@@ -33,6 +34,7 @@ export class Channel<Out extends Message, In extends Message> {
   /** By kind: what takes its values, which both sides know by the same types. */
   private readonly handlers = new Map<string, unknown>();
   private readonly handleHandlers = new Map<string, unknown>();
+  private readonly wholeHandlers = new Map<string, unknown>();
   /** Of this turn. Each is an answer, or of one connection, of which there is a cap; a side that hangs is ended. */
   private posted: Out[] = [];
   private isClosed = false;
@@ -50,6 +52,14 @@ export class Channel<Out extends Message, In extends Message> {
   /** Who takes messages of that kind: one, before the first of them comes. */
   on<Kind extends In[0]>(kind: Kind, take: (...values: ValuesOf<In, Kind>) => void): void {
     this.register(this.handlers, kind, take);
+  }
+
+  /** The same for several kinds, whose messages it takes as they are. */
+  onAll<Kind extends In[0]>(
+    kinds: readonly Kind[],
+    take: (message: Extract<In, readonly [Kind, ...unknown[]]>) => void,
+  ): void {
+    for (const kind of kinds) this.register(this.wholeHandlers, kind, take);
   }
 
   /** The same for those that bring a handle, which is theirs then; undefined: it was closed on the way. */
@@ -99,10 +109,10 @@ export class Channel<Out extends Message, In extends Message> {
     if (!Array.isArray(message)) return;
     const faults: unknown[] = [];
     // Both ends are the same program.
-    for (const [kind, ...values] of message as In[]) {
+    for (const one of message as In[]) {
       if (this.isClosed) return;
       try {
-        this.deliver(kind, values, handle);
+        this.deliver(one, handle);
       } catch (error) {
         faults.push(error);
       }
@@ -111,7 +121,13 @@ export class Channel<Out extends Message, In extends Message> {
     if (faults.length > 0) throw faults[0];
   }
 
-  private deliver(kind: string, values: unknown[], handle: unknown): void {
+  private deliver(message: In, handle: unknown): void {
+    const whole = this.wholeHandlers.get(message[0]) as WholeHandler | undefined;
+    if (whole !== undefined) {
+      whole(message);
+      return;
+    }
+    const [kind, ...values] = message;
     const withHandle = this.handleHandlers.get(kind) as HandleHandler | undefined;
     if (withHandle !== undefined) {
       withHandle(handle, ...values);

@@ -1,88 +1,116 @@
 // What workers ask of the desk of the primary, which counts for all of them, and what it answers. Types only.
-// A seat is what a handshake takes of limits, a hold its slot and its target: numbers that a worker gives, from one
-// counter. `cid` is a client's connection, as the primary calls it.
+// An id is a number that the worker gives: of a holder (a seat, or the hold of a request without upgrade), or of a
+// question (`ask`), from one counter. `cid` is a client's connection, as the primary calls it.
 
-import type { Barred } from '../edge/quotas.ts';
+import type { QuotaConfig, TargetConfig } from '../config/types.ts';
 import type { Refusal } from '../protocol/refusals.ts';
+import type { BalanceKey } from '../upstream/balance/balancer.ts';
+import type { NotChosen } from '../upstream/choose-target.ts';
 import type { NoRoom } from '../upstream/room.ts';
 import type { TargetWatch } from '../upstream/target-watch.ts';
 
-type RefusalWithCause = Refusal & { readonly cause: string };
+/** Who comes, and where to. `cid` 0: its connection counts nowhere. */
+export type Entry = readonly [cid: number, client: string, route: string];
 
-export interface TurnAsk {
+export type AskedIdentity = readonly [auth: string, identity: string, quota: QuotaConfig | null];
+
+/** Methods of `TargetWatch` whose calls are told. */
+export type WatchMethod = Exclude<keyof TargetWatch, 'failures' | 'sessionBegan' | 'left'>;
+
+export type DeskAsk =
+  /** Answered by `ok` or `barred`; then there is nothing under that id. */
+  | readonly ['enter', ask: number, id: number, entry: Entry]
+  /** Answered by `ok` or `barred`; the seat stays. */
+  | readonly ['identity', ask: number, id: number, one: AskedIdentity]
+  /**
+   * What was not asked before comes with it. Answered by `parked`, any number of times, then by `go`, or by `barred`:
+   * then there is nothing under that id any more. A seat has one turn: a later one takes the place of the one before.
+   */
+  | readonly ['turn', ask: number, id: number, turn: Turn, entry: Entry | null, one: AskedIdentity | null]
+  /** It waits for that no more, or has what it waited for no more. */
+  | readonly ['unturn', id: number]
+  /** A request without upgrade. Answered by `ok` or `barred`. */
+  | readonly ['rate', ask: number, client: string]
+  /** The next try of a seat, or a try of the request that comes to be known by `id`. Answered by `go` or `none`. */
+  | readonly ['choose', ask: number, id: number, choice: Choice]
+  | readonly ['session', id: number]
+  | readonly ['request', id: number]
+  /** There is a cause for the end of that session. */
+  | readonly ['ending', id: number]
+  /** All of it is given back, and what is asked for it is granted no more. */
+  | readonly ['leave', id: number]
+  | readonly ['watch', upstream: string, target: string, method: WatchMethod, ...values: unknown[]];
+
+export interface Turn {
   readonly upstream: string;
-  readonly route: string;
-  /** Whose queue it stands in. */
-  readonly clientKey: string;
-  /** What the target is hashed by. */
-  readonly balanceKey: string;
-  /** Of `timeouts.open`. */
+  readonly balanceKey: BalanceKey;
+  /** `timeouts.open` of its route. */
   readonly openMs: number;
 }
 
-export interface ChooseAsk {
+export interface Choice {
   readonly upstream: string;
-  readonly balanceKey: string;
+  readonly balanceKey: BalanceKey;
   /** Names of targets. */
   readonly tried: readonly string[];
   readonly isRetry: boolean;
 }
 
-/** A call of a method of `TargetWatch`. */
-export type WatchCall = {
-  [Method in keyof TargetWatch]-?: Required<TargetWatch>[Method] extends (...values: infer Values) => void
-    ? readonly [hold: number, method: Method, ...values: Values]
-    : never;
-}[keyof TargetWatch];
+/** What comes of what was asked. */
+export type Answer =
+  | readonly ['ok', ask: number]
+  /** `limit`: the config key that did it. */
+  | readonly ['barred', ask: number, refusal: Refusal, limit: string | null]
+  | readonly ['parked', ask: number, room: NoRoom]
+  /** `trial`: the number of the trial of its target that it is, 0 for none. */
+  | readonly ['go', ask: number, target: string, trial: number]
+  | readonly ['none', ask: number, answer: NotChosen, room: NoRoom];
 
-export type DeskAsk =
-  /** `cid`: 0 when its connection counts under no address. Answered by `seat` or `barred`. */
-  | readonly ['enter', seat: number, cid: number, client: string, route: string]
-  /** Answered by `identified` or `barred`. `quota`: as the grant has it. */
-  | readonly ['identity', seat: number, auth: string, identity: string, quota: unknown]
-  /** Answered by `parked`, any number of times, then by `go` or `barred`. */
-  | readonly ['turn', seat: number, hold: number, ask: TurnAsk]
-  /** A request without upgrade. Answered by `admitted` or `barred`. */
-  | readonly ['request', id: number, client: string]
-  /** Answered by `chosen` or `none`. */
-  | readonly ['choose', hold: number, ask: ChooseAsk]
-  /** The handshake has become a session. */
-  | readonly ['session', seat: number, hold: number]
-  /** There is a cause for its end. */
-  | readonly ['ending', seat: number, hold: number]
-  /** All of it is given back, also what is granted only after this. 0: there is none. */
-  | readonly ['leave', seat: number, hold: number]
-  /** A request without upgrade goes on, and has its answer. */
-  | readonly ['request_begun', hold: number]
-  | readonly ['left', hold: number]
-  | readonly ['dial', hold: number, upstream: string, target: string, ok: boolean]
-  | readonly ['watch', ...call: WatchCall];
+export type DeskNews =
+  /** What sources have found for an upstream, besides what its config lists. */
+  | readonly ['found', upstream: string, targets: readonly FoundTarget[]]
+  /** Of one target: another state than was told last. */
+  | readonly ['state', upstream: string, target: string, state: ToldState]
+  /** Checks took it down. */
+  | readonly ['down', upstream: string, target: string]
+  /** The session of that seat is to go where it is better off. */
+  | readonly ['move', id: number];
 
-interface ToldTarget {
-  readonly name: string;
-  readonly url: string;
-  /** Where it is dialed, as the target has it. */
-  readonly endpoint: unknown;
-  readonly weight: number;
-  readonly backup: boolean;
-  readonly source: string;
+export type DeskAnswer = Answer | DeskNews;
+
+/** It has no cap of its own: that is counted where targets are chosen. */
+export type FoundTarget = Omit<TargetConfig, 'max_sessions'> & { readonly source: string };
+
+/** As far as it matters to the sessions of a target, or to what is told of it. */
+export interface ToldState {
   readonly draining: boolean;
-  readonly gone: boolean;
-  readonly keepsSessions: boolean;
+  readonly down: boolean;
+  /** The last dial has failed: one that succeeds is news. */
+  readonly failing: boolean;
 }
 
-export type DeskAnswer =
-  | readonly ['seat', seat: number]
-  | readonly ['barred', id: number, barred: Barred | RefusalWithCause]
-  | readonly ['identified', seat: number]
-  | readonly ['admitted', id: number]
-  | readonly ['parked', seat: number]
-  | readonly ['go', seat: number, hold: number, target: string, trial: number]
-  | readonly ['chosen', hold: number, target: string, trial: number]
-  | readonly ['none', hold: number, why: 'full' | 'over_budget' | 'none', room: NoRoom | null]
-  /** All targets that an upstream has. */
-  | readonly ['targets', upstream: string, targets: readonly ToldTarget[]]
-  /** Sessions on it end, by `drain` of its upstream. */
-  | readonly ['close_on', upstream: string, target: string, cause: string]
-  /** The youngest sessions on it may go elsewhere: up to `count`. */
-  | readonly ['youngest', upstream: string, target: string, count: number];
+export const DESK_ASKS = [
+  'enter',
+  'identity',
+  'turn',
+  'unturn',
+  'rate',
+  'choose',
+  'session',
+  'request',
+  'ending',
+  'leave',
+  'watch',
+] as const satisfies readonly DeskAsk[0][];
+
+export const DESK_ANSWERS = [
+  'ok',
+  'barred',
+  'parked',
+  'go',
+  'none',
+  'found',
+  'state',
+  'down',
+  'move',
+] as const satisfies readonly DeskAnswer[0][];

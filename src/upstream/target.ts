@@ -84,6 +84,8 @@ export class Target {
   watch: TargetWatch | null = null;
   /** Called when it may take a session that it could not take before. */
   onRoom: (() => void) | null = null;
+  /** Called when somebody has begun or ceased to keep sessions from it. */
+  onBars: (() => void) | null = null;
   private readonly told: TargetTold;
   private readonly bars = new Map<Bar, BarWhy>();
   private share = 1;
@@ -172,6 +174,7 @@ export class Target {
     const wasUp = this.bars.size === 0;
     this.bars.set(bar, why);
     this.updateOpen();
+    this.onBars?.();
     if (wasUp) this.tell(false, why, now);
   }
 
@@ -182,6 +185,7 @@ export class Target {
     this.bars.delete(bar);
     if (bar === 'ejected') this.isTrialDue = false;
     this.updateOpen();
+    this.onBars?.();
     if (this.bars.size === 0) this.tell(true, why, now);
     this.onRoom?.();
   }

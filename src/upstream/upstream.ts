@@ -57,6 +57,8 @@ export class Upstream implements PartHost {
   private readonly set: TargetSet;
   private readonly picker: Picker;
   private localTurn = 0;
+  /** What room there is, as whoever counts for several processes has said last; null: it is counted here. */
+  toldRoom: NoRoom | null = null;
 
   /** Nothing of it runs before `start`. */
   constructor(config: UpstreamConfig, options: UpstreamOptions) {
@@ -255,7 +257,7 @@ export class Upstream implements PartHost {
 
   /** Why its targets take no session. */
   get noRoom(): NoRoom {
-    return noRoomOf(this.targets);
+    return this.toldRoom ?? noRoomOf(this.targets);
   }
 
   /** The source address of the next dial, each in turn; null leaves the choice to the system. */

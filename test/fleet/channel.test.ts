@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Asks, NoAnswer } from '../../src/fleet/asks.ts';
 import { Channel } from '../../src/fleet/channel.ts';
-import type { ChooseAsk, TurnAsk, WatchCall } from '../../src/fleet/desk-messages.ts';
+import { DESK_ANSWERS, DESK_ASKS } from '../../src/fleet/desk-messages.ts';
 import type { ToldPrimary, ToldWorker, ToPrimary, ToWorker } from '../../src/fleet/worker-messages.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import { FakeIpc } from '../support/fake-ipc.ts';
@@ -24,16 +24,16 @@ test('what is posted in one turn goes as one message, in its order', () => {
   const { ipc, primary, worker, endTurn } = linked();
   const got: unknown[] = [];
   primary.on('gone', (cid) => got.push(['gone', cid]));
-  primary.on('leave', (seat, hold) => got.push(['leave', seat, hold]));
+  primary.on('leave', (seat) => void got.push(['leave', seat]));
   worker.post(['gone', 1]);
-  worker.post(['leave', 2, 3]);
+  worker.post(['leave', 2]);
   worker.post(['gone', 4]);
   expect(ipc.sent).toBe(0);
   endTurn();
   expect(ipc.sent).toBe(1);
   expect(got).toEqual([
     ['gone', 1],
-    ['leave', 2, 3],
+    ['leave', 2],
     ['gone', 4],
   ]);
   worker.post(['gone', 5]);
@@ -86,20 +86,22 @@ test('the end is told to each side once; what is posted then is lost, a handle c
   expect(ipc.sent).toBe(1);
 });
 
-test('the messages of the desk have the values that its sides write', () => {
+test('who takes several kinds gets their messages as they are', () => {
   const { primary, worker, endTurn } = linked();
-  const turn: TurnAsk = { upstream: 'u', route: 'r', clientKey: 'k', balanceKey: '', openMs: 1 };
-  const choose: ChooseAsk = { upstream: 'u', balanceKey: '', tried: [], isRetry: false };
-  const call: WatchCall = [3, 'sessionEnding', '127.0.0.1', 5, false, 0];
   const got: unknown[] = [];
-  primary.on('turn', (...values) => got.push(values));
-  primary.on('choose', (...values) => got.push(values));
-  primary.on('watch', (...values) => got.push(values));
-  worker.post(['turn', 1, 2, turn]);
-  worker.post(['choose', 2, choose]);
-  worker.post(['watch', ...call]);
+  primary.onAll(DESK_ASKS, (message) => got.push(message));
+  worker.post(['leave', 2]);
+  worker.post(['watch', 'u', 't', 'dialFailed', 0]);
   endTurn();
-  expect(got).toEqual([[1, 2, turn], [2, choose], call]);
+  expect(got).toEqual([
+    ['leave', 2],
+    ['watch', 'u', 't', 'dialFailed', 0],
+  ]);
+  expect(() => primary.onAll(['leave'], () => {})).toThrow('leave has somebody');
+  worker.onAll(DESK_ANSWERS, (message) => got.push(message));
+  primary.post(['move', 2]);
+  endTurn();
+  expect(got[2]).toEqual(['move', 2]);
 });
 
 function asking() {

@@ -41,8 +41,8 @@ export const ADMISSION_MUTANTS: readonly Mutant[] = [
   {
     row: 'E54',
     at: 'Edge.accept',
-    search: 'const claim = this.quotas.arrive(peer, this.clock.now());',
-    replace: "const claim = this.quotas.arrive('', this.clock.now());",
+    search: 'const claim = this.quotas.arrive(peer, this.clock.now(), null);',
+    replace: "const claim = this.quotas.arrive('', this.clock.now(), null);",
     why: 'a connection counts only once its head is complete',
   },
   {

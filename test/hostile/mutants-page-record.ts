@@ -105,5 +105,5 @@ export const RECORD_MUTANTS: readonly Mutant[] = [
     replace: 'standingOf',
     why: 'limits are those of the time of the question',
   },
-  { row: 'G9', at: 'ProxySubject.why', search: 'ends.find(id)', replace: 'null', why: 'who has ended is unknown' },
+  { row: 'G9', at: 'whyOf', search: 'ends.find(id)', replace: 'null', why: 'who has ended is unknown' },
 ];

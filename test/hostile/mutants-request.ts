@@ -556,8 +556,8 @@ const proxyHeaders: readonly Mutant[] = [
   edit(
     'Edge.named',
     'X65',
-    'this.quotas.arrive(peer, this.clock.now())',
-    "this.quotas.arrive('', this.clock.now())",
+    'this.quotas.arrive(peer, this.clock.now(), entrance.claim)',
+    "this.quotas.arrive('', this.clock.now(), entrance.claim)",
     'counts with its head only',
   ),
   edit('PROBE_BEGINS', 'X66', "'GHO'", "''"),

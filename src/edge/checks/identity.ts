@@ -9,7 +9,8 @@ export function identityCheck(asked: Asked): Refusal | null | Promise<Refusal | 
   if (grant === null || grant.identity === null || holdings === null) return null;
   const { auth, identity, quota } = grant;
   const { seat } = holdings;
-  const entered = context.identities.enter({ auth, identity, quota, seat }, route, context.clock.now());
+  const one = { auth, identity, quota, seat, isLast: grant.use === undefined };
+  const entered = context.identities.enter(one, route, context.clock.now());
   return entered instanceof Promise ? entered.then((late) => seated(asked, late)) : seated(asked, entered);
 }
 
