@@ -103,6 +103,7 @@ const ADMIN_ERRORS = {
   foreign_host: { status: 421, message: 'Host is neither an IP address nor localhost nor listed in admin.hosts' },
   config_rejected: { status: 422, message: 'the new config has problems, the old one stays' },
   too_many_requests: { status: 429, message: 'too many requests, try again in a second' },
+  unanswered: { status: 503, message: 'a worker does not answer, and may be the one that has it: try again' },
   too_many_viewers: { status: 503, message: 'too many look at the page already, close one of them' },
   too_many_connections: { status: 503, message: 'too many connections, only health is answered on this one' },
   not_written: { status: 500, message: 'it cannot be written down, so nothing was revoked' },

@@ -18,6 +18,7 @@ import type {
   TargetView,
   TrafficView,
 } from './subject.ts';
+import type { WorkerStatusView } from './worker-status.ts';
 
 const SESSIONS_TOLD = 100;
 const ADVISED_ROUTES = 20;
@@ -65,6 +66,14 @@ const certificates: readonly MarkupColumn<CertificateView & { readonly listener:
   column('Name', ({ name }) => name),
   column('Ends', ({ not_after }) => not_after),
   column('In', ({ expires_in_ms: left }) => (left < 0 ? 'it has ended' : durationText(left))),
+];
+
+const workers: readonly MarkupColumn<WorkerStatusView>[] = [
+  column('Worker', ({ worker }) => String(worker)),
+  column('State', ({ state }) => state),
+  column('Sessions', ({ sessions: open }) => count(open)),
+  column('Memory', ({ memory_bytes }) => sizeText(memory_bytes)),
+  column('Process', ({ pid }) => String(pid)),
 ];
 
 const ends: readonly MarkupColumn<EndCountView>[] = [
@@ -130,6 +139,7 @@ function tablesOf({ parts, counts, page, advice }: Seen): string[] {
   );
   return [
     tableMarkup('Process', facts, factsOf(status)),
+    ...(status.workers === undefined ? [] : [tableMarkup('Workers', workers, status.workers)]),
     tableMarkup('Routes', routes, status.routes, routesTotal - status.routes.length),
     tableMarkup('Targets', targets, shownTargets, targetsTotal - shownTargets.length),
     tableMarkup('Ends', ends, counts.ends),

@@ -7,6 +7,7 @@ import type { Clock } from '../limits/clock.ts';
 import type { Slices } from '../limits/slices.ts';
 import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
+import { Unanswered } from '../limits/unanswered.ts';
 import { type BoundAddress, bindServer, type Listening } from '../net/listen.ts';
 import { isLocal } from '../protocol/addresses/bind-address.ts';
 import { type AdminError, type Answer, errorAnswer } from './answer.ts';
@@ -176,6 +177,10 @@ export class AdminServer {
     } catch (error) {
       // It went away in the middle of its body: nobody is left to answer.
       if (request.errored !== null) return;
+      if (error instanceof Unanswered) {
+        this.delivery.send(request, response, errorAnswer('unanswered'));
+        return;
+      }
       this.tellFault(error);
       this.delivery.send(request, response, errorAnswer('internal_error'));
     }

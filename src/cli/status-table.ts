@@ -2,9 +2,10 @@
 
 import type { GenerationView } from '../admin/generations.ts';
 import type { CertificateView, RouteView, StatusView, UpstreamView, WaitedCertificateView } from '../admin/subject.ts';
+import type { WorkerStatusView } from '../admin/worker-status.ts';
 import { durationText, groupedText, sizeText } from '../observe/quantities.ts';
 import { type Block, tableBlocks } from './layout.ts';
-import { cutLine, flow, type Line, line, piece, wrapped } from './line.ts';
+import { cutLine, flow, type Line, line, piece, type Tone, wrapped } from './line.ts';
 import { ALL_ROUTES, type Rate, type Rates, rateText, UNKNOWN } from './rates.ts';
 import { type Column, left, limitText, NONE, right } from './table.ts';
 import { targetBlocks } from './upstream-tables.ts';
@@ -18,6 +19,19 @@ interface StatusPicture {
 }
 
 const ENDS_SOON_MS = 14 * 86_400_000;
+
+const workerColumns: readonly Column<WorkerStatusView>[] = [
+  right('WORKER', ({ worker }) => String(worker)),
+  left('STATE', ({ state }) => state, { tone: ({ state }) => workerTone(state) }),
+  right('SESSIONS', ({ sessions }) => groupedText(sessions)),
+  right('MEMORY', ({ memory_bytes }) => sizeText(memory_bytes)),
+  right('PID', ({ pid }) => String(pid)),
+];
+
+function workerTone(state: WorkerStatusView['state']): Tone {
+  if (state === 'ready') return 'good';
+  return state === 'silent' ? 'bad' : 'warn';
+}
 
 function routeColumns({ status, rates }: StatusPicture): readonly Column<RouteView>[] {
   const rateOf = ({ name }: RouteView): Rate | undefined => rates?.routes.get(name);
@@ -87,6 +101,8 @@ export function statusBlocks(picture: StatusPicture, width: number): Block[] {
   ]);
   return [
     { head, rows: listeners.map((one) => cutLine(one, width)) },
+    // Where several processes share the sessions.
+    ...(status.workers === undefined ? [] : tableBlocks(workerColumns, status.workers, width)),
     ...tableBlocks(routeColumns(picture), status.routes, width),
     ...targetBlocks(upstreams, rates?.targets ?? null, width),
   ];

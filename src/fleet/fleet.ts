@@ -1,6 +1,7 @@
 // The workers that the admin listener of the primary asks: all of them, or the one that has what is meant. One that
-// does not answer is left out, and the log says so once.
+// does not answer is left out, and the log says so.
 
+import { Unanswered } from '../limits/unanswered.ts';
 import type { RemoteWorker } from './remote-subject.ts';
 
 interface FleetOptions {
@@ -11,6 +12,9 @@ interface FleetOptions {
 
 /** What has to be done when a process is gone. */
 type Farewell = (worker: RemoteWorker) => void;
+
+/** What is lost on whoever does not answer, so that the log says it each time. */
+const ACTIONS: ReadonlySet<string> = new Set(['closeSessions', 'revoke', 'drainRoute', 'drainTarget']);
 
 export class Fleet {
   private readonly options: FleetOptions;
@@ -51,18 +55,22 @@ export class Fleet {
     return answers.flatMap((answer) => (answer === null ? [] : [answer.value]));
   }
 
-  /** The first answer that `isIt`, as soon as it is there; null: none is. */
+  /** The first answer that `isIt`, as soon as it is there; null: none is. Rejects with Unanswered: one may be. */
   first<T>(
     question: string,
     ask: (worker: RemoteWorker) => Promise<T>,
     isIt: (answer: T) => boolean,
   ): Promise<T | null> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const asked = this.workers.map(async (worker) => {
         const answer = await this.answer(worker, question, ask);
         if (answer !== null && isIt(answer.value)) resolve(answer.value);
+        return answer !== null;
       });
-      void Promise.all(asked).then(() => resolve(null));
+      void Promise.all(asked).then((answered) => {
+        if (answered.includes(false)) reject(new Unanswered());
+        else resolve(null);
+      });
     });
   }
 
@@ -77,7 +85,8 @@ export class Fleet {
       this.silent.delete(worker);
       return { value };
     } catch (error) {
-      if (!this.silent.has(worker) && !this.left.has(worker)) {
+      const isKnown = this.silent.has(worker) && !ACTIONS.has(question);
+      if (!isKnown && !this.left.has(worker)) {
         const { worker: number, pid } = worker;
         this.options.log.event('warn', 'worker.silent', { worker: number, pid, question, error: String(error) });
       }

@@ -18,6 +18,7 @@ import type { RunningProxy } from '../control/running-proxy.ts';
 import { FirstPlaces } from '../control/session-order.ts';
 import { ProxySubject } from '../control/subject.ts';
 import type { Pulled } from '../limits/pulled.ts';
+import { Unanswered } from '../limits/unanswered.ts';
 import type { Fleet } from './fleet.ts';
 import type { FleetSight } from './fleet-sight.ts';
 import type { RemoteWorker } from './remote-subject.ts';
@@ -59,7 +60,10 @@ export class MergedSubject extends ProxySubject {
 
   /** By its own id before that of its request, and one that is open before one that has ended. */
   override async why(id: string): Promise<WhyView | null> {
-    const found = (await this.fleet.all('why', (worker) => worker.why(id))).filter((view) => view !== null);
+    const asked = this.fleet.workers.length;
+    const answers = await this.fleet.all('why', (worker) => worker.why(id));
+    const found = answers.filter((view) => view !== null);
+    if (found.length === 0 && answers.length < asked) throw new Unanswered();
     const rank = ({ session, state }: WhyView) => (session === id ? 0 : state === 'ended' ? 2 : 1);
     return found.sort((a, b) => rank(a) - rank(b))[0] ?? null;
   }

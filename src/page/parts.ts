@@ -256,16 +256,22 @@ function checkText({ check }: TargetView): string {
   return `${check.result === 'status' ? `status ${check.cause}` : check.result}, ${durationText(check.age_ms)} ago`;
 }
 
+/** One that does not answer is worse off than one that leaves. */
+function workerTone(state: WorkerView['state']): Tone {
+  if (state === 'ready') return 'good';
+  return state === 'silent' ? 'bad' : 'warn';
+}
+
 const workerShape = {
   caption: 'Workers',
   columns: [
-    { head: 'Process', text: ({ pid }) => String(pid) },
+    { head: 'Process', text: ({ worker, pid }) => (worker === undefined ? `${pid}` : `worker ${worker}, ${pid}`) },
     {
       head: 'State',
       cell: (cell, { state }) =>
         sayState(
           held(cell, () => make('span')),
-          state === 'ready' ? 'good' : 'warn',
+          workerTone(state),
           state,
         ),
     },

@@ -179,6 +179,21 @@ test('status of older processes that are left of restarts', () => {
   expect(lines[2]).toBe('older process 41  DRAINING  sessions 1 234');
 });
 
+test('status of several processes: a line for each worker', () => {
+  const workers = [
+    { worker: 1, pid: 4711, state: 'ready', sessions: 1234, memory_bytes: 104_857_600 },
+    { worker: 2, pid: 4712, state: 'silent', sessions: 0, memory_bytes: 0 },
+  ] as const;
+  const lines = renderStatus({ ...sampleStatus, workers }, [], 80).split('\n');
+  const at = lines.findIndex((one) => one.startsWith('WORKER'));
+  expect(lines.slice(at, at + 4)).toEqual([
+    'WORKER  STATE   SESSIONS  MEMORY   PID',
+    '     1  ready      1 234  100MiB  4711',
+    '     2  silent         0      0B  4712',
+    '',
+  ]);
+});
+
 test('status of requests without upgrade, where some route serves them', () => {
   const [route] = sampleStatus.routes;
   if (route === undefined) throw new Error('a route');

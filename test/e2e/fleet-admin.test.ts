@@ -1,13 +1,16 @@
 // The admin listener of several processes: what it shows is what one process would show of the same traffic.
 
 import { describe, expect, test } from 'vitest';
-import type { StatusView } from '../../src/admin/subject.ts';
+import type { SecondView } from '../../src/admin/page-types.ts';
+import type { SessionView, StatusView } from '../../src/admin/subject.ts';
 import type { Advice } from '../../src/observe/advice.ts';
 import type { ConfigInput } from '../../src/proxy.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { type RunningProxy, startProxy } from '../support/harness.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { startFleet } from './fleet-rig.ts';
-import { askAdmin } from './operating.ts';
+import { eventsIn, watchPage } from '../support/viewer.ts';
+import { type FakeFleet, startFleet } from './fleet-rig.ts';
+import { askAdmin, until } from './operating.ts';
 import { connectWs, type Inbox } from './ws-pair.ts';
 
 const config: ConfigInput = {
@@ -117,5 +120,151 @@ describe('the same traffic on one process and on two', () => {
     expect(routesOf(advice[1].json)).toEqual(routesOf(advice[0].json));
     const upstreams = await both('/api/v1/upstreams');
     expect(withoutHolds(upstreams[1].body)).toEqual(withoutHolds(upstreams[0].body));
+  });
+});
+
+interface Page {
+  readonly sessions: readonly SessionView[];
+  readonly next: string | null;
+  readonly more: number;
+}
+
+describe('sessions of all workers', () => {
+  /** Began one after the other, a millisecond apart, on the workers that `places` says. */
+  async function opened(several: FakeFleet, time: FakeClock, places: readonly number[]): Promise<Inbox[]> {
+    const clients: Inbox[] = [];
+    for (const at of places) {
+      time.advance(1);
+      const { port } = several.workers[at]?.running ?? several.primary;
+      clients.push(await connectWs(port, { path: '/chat', perMessageDeflate: false }));
+    }
+    return clients;
+  }
+
+  async function pages(several: FakeFleet, query: string): Promise<Page[]> {
+    const found: Page[] = [];
+    for (let after = ''; ; ) {
+      const answer = await askAdmin(several.primary, `GET /api/v1/sessions?${query}${after}`);
+      expect(answer.status).toBe(200);
+      const page = answer.json as Page;
+      found.push(page);
+      if (page.next === null) return found;
+      after = `&after=${encodeURIComponent(page.next)}`;
+    }
+  }
+
+  test('come in the order in which they began, page by page, each once', async () => {
+    const time = new FakeClock();
+    const several = await startFleet(config, 3, { clock: time });
+    const places = [2, 0, 0, 1, 2, 1, 0];
+    await opened(several, time, places);
+    const ids = several.workers.map(({ composition }) =>
+      [...composition.edge.sessions].map((one) => one.facts.session),
+    );
+    const wanted = places.map((at) => ids[at]?.shift());
+    const found = await pages(several, 'limit=2');
+    expect(found.flatMap(({ sessions }) => sessions.map(({ id }) => id))).toEqual(wanted);
+    expect(found.map(({ sessions, more }) => [sessions.length, more])).toEqual([
+      [2, 5],
+      [2, 3],
+      [2, 1],
+      [1, 0],
+    ]);
+  });
+
+  test('come by what is largest, and only those that are meant', async () => {
+    const time = new FakeClock();
+    const several = await startFleet(config, 2, { clock: time });
+    const clients = await opened(several, time, [0, 1, 0, 1]);
+    for (const [index, size] of [30, 900, 500, 30].entries()) {
+      clients[index]?.socket.send(Buffer.alloc(size));
+      await clients[index]?.next();
+    }
+    const found = await pages(several, 'sort=bytes&limit=1');
+    // Alike ones: the one that is the older in its worker comes first.
+    expect(found.map(({ sessions: [one] }) => one?.from_client.bytes)).toEqual([900, 500, 30, 30]);
+    expect(new Set(found.map(({ sessions: [one] }) => one?.id)).size).toBe(4);
+    const other = await askAdmin(several.primary, 'GET /api/v1/sessions?route=news');
+    expect(other.json).toEqual({ sessions: [], next: null, more: 0 });
+    const lists = (await askAdmin(several.primary, 'GET /application/websockets')).json as readonly unknown[];
+    expect(lists).toHaveLength(4);
+  });
+
+  test('one is found by its id, and told why it ended, in whichever worker it is', async () => {
+    const time = new FakeClock();
+    const several = await startFleet(config, 2, { clock: time });
+    const { primary } = several;
+    const [first, second] = await opened(several, time, [0, 1]);
+    const [page] = await pages(several, 'limit=10');
+    const [one, two] = page?.sessions ?? [];
+    const show = async (path: string) => await askAdmin(primary, `GET /api/v1/sessions/${path}`);
+    expect((await show(`${two?.id}`)).json).toMatchObject({ id: two?.id, request_id: two?.request_id, record: [] });
+    expect((await show('nobody')).status).toBe(404);
+    expect((await show(`${one?.id}/why`)).json).toMatchObject({ session: one?.id, state: 'open' });
+    expect((await show(`${two?.request_id}/why`)).json).toMatchObject({ session: two?.id, state: 'open' });
+    const close = (id?: string) => askAdmin(primary, `POST /api/v1/sessions/${id}/close?code=4000`);
+    expect((await close(two?.id)).json).toEqual({ closing: 1 });
+    expect(await second?.closed()).toMatchObject({ code: 4000 });
+    expect((await close(two?.id)).status).toBe(404);
+    await endsSeen([several.workers[1]?.running ?? primary], 1);
+    expect((await show(`${two?.id}/why`)).json).toMatchObject({ session: two?.id, state: 'ended', cause: 'admin' });
+    const extend = await askAdmin(primary, `POST /api/v1/sessions/${one?.id}/extend?until=99999999999`);
+    expect(extend.body).toContain('not_bound');
+    first?.socket.close();
+  });
+
+  test('all that are meant are closed, and a route drains, in all of them', async () => {
+    const time = new FakeClock();
+    const several = await startFleet(config, 2, { clock: time });
+    const { primary, workers } = several;
+    const clients = await opened(several, time, [0, 1, 1]);
+    expect((await askAdmin(primary, 'POST /api/v1/sessions/close?route=chat')).json).toEqual({ closing: 3 });
+    await Promise.all(clients.map((client) => client.closed()));
+    expect((await askAdmin(primary, 'POST /api/v1/routes/none/drain')).status).toBe(404);
+    expect((await askAdmin(primary, 'POST /api/v1/routes/chat/drain')).status).toBe(200);
+    for (const { running } of workers) await expect(connectWs(running.port, { path: '/chat' })).rejects.toThrow('503');
+    const status = (await askAdmin(primary, 'GET /api/v1/status')).json as StatusView;
+    expect(status.routes[0]).toMatchObject({ name: 'chat', state: 'draining', sessions_total: 3 });
+    expect(status.refusals).toEqual({ draining: 2 });
+    expect((await askAdmin(primary, 'POST /api/v1/routes/chat/undrain')).status).toBe(200);
+    await opened(several, time, [0, 1]);
+    expect((await askAdmin(primary, 'POST /api/v1/upstreams/app/targets/one/drain')).status).toBe(200);
+    for (const { running } of workers) await expect(connectWs(running.port, { path: '/chat' })).rejects.toThrow('503');
+  });
+});
+
+describe('the page', () => {
+  test('is told of each second of all workers, and of each of them', async () => {
+    const time = new FakeClock();
+    const several = await startFleet(config, 2, { clock: time });
+    const { primary, workers } = several;
+    const address = primary.proxy.adminAddress();
+    const viewer = watchPage(typeof address === 'string' ? 0 : address.port);
+    const seconds = () => eventsIn(viewer.text(), 'second') as SecondView[];
+    const pass = async (): Promise<SecondView> => {
+      const before = seconds().length;
+      time.advance(1000);
+      await until('a second', () => seconds().length > before);
+      const last = seconds().at(-1);
+      if (last === undefined) throw new Error('no second');
+      return last;
+    };
+    await viewer.until(/200 OK/);
+    await pass();
+    for (const { running } of workers) {
+      const client = await connectWs(running.port, { path: '/chat' });
+      client.socket.send('x');
+      await client.next();
+    }
+    const second = await pass();
+    expect(second.figures.sessions).toBe(2);
+    expect(second.workers).toMatchObject([
+      { worker: 1, pid: 101, state: 'ready', sessions: 1 },
+      { worker: 2, pid: 102, state: 'ready', sessions: 1 },
+    ]);
+    if (workers[0] !== undefined) several.lose(workers[0]);
+    const later = await pass();
+    expect([later.figures.sessions, later.figures.opened_per_s, later.figures.ended_per_s]).toEqual([1, 0, 1]);
+    expect(later.workers).toHaveLength(1);
   });
 });

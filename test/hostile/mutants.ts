@@ -5,6 +5,7 @@ import { ACCESS_MUTANTS } from './mutants-access.ts';
 import { ADMISSION_MUTANTS } from './mutants-admission.ts';
 import { AUTH_MUTANTS } from './mutants-auth.ts';
 import { DISCOVERY_MUTANTS } from './mutants-discovery.ts';
+import { FLEET_MUTANTS } from './mutants-fleet.ts';
 import { HTTP_ACCESS_MUTANTS } from './mutants-http-access.ts';
 import { HTTP_CONNECTION_MUTANTS } from './mutants-http-connection.ts';
 import { HTTP_EXCHANGE_MUTANTS } from './mutants-http-exchange.ts';
@@ -50,4 +51,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...ACME_MUTANTS,
   ...PAGE_SERVER_MUTANTS,
   ...PAGE_BROWSER_MUTANTS,
+  ...FLEET_MUTANTS,
 ];
