@@ -177,13 +177,15 @@ export class ClientFleet implements ClientOwner {
   }
 
   private async welcome(): Promise<void> {
-    const isCounted = this.markedAt !== null;
     this.visiting += 1;
     this.visited += 1;
     const { outcome, isCut } = await welcome(this.maker, this.targetOf(this.visited));
     this.visiting -= 1;
-    if (!isCounted && outcome !== 'opened') this.onFault(`a newcomer was ${outcome} before the deploy`);
-    if (!isCounted) return;
+    // Those who were on their way at the mark belong to the deploy.
+    if (this.markedAt === null) {
+      if (outcome !== 'opened' || isCut) this.onFault(`a newcomer was ${isCut ? 'cut' : outcome} before the deploy`);
+      return;
+    }
     this.newcomers[outcome] += 1;
     if (isCut) this.newcomersCut += 1;
   }
