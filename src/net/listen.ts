@@ -108,7 +108,8 @@ type BindOptions = { readonly backlog?: number } & (
 function bind(server: Server, options: BindOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options, () => {
+    // Beside a descriptor Node reads no backlog from the options, and would make it 511.
+    server.listen(options, options.backlog, () => {
       server.off('error', reject);
       // An accept that fails is the kernel's affair of one client; it must not end the process.
       server.on('error', () => {});
