@@ -14,6 +14,7 @@ import type { Screen } from './cli/place.ts';
 import { ReloadRequests, type Stop, StopRequests } from './cli/requests.ts';
 import { FileWatch } from './cli/watch.ts';
 import type { Config } from './config/types.ts';
+import { activationSockets } from './fleet/activation.ts';
 import { Heritage } from './fleet/heritage.ts';
 import type { RestartMeans } from './fleet/restarts.ts';
 import type { Proxy as Framegate } from './proxy.ts';
@@ -33,6 +34,8 @@ type Loaded =
 
 /** What an older process of this framegate hands over to this one. */
 const heritage = Heritage.of(process);
+/** Null: in a way that this version does not know. */
+const inherited = heritage === null ? activationSockets(process.env, process.pid) : heritage.sockets;
 
 // Before the slow imports, which is why those are dynamic.
 surviveSignals();
@@ -185,7 +188,7 @@ async function loadFile(source: FileSource): Promise<FileResult | null> {
 }
 
 async function run(source: RunSource, watch: boolean): Promise<ExitCode> {
-  if (heritage !== null && heritage.sockets === null) {
+  if (inherited === null) {
     complain('framegate: what an older process hands over is not of this version\n');
     return ExitCode.Failed;
   }
@@ -220,7 +223,7 @@ async function run(source: RunSource, watch: boolean): Promise<ExitCode> {
     env: process.env,
     onDrainAsked: () => stops.askedByAdmin(),
     ...(again === null ? {} : { source: again.read }),
-    ...(heritage === null || heritage.sockets === null ? {} : { inherited: heritage.sockets }),
+    inherited,
     ...(kept === undefined ? {} : { kept }),
     restarts: restarts.means,
   });

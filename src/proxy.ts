@@ -156,7 +156,10 @@ class ProxyProcess implements Proxy {
       means: options.restarts ?? NO_RESTARTS,
       tickets: () => edge.snapshot.ticketSecrets.kept,
       revocations: edge.snapshot.auth.revocations,
-      sockets: () => new Map([...this.listeners.sockets, ...adminSocket(this.config.admin, this.admin?.fd ?? null)]),
+      sockets: () => {
+        const ofAdmin = adminSocket(this.config.admin, this.admin?.fd ?? null);
+        return this.handed.handOn([...this.listeners.sockets, ...ofAdmin]);
+      },
       isDraining: () => edge.draining || life.closing,
       view: () => ({ pid, sessions: edge.sessions.size, state: life.state }),
       handOver: () => void drainer.handOver(this.admin?.leave() ?? Promise.resolve()),

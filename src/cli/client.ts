@@ -35,6 +35,7 @@ const TIMEOUT_MS = 15_000;
 export function parseAdminAddress(text: string): AdminEndpoint['address'] | { readonly problem: string } {
   const parsed = parseListenAddress(text);
   if ('problem' in parsed) return parsed;
+  if (parsed.value.kind === 'fd') return { problem: 'a socket that is handed over cannot be asked' };
   if (takesAnyPort(parsed.value)) return { problem: 'port 0 cannot be asked' };
   return parsed.value;
 }

@@ -2,7 +2,7 @@
 // And how a command gives up. It must not ask the proxy anything.
 
 import { formatProblems } from '../config/problems.ts';
-import type { Config } from '../config/types.ts';
+import type { AdminConfig, Config } from '../config/types.ts';
 import { type AdminEndpoint, type AdminReply, type AdminRequest, parseAdminAddress } from './client.ts';
 import { type AdminPlace, ExitCode } from './commands.ts';
 import { adminOf, DEFAULT_FILE, loadSource, type Surroundings } from './load.ts';
@@ -68,7 +68,7 @@ export async function placeOf(at: AdminPlace, terminal: Terminal): Promise<Place
   if ('config' in result) {
     const { config } = result;
     if (config.admin === null) return { endpoint: null, config, file };
-    return asked(config.admin.address, config.admin.token, file, terminal);
+    return asked(knownAddress(config.admin, file), config.admin.token, file, terminal);
   }
   // The proxy runs on what it read before: whoever mends the file has to be able to ask it.
   const admin = adminOf(result, at.source, terminal);
@@ -77,7 +77,13 @@ export async function placeOf(at: AdminPlace, terminal: Terminal): Promise<Place
     throw new Failure(ExitCode.BadConfig, `--admin HOST:PORT, with ${TOKEN_VARIABLE}, asks without this file`);
   }
   terminal.complain(`framegate: ${file} has problems, which "framegate check" tells; its admin is used\n`);
-  return asked(admin.address, admin.token, file, terminal);
+  return asked(knownAddress(admin, file), admin.token, file, terminal);
+}
+
+function knownAddress({ address }: AdminConfig, file: string): AdminEndpoint['address'] {
+  if (address.kind !== 'fd') return address;
+  const where = `the admin listener of ${file} is on a socket that is handed over`;
+  throw new Failure(ExitCode.BadConfig, `${where}: say where that is with --admin ADDRESS`);
 }
 
 /** The variable goes before what the file says; an empty one counts as unset. */

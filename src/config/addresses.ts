@@ -43,13 +43,21 @@ export function parseListenAddress(text: string): Parsed<BindAddress> {
     const problem = unixPathProblem(path);
     return problem === null ? { value: { kind: 'unix', path } } : { problem };
   }
+  if (text.startsWith('fd:')) return parseHandedOver(text.slice('fd:'.length));
   if (/^[0-9]+$/.test(text)) return { problem: `needs a colon before the port: ":${text}"` };
   const parts = parseHostPort(text);
   if ('problem' in parts) return parts;
   const { host, port } = parts.value;
-  if (port === null) return { problem: 'needs a port: host:port, "[v6]:port", ":port" or unix:/path' };
+  if (port === null) return { problem: 'needs a port: host:port, "[v6]:port", ":port", unix:/path or fd:3' };
   if (host === '' && !text.startsWith(':')) return { problem: 'needs a host before the port' };
   return { value: { kind: 'tcp', host, port } };
+}
+
+/** sd_listen_fds_with_names(3): the first descriptor is 3, a name holds no colon and has at most 255 characters. */
+function parseHandedOver(name: string): Parsed<BindAddress> {
+  if (/^[0-2]$/.test(name)) return { problem: 'the first socket that is handed over is fd:3' };
+  if (/^(?!0\d)[\x21-\x39\x3b-\x7e]{1,255}$/.test(name)) return { value: { kind: 'fd', name } };
+  return { problem: 'a socket that is handed over is fd:3 and up, or fd:NAME (LISTEN_FDNAMES)' };
 }
 
 /** `usual`: the scheme of one that is meant where there is none. */

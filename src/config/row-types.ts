@@ -23,7 +23,7 @@ export type Endpoint =
 
 /** Where a listener binds. `mode`, a key of its own, is of a unix socket alone; null is the umask's. */
 export type ListenAddress =
-  | Extract<BindAddress, { readonly kind: 'tcp' }>
+  | Extract<BindAddress, { readonly kind: 'tcp' | 'fd' }>
   | (Extract<BindAddress, { readonly kind: 'unix' }> & { readonly mode: number | null });
 
 /** What each form of text is read as. Null is `off`. */

@@ -1,9 +1,12 @@
 // Listening sockets that another process bound and handed over, by what they are for: each is taken once, by whoever
-// listens at it from then on. Those that nobody wants are closed.
+// listens at it from then on. What the next process gets of them is told here, too.
 
 import { closeSync } from 'node:fs';
 import type { AdminConfig, ListenerConfig } from '../config/types.ts';
 import { bindKey, takesAnyPort } from '../protocol/addresses/bind-address.ts';
+
+/** Those of a service manager are its own affair: they may be wanted by a later config. */
+const FOREIGN = 'fd:';
 
 /** Of those with port 0 there may be several: their names tell them apart. */
 export function listenerKey({ address, name }: ListenerConfig): string {
@@ -11,7 +14,7 @@ export function listenerKey({ address, name }: ListenerConfig): string {
 }
 
 export function adminKey({ address }: AdminConfig): string {
-  return `admin:${bindKey(address)}`;
+  return address.kind === 'fd' ? bindKey(address) : `admin:${bindKey(address)}`;
 }
 
 /** What there is to hand over of an admin listener. */
@@ -20,8 +23,10 @@ export function adminSocket(config: AdminConfig | null, fd: number | null): read
 }
 
 export class HandedSockets {
-  /** Descriptors. */
+  /** Descriptors. One may have several names. */
   private readonly left: Map<string, number>;
+  /** Of those that were taken, with that by which they were. */
+  private readonly names = new Map<string, readonly string[]>();
 
   constructor(sockets: ReadonlyMap<string, number> = new Map()) {
     this.left = new Map(sockets);
@@ -33,14 +38,26 @@ export class HandedSockets {
 
   /** Null: none was handed over for this, or somebody has it. */
   take(key: string): number | null {
-    const fd = this.left.get(key) ?? null;
-    this.left.delete(key);
+    const fd = this.left.get(key);
+    if (fd === undefined) return null;
+    const names = [...this.left].filter(([, one]) => one === fd).map(([name]) => name);
+    for (const name of names) this.left.delete(name);
+    this.names.set(key, names);
     return fd;
   }
 
   /** Who would connect there would wait for nobody. */
   closeRest(): void {
-    for (const fd of new Set(this.left.values())) closeSync(fd);
-    this.left.clear();
+    for (const [key, fd] of this.left) {
+      if (key.startsWith(FOREIGN)) continue;
+      this.left.delete(key);
+      closeSync(fd);
+    }
+  }
+
+  /** For the next process: `bound` by all their names, and what nobody has wanted so far. */
+  handOn(bound: Iterable<readonly [string, number]>): ReadonlyMap<string, number> {
+    const all = [...bound].flatMap(([key, fd]) => (this.names.get(key) ?? [key]).map((name) => [name, fd] as const));
+    return new Map([...this.left, ...all]);
   }
 }

@@ -44,9 +44,10 @@ const FIRST_SOCKET = 4;
 export function launcherOf(program: Program): Launch {
   return (sockets, events) => {
     const { execPath, flags, script, args, env } = program;
-    const places = [...sockets.keys()].map((key, index) => [key, FIRST_SOCKET + index] as const);
+    const fds = [...new Set(sockets.values())];
+    const places = [...sockets].map(([key, fd]) => [key, FIRST_SOCKET + fds.indexOf(fd)] as const);
     const child = spawn(execPath, [...flags, script, ...args], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...sockets.values()],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...fds],
       env: { ...env, [HANDOVER_VARIABLE]: handoverText(new Map(places)) },
     });
     listen(child, events);

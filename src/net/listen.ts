@@ -8,7 +8,7 @@ import { type Carrier, KEEP_ALIVE_AFTER_MS } from './carrier.ts';
 import type { RawClient } from './raw-client.ts';
 import { serverHandleOf } from './stream-base.ts';
 import type { Transport } from './transport.ts';
-import { adoptUnixSocket, bindUnixSocket, type UnixSocket } from './unix-socket.ts';
+import { adoptUnixSocket, bindUnixSocket, type UnixSocket, unixPathOf } from './unix-socket.ts';
 
 export interface BoundAddress {
   readonly host: string;
@@ -77,6 +77,8 @@ export async function bindServer(
   if (inherited !== null) {
     await bind(server, { ...options, fd: inherited });
     if (address.kind === 'unix') file = adoptUnixSocket(address.path, address.mode);
+  } else if (address.kind === 'fd') {
+    throw new Error('no such socket was handed over, as LISTEN_FDS and LISTEN_FDNAMES say');
   } else if (address.kind === 'unix') {
     file = await bindUnixSocket({
       path: address.path,
@@ -89,7 +91,7 @@ export async function bindServer(
   }
   const leave = () => new Promise<void>((resolve) => server.close(() => resolve()));
   return {
-    address: file?.path ?? boundAddress(server),
+    address: file?.path ?? boundAddress(server, inherited),
     fd: serverHandleOf(server)?.fd ?? null,
     close: () => {
       file?.remove();
@@ -118,8 +120,10 @@ function bind(server: Server, options: BindOptions): Promise<void> {
   });
 }
 
-function boundAddress(server: Server): BoundAddress {
+function boundAddress(server: Server, inherited: number | null): BoundAddress | string {
   const address = server.address();
+  // Node does not know where a unix socket is bound that it was given.
+  if (address === null && inherited !== null) return unixPathOf(inherited);
   if (address === null || typeof address === 'string') throw new Error('a server that listens has an address');
   return { host: address.address, port: address.port };
 }

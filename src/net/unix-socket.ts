@@ -1,7 +1,7 @@
 // The file of a listening unix socket: nobody can connect before its mode is set, and what stands at its path is only
 // ever replaced or removed by whoever left it there. It accepts nothing.
 
-import { chmodSync, lstatSync, mkdtempSync, renameSync, rmSync, unlinkSync } from 'node:fs';
+import { chmodSync, fstatSync, lstatSync, mkdtempSync, readFileSync, renameSync, rmSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 
@@ -59,6 +59,18 @@ export function adoptUnixSocket(path: string, mode: number | null): UnixSocket {
   const own = idOf(path);
   if (own !== null && mode !== null) chmodSync(path, mode);
   return { path, remove: () => removeOwn(path, own) };
+}
+
+/** Where the socket of `fd` was bound, by proc(5); '' where that says nothing. */
+export function unixPathOf(fd: number): string {
+  try {
+    const inode = String(fstatSync(fd).ino);
+    const rows = readFileSync('/proc/net/unix', 'utf8').split('\n');
+    const own = rows.map((row) => row.trim().split(/\s+/)).find((columns) => columns[6] === inode);
+    return own?.slice(7).join(' ') ?? '';
+  } catch {
+    return '';
+  }
 }
 
 function removeOwn(path: string, own: string | null): void {

@@ -24,6 +24,8 @@ describe('listener addresses', () => {
     [':65535', { kind: 'tcp', host: '', port: 65_535 }],
     ['unix:/run/x.sock', { kind: 'unix', path: '/run/x.sock' }],
     ['unix:x.sock', { kind: 'unix', path: 'x.sock' }],
+    ['fd:3', { kind: 'fd', name: '3' }],
+    ['fd:web.socket', { kind: 'fd', name: 'web.socket' }],
   ])('%s', (text, value) => {
     expect(parseListenAddress(text)).toEqual({ value });
   });
@@ -46,6 +48,10 @@ describe('listener addresses', () => {
     ['a\0b:80', /^"a\\u0000b" is neither/],
     ['', /^needs a port/],
     ['unix:', /needs a path/],
+    ['fd:', /fd:3 and up/],
+    ['fd:2', /the first/],
+    ['fd:03', /fd:3 and up/],
+    ['fd:a:b', /fd:3 and up/],
     [`unix:/${'x'.repeat(107)}`, /at most 107 bytes/],
     ['unix:/a\0b', /neither NUL/],
     ['http://127.0.0.1:80', /brackets|neither/],

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ drain: { spread: 300ms }
     { base: `wss://127.0.0.1:${tls}`, options: { ca } },
     { base: `ws+unix://${join(framegate.folder, 'data.sock')}:`, options: {} },
   ]);
-  traffic.start(4, 2);
+  traffic.start(3, 1);
   const pids = [Number(framegate.cli.child.pid)];
   for (let i = 0; i < 3; i++) pids.push(await framegate.restart());
   expect(await framegate.firstExit).toBe(0);
@@ -45,9 +45,9 @@ drain: { spread: 300ms }
   await framegate.cli.waitForLog('drain.end', () => ++left === 3);
   await traffic.stop();
   expect(traffic.faults).toEqual([]);
-  expect(traffic.told).toBeGreaterThanOrEqual(3 * 12);
+  expect(traffic.told).toBeGreaterThanOrEqual(3 * 9);
   expect(new Set(pids).size).toBe(4);
-});
+}, 60_000);
 
 describe('a new process that does not come up', () => {
   test('is told of with its reason, and the old one goes on with all that it had', async () => {
@@ -147,6 +147,44 @@ drain: { grace: 10s }
   process.kill(pid, 'SIGTERM');
   expect(await framegate.cli.exit()).toMatchObject({ code: 0, stderr: expect.not.stringContaining('internal error') });
   expect(existsSync(file)).toBe(false);
+});
+
+test('sockets of a service manager are listened at by number or name, and go on to the next process', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'fg-'));
+  atTestEnd(() => rmSync(folder, { recursive: true, force: true }));
+  const [web, file] = [createServer().listen(0, '127.0.0.1'), createServer().listen(join(folder, 'data.sock'))];
+  await Promise.all([web, file].map((one) => one.listening || once(one, 'listening')));
+  const fds = [web, file].map((one) => Number(Reflect.get(Reflect.get(one, '_handle'), 'fd')));
+  const address = web.address();
+  const port = typeof address === 'object' ? address?.port : 0;
+  const config = (...addresses: string[]) => `
+listeners: [${addresses.map((one) => `{ address: "${one}" }`).join(', ')}]
+routes: [{ upstream: "builtin:echo" }]
+admin: { address: unix:admin.sock }
+`;
+  const framegate = new Generations(config('fd:web', 'fd:4'), { activation: { fds, names: 'web:unknown' } });
+  await framegate.ready();
+  for (const one of [web, file]) {
+    const closed = once(one, 'close');
+    // Its path is not for it to remove any more.
+    if (one === file) renameSync(join(folder, 'data.sock'), join(folder, 'kept.sock'));
+    one.close();
+    await closed;
+  }
+  const urls = [`ws://127.0.0.1:${port}/`, `ws+unix://${join(folder, 'kept.sock')}:/`];
+  for (const url of urls) (await opened(url)).close();
+  const bound = framegate.cli.logs.flatMap(({ listener, address }) =>
+    (listener === 'admin' ? [] : [address ?? []]).flat(),
+  );
+  expect(bound).toEqual([`127.0.0.1:${port}`, `unix:${join(folder, 'data.sock')}`]);
+  framegate.write('config.yaml', config('fd:unknown', 'fd:3'));
+  const pid = await framegate.restart();
+  expect(await framegate.firstExit).toBe(0);
+  for (const url of urls) (await opened(url)).close();
+  expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).not.toContain('LISTEN_');
+  framegate.write('config.yaml', config('fd:5'));
+  const { body } = await framegate.ask('POST', '/api/v1/restart');
+  expect(body.why).toMatch(/cannot listen on fd:5: no such socket was handed over/);
 });
 
 async function opened(url: string, options: ClientOptions = {}): Promise<WebSocket> {

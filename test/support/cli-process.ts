@@ -27,6 +27,8 @@ export interface CliOptions {
   openFiles?: number;
   /** Descriptors that it is started with and has no use for. */
   idleDescriptors?: number;
+  /** Listening sockets that it is started with, as a service manager hands them over. */
+  activation?: { readonly fds: readonly number[]; readonly names: string };
   /** A descriptor to write to instead of a pipe that is read here: then there are no `logs`. */
   stdout?: number;
 }
@@ -54,12 +56,17 @@ export class CliProcess {
     const node = [process.execPath, ...flags, options.script ?? cliPath, ...args];
     // The shell becomes the program: the process id stays the same.
     const limited = ['sh', '-c', `ulimit -n ${options.openFiles}; exec "$0" "$@"`, ...node];
-    const [program = '', ...rest] = options.openFiles === undefined ? node : limited;
+    const activation = options.activation;
+    const listen = `LISTEN_FDS=${activation?.fds.length} LISTEN_FDNAMES=${activation?.names}`;
+    const activated = ['sh', '-c', `LISTEN_PID=$$ ${listen} exec "$0" "$@"`, ...node];
+    const started = activation !== undefined ? activated : options.openFiles === undefined ? node : limited;
+    const [program = '', ...rest] = started;
     const nowhere = openSync('/dev/null', 'r');
+    const idle = Array<number>(options.idleDescriptors ?? 0).fill(nowhere);
     this.child = spawn(program, rest, {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
-      stdio: ['pipe', options.stdout ?? 'pipe', 'pipe', ...Array<number>(options.idleDescriptors ?? 0).fill(nowhere)],
+      stdio: ['pipe', options.stdout ?? 'pipe', 'pipe', ...(activation?.fds ?? []), ...idle],
     });
     closeSync(nowhere);
     this.child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {

@@ -93,8 +93,8 @@ export class RestartTraffic {
     let timer: NodeJS.Timeout | undefined;
     const say = (): void => {
       if (socket.readyState !== WebSocket.OPEN) return;
-      if (isDone(sent) && heard === sent) socket.close(1000);
-      else socket.send(String(++sent));
+      if (!isDone(sent)) socket.send(String(++sent));
+      else if (heard === sent) socket.close(1000);
     };
     return new Promise((resolve) => {
       socket.on('error', (error) => this.faults.push(`${base}: ${error.message}`));

@@ -18,8 +18,10 @@ export const listener = {
     values: 'address',
     default: '127.0.0.1:8080',
     usual: true,
-    says: 'host:port, "[v6]:port", ":port" for all addresses, or unix:/path.sock.',
-    more: 'Port 0 takes any free port.',
+    says:
+      'host:port, "[v6]:port", ":port" for all addresses, unix:/path.sock, or fd:3, fd:NAME for a socket that is ' +
+      'handed over.',
+    more: 'Port 0 takes any free port; a socket comes from systemd (LISTEN_FDS, LISTEN_FDNAMES).',
   },
   mode: {
     kind: 'text',
