@@ -95,7 +95,7 @@ async function expectNothing(rig: DeskRig, clients: readonly RigClient[]): Promi
     await rig.settle();
   }
   expect(rig.sessions).toHaveLength(0);
-  expect(rig.open).toBe(0);
+  expect(rig.connected).toBe(0);
   expect([...rig.edge.guests]).toEqual([]);
   for (const { sessions, handshakes, requests, ending } of rig.upstream('u').targets)
     expect([sessions, handshakes, requests, ending]).toEqual([0, 0, 0, 0]);

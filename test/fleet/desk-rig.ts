@@ -204,6 +204,7 @@ export class DeskRig {
   private config: ConfigInput;
   private readonly sessionsMax: number;
   private lastCid = 0;
+  private turn = -1;
 
   constructor(config: Partial<ConfigInput>, workers: number, sessionsMax = 1e6) {
     const { clock, wheel } = this;
@@ -264,7 +265,7 @@ export class DeskRig {
   }
 
   /** Clients that are there, as the primary counts them. */
-  get open(): number {
+  get connected(): number {
     return this.living.reduce((sum, { claims }) => sum + claims.size, 0);
   }
 
@@ -277,7 +278,9 @@ export class DeskRig {
     const client = new RigClient(from);
     client.send(request);
     const claim =
-      this.open < this.sessionsMax ? this.edge.quotas.arrive(from, this.clock.now(), null) : { slug: 'over' as const };
+      this.connected < this.sessionsMax
+        ? this.edge.quotas.arrive(from, this.clock.now(), null)
+        : { slug: 'over' as const };
     if (!(claim instanceof PeerClaim)) {
       client.isTurnedAway = true;
       client.destroy();
@@ -313,6 +316,35 @@ export class DeskRig {
     for (const worker of this.living) this.tell(worker, ['commit', this.config]);
     this.edge.apply(buildSnapshot(loaded(this.config), this.edge.snapshot), this.sessionsMax);
     this.lostPlaces.letGo();
+  }
+
+  /** Another client of the next worker in turn, and all that comes of it. */
+  async open(from = '', request?: Buffer): Promise<RigClient> {
+    const { living } = this;
+    this.turn += 1;
+    const client = this.connect(living[this.turn % living.length] as RigWorker, from, request);
+    await this.settle();
+    return client;
+  }
+
+  /** The client breaks off, and its session ends. */
+  async end(client: RigClient): Promise<void> {
+    client.rst();
+    client.pump();
+    await this.settle();
+  }
+
+  /** Error and cause of each refusal, by whichever worker. */
+  get refusals(): string[] {
+    const lines = this.workers.flatMap(({ tap }) => tap.lines).filter(({ event }) => event === 'handshake.refused');
+    return lines.map(({ error, cause, limit }) => [error, cause ?? limit].filter((one) => one !== undefined).join(' '));
+  }
+
+  /** Targets of the open sessions, by how many there are. */
+  get placed(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const { facts } of this.sessions) counts[facts.target] = (counts[facts.target] ?? 0) + 1;
+    return counts;
   }
 
   /** Until nothing moves any more: all messages are there, and all that follows from them. */
