@@ -140,6 +140,8 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
       wheel: this.wheel,
     });
     this.quotas = desk?.quotas ?? new Quotas({ ...this.quotaSettings(), slots: this.slots });
+    // It was made before there was a config.
+    desk?.quotas.retune(this.quotaSettings(), []);
     this.identities = desk?.identities ?? new IdentityLimits(this.quotaSettings());
     this.newTargetHold = desk === undefined ? () => new TargetHold() : () => desk.newTargetHold();
     this.buffers = new BufferWatch({

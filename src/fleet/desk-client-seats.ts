@@ -40,7 +40,7 @@ export class RemoteSeat extends Seat {
 export class RemoteQuotas implements QuotaDesk {
   private readonly line: DeskLine;
   private readonly seats: Map<number, RemoteSeat>;
-  private hasRate = true;
+  private hasRate = false;
 
   constructor(line: DeskLine, seats: Map<number, RemoteSeat>) {
     this.line = line;

@@ -1,5 +1,5 @@
-// Whatever happens in whatever order, at several workers whose messages are late, which die and begin anew, with reloads
-// in between: what the primary has counted is what is held, and in the end that is nothing.
+// Whatever happens in whatever order, at several workers whose messages are late, which die and begin anew, with
+// reloads in between: what the primary has counted is what is held, and in the end that is nothing.
 
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';

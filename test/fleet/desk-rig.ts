@@ -156,6 +156,7 @@ class RigWorker {
   private post(message: FromWorker): void {
     if (this.isDead) return;
     this.asked += 1;
+    this.rig.onAsk?.(message);
     this.toPrimary.push(structuredClone(message));
   }
 
@@ -198,6 +199,8 @@ export class DeskRig {
   readonly edge: Edge;
   readonly server: DeskServer;
   readonly workers: RigWorker[] = [];
+  /** Told of what workers ask. */
+  onAsk: ((message: FromWorker) => void) | null = null;
   /** Of upstreams with `discover`. */
   readonly sources = new Map<string, FakeSource>();
   private readonly lostPlaces: LostPlaces;
@@ -279,7 +282,7 @@ export class DeskRig {
     client.send(request);
     const claim =
       this.connected < this.sessionsMax
-        ? this.edge.quotas.arrive(from, this.clock.now(), null)
+        ? this.edge.quotas.arrive(this.trusts(from) ? '' : from, this.clock.now(), null)
         : { slug: 'over' as const };
     if (!(claim instanceof PeerClaim)) {
       client.isTurnedAway = true;
@@ -290,6 +293,12 @@ export class DeskRig {
     worker.claims.set(this.lastCid, claim);
     worker.toWorker.push(['client', client, this.lastCid]);
     return client;
+  }
+
+  /** Whoever comes from there is known by what it says. */
+  private trusts(from: string): boolean {
+    const { snapshot } = this.edge;
+    return arrivalOf(snapshot.config, 1).rulesIn(snapshot).trusts(from);
   }
 
   depart(worker: RigWorker, cid: number): void {
