@@ -110,6 +110,8 @@ export class FleetSight implements Sight {
       figures.push(isGone && known.runtime !== null ? leftOf(known.runtime) : known.runtime);
       facts.push(isGone ? { ...told.facts, sessions: 0, memoryBytes: 0 } : told.facts);
     }
+    // Each has its share of `max_buffered_total`: what matters is the fullest, as if all were as full.
+    metrics.process.peaks.buffered *= Math.max(1, workers.length);
     const views = workers.filter((worker) => !fleet.hasLeft(worker)).map((worker) => this.view(worker));
     return {
       metrics,

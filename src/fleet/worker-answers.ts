@@ -22,6 +22,7 @@ import { whyOf } from '../control/why.ts';
 import type { SessionRecord } from '../edge/session-record.ts';
 import { NOTHING_YET } from '../limits/pulled.ts';
 import type { Slices } from '../limits/slices.ts';
+import { Alarm } from '../limits/timer-wheel.ts';
 import { LoopLag } from '../observe/loop-lag.ts';
 import { HeldLists } from './held-lists.ts';
 import type { CountsPage, Paged, SessionsPage, WorkerFacts, WorkerReading, WorkerSubject } from './worker-subject.ts';
@@ -29,6 +30,8 @@ import type { CountsPage, Paged, SessionsPage, WorkerFacts, WorkerReading, Worke
 /** Of one page: some hundred KiB of counters at most. */
 const PARTS_A_PAGE = 64;
 const WEBSOCKETS_A_PAGE = 500;
+/** Seconds that nobody asks for are not watched. */
+const UNSEEN_MS = 10_000;
 
 type WorkerParts = Pick<
   RunningProxy,
@@ -48,8 +51,9 @@ export class WorkerAnswers implements WorkerSubject {
   private readonly slices: Slices;
   private readonly origin: number;
   private readonly lists: HeldLists;
-  /** Null until a page is shown. */
+  /** Null while no page is shown. */
   private lag: LoopLag | null = null;
+  private readonly unseen = new Alarm(() => this.stop());
 
   constructor({ parts, slices, origin }: WorkerAnswersOptions) {
     this.parts = parts;
@@ -59,8 +63,9 @@ export class WorkerAnswers implements WorkerSubject {
     this.lists = new HeldLists({ clock, wheel, slices });
   }
 
-  /** The process ends. */
+  /** The process ends, or nobody has asked for its seconds for a while. */
   stop(): void {
+    this.parts.edge.wheel.cancel(this.unseen);
     this.lag?.stop();
     this.lag = null;
   }
@@ -80,6 +85,7 @@ export class WorkerAnswers implements WorkerSubject {
   async reading(inFull: boolean): Promise<WorkerReading> {
     const { edge, life, processView } = this.parts;
     if (this.lag === null && processView !== null) this.lag = new LoopLag();
+    edge.wheel.schedule(this.unseen, edge.clock.now() + UNSEEN_MS);
     const { user = Number.NaN, system = Number.NaN } = processView?.cpuUsage() ?? {};
     return {
       state: life.state,

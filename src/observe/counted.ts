@@ -37,13 +37,16 @@ const GAUGES: ReadonlySet<string> = new Set([
 
 /** All fields but those `except`; texts and switches are no counts. Undefined: all are as they were made. */
 export function dumpFields(of: object, ask: DumpAsk, except?: ReadonlySet<string>): object | undefined {
-  const told: [string, unknown][] = [];
-  for (const [key, value] of Object.entries(of)) {
+  const fields = of as Readonly<Record<string, unknown>>; // read by the names of its own
+  let told: Record<string, unknown> | undefined;
+  for (const key of Object.keys(fields)) {
     if (except?.has(key) === true) continue;
-    const dump = dumpOf(value, ask);
-    if (dump !== undefined) told.push([key, dump]);
+    const dump = dumpOf(fields[key], ask);
+    if (dump === undefined) continue;
+    told ??= {};
+    told[key] = dump;
   }
-  return told.length === 0 ? undefined : Object.fromEntries(told);
+  return told;
 }
 
 export function addFields(to: object, dump: unknown, ask: AddAsk): void {
