@@ -39,7 +39,7 @@ const OVER_TLS = ['test/conformance/fuzzing-*.test.ts', 'test/e2e/ends.test.ts',
 const PROGRAMS = [
   'test/{attacks,browser,clients,corpus,fuzz,oracle,scale,soak,terminal}/**/*.test.ts',
   'test/{cli,package,shares}.test.ts',
-  'test/e2e/restart*.test.ts',
+  'test/e2e/{restart,workers}*.test.ts',
   'test/hostile/mutants.test.ts',
 ];
 /** Of those, and of the socket tests, what takes a quarter of a minute or more: it waits for the rest of the matrix. */

@@ -15,9 +15,11 @@ import { ReloadRequests, type Stop, StopRequests } from './cli/requests.ts';
 import { FileWatch } from './cli/watch.ts';
 import type { Config } from './config/types.ts';
 import { activationSockets } from './fleet/activation.ts';
+import type { IpcEnd } from './fleet/channel.ts';
+import { WORKER_VARIABLE } from './fleet/generation-messages.ts';
 import { Heritage } from './fleet/heritage.ts';
 import type { RestartMeans } from './fleet/restarts.ts';
-import type { Proxy as Framegate } from './proxy.ts';
+import type { Proxy as Framegate, ProxyOptions } from './proxy.ts';
 
 /** After a crash the drain is asked of code that may be broken: this long, then the process ends without it. */
 const CRASH_DRAIN_MS = 10_000;
@@ -49,6 +51,7 @@ function surviveSignals(): void {
 }
 
 async function main(): Promise<void> {
+  if (process.env[WORKER_VARIABLE] !== undefined) return work();
   const verdict = parseArguments(process.argv.slice(2));
   if (!verdict.ok) {
     complain(`framegate: ${verdict.message}\n"framegate help" lists the commands\n`);
@@ -63,6 +66,21 @@ async function main(): Promise<void> {
     process.exit(exit);
   }
   process.exitCode = await answer(command);
+}
+
+/** One of several processes of a framegate: what it does is said by the one that has started it. */
+async function work(): Promise<void> {
+  delete process.env[WORKER_VARIABLE];
+  // Whoever sends these to all processes means the other one.
+  for (const name of ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR2'] as const) process.on(name, ignore);
+  process.on('uncaughtException', (error) => {
+    tellCrash(error);
+    process.exit(ExitCode.Failed);
+  });
+  const { serveAsWorker } = await import('./fleet/worker.ts');
+  if (process.send === undefined) throw new Error(`${WORKER_VARIABLE} is for what framegate starts itself`);
+  const { env, memoryUsage } = process;
+  serveAsWorker({ end: process as IpcEnd, env, memory: () => memoryUsage.rss(), exit: (code) => process.exit(code) });
 }
 
 /** The commands that print something and are done. */
@@ -226,6 +244,7 @@ async function run(source: RunSource, watch: boolean): Promise<ExitCode> {
     inherited,
     ...(kept === undefined ? {} : { kept }),
     restarts: restarts.means,
+    ...(await workersOf(process.env)),
   });
   try {
     await proxy.start();
@@ -239,6 +258,18 @@ async function run(source: RunSource, watch: boolean): Promise<ExitCode> {
   const stop = await Promise.race([stops.first, restarts.handedOver]);
   files?.stop();
   return endOf(proxy, stop, stops);
+}
+
+/** By the environment, while no key of the config says it: for tests. */
+async function workersOf(env: typeof process.env): Promise<Pick<ProxyOptions, 'workers'>> {
+  const { FRAMEGATE_WORKERS: count = '1', FRAMEGATE_HANG_MS: hangMs } = env;
+  if (count === '1') return {};
+  const { usableCores } = await import('./fleet/cores.ts');
+  const { workerLauncherOf } = await import('./fleet/launch.ts');
+  const { execPath, execArgv, argv } = process;
+  const launch = workerLauncherOf({ execPath, flags: execArgv, script: argv[1] ?? '', env });
+  const workers = count === 'auto' ? usableCores() : Number(count);
+  return { workers: { count: workers, launch, ...(hangMs === undefined ? {} : { hangMs: Number(hangMs) }) } };
 }
 
 interface OwnRestarts {

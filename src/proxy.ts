@@ -18,7 +18,9 @@ import type { RunningProxy } from './control/running-proxy.ts';
 import type { AdminViews } from './control/sight.ts';
 import { ProxySubject } from './control/subject.ts';
 import type { Edge } from './edge/edge.ts';
+import type { Primary } from './fleet/primary.ts';
 import { NO_RESTARTS, type RestartMeans, Restarts } from './fleet/restarts.ts';
+import type { LaunchWorker } from './fleet/worker-link.ts';
 import type { Clock } from './limits/clock.ts';
 import type { Slices } from './limits/slices.ts';
 import { addressText, type BoundAddress } from './net/listen.ts';
@@ -58,8 +60,18 @@ export interface ProxyOptions {
   readonly restarts?: RestartMeans;
   /** How an admin listener sees this proxy with others that are one framegate with it; absent: there are none. */
   readonly views?: (proxy: RunningProxy, slices: Slices) => AdminViews;
+  /** Other processes carry the clients; without it this one does. */
+  readonly workers?: WorkersOptions;
   /** The admin listener was asked for a drain of the process. Without it the proxy drains and stops by itself. */
   readonly onDrainAsked?: () => void;
+}
+
+export interface WorkersOptions {
+  /** At least 2. */
+  readonly count: number;
+  readonly launch: LaunchWorker;
+  /** Silent for so many milliseconds one hangs, and is ended. */
+  readonly hangMs?: number;
 }
 
 /** A proxy in this process. Each method may be called in any state, but it starts only once and never after its end. */
@@ -118,6 +130,7 @@ class ProxyProcess implements Proxy {
   private readonly restarts: Restarts;
   private readonly reloads: Reloads;
   private readonly certificates: CertificateWatch;
+  private primary: Primary | null = null;
   private admin: AdminServer | null = null;
   private runtime: RuntimeMetrics | null = null;
   private figures: FigureKeeper | null = null;
@@ -125,20 +138,22 @@ class ProxyProcess implements Proxy {
   constructor(config: Config, options: ProxyOptions) {
     this.options = options;
     this.name = String(options.about?.config ?? 'config');
-    this.parts = makeParts(config, options);
+    const { workers: _, ...ofParts } = options;
+    this.parts = makeParts(config, { ...ofParts, workers: options.workers?.count ?? 1 });
     const { edge, slices, carrier, acme, pulse } = this.parts;
     this.edge = edge;
     this.certificates = new CertificateWatch(edge);
     this.handed = new HandedSockets(options.inherited);
-    this.listeners = new Listeners(edge, carrier, this.handed);
-    this.drainer = new Drain({ edge, listeners: this.listeners, pulse });
+    const primary = () => this.primary;
+    this.listeners = new Listeners(edge, carrier, this.handed, primary);
+    this.drainer = new Drain({ edge, listeners: this.listeners, pulse, fellows: primary });
     this.restarts = this.makeRestarts();
     this.reloads = new Reloads({
       edge,
       slices,
       listeners: this.listeners,
       acme,
-      fellows: null,
+      fellows: primary,
       source: options.source ?? null,
       baseDir: options.baseDir ?? '.',
       name: this.name,
@@ -183,6 +198,7 @@ class ProxyProcess implements Proxy {
     try {
       await this.openRevocations();
       (await acme.prepare(this.config)).commit();
+      await this.startWorkers();
       // Who connects to a socket that was handed over is served: by the one whose it was until all is there.
       const isHanded = this.config.admin !== null && this.handed.has(adminKey(this.config.admin));
       if (!isHanded) await this.startAdmin();
@@ -227,7 +243,7 @@ class ProxyProcess implements Proxy {
     edge.refusing = true;
     edge.snapshot.upstreams.stop();
     edge.snapshot.auth.stop();
-    const closing = Promise.all([this.listeners.close(), this.admin?.stop()]);
+    const closing = Promise.all([this.listeners.close(), this.admin?.stop(), this.primary?.stop()]);
     this.admin = null;
     this.drainer.abort();
     cutAll(edge);
@@ -249,7 +265,7 @@ class ProxyProcess implements Proxy {
     const { log, cap, carrier, openFiles } = this.parts;
     log.event('info', 'start', {
       ...this.options.about,
-      workers: 1,
+      workers: this.options.workers?.count ?? 1,
       transport: carrier.kind,
       open_files: Number.isFinite(openFiles) ? openFiles : undefined,
       max_sessions: cap.sessionsMax,
@@ -267,6 +283,19 @@ class ProxyProcess implements Proxy {
       await this.edge.snapshot.auth.revocations.open(folder);
     } catch (error) {
       throw new StartError(`cannot read what was revoked: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  private async startWorkers(): Promise<void> {
+    const { workers, transport = 'auto' } = this.options;
+    if (workers === undefined) return;
+    const { HANG_MS, Primary } = await import('./fleet/primary.ts');
+    const { count, launch, hangMs = HANG_MS } = workers;
+    this.primary = new Primary({ count, launch, hangMs, transport, parts: this.parts });
+    try {
+      await this.primary.start();
+    } catch (error) {
+      throw new StartError(messageOf(error), { cause: error });
     }
   }
 

@@ -16,9 +16,23 @@ export interface DrainResult {
   readonly cut: number;
 }
 
+interface Ask {
+  /** For the log. */
+  readonly why: string;
+  /** Another generation goes on with the listening sockets. */
+  readonly isHandedOver: boolean;
+}
+
+interface DrainFellows {
+  readonly sessions: number;
+  drain(ask: Ask): Promise<DrainResult>;
+}
+
 interface DrainOptions {
   readonly edge: Edge;
-  readonly listeners: Listeners;
+  readonly listeners: Pick<Listeners, 'close' | 'leave'>;
+  /** Other processes, whose sessions end as those here; null: there are none. */
+  readonly fellows?: () => DrainFellows | null;
   readonly pulse: Pulse;
 }
 
@@ -54,13 +68,13 @@ export class Drain {
 
   /** Once: whoever asks again gets the same. `why`: for the log. */
   run(why: string): Promise<DrainResult> {
-    this.result ??= this.tell(why, (config) => this.endAll(config));
+    this.result ??= this.tell({ why, isHandedOver: false }, (config) => this.endAll(config));
     return this.result;
   }
 
   /** The same where another process goes on with the listening sockets. `leaving`: what else has to be over. */
   handOver(leaving: Promise<void>): Promise<DrainResult> {
-    this.result ??= this.tell('restart', (config) => this.leaveAll(config, leaving));
+    this.result ??= this.tell({ why: 'restart', isHandedOver: true }, (config) => this.leaveAll(config, leaving));
     return this.result;
   }
 
@@ -71,11 +85,15 @@ export class Drain {
     this.over.abort();
   }
 
-  private async tell(why: string, end: (config: DrainConfig) => Promise<DrainResult>): Promise<DrainResult> {
+  private async tell(ask: Ask, end: (config: DrainConfig) => Promise<DrainResult>): Promise<DrainResult> {
     const { edge, pulse } = this.options;
+    const fellows = this.options.fellows?.() ?? null;
+    const { why } = ask;
     this.startedAt = edge.clock.now();
-    edge.log.event('info', 'drain.begin', { why, sessions: edge.sessions.size });
-    const result = await end(pulse.isBeating ? edge.snapshot.config.drain : AT_ONCE);
+    edge.log.event('info', 'drain.begin', { why, sessions: edge.sessions.size + (fellows?.sessions ?? 0) });
+    const ends = [end(pulse.isBeating ? edge.snapshot.config.drain : AT_ONCE)];
+    if (fellows !== null) ends.push(fellows.drain(ask));
+    const result = sumOf(await Promise.all(ends));
     const ms = Math.round(edge.clock.now() - this.startedAt);
     edge.log.event(result.cut > 0 ? 'warn' : 'info', 'drain.end', { ...result, ms });
     return result;
@@ -177,4 +195,14 @@ export class Drain {
 export function cutAll(edge: Edge): void {
   for (const connection of [...edge.connections]) connection.close();
   for (const record of [...edge.sessions]) record.session.cut();
+}
+
+/** Of several processes. */
+export function sumOf(results: readonly DrainResult[]): DrainResult {
+  const sum = { closed: 0, cut: 0 };
+  for (const { closed, cut } of results) {
+    sum.closed += closed;
+    sum.cut += cut;
+  }
+  return sum;
 }

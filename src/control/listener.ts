@@ -14,7 +14,8 @@ export interface ListenerOptions {
   readonly carrier: Carrier;
   /** What another process has bound for this one. */
   readonly handed: HandedSockets;
-  readonly acceptor: Acceptor;
+  /** Asked when one is bound. */
+  readonly acceptor: () => Acceptor;
 }
 
 /** Who takes clients that came in by `listener`, which connections may hold on to. */
@@ -24,7 +25,7 @@ export type Acceptor =
 
 export class Listener {
   private readonly listening: Listening;
-  private readonly live: LiveListener;
+  readonly live: LiveListener;
 
   private constructor(listening: Listening, live: LiveListener) {
     this.listening = listening;
@@ -39,7 +40,7 @@ export class Listener {
       backlog: config.backlog,
       inherited: handed.take(listenerKey(config)),
       carrier,
-      clients: clientsOf(acceptor, () => live),
+      clients: clientsOf(acceptor(), () => live),
     });
     live = new LiveListener(config, typeof listening.address === 'string' ? 0 : listening.address.port);
     return new Listener(listening, live);

@@ -1,6 +1,7 @@
 // The listeners of the config in force: binds them, and moves to those of the next config without a gap.
 
 import type { ListenerConfig } from '../config/types.ts';
+import type { LiveListener } from '../edge/arrival.ts';
 import type { Edge } from '../edge/edge.ts';
 import type { Carrier } from '../net/carrier.ts';
 import { addressText, type BoundAddress } from '../net/listen.ts';
@@ -13,6 +14,13 @@ export interface Move {
   commit(): void;
   /** Stay with what was; what was bound for this accepts no more. */
   abort(): void;
+}
+
+/** Other processes, which carry whoever comes in. */
+interface Elsewhere {
+  readonly acceptor: Acceptor;
+  /** Those that are bound now. Whoever comes in by another one is not taken there. */
+  setListeners(listeners: readonly LiveListener[]): void;
 }
 
 /** An address that cannot be bound. */
@@ -28,13 +36,15 @@ export class BindError extends Error {
 
 export class Listeners {
   private readonly edge: Edge;
+  private readonly elsewhere: () => Elsewhere | null;
   private readonly options: ListenerOptions;
   private bound: readonly Listener[] = [];
   private closed = false;
 
-  constructor(edge: Edge, carrier: Carrier, handed = new HandedSockets(), acceptor: Acceptor = acceptorOf(edge)) {
+  constructor(edge: Edge, carrier: Carrier, handed = new HandedSockets(), elsewhere: () => Elsewhere | null = nowhere) {
     this.edge = edge;
-    this.options = { carrier, handed, acceptor };
+    this.elsewhere = elsewhere;
+    this.options = { carrier, handed, acceptor: () => elsewhere()?.acceptor ?? acceptorOf(edge) };
   }
 
   /** In the order of the config. */
@@ -80,6 +90,7 @@ export class Listeners {
       const gone = this.bound.filter((one) => !next.includes(one));
       for (const [index, one] of next.entries()) one.retune(configs[index] ?? one.config);
       this.bound = next;
+      this.elsewhere()?.setListeners(next.map(({ live }) => live));
       this.edge.ports = new Map(next.map(({ config, port }) => [config.name, port]));
       if (!isStart) for (const one of fresh) this.announce(one);
       closeAll(gone);
@@ -122,6 +133,10 @@ export class Listeners {
   private announce({ config, address }: Listener): void {
     this.edge.log.event('info', 'listening', { listener: config.name, address: addressText(address) });
   }
+}
+
+function nowhere(): null {
+  return null;
 }
 
 function acceptorOf(edge: Edge): Acceptor {

@@ -39,7 +39,9 @@ interface PartsOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** What an older process hands over. */
   readonly kept?: { readonly tickets: KeptSecret; readonly revoked: Iterable<string> };
-  /** Without one it is the only process of its framegate. */
+  /** How many processes share the sessions, each with as many open files; 1 when absent. */
+  readonly workers?: number;
+  /** Without one it is no worker. */
   readonly worker?: WorkerRole;
 }
 
@@ -82,7 +84,7 @@ export function makeParts(config: Config, options: PartsOptions): Parts {
     ...(options.log ? { destination: options.log } : {}),
     ...(worker === undefined ? {} : { fields: { worker: worker.index } }),
   });
-  const openFiles = openFileLimit();
+  const openFiles = openFileLimit() * (options.workers ?? 1);
   const cap = sessionsCap(config, openFiles);
   const carrier = new Carrier(options.transport ?? 'auto');
   const metrics = new MetricsRegistry();

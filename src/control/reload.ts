@@ -47,7 +47,7 @@ interface Fellows {
   prepare(config: Config, sessionsMax: number): Promise<FellowPlan | string>;
 }
 
-interface FellowPlan {
+export interface FellowPlan {
   /** What it would end there. Also when it was given up. */
   countEnded(): Promise<Ended>;
   /** Resolves when it is in force everywhere. */
@@ -75,7 +75,7 @@ interface ReloadOptions {
   readonly listeners: Listeners;
   readonly acme: Pick<AcmeCertificates, 'prepare'>;
   /** Null: this process is alone. */
-  readonly fellows: Fellows | null;
+  readonly fellows?: () => Fellows | null;
   /** Null when there is nothing to read again. */
   readonly source: ConfigSource | null;
   /** Where relative paths of a config object start, and what its problems call it. */
@@ -195,7 +195,7 @@ export class Reloads {
 
   /** Why other processes cannot take it on, or what they will do. */
   private async prepareFellows(config: Config, sessionsMax: number): Promise<FellowPlan | string> {
-    return (await this.options.fellows?.prepare(config, sessionsMax)) ?? ALONE;
+    return (await this.options.fellows?.()?.prepare(config, sessionsMax)) ?? ALONE;
   }
 
   /** Whether anything else stands against it; nothing has changed then. */

@@ -2,7 +2,7 @@
 // first, all others are cut off. It decides nobody's room.
 
 /** The most that are told at a time. They live on the descriptors kept in reserve (net/open-files). */
-const TOLD_MAX = 4;
+export const TOLD_MAX = 4;
 /** Places of those who may ask for health; their descriptors are reserved where a listener has a `health_path`. */
 export const PROBES_MAX = 8;
 

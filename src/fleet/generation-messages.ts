@@ -6,6 +6,8 @@ import type { KeptSecret } from '../net/ticket-secrets.ts';
 
 /** In the environment of a new generation, which takes it away before anything else is started from there. */
 export const HANDOVER_VARIABLE = 'FRAMEGATE_HANDOVER';
+/** In the environment of a worker. */
+export const WORKER_VARIABLE = 'FRAMEGATE_WORKER';
 
 /** From the new one to the old one. */
 export type Upward =

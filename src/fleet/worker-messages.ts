@@ -1,30 +1,28 @@
 // What the primary and its workers say to each other, apart from the desk. Types only.
 
 import type { ConfigPart } from '../config/portable.ts';
-import type { Problem } from '../config/problems.ts';
 import type { DrainResult } from '../control/drain.ts';
-import type { Barred } from '../edge/quotas.ts';
+import type { Ended } from '../control/ended-sessions.ts';
+import type { BARRED } from '../edge/quotas.ts';
 import type { AskMessage } from './asks.ts';
 import type { DeskAnswer, DeskAsk } from './desk-messages.ts';
 
 /** The first thing that a worker is told, behind the parts of the config. */
-interface Hello {
+export interface Hello {
   /** From 1; one that takes the place of another has its number. */
   readonly index: number;
   readonly workers: number;
   /** In Via: workers are one framegate. */
   readonly instanceId: string;
   readonly transport: 'auto' | 'stream';
+  /** Its share. */
   readonly sessionsMax: number;
   /** What protects session tickets that no config names a key for. */
   readonly ticketSecret: Uint8Array;
-  /** As the config is called in its problems. */
-  readonly name: string;
-  readonly baseDir: string;
 }
 
 /** A listener that the primary has bound. */
-interface Bound {
+export interface Bound {
   /** As long as it is bound, whatever a reload calls it. */
   readonly id: number;
   readonly name: string;
@@ -32,17 +30,36 @@ interface Bound {
   readonly port: number;
 }
 
+export interface DrainAsk {
+  readonly why: string;
+  /** Another generation goes on with the listening sockets: nobody is refused, and there is no `drain.delay`. */
+  readonly isHandedOver: boolean;
+}
+
+/** What a worker does now. */
+export interface Beat {
+  readonly sessions: number;
+  /** Bytes, by the system. */
+  readonly memory: number;
+  /** Connections of requests without upgrade on which nothing is asked. */
+  readonly idle: number;
+}
+
 /** What a worker may be asked: at the left what with, at the right what it says. */
 export type ToldWorker = {
-  /** The parts of the next config came before it. Nothing has changed until it is told to commit. */
-  readonly prepare: readonly [ask: { readonly sessionsMax: number }, answer: readonly Problem[]];
-  readonly commit: readonly [ask: null, answer: null];
-  readonly abort: readonly [ask: null, answer: null];
-  readonly drain: readonly [ask: string, answer: DrainResult];
+  /** The parts of the next config came before it. Why it cannot be; null: it can, and nothing has changed yet. */
+  readonly prepare: readonly [ask: null, answer: string | null];
+  /** What the config that was prepared last would end. */
+  readonly count_ended: readonly [ask: null, answer: Ended];
+  /** With its share of sessions. */
+  readonly commit: readonly [sessionsMax: number, answer: null];
+  readonly drain: readonly [ask: DrainAsk, answer: DrainResult];
 };
 
 /** What the primary may be asked, besides the desk. */
 export type ToldPrimary = Record<never, readonly [ask: null, answer: null]>;
+
+export type BarredName = keyof typeof BARRED;
 
 export type ToWorker =
   | readonly ['config', ConfigPart]
@@ -50,10 +67,10 @@ export type ToWorker =
   /** All that there are. */
   | readonly ['listeners', readonly Bound[]]
   /** Comes with its handle. `barred`: it is told so, or may ask for health. */
-  | readonly ['client', cid: number, listener: number, barred: Barred | null]
+  | readonly ['client', cid: number, listener: number, barred: BarredName | null]
   /** There is no room for another one: an idle connection of requests without upgrade may go for it. */
   | readonly ['cut_idle']
-  | readonly ['beat']
+  | readonly ['ticket_secret', Uint8Array]
   /** Everything is cut off, and the process ends. */
   | readonly ['stop']
   | AskMessage
@@ -68,6 +85,7 @@ export type ToPrimary =
   | readonly ['took', cid: number]
   /** The client's connection is over. */
   | readonly ['gone', cid: number]
-  | readonly ['beat']
+  /** Once a second: it is there. */
+  | readonly ['beat', Beat]
   | AskMessage
   | DeskAsk;

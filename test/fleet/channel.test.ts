@@ -127,23 +127,23 @@ function asking() {
 
 test('a question gets its answer, at once or later; one that fails says why', async () => {
   const { asks, answers, wheel, pass } = asking();
-  answers.answer('prepare', ({ sessionsMax }) => {
+  answers.answer('commit', (sessionsMax) => {
     if (sessionsMax === 0) throw new Error('none at all');
-    return [];
+    return null;
   });
   answers.answer('drain', async () => ({ closed: 3, cut: 0 }));
   const results = Promise.allSettled([
-    asks.ask('drain', 'signal', 1000),
-    asks.ask('prepare', { sessionsMax: 1 }, 1000),
-    asks.ask('prepare', { sessionsMax: 0 }, 1000),
-    asks.ask('commit', null, 1000),
+    asks.ask('drain', { why: 'signal', isHandedOver: false }, 1000),
+    asks.ask('commit', 1, 1000),
+    asks.ask('commit', 0, 1000),
+    asks.ask('prepare', null, 1000),
   ]);
   await pass();
   expect(await results).toEqual([
     { status: 'fulfilled', value: { closed: 3, cut: 0 } },
-    { status: 'fulfilled', value: [] },
+    { status: 'fulfilled', value: null },
     { status: 'rejected', reason: new NoAnswer('none at all') },
-    { status: 'rejected', reason: new NoAnswer('nobody answers commit') },
+    { status: 'rejected', reason: new NoAnswer('nobody answers prepare') },
   ]);
   expect(wheel.size).toBe(0);
 });
@@ -151,16 +151,16 @@ test('a question gets its answer, at once or later; one that fails says why', as
 test('no answer in time is none, and neither is one of a side that is gone', async () => {
   const { asks, answers, wheel, pass } = asking();
   let late = (_: null): void => {};
-  answers.answer('commit', () => new Promise<null>((resolve) => (late = resolve)));
-  const first = asks.ask('commit', null, 1000).catch((error: Error) => error.message);
+  answers.answer('prepare', () => new Promise<null>((resolve) => (late = resolve)));
+  const first = asks.ask('prepare', null, 1000).catch((error: Error) => error.message);
   await pass(950);
   await pass(100);
   expect(await first).toBe('no answer within 1000 ms');
   late(null);
   await pass();
-  const second = asks.ask('commit', null, 1000).catch((error: Error) => error.message);
+  const second = asks.ask('prepare', null, 1000).catch((error: Error) => error.message);
   asks.close();
   expect(await second).toBe('gone');
-  await expect(asks.ask('commit', null, 1000)).rejects.toThrow('gone');
+  await expect(asks.ask('prepare', null, 1000)).rejects.toThrow('gone');
   expect(wheel.size).toBe(0);
 });

@@ -372,7 +372,6 @@ test('sessions on a target that its source has no longer end; those on one that 
     slices: new Slices({ now: () => clock.now(), nextTurn: (run) => setImmediate(run) }),
     listeners: new Listeners(edge, new Carrier('stream')),
     acme: { prepare: async () => ({ commit() {} }) },
-    fellows: null,
     source: null,
     baseDir: '.',
     name: 'config',

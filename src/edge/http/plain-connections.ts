@@ -21,6 +21,10 @@ export class PlainConnections<Connection extends Cuttable> {
     return this.open.size;
   }
 
+  get idleCount(): number {
+    return this.idle.size;
+  }
+
   get idleOnes(): readonly Connection[] {
     return [...this.idle];
   }

@@ -1,0 +1,259 @@
+// Which worker gets which client. What is counted before a head was read, connections in all and of each address, is
+// counted here, for as long as the client is connected to whichever worker. It reads nothing of a client.
+
+import type { LiveListener } from '../edge/arrival.ts';
+import type { Edge } from '../edge/edge.ts';
+import { PROBES_MAX, TOLD_MAX } from '../edge/overflow.ts';
+import { BARRED, type Barred } from '../edge/quotas.ts';
+import { PeerClaim } from '../edge/seat.ts';
+import type { RawClient } from '../net/raw-client.ts';
+import type { WorkerLink } from './worker-link.ts';
+import type { BarredName } from './worker-messages.ts';
+
+/**
+ * Handles on their way to one worker. Node sends one for each answer of the other side, and messages wait behind them,
+ * so a few keep it busy and more would delay all else.
+ */
+const IN_FLIGHT_MAX = 4;
+/** Accepted and not given to anybody yet; beyond it they are closed. */
+const WAITING_MAX = 4_096;
+/** For a place that an idle connection leaves when all are taken. */
+const PLACE_MS = 1_000;
+
+interface DispatchOptions {
+  readonly edge: Pick<Edge, 'clock' | 'metrics' | 'snapshot' | 'log' | 'quotas' | 'sessionsMax'>;
+  /** Those that there are, ready or not. */
+  readonly workers: () => readonly WorkerLink[];
+  /** What one worker has descriptors for. */
+  readonly workerMax: number;
+  /** What a worker knows the listener by. */
+  readonly idOf: (listener: LiveListener) => number;
+}
+
+interface Client {
+  readonly cid: number;
+  readonly listener: LiveListener;
+  readonly claim: PeerClaim;
+  /** Why it is told that there is no room for it; null: it has a place. */
+  barred: BarredName | null;
+  /** False: it has a place as soon as an idle connection has left one. */
+  hasPlace: boolean;
+  readonly since: number;
+  /** Null: its handle is on its way, or there. */
+  raw: RawClient | null;
+  link: WorkerLink | null;
+}
+
+export class Dispatch {
+  private readonly options: DispatchOptions;
+  /** At most `sessionsMax`, those that are told why not, and those that wait. */
+  private readonly clients = new Map<number, Client>();
+  /** In the order in which they came. */
+  private waiting: Client[] = [];
+  /** Clients with a place. */
+  private placed = 0;
+  private told = 0;
+  private lastCid = 0;
+  /** Where the search for the one with the fewest begins: of equal ones it is not always the first. */
+  private turn = 0;
+
+  constructor(options: DispatchOptions) {
+    this.options = options;
+  }
+
+  /** What the connection counts under; null: it is gone. */
+  claimOf(cid: number): PeerClaim | null {
+    return this.clients.get(cid)?.claim ?? null;
+  }
+
+  accept(raw: RawClient, listener: LiveListener): void {
+    const { edge } = this.options;
+    const { remoteAddress } = raw;
+    const metrics = edge.metrics.listener(listener.config.name);
+    metrics.connectionsAccepted += 1;
+    const isTrusted = listener.rulesIn(edge.snapshot).trusts(remoteAddress);
+    if (listener.config.proxy_protocol !== 'off' && !isTrusted) {
+      metrics.rejected.add('untrusted_peer');
+      edge.log.event('debug', 'peer.refused', { listener: listener.config.name, peer: remoteAddress });
+      raw.close();
+      return;
+    }
+    const isFull = this.placed >= edge.sessionsMax;
+    if (isFull && !this.askForPlace()) {
+      this.turnAway(raw, listener, 'sessions');
+      return;
+    }
+    // The clients of a proxy are known by their heads only.
+    const claim = edge.quotas.arrive(isTrusted ? '' : remoteAddress, edge.clock.now(), null);
+    if (!(claim instanceof PeerClaim)) this.turnAway(raw, listener, nameOf(claim));
+    else if (this.waiting.length >= WAITING_MAX) this.drop(this.enter(raw, listener, claim, null));
+    else {
+      const client = this.enter(raw, listener, claim, null);
+      if (!isFull) this.place(client);
+      this.waiting.push(client);
+      this.pump();
+    }
+  }
+
+  /** The handle of `cid` is there: the next one may go. */
+  onTook(link: WorkerLink, cid: number): void {
+    if (this.clients.get(cid)?.link !== link) return;
+    link.inFlight -= 1;
+    this.pump();
+  }
+
+  onGone(link: WorkerLink, cid: number): void {
+    const client = this.clients.get(cid);
+    if (client?.link !== link) return;
+    link.open -= 1;
+    this.leave(client);
+    this.pump();
+  }
+
+  /** The worker has ended: clients that it had are gone, and those that were on their way go to another one. */
+  onOver(link: WorkerLink): void {
+    const back: Client[] = [];
+    for (const client of this.clients.values()) {
+      if (client.link !== link) continue;
+      client.link = null;
+      if (client.raw === null) this.leave(client);
+      else back.push(client);
+    }
+    link.open = 0;
+    link.inFlight = 0;
+    this.waiting.unshift(...back);
+    this.pump();
+  }
+
+  /** Whoever has waited for too long is let go. About once a second. */
+  tick(now: number): void {
+    const kept: Client[] = [];
+    for (const client of this.waiting) {
+      const waited = now - client.since;
+      if (waited >= this.options.edge.snapshot.config.timeouts.handshake) this.drop(client);
+      else if (client.hasPlace || waited < PLACE_MS) kept.push(client);
+      else {
+        client.barred = 'sessions';
+        this.told += 1;
+        kept.push(client);
+      }
+    }
+    this.waiting = kept;
+    this.pump();
+  }
+
+  /** Nobody is handed over any more. */
+  close(): void {
+    const { waiting } = this;
+    this.waiting = [];
+    for (const client of waiting) this.drop(client);
+  }
+
+  /** Gives what waits to who can take it now. */
+  pump(): void {
+    while (this.waiting.length > 0) {
+      const at = this.waiting.findIndex((one) => this.mayGo(one));
+      const link = at === -1 ? null : this.fewest();
+      if (link === null) return;
+      const [client] = this.waiting.splice(at, 1);
+      if (client !== undefined) this.handOver(client, link);
+    }
+  }
+
+  /** Those without a place wait for one, and take it here. */
+  private mayGo(client: Client): boolean {
+    if (client.hasPlace || client.barred !== null) return true;
+    if (this.placed >= this.options.edge.sessionsMax) return false;
+    this.place(client);
+    return true;
+  }
+
+  private handOver(client: Client, link: WorkerLink): void {
+    const { raw } = client;
+    if (raw === null) return;
+    client.link = link;
+    link.open += 1;
+    link.inFlight += 1;
+    const { cid, barred, listener } = client;
+    link.channel.handOver(['client', cid, this.options.idOf(listener), barred], raw.handle, (error) => {
+      // One that is lost on the way is told by the end of its worker, which gives it back.
+      if (error !== null || client.link !== link) return;
+      client.raw = null;
+      raw.handedOver();
+    });
+  }
+
+  /** Of those that can take one. */
+  private fewest(): WorkerLink | null {
+    const links = this.options.workers();
+    let found: WorkerLink | null = null;
+    for (let step = 0; step < links.length; step++) {
+      const one = links[(this.turn + step) % links.length];
+      if (one === undefined || one.state !== 'ready' || !one.channel.isOpen) continue;
+      if (one.inFlight >= IN_FLIGHT_MAX || one.open >= this.options.workerMax) continue;
+      if (found === null || one.open < found.open) found = one;
+    }
+    this.turn = (this.turn + 1) % Math.max(1, links.length);
+    return found;
+  }
+
+  private askForPlace(): boolean {
+    const link = this.options.workers().find((one) => one.state === 'ready' && one.beat.idle > 0);
+    if (link === undefined) return false;
+    link.beat = { ...link.beat, idle: link.beat.idle - 1 };
+    link.channel.post(['cut_idle']);
+    return true;
+  }
+
+  /** As many are told why, and may ask for health, as their workers would; all others are closed. */
+  private turnAway(raw: RawClient, listener: LiveListener, barred: BarredName): void {
+    const { edge, workers } = this.options;
+    if (this.told >= workers().length * (TOLD_MAX + PROBES_MAX)) {
+      edge.metrics.listener(listener.config.name).rejected.add(BARRED[barred].slug);
+      raw.close();
+      return;
+    }
+    this.waiting.push(this.enter(raw, listener, new PeerClaim(), barred));
+    this.pump();
+  }
+
+  private enter(raw: RawClient, listener: LiveListener, claim: PeerClaim, barred: BarredName | null): Client {
+    this.lastCid += 1;
+    const since = this.options.edge.clock.now();
+    const client: Client = {
+      ...{ cid: this.lastCid, listener, claim, barred, since, raw },
+      hasPlace: false,
+      link: null,
+    };
+    this.clients.set(client.cid, client);
+    if (barred !== null) this.told += 1;
+    return client;
+  }
+
+  private place(client: Client): void {
+    client.hasPlace = true;
+    this.placed += 1;
+    const { peaks } = this.options.edge.metrics.process;
+    peaks.connections = Math.max(peaks.connections, this.placed);
+  }
+
+  private leave(client: Client): void {
+    const { edge } = this.options;
+    this.clients.delete(client.cid);
+    if (client.hasPlace) this.placed -= 1;
+    else if (client.barred !== null) this.told -= 1;
+    edge.quotas.depart(client.claim, edge.clock.now());
+  }
+
+  /** Nobody could take it. */
+  private drop(client: Client): void {
+    this.options.edge.metrics.listener(client.listener.config.name).rejected.add('overload');
+    client.raw?.close();
+    this.leave(client);
+  }
+}
+
+function nameOf(barred: Barred): BarredName {
+  for (const [name, one] of Object.entries(BARRED)) if (one === barred) return name as BarredName; // a key of it
+  return 'sessions';
+}

@@ -1,0 +1,298 @@
+// The workers of a process that accepts for them: it starts them, tells them what is theirs to know, and puts others
+// in the place of those that end. Which of them gets which client is decided elsewhere.
+
+import { randomBytes } from 'node:crypto';
+import type { Config } from '../config/types.ts';
+import { type DrainResult, sumOf } from '../control/drain.ts';
+import type { Ended } from '../control/ended-sessions.ts';
+import type { Acceptor } from '../control/listener.ts';
+import type { Parts } from '../control/parts.ts';
+import type { FellowPlan } from '../control/reload.ts';
+import type { LiveListener } from '../edge/arrival.ts';
+import { Alarm } from '../limits/timer-wheel.ts';
+import { sessionsMaxFor } from '../net/open-files.ts';
+import { NoAnswer } from './asks.ts';
+import { Dispatch } from './dispatch.ts';
+import { shareOf } from './share.ts';
+import { Watchdog } from './watchdog.ts';
+import { type LaunchWorker, type WorkerExit, WorkerLink } from './worker-link.ts';
+import type { Bound, DrainAsk } from './worker-messages.ts';
+
+/** To load the code and take on the config. */
+const READY_MS = 30_000;
+/** To plan a config, or to put it in force. */
+const TAKE_ON_MS = 60_000;
+const LOOK_MS = 1_000;
+/** Silent for so long, it hangs. */
+export const HANG_MS = 10_000;
+/** One that ends sooner after its start is not put in its place at once. */
+const EARLY_MS = 10_000;
+const RESPAWN_MS_MAX = 30_000;
+/** To end when told to. */
+const STOP_MS = 500;
+/** Beyond the timeout of a drain. */
+const DRAIN_MARGIN_MS = 5_000;
+
+interface PrimaryOptions {
+  readonly count: number;
+  readonly parts: Parts;
+  readonly launch: LaunchWorker;
+  readonly transport: 'auto' | 'stream';
+  readonly hangMs: number;
+}
+
+/** A worker's number, and who has it. */
+interface Place {
+  readonly index: number;
+  link: WorkerLink;
+  /** How many in a row ended early. */
+  early: number;
+}
+
+/** A worker, for those who look at it. */
+export interface WorkerView {
+  readonly worker: number;
+  readonly pid: number;
+  readonly state: WorkerLink['state'];
+  readonly sessions: number;
+  readonly memory_bytes: number;
+}
+
+export class Primary {
+  readonly dispatch: Dispatch;
+  readonly acceptor: Acceptor;
+  private readonly options: PrimaryOptions;
+  private readonly places: Place[] = [];
+  private readonly watchdog: Watchdog;
+  private readonly looking = new Alarm((now) => this.look(now));
+  private readonly listenerIds = new WeakMap<LiveListener, number>();
+  private lastListenerId = 0;
+  private bound: readonly Bound[] = [];
+  private ticketSecret: Uint8Array = randomBytes(0);
+  /** Those that have prepared the next config. */
+  private prepared = new Set<WorkerLink>();
+  private isEnding = false;
+  private starting: { resolve(): void; reject(error: Error): void } | null = null;
+  private stopped: (() => void) | null = null;
+
+  constructor(options: PrimaryOptions) {
+    const { clock, edge, openFiles } = options.parts;
+    this.options = options;
+    this.watchdog = new Watchdog({ hangMs: options.hangMs, stepMs: LOOK_MS, now: clock.now() });
+    this.dispatch = new Dispatch({
+      edge,
+      workers: () => this.links,
+      workerMax: Math.max(1, sessionsMaxFor(openFiles / options.count)),
+      idOf: (listener) => this.idOf(listener),
+    });
+    const { dispatch } = this;
+    this.acceptor = { carried: 'elsewhere', accept: (client, listener) => dispatch.accept(client, listener) };
+  }
+
+  /** Resolves when all of them are ready. Rejects when one is not, or ends; those that are there stay until `stop`. */
+  async start(): Promise<void> {
+    const { clock, wheel, edge } = this.options.parts;
+    this.ticketSecret = edge.snapshot.ticketSecrets.current(edge.snapshot.wallNow());
+    wheel.schedule(this.looking, clock.now() + LOOK_MS);
+    const late = new Alarm(() => this.starting?.reject(new Error(`not ready within ${READY_MS / 1000} s`)));
+    wheel.schedule(late, clock.now() + READY_MS);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.starting = { resolve, reject };
+        for (let index = 1; index <= this.options.count; index++) {
+          this.places.push({ index, link: this.launch(index), early: 0 });
+        }
+      });
+    } finally {
+      this.starting = null;
+      wheel.cancel(late);
+    }
+  }
+
+  get links(): readonly WorkerLink[] {
+    return this.places.map(({ link }) => link);
+  }
+
+  get sessions(): number {
+    return this.links.reduce((sum, { beat }) => sum + beat.sessions, 0);
+  }
+
+  get views(): readonly WorkerView[] {
+    return this.links.map(({ index, pid, state, beat }) => {
+      return { worker: index, pid, state, sessions: beat.sessions, memory_bytes: beat.memory };
+    });
+  }
+
+  /** These are bound from now on, and no others. */
+  setListeners(listeners: readonly LiveListener[]): void {
+    this.bound = listeners.map((one) => ({ id: this.idOf(one), name: one.config.name, port: one.port }));
+    for (const { channel } of this.links) channel.post(['listeners', this.bound]);
+  }
+
+  /** Why a worker cannot take it on, or how all of them will. */
+  async prepare(config: Config, sessionsMax: number): Promise<FellowPlan | string> {
+    const links = this.links.filter(({ state }) => state !== 'over');
+    this.prepared = new Set(links);
+    const answers = await Promise.all(links.map((link) => this.prepareOne(link, config)));
+    const obstacle = answers.find((answer) => answer !== null);
+    if (obstacle !== undefined) return obstacle;
+    return {
+      countEnded: () => this.countEnded(links),
+      commit: () => this.commit(sessionsMax),
+      abort: () => this.prepared.clear(),
+    };
+  }
+
+  /** Every worker ends its sessions; what became of them in all. */
+  async drain(ask: DrainAsk): Promise<DrainResult> {
+    this.isEnding = true;
+    const ms = this.options.parts.edge.snapshot.config.drain.timeout + DRAIN_MARGIN_MS;
+    const there = this.links.filter(({ state }) => state !== 'over');
+    const results = await Promise.all(
+      there.map(({ asks, beat }) => asks.ask('drain', ask, ms).catch(() => ({ closed: 0, cut: beat.sessions }))),
+    );
+    return sumOf(results);
+  }
+
+  /** Everything is cut off at once. Resolves when no worker is left. */
+  async stop(): Promise<void> {
+    const { clock, wheel } = this.options.parts;
+    this.isEnding = true;
+    wheel.cancel(this.looking);
+    this.dispatch.close();
+    this.starting?.reject(new Error('stopped while it was starting'));
+    if (this.areAllOver) return;
+    for (const link of this.links) if (link.state !== 'over') link.stop();
+    const late = new Alarm(() => {
+      for (const link of this.links) link.kill('stopped');
+    });
+    wheel.schedule(late, clock.now() + STOP_MS);
+    await new Promise<void>((resolve) => {
+      this.stopped = resolve;
+    });
+    wheel.cancel(late);
+  }
+
+  private get areAllOver(): boolean {
+    return this.links.every(({ state }) => state === 'over');
+  }
+
+  private launch(index: number): WorkerLink {
+    const { parts, launch, count, transport } = this.options;
+    const { clock, wheel, slices, edge, log } = parts;
+    const link = new WorkerLink({
+      ...{ index, clock, wheel, slices },
+      child: launch(index),
+      onReady: (one) => this.onReady(one),
+      onTook: (one, cid) => this.dispatch.onTook(one, cid),
+      onGone: (one, cid) => this.dispatch.onGone(one, cid),
+      onOver: (one, exit) => this.onOver(one, exit),
+    });
+    const { ticketSecret } = this;
+    const hello = {
+      ...{ index, workers: count, transport, ticketSecret },
+      instanceId: edge.instanceId,
+      sessionsMax: shareOf(edge.sessionsMax, count),
+    };
+    log.event('info', 'worker.start', { worker: index, pid: link.pid });
+    void link.introduce(edge.snapshot.config, hello).then(() => link.channel.post(['listeners', this.bound]));
+    return link;
+  }
+
+  private onReady(link: WorkerLink): void {
+    link.silentMs = 0;
+    if (this.links.every(({ state }) => state === 'ready')) this.starting?.resolve();
+    this.dispatch.pump();
+  }
+
+  private onOver(link: WorkerLink, exit: WorkerExit): void {
+    const { log } = this.options.parts;
+    const { code, signal, reason, why } = exit;
+    const isMeant = reason === 'stopped';
+    log.event(isMeant ? 'info' : 'error', 'worker.exit', {
+      ...{ worker: link.index, pid: link.pid, code, signal, reason, why },
+      sessions: link.beat.sessions,
+    });
+    this.dispatch.onOver(link);
+    this.prepared.delete(link);
+    this.starting?.reject(new Error(`worker ${link.index} has ended: ${why ?? signal ?? `code ${code}`}`));
+    if (!this.isEnding) this.respawn(link);
+    else if (this.areAllOver) this.stopped?.();
+  }
+
+  private respawn(link: WorkerLink): void {
+    const { clock, wheel } = this.options.parts;
+    const place = this.places.find((one) => one.link === link);
+    // While it starts, it is not there yet: whoever waits for the start gives up.
+    if (place === undefined || this.starting !== null) return;
+    const now = clock.now();
+    const isEarly = now - link.startedAt < EARLY_MS && link.state === 'over';
+    const waitMs = isEarly && place.early > 0 ? Math.min(RESPAWN_MS_MAX, LOOK_MS * 2 ** (place.early - 1)) : 0;
+    place.early = isEarly ? place.early + 1 : 0;
+    const again = new Alarm(() => {
+      if (!this.isEnding) place.link = this.launch(place.index);
+    });
+    wheel.schedule(again, now + waitMs);
+  }
+
+  private async prepareOne(link: WorkerLink, config: Config): Promise<string | null> {
+    try {
+      await link.sendConfig(config);
+      return await link.asks.ask('prepare', null, TAKE_ON_MS);
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error;
+      // The next one in its place gets the config that is in force then.
+      return link.state === 'over' ? null : `worker ${link.index}: ${error.message}`;
+    }
+  }
+
+  private async countEnded(links: readonly WorkerLink[]): Promise<Ended> {
+    const none = { open: 0, ended: 0 };
+    const counts = await Promise.all(
+      links.map(({ asks }) => asks.ask('count_ended', null, TAKE_ON_MS).catch(() => none)),
+    );
+    const sum = { open: 0, ended: 0 };
+    for (const { open, ended } of counts) {
+      sum.open += open;
+      sum.ended += ended;
+    }
+    return sum;
+  }
+
+  /** Who has not prepared it, or cannot do it after all, has to begin anew. */
+  private async commit(sessionsMax: number): Promise<void> {
+    const { prepared } = this;
+    const share = shareOf(sessionsMax, this.options.count);
+    await Promise.all(
+      this.links.map(async (link) => {
+        if (!prepared.has(link)) link.kill('outdated');
+        else await link.asks.ask('commit', share, TAKE_ON_MS).catch(() => link.kill('outdated'));
+      }),
+    );
+  }
+
+  private look(now: number): void {
+    const { wheel, edge } = this.options.parts;
+    wheel.schedule(this.looking, now + LOOK_MS);
+    const { links } = this;
+    this.watchdog.look(
+      links.filter(({ state }) => state === 'ready'),
+      now,
+    );
+    for (const link of links) if (link.state === 'starting' && now - link.startedAt >= READY_MS) link.kill('hung');
+    this.dispatch.tick(now);
+    const { ticketSecrets, wallNow } = edge.snapshot;
+    const secret = ticketSecrets.current(wallNow());
+    if (secret === this.ticketSecret) return;
+    this.ticketSecret = secret;
+    for (const { channel } of links) channel.post(['ticket_secret', secret]);
+  }
+
+  private idOf(listener: LiveListener): number {
+    const known = this.listenerIds.get(listener);
+    if (known !== undefined) return known;
+    this.lastListenerId += 1;
+    this.listenerIds.set(listener, this.lastListenerId);
+    return this.lastListenerId;
+  }
+}

@@ -1,0 +1,264 @@
+// A process that carries clients which another one, the primary, has accepted. All that it knows it is told by the
+// channel to it, and with that it ends: at once, since nobody would know of it.
+
+import { Assembly, type ConfigPart } from '../config/portable.ts';
+import type { Config } from '../config/types.ts';
+import { cutAll, Drain } from '../control/drain.ts';
+import { type Ended, endedBy } from '../control/ended-sessions.ts';
+import { makeParts, type Parts } from '../control/parts.ts';
+import type { SnapshotPlan } from '../control/snapshot.ts';
+import { TakingOn } from '../control/taking-on.ts';
+import { LiveListener } from '../edge/arrival.ts';
+import { BARRED } from '../edge/quotas.ts';
+import { PeerClaim } from '../edge/seat.ts';
+import { Alarm } from '../limits/timer-wheel.ts';
+import { Asks } from './asks.ts';
+import { Channel, type IpcEnd } from './channel.ts';
+import { configShare } from './share.ts';
+import type { BarredName, Bound, Hello, ToldPrimary, ToldWorker, ToPrimary, ToWorker } from './worker-messages.ts';
+
+const BEAT_MS = 1_000;
+
+/** What a worker has of the process that it is. */
+export interface WorkerMeans {
+  readonly end: IpcEnd;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Of this process, in bytes. */
+  memory(): number;
+  /** At once. */
+  exit(code: number): void;
+}
+
+/** The connection of a client, as the primary calls it. */
+class ClientClaim extends PeerClaim {
+  readonly cid: number;
+
+  constructor(cid: number) {
+    super();
+    this.cid = cid;
+  }
+}
+
+/** Waits for what the primary says. */
+export function serveAsWorker(means: WorkerMeans): void {
+  new Introduction(means);
+}
+
+type ToIt = Channel<ToPrimary, ToWorker>;
+
+/** Until it is told who it is. */
+class Introduction {
+  private readonly means: WorkerMeans;
+  private readonly channel: ToIt;
+  private readonly configs = new Configs();
+
+  constructor(means: WorkerMeans) {
+    this.means = means;
+    this.channel = new Channel({ end: means.end, nextTurn: setImmediate, onClosed: () => means.exit(0) });
+    this.channel.on('config', (part) => this.configs.add(part));
+    this.channel.on('hello', (hello) => this.begin(hello));
+  }
+
+  private begin(hello: Hello): void {
+    const { channel, means, configs } = this;
+    try {
+      const worker = new Worker({ channel, means, configs, hello });
+      worker.start().catch((error: unknown) => this.fail(error));
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private fail(error: unknown): void {
+    this.channel.post(['failed', error instanceof Error ? error.message : String(error)]);
+    this.channel.flush();
+    setImmediate(() => this.means.exit(1));
+  }
+}
+
+/** Configs out of their parts, one after the other. */
+class Configs {
+  private assembly = new Assembly();
+  private whole: Config | null = null;
+
+  add(part: ConfigPart): void {
+    const config = this.assembly.add(part);
+    if (config === null) return;
+    this.whole = config;
+    this.assembly = new Assembly();
+  }
+
+  /** The last one that came. */
+  get last(): Config {
+    if (this.whole === null) throw new Error('no config came');
+    return this.whole;
+  }
+}
+
+interface WorkerOptions {
+  readonly channel: ToIt;
+  readonly means: WorkerMeans;
+  readonly configs: Configs;
+  readonly hello: Hello;
+}
+
+class Worker {
+  private readonly options: WorkerOptions;
+  private readonly parts: Parts;
+  private readonly drainer: Drain;
+  private readonly takingOn: TakingOn;
+  /** Those that the primary has, by its numbers. */
+  private listeners = new Map<number, LiveListener>();
+  /** The last one that was prepared. */
+  private plan: SnapshotPlan | null = null;
+  private readonly ready: Promise<void>;
+  private tellReady: () => void = () => {};
+  private readonly beating = new Alarm((now) => this.beat(now));
+
+  constructor(options: WorkerOptions) {
+    const { channel, means, configs, hello } = options;
+    const { workers, transport } = hello;
+    this.options = options;
+    const onGone = (claim: PeerClaim): void => {
+      if (claim instanceof ClientClaim) channel.post(['gone', claim.cid]);
+    };
+    const parts = makeParts(configShare(configs.last, workers), {
+      ...{ transport, env: means.env },
+      worker: { ...hello, onGone },
+    });
+    this.parts = parts;
+    const { edge, slices, pulse } = parts;
+    const nobody = async (): Promise<void> => {};
+    this.drainer = new Drain({ edge, listeners: { close: nobody, leave: nobody }, pulse });
+    this.takingOn = new TakingOn(edge, slices);
+    this.ready = new Promise((resolve) => {
+      this.tellReady = resolve;
+    });
+    this.listen();
+    this.answer();
+  }
+
+  async start(): Promise<void> {
+    const { carrier, wheel, clock, pulse, edge, acme, life } = this.parts;
+    life.started = true;
+    life.startedAt = clock.now();
+    await carrier.probe();
+    carrier.watch(wheel, clock.now());
+    pulse.start();
+    edge.snapshot.upstreams.start();
+    edge.snapshot.auth.start();
+    (await acme.prepare(edge.snapshot.config)).commit();
+    life.ready = true;
+    this.beat(clock.now());
+    this.options.channel.post(['ready']);
+    this.tellReady();
+  }
+
+  private listen(): void {
+    const { channel } = this.options;
+    channel.on('listeners', (bound) => this.setListeners(bound));
+    channel.onHandle('client', (handle, cid, listener, barred) => this.take(handle, cid, listener, barred));
+    channel.on('cut_idle', () => this.cutIdle());
+    channel.on('ticket_secret', (secret) => this.parts.edge.snapshot.ticketSecrets.take(secret));
+    channel.on('stop', () => void this.stop());
+  }
+
+  private answer(): void {
+    const { channel } = this.options;
+    const { wheel, clock } = this.parts;
+    const post = channel.post.bind(channel);
+    const asks = new Asks<ToldPrimary, ToldWorker>({ wheel, now: () => clock.now(), post });
+    channel.on('ask', (id, name, ask) => void asks.onAsk(id, name, ask));
+    asks.answer('prepare', () => this.prepare());
+    asks.answer('count_ended', () => this.countEnded());
+    asks.answer('commit', (sessionsMax) => this.commit(sessionsMax));
+    asks.answer('drain', ({ why, isHandedOver }) => {
+      return isHandedOver ? this.drainer.handOver(Promise.resolve()) : this.drainer.run(why);
+    });
+  }
+
+  /** Those that are known take on what the config in force says of them. */
+  private setListeners(bound: readonly Bound[]): void {
+    const { edge } = this.parts;
+    const next = new Map<number, LiveListener>();
+    for (const { id, name, port } of bound) {
+      const config = edge.snapshot.config.listeners.find((one) => one.name === name);
+      if (config === undefined) continue;
+      const live = this.listeners.get(id) ?? new LiveListener(config, port);
+      live.config = config;
+      next.set(id, live);
+    }
+    const gone = [...this.listeners].filter(([id]) => !next.has(id));
+    for (const [, live] of gone) live.isGone = true;
+    this.listeners = next;
+    edge.ports = new Map(bound.map(({ name, port }) => [name, port]));
+    // Clients that wait with their next request would bring it by a listener that is gone.
+    if (gone.length > 0) for (const one of edge.plain.idleOnes) one.retune();
+  }
+
+  private take(handle: unknown, cid: number, listenerId: number, barred: BarredName | null): void {
+    const { channel } = this.options;
+    channel.post(['took', cid]);
+    const transport = this.parts.carrier.carryRaw(handle);
+    const listener = this.listeners.get(listenerId);
+    if (transport === null || listener === undefined) {
+      transport?.destroy();
+      channel.post(['gone', cid]);
+      return;
+    }
+    this.parts.edge.take(transport, listener, new ClientClaim(cid), barred === null ? null : BARRED[barred]);
+  }
+
+  /** One of them, if there is one still. */
+  private cutIdle(): void {
+    let isAsked = false;
+    this.parts.edge.plain.cutIdleWhile(() => {
+      isAsked = !isAsked;
+      return isAsked;
+    });
+  }
+
+  private async prepare(): Promise<string | null> {
+    const { configs, hello } = this.options;
+    // A config may come while it begins.
+    const config = configShare(configs.last, hello.workers);
+    await this.ready;
+    try {
+      this.plan = await this.takingOn.plan(config);
+      return null;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  private async countEnded(): Promise<Ended> {
+    const { edge, slices } = this.parts;
+    return this.plan === null ? { open: 0, ended: 0 } : endedBy(this.plan, edge, slices);
+  }
+
+  private async commit(sessionsMax: number): Promise<null> {
+    const { plan } = this;
+    if (plan === null) throw new Error('nothing was prepared');
+    this.plan = null;
+    this.takingOn.commit(plan, sessionsMax);
+    await this.takingOn.retune();
+    return null;
+  }
+
+  private beat(now: number): void {
+    const { wheel, edge } = this.parts;
+    wheel.schedule(this.beating, now + BEAT_MS);
+    const beat = { sessions: edge.sessions.size, memory: this.options.means.memory(), idle: edge.plain.idleCount };
+    this.options.channel.post(['beat', beat]);
+  }
+
+  private async stop(): Promise<void> {
+    const { edge, life, log } = this.parts;
+    life.closing = true;
+    edge.refusing = true;
+    this.drainer.abort();
+    cutAll(edge);
+    await log.flush();
+    this.options.means.exit(0);
+  }
+}
