@@ -79,8 +79,7 @@ async function work(): Promise<void> {
   });
   const { serveAsWorker } = await import('./fleet/worker.ts');
   if (process.send === undefined) throw new Error(`${WORKER_VARIABLE} is for what framegate starts itself`);
-  const { env, memoryUsage } = process;
-  serveAsWorker({ end: process as IpcEnd, env, memory: () => memoryUsage.rss(), exit: (code) => process.exit(code) });
+  serveAsWorker({ end: process as IpcEnd, env: process.env, process, exit: (code) => process.exit(code) });
 }
 
 /** The commands that print something and are done. */
@@ -266,10 +265,11 @@ async function workersOf(env: typeof process.env): Promise<Pick<ProxyOptions, 'w
   if (count === '1') return {};
   const { usableCores } = await import('./fleet/cores.ts');
   const { workerLauncherOf } = await import('./fleet/launch.ts');
+  const { Workers } = await import('./fleet/workers.ts');
   const { execPath, execArgv, argv } = process;
   const launch = workerLauncherOf({ execPath, flags: execArgv, script: argv[1] ?? '', env });
-  const workers = count === 'auto' ? usableCores() : Number(count);
-  return { workers: { count: workers, launch, ...(hangMs === undefined ? {} : { hangMs: Number(hangMs) }) } };
+  const own = { count: count === 'auto' ? usableCores() : Number(count), launch };
+  return { workers: new Workers(hangMs === undefined ? own : { ...own, hangMs: Number(hangMs) }) };
 }
 
 interface OwnRestarts {

@@ -20,7 +20,7 @@ import { ProxySubject } from './control/subject.ts';
 import type { Edge } from './edge/edge.ts';
 import type { Primary } from './fleet/primary.ts';
 import { NO_RESTARTS, type RestartMeans, Restarts } from './fleet/restarts.ts';
-import type { LaunchWorker } from './fleet/worker-link.ts';
+import type { Workers } from './fleet/workers.ts';
 import type { Clock } from './limits/clock.ts';
 import type { Slices } from './limits/slices.ts';
 import { addressText, type BoundAddress } from './net/listen.ts';
@@ -61,17 +61,9 @@ export interface ProxyOptions {
   /** How an admin listener sees this proxy with others that are one framegate with it; absent: there are none. */
   readonly views?: (proxy: RunningProxy, slices: Slices) => AdminViews;
   /** Other processes carry the clients; without it this one does. */
-  readonly workers?: WorkersOptions;
+  readonly workers?: Workers;
   /** The admin listener was asked for a drain of the process. Without it the proxy drains and stops by itself. */
   readonly onDrainAsked?: () => void;
-}
-
-export interface WorkersOptions {
-  /** At least 2. */
-  readonly count: number;
-  readonly launch: LaunchWorker;
-  /** Silent for so many milliseconds one hangs, and is ended. */
-  readonly hangMs?: number;
 }
 
 /** A proxy in this process. Each method may be called in any state, but it starts only once and never after its end. */
@@ -138,8 +130,9 @@ class ProxyProcess implements Proxy {
   constructor(config: Config, options: ProxyOptions) {
     this.options = options;
     this.name = String(options.about?.config ?? 'config');
-    const { workers: _, ...ofParts } = options;
-    this.parts = makeParts(config, { ...ofParts, workers: options.workers?.count ?? 1 });
+    const { workers, ...ofParts } = options;
+    const ofWorkers = workers === undefined ? {} : { workers: workers.count, makeUpstreams: workers.makeUpstreams };
+    this.parts = makeParts(config, { ...ofParts, ...ofWorkers });
     const { edge, slices, carrier, acme, pulse } = this.parts;
     this.edge = edge;
     this.certificates = new CertificateWatch(edge);
@@ -289,9 +282,7 @@ class ProxyProcess implements Proxy {
   private async startWorkers(): Promise<void> {
     const { workers, transport = 'auto' } = this.options;
     if (workers === undefined) return;
-    const { HANG_MS, Primary } = await import('./fleet/primary.ts');
-    const { count, launch, hangMs = HANG_MS } = workers;
-    this.primary = new Primary({ count, launch, hangMs, transport, parts: this.parts });
+    this.primary = workers.begin(this.parts, transport);
     try {
       await this.primary.start();
     } catch (error) {
@@ -307,7 +298,8 @@ class ProxyProcess implements Proxy {
     const running = this.running();
     const { processView, about } = running;
     const { pid } = about;
-    const views = this.options.views?.(running, slices) ?? null;
+    const makeViews = this.options.views ?? this.options.workers?.views;
+    const views = makeViews?.(running, slices) ?? null;
     const others = views === null ? {} : { others: views.others };
     const figures = new FigureKeeper({ edge, slices, processView, pid, state: () => life.state, ...others });
     const subject = views?.subject ?? new ProxySubject(running);

@@ -6,8 +6,7 @@ import { AcmeCertificates } from '../acme/certificates.ts';
 import type { Config } from '../config/types.ts';
 import { makeAuthMeans } from '../edge/auth/means.ts';
 import { AuthMethods } from '../edge/auth/methods.ts';
-import { Edge } from '../edge/edge.ts';
-import type { PeerClaim } from '../edge/seat.ts';
+import { type Desk, Edge } from '../edge/edge.ts';
 import type { Clock } from '../limits/clock.ts';
 import { Slices } from '../limits/slices.ts';
 import { TimerWheel } from '../limits/timer-wheel.ts';
@@ -21,6 +20,7 @@ import { Log, type LogDestination } from '../observe/log.ts';
 import { MetricsRegistry } from '../observe/metrics.ts';
 import { ServiceClient } from '../services/service-client.ts';
 import { CheckTurns } from '../upstream/health/check-turns.ts';
+import type { UpstreamMeans } from '../upstream/means.ts';
 import { UpstreamRegistry } from '../upstream/registry.ts';
 import { FolderWatches } from '../upstream/sources/folder-watches.ts';
 import { Credentials } from './credentials.ts';
@@ -41,6 +41,8 @@ interface PartsOptions {
   readonly kept?: { readonly tickets: KeptSecret; readonly revoked: Iterable<string> };
   /** How many processes share the sessions, each with as many open files; 1 when absent. */
   readonly workers?: number;
+  /** Others than the usual ones. */
+  readonly makeUpstreams?: (means: UpstreamMeans) => UpstreamRegistry;
   /** Without one it is no worker. */
   readonly worker?: WorkerRole;
 }
@@ -54,7 +56,8 @@ interface WorkerRole {
   /** A worker's share of what the config says. */
   readonly sessionsMax: number;
   readonly ticketSecret: Uint8Array;
-  readonly onGone: (claim: PeerClaim) => void;
+  /** Where it asks what is counted for all of them. */
+  readonly desk: Desk;
 }
 
 export interface Parts {
@@ -77,7 +80,7 @@ export function makeParts(config: Config, options: PartsOptions): Parts {
   const clock = options.clock ?? { now: () => performance.now() };
   const wheel = new TimerWheel(clock);
   const slices = new Slices({ now: () => clock.now(), nextTurn: (run) => setImmediate(run) });
-  const { worker } = options;
+  const { worker, makeUpstreams = (means) => new UpstreamRegistry(means) } = options;
   const log = new Log({
     ...config.log,
     clock,
@@ -90,7 +93,7 @@ export function makeParts(config: Config, options: PartsOptions): Parts {
   const metrics = new MetricsRegistry();
   const dialer = new Dialer({ resolver: new Resolver(clock), wheel, clock, carrier });
   const lists = new TargetLists(options.env ?? {});
-  const upstreams = new UpstreamRegistry({
+  const upstreams = makeUpstreams({
     clock,
     wheel,
     log,
@@ -118,7 +121,7 @@ export function makeParts(config: Config, options: PartsOptions): Parts {
   if (worker !== undefined) ticketSecrets.take(worker.ticketSecret);
   const snapshot = buildSnapshot(config, { upstreams, auth, wallNow, live: acme, ticketSecrets });
   const { sessionsMax } = worker ?? cap;
-  const role = worker === undefined ? {} : { instanceId: worker.instanceId, onGone: worker.onGone };
+  const role = worker === undefined ? {} : { instanceId: worker.instanceId, desk: worker.desk };
   const edge = new Edge({ clock, wheel, log, dialer, carrier, metrics, snapshot, sessionsMax, ...role });
   return {
     clock,

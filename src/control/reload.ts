@@ -180,10 +180,10 @@ export class Reloads {
       }
       isTaken = true;
       rest.certificates.commit();
+      // First: what they are told from here on is of this config.
+      const isEverywhere = fellows.commit();
       this.takingOn.commit(plan, sessionsMax);
       onApplied(config);
-      // Asked before they get clients by new listeners.
-      const isEverywhere = fellows.commit();
       read.accepted?.();
       rest.move.commit();
       await Promise.all([this.takingOn.retune(), isEverywhere]);

@@ -56,8 +56,6 @@ interface EdgeOptions {
   readonly checks?: readonly Check[];
   /** Where limits are counted that others share; in this process when absent. */
   readonly desk?: Desk;
-  /** A client's connection is over, whatever became of it: once for each that `take` was given. */
-  readonly onGone?: (claim: PeerClaim) => void;
   /** Another one than of its own. */
   readonly instanceId?: string;
 }
@@ -114,11 +112,9 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
   private readonly sessionPrefix = this.ids.next().slice(0, 16);
   private sessionIds = 0;
   private whenEmpty: (() => void) | null = null;
-  private readonly onGone: (claim: PeerClaim) => void;
 
   constructor(options: EdgeOptions) {
     this.instanceId = options.instanceId ?? randomBytes(8).toString('hex');
-    this.onGone = options.onGone ?? nothing;
     this.clock = options.clock;
     this.wheel = options.wheel;
     this.log = options.log;
@@ -219,7 +215,6 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
       this.metrics.listener(listener.config.name).rejected.add(barred.slug);
       transport.destroy();
       this.quotas.depart(claim, this.clock.now());
-      this.onGone(claim);
       return;
     }
     const connection = this.add(transport, listener, claim, barred);
@@ -322,21 +317,18 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
     this.overflow.leave(connection);
     this.quotas.depart(connection.claim, this.clock.now());
     this.metrics.listener(connection.arrival.listenerName).connectionsOpen -= 1;
-    this.onGone(connection.claim);
     this.checkEmpty();
   }
 
   /** `connection` has become the session of `record`. */
   promote(connection: Http1Connection, record: SessionRecord): void {
     this.sessions.add(record);
-    record.claim = connection.claim;
     this.connections.delete(connection);
   }
 
   removeSession(record: SessionRecord): void {
     if (!this.sessions.delete(record)) return;
     this.metrics.listener(record.facts.listener).connectionsOpen -= 1;
-    if (record.claim !== null) this.onGone(record.claim);
     this.checkEmpty();
   }
 
@@ -373,8 +365,6 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
     this.whenEmpty = null;
   }
 }
-
-function nothing(): void {}
 
 /** What a connection has to say next, when its PROXY header came or none is expected. */
 function behindProxy(parts: BehindProxy): Entrance | Http1Connection {

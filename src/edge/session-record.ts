@@ -14,7 +14,6 @@ import type { Target } from '../upstream/target.ts';
 import type { Grant } from './auth/method.ts';
 import type { Recheck, Rechecked } from './auth/rechecks.ts';
 import type { Holdings } from './holdings.ts';
-import type { PeerClaim } from './seat.ts';
 import type { SessionCredential } from './session-credential.ts';
 import { policyWithin } from './session-policy.ts';
 import type { Route, Snapshot } from './snapshot.ts';
@@ -75,8 +74,6 @@ interface SessionRecordOptions {
 export class SessionRecord implements SessionOwner, Rechecked {
   /** Set right after construction, before the session starts. */
   session!: Session;
-  /** Of its client's connection; set with the session. */
-  claim: PeerClaim | null = null;
   readonly route: Route;
   readonly target: Target;
   readonly facts: SessionFacts;

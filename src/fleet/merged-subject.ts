@@ -101,9 +101,10 @@ export class MergedSubject extends ProxySubject {
   }
 
   override async drainTarget(upstream: string, target: string, draining: boolean): Promise<boolean> {
-    const isThere = await super.drainTarget(upstream, target, draining);
+    const isThere = this.proxy.edge.snapshot.upstreams.get(upstream)?.target(target) !== undefined;
+    // Before they hear of it as of any other state of a target, by which nobody's session ends.
     if (isThere) await this.fleet.all('drainTarget', (worker) => worker.drainTarget(upstream, target, draining));
-    return isThere;
+    return super.drainTarget(upstream, target, draining);
   }
 
   /** For how long it would be good, where a session stands on it; null: nobody knows. */

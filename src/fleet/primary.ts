@@ -12,19 +12,23 @@ import type { LiveListener } from '../edge/arrival.ts';
 import { Alarm } from '../limits/timer-wheel.ts';
 import { sessionsMaxFor } from '../net/open-files.ts';
 import { NoAnswer } from './asks.ts';
+import { DESK_ASKS } from './desk-messages.ts';
+import { DeskServer } from './desk-server.ts';
+import type { WorkerDesk } from './desk-server-worker.ts';
 import { Dispatch } from './dispatch.ts';
+import type { Fleet } from './fleet.ts';
+import { RemoteSubject } from './remote-subject.ts';
 import { shareOf } from './share.ts';
+import type { TargetNews } from './target-news.ts';
 import { Watchdog } from './watchdog.ts';
 import { type LaunchWorker, type WorkerExit, WorkerLink } from './worker-link.ts';
-import type { Bound, DrainAsk } from './worker-messages.ts';
+import type { Bound, DrainAsk, Hello } from './worker-messages.ts';
 
 /** To load the code and take on the config. */
 const READY_MS = 30_000;
 /** To plan a config, or to put it in force. */
 const TAKE_ON_MS = 60_000;
 const LOOK_MS = 1_000;
-/** Silent for so long, it hangs. */
-export const HANG_MS = 10_000;
 /** One that ends sooner after its start is not put in its place at once. */
 const EARLY_MS = 10_000;
 const RESPAWN_MS_MAX = 30_000;
@@ -39,23 +43,20 @@ interface PrimaryOptions {
   readonly launch: LaunchWorker;
   readonly transport: 'auto' | 'stream';
   readonly hangMs: number;
+  readonly news: TargetNews;
+  readonly fleet: Pick<Fleet, 'leave'>;
 }
 
 /** A worker's number, and who has it. */
 interface Place {
   readonly index: number;
   link: WorkerLink;
+  /** What it holds of what is counted for all; null: it was told nothing yet. */
+  desk: WorkerDesk | null;
+  /** As the admin listener asks it; null: it cannot answer yet. */
+  remote: RemoteSubject | null;
   /** How many in a row ended early. */
   early: number;
-}
-
-/** A worker, for those who look at it. */
-export interface WorkerView {
-  readonly worker: number;
-  readonly pid: number;
-  readonly state: WorkerLink['state'];
-  readonly sessions: number;
-  readonly memory_bytes: number;
 }
 
 export class Primary {
@@ -63,6 +64,7 @@ export class Primary {
   readonly acceptor: Acceptor;
   private readonly options: PrimaryOptions;
   private readonly places: Place[] = [];
+  private readonly deskServer: DeskServer;
   private readonly watchdog: Watchdog;
   private readonly looking = new Alarm((now) => this.look(now));
   private readonly listenerIds = new WeakMap<LiveListener, number>();
@@ -76,7 +78,7 @@ export class Primary {
   private stopped: (() => void) | null = null;
 
   constructor(options: PrimaryOptions) {
-    const { clock, edge, openFiles } = options.parts;
+    const { clock, edge, slices, openFiles } = options.parts;
     this.options = options;
     this.watchdog = new Watchdog({ hangMs: options.hangMs, stepMs: LOOK_MS, now: clock.now() });
     this.dispatch = new Dispatch({
@@ -86,6 +88,7 @@ export class Primary {
       idOf: (listener) => this.idOf(listener),
     });
     const { dispatch } = this;
+    this.deskServer = new DeskServer({ edge, slices, targets: options.news });
     this.acceptor = { carried: 'elsewhere', accept: (client, listener) => dispatch.accept(client, listener) };
   }
 
@@ -100,7 +103,7 @@ export class Primary {
       await new Promise<void>((resolve, reject) => {
         this.starting = { resolve, reject };
         for (let index = 1; index <= this.options.count; index++) {
-          this.places.push({ index, link: this.launch(index), early: 0 });
+          this.places.push({ index, link: this.launch(index), desk: null, remote: null, early: 0 });
         }
       });
     } finally {
@@ -117,10 +120,9 @@ export class Primary {
     return this.links.reduce((sum, { beat }) => sum + beat.sessions, 0);
   }
 
-  get views(): readonly WorkerView[] {
-    return this.links.map(({ index, pid, state, beat }) => {
-      return { worker: index, pid, state, sessions: beat.sessions, memory_bytes: beat.memory };
-    });
+  /** Those that can be asked. */
+  get remotes(): readonly RemoteSubject[] {
+    return this.places.flatMap(({ remote }) => (remote === null ? [] : [remote]));
   }
 
   /** These are bound from now on, and no others. */
@@ -147,7 +149,8 @@ export class Primary {
   async drain(ask: DrainAsk): Promise<DrainResult> {
     this.isEnding = true;
     const ms = this.options.parts.edge.snapshot.config.drain.timeout + DRAIN_MARGIN_MS;
-    const there = this.links.filter(({ state }) => state !== 'over');
+    for (const link of this.links) if (link.state === 'starting') link.kill('stopped');
+    const there = this.links.filter(({ state }) => state === 'ready');
     const results = await Promise.all(
       there.map(({ asks, beat }) => asks.ask('drain', ask, ms).catch(() => ({ closed: 0, cut: beat.sessions }))),
     );
@@ -195,34 +198,72 @@ export class Primary {
       sessionsMax: shareOf(edge.sessionsMax, count),
     };
     log.event('info', 'worker.start', { worker: index, pid: link.pid });
-    void link.introduce(edge.snapshot.config, hello).then(() => link.channel.post(['listeners', this.bound]));
+    link.channel.onAll(DESK_ASKS, (message) => this.placeOf(link)?.desk?.take(message));
+    void this.introduce(link, hello);
     return link;
   }
 
+  private async introduce(link: WorkerLink, hello: Hello): Promise<void> {
+    const { edge } = this.options.parts;
+    const { channel } = link;
+    await link.introduce(edge.snapshot.config, hello);
+    const place = this.placeOf(link);
+    if (place === undefined || link.state === 'over') return;
+    channel.post(['listeners', this.bound]);
+    place.desk = this.deskServer.attach({
+      post: (message) => channel.post(message),
+      claimOf: (cid) => this.dispatch.claimOf(cid) ?? undefined,
+    });
+  }
+
+  private placeOf(link: WorkerLink): Place | undefined {
+    return this.places.find((place) => place.link === link);
+  }
+
   private onReady(link: WorkerLink): void {
+    const { auth, routes } = this.options.parts.edge.snapshot;
+    const { index, pid, asks } = link;
     link.silentMs = 0;
+    const drainedRoutes = [...routes].flatMap(([name, { draining }]) => (draining ? [name] : []));
+    link.channel.post(['standing', { revoked: [...auth.revocations.lines()], drainedRoutes }]);
+    const place = this.placeOf(link);
+    if (place !== undefined) place.remote = new RemoteSubject({ worker: index, pid, asks });
     if (this.links.every(({ state }) => state === 'ready')) this.starting?.resolve();
     this.dispatch.pump();
   }
 
   private onOver(link: WorkerLink, exit: WorkerExit): void {
-    const { log } = this.options.parts;
+    const { log, edge } = this.options.parts;
     const { code, signal, reason, why } = exit;
     const isMeant = reason === 'stopped';
     log.event(isMeant ? 'info' : 'error', 'worker.exit', {
       ...{ worker: link.index, pid: link.pid, code, signal, reason, why },
       sessions: link.beat.sessions,
     });
-    this.dispatch.onOver(link);
+    edge.metrics.workerExits.add(reason);
     this.prepared.delete(link);
+    this.letGo(link);
     this.starting?.reject(new Error(`worker ${link.index} has ended: ${why ?? signal ?? `code ${code}`}`));
     if (!this.isEnding) this.respawn(link);
     else if (this.areAllOver) this.stopped?.();
   }
 
+  /** All that it held goes back. */
+  private letGo(link: WorkerLink): void {
+    const place = this.placeOf(link);
+    const { desk = null, remote = null } = place ?? {};
+    if (place !== undefined) {
+      place.desk = null;
+      place.remote = null;
+    }
+    if (remote !== null) this.options.fleet.leave(remote);
+    void desk?.leave();
+    this.dispatch.onOver(link);
+  }
+
   private respawn(link: WorkerLink): void {
     const { clock, wheel } = this.options.parts;
-    const place = this.places.find((one) => one.link === link);
+    const place = this.placeOf(link);
     // While it starts, it is not there yet: whoever waits for the start gives up.
     if (place === undefined || this.starting !== null) return;
     const now = clock.now();

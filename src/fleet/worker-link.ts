@@ -68,6 +68,7 @@ export class WorkerLink {
   /** Of those, whose handles it has not told to have taken. */
   inFlight = 0;
   private readonly options: WorkerLinkOptions;
+  private sending: Promise<void> = Promise.resolve();
   /** Why it ends, where that is known before it does. */
   private reason: ExitReason | null = null;
   private failure: string | null = null;
@@ -88,12 +89,18 @@ export class WorkerLink {
 
   /** It carries nothing before it is told this. */
   async introduce(config: Config, hello: Hello): Promise<void> {
-    await this.sendConfig(config);
-    this.channel.post(['hello', hello]);
+    this.sending = this.sendParts(config).then(() => this.channel.post(['hello', hello]));
+    await this.sending;
   }
 
-  /** Its parts, a few in a turn. */
+  /** Behind what is being sent. */
   async sendConfig(config: Config): Promise<void> {
+    this.sending = this.sending.then(() => this.sendParts(config));
+    await this.sending;
+  }
+
+  /** A few in a turn. */
+  private async sendParts(config: Config): Promise<void> {
     const { channel } = this;
     await this.options.slices.run(
       (function* () {

@@ -6,6 +6,7 @@ import type { Ended } from '../control/ended-sessions.ts';
 import type { BARRED } from '../edge/quotas.ts';
 import type { AskMessage } from './asks.ts';
 import type { DeskAnswer, DeskAsk } from './desk-messages.ts';
+import type { SubjectQuestions } from './worker-subject.ts';
 
 /** The first thing that a worker is told, behind the parts of the config. */
 export interface Hello {
@@ -19,6 +20,13 @@ export interface Hello {
   readonly sessionsMax: number;
   /** What protects session tickets that no config names a key for. */
   readonly ticketSecret: Uint8Array;
+}
+
+/** What an operator has said since the start. */
+export interface Standing {
+  /** What was revoked, as lines of its file. */
+  readonly revoked: readonly string[];
+  readonly drainedRoutes: readonly string[];
 }
 
 /** A listener that the primary has bound. */
@@ -54,7 +62,7 @@ export type ToldWorker = {
   /** With its share of sessions. */
   readonly commit: readonly [sessionsMax: number, answer: null];
   readonly drain: readonly [ask: DrainAsk, answer: DrainResult];
-};
+} & SubjectQuestions;
 
 /** What the primary may be asked, besides the desk. */
 export type ToldPrimary = Record<never, readonly [ask: null, answer: null]>;
@@ -71,6 +79,8 @@ export type ToWorker =
   /** There is no room for another one: an idle connection of requests without upgrade may go for it. */
   | readonly ['cut_idle']
   | readonly ['ticket_secret', Uint8Array]
+  /** What holds besides the config, before its first client. */
+  | readonly ['standing', Standing]
   /** Everything is cut off, and the process ends. */
   | readonly ['stop']
   | AskMessage

@@ -5,17 +5,35 @@ import { Assembly, type ConfigPart } from '../config/portable.ts';
 import type { Config } from '../config/types.ts';
 import { cutAll, Drain } from '../control/drain.ts';
 import { type Ended, endedBy } from '../control/ended-sessions.ts';
+import { KeptEnds } from '../control/kept-ends.ts';
 import { makeParts, type Parts } from '../control/parts.ts';
 import type { SnapshotPlan } from '../control/snapshot.ts';
 import { TakingOn } from '../control/taking-on.ts';
 import { LiveListener } from '../edge/arrival.ts';
 import { BARRED } from '../edge/quotas.ts';
-import { PeerClaim } from '../edge/seat.ts';
 import { Alarm } from '../limits/timer-wheel.ts';
+import { type ProcessView, RuntimeMetrics } from '../observe/runtime-metrics.ts';
 import { Asks } from './asks.ts';
 import { Channel, type IpcEnd } from './channel.ts';
+import { DeskClient } from './desk-client.ts';
+import { CountedClaim } from './desk-client-seats.ts';
+import { DESK_ANSWERS, type DeskAsk } from './desk-messages.ts';
+import { MirrorUpstreams } from './mirror-upstreams.ts';
+import { moveSessions } from './move-sessions.ts';
+import { answerQuestions } from './remote-subject.ts';
 import { configShare } from './share.ts';
-import type { BarredName, Bound, Hello, ToldPrimary, ToldWorker, ToPrimary, ToWorker } from './worker-messages.ts';
+import { ToldTargets } from './told-targets.ts';
+import { WorkerAnswers } from './worker-answers.ts';
+import type {
+  BarredName,
+  Bound,
+  Hello,
+  Standing,
+  ToldPrimary,
+  ToldWorker,
+  ToPrimary,
+  ToWorker,
+} from './worker-messages.ts';
 
 const BEAT_MS = 1_000;
 
@@ -23,20 +41,9 @@ const BEAT_MS = 1_000;
 export interface WorkerMeans {
   readonly end: IpcEnd;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Of this process, in bytes. */
-  memory(): number;
+  readonly process: ProcessView;
   /** At once. */
   exit(code: number): void;
-}
-
-/** The connection of a client, as the primary calls it. */
-class ClientClaim extends PeerClaim {
-  readonly cid: number;
-
-  constructor(cid: number) {
-    super();
-    this.cid = cid;
-  }
 }
 
 /** Waits for what the primary says. */
@@ -105,6 +112,7 @@ interface WorkerOptions {
 class Worker {
   private readonly options: WorkerOptions;
   private readonly parts: Parts;
+  private readonly desk: DeskClient;
   private readonly drainer: Drain;
   private readonly takingOn: TakingOn;
   /** Those that the primary has, by its numbers. */
@@ -119,15 +127,20 @@ class Worker {
     const { channel, means, configs, hello } = options;
     const { workers, transport } = hello;
     this.options = options;
-    const onGone = (claim: PeerClaim): void => {
-      if (claim instanceof ClientClaim) channel.post(['gone', claim.cid]);
-    };
-    const parts = makeParts(configShare(configs.last, workers), {
-      ...{ transport, env: means.env },
-      worker: { ...hello, onGone },
+    const clock = { now: () => performance.now() };
+    const post = (message: DeskAsk): void => channel.post(message);
+    const targets = new ToldTargets(post);
+    this.desk = new DeskClient({
+      ...{ clock, targets, post },
+      gone: (cid) => channel.post(['gone', cid]),
+      move: (seats) => moveSessions(this.parts.edge, seats),
     });
-    this.parts = parts;
-    const { edge, slices, pulse } = parts;
+    this.parts = makeParts(configShare(configs.last, workers), {
+      ...{ transport, clock, env: means.env },
+      makeUpstreams: (all) => new MirrorUpstreams(all, targets),
+      worker: { ...hello, desk: this.desk },
+    });
+    const { edge, slices, pulse } = this.parts;
     const nobody = async (): Promise<void> => {};
     this.drainer = new Drain({ edge, listeners: { close: nobody, leave: nobody }, pulse });
     this.takingOn = new TakingOn(edge, slices);
@@ -160,6 +173,8 @@ class Worker {
     channel.onHandle('client', (handle, cid, listener, barred) => this.take(handle, cid, listener, barred));
     channel.on('cut_idle', () => this.cutIdle());
     channel.on('ticket_secret', (secret) => this.parts.edge.snapshot.ticketSecrets.take(secret));
+    channel.onAll(DESK_ANSWERS, (message) => this.desk.take(message));
+    channel.on('standing', (standing) => this.takeStanding(standing));
     channel.on('stop', () => void this.stop());
   }
 
@@ -175,6 +190,29 @@ class Worker {
     asks.answer('drain', ({ why, isHandedOver }) => {
       return isHandedOver ? this.drainer.handOver(Promise.resolve()) : this.drainer.run(why);
     });
+    answerQuestions(asks, this.answers());
+  }
+
+  /** To what the admin listener of the primary asks. */
+  private answers(): WorkerAnswers {
+    const { edge, life, operations, credentials, slices } = this.parts;
+    const processView = this.options.means.process;
+    // Without an admin listener nobody asks.
+    const isSeen = edge.snapshot.config.admin !== null;
+    const ends = new KeptEnds(edge);
+    if (isSeen) edge.ends = ends;
+    const runtime = isSeen ? new RuntimeMetrics(processView) : null;
+    const parts = { edge, life, operations, credentials, ends, processView, runtime };
+    return new WorkerAnswers({ parts, slices, origin: performance.timeOrigin });
+  }
+
+  private takeStanding({ revoked, drainedRoutes }: Standing): void {
+    const { auth, routes } = this.parts.edge.snapshot;
+    auth.revocations.adopt(revoked);
+    for (const name of drainedRoutes) {
+      const route = routes.get(name);
+      if (route !== undefined) route.draining = true;
+    }
   }
 
   /** Those that are known take on what the config in force says of them. */
@@ -206,7 +244,7 @@ class Worker {
       channel.post(['gone', cid]);
       return;
     }
-    this.parts.edge.take(transport, listener, new ClientClaim(cid), barred === null ? null : BARRED[barred]);
+    this.parts.edge.take(transport, listener, new CountedClaim(cid), barred === null ? null : BARRED[barred]);
   }
 
   /** One of them, if there is one still. */
@@ -248,7 +286,11 @@ class Worker {
   private beat(now: number): void {
     const { wheel, edge } = this.parts;
     wheel.schedule(this.beating, now + BEAT_MS);
-    const beat = { sessions: edge.sessions.size, memory: this.options.means.memory(), idle: edge.plain.idleCount };
+    const beat = {
+      sessions: edge.sessions.size,
+      memory: this.options.means.process.memoryUsage().rss,
+      idle: edge.plain.idleCount,
+    };
     this.options.channel.post(['beat', beat]);
   }
 
