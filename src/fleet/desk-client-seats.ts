@@ -1,6 +1,7 @@
 // What the handshakes of a worker take of the limits that the primary counts: per address, per identity, in all.
 // Nothing is counted here.
 
+import type { NonceOf, OnceDesk } from '../edge/auth/method.ts';
 import { type BarredIdentity, type IdentityDesk, IdentitySeat } from '../edge/identity-limits.ts';
 import type { Barred, QuotaDesk, QuotasOptions } from '../edge/quotas.ts';
 import { PeerClaim, Seat } from '../edge/seat.ts';
@@ -138,6 +139,24 @@ export class RemoteIdentities implements IdentityDesk {
   leave(): void {}
 
   retune(): void {}
+}
+
+/** What counts once, at whichever worker it comes. */
+export class RemoteOnce implements OnceDesk {
+  private readonly line: DeskLine;
+
+  constructor(line: DeskLine) {
+    this.line = line;
+  }
+
+  take(nonce: NonceOf): ReturnType<OnceDesk['take']> {
+    const { line } = this;
+    const ask = line.newId();
+    line.post(['once', ask, nonce]);
+    return new Promise((resolve) => {
+      line.expect(ask, (answer) => resolve(answer[0] === 'taken' ? answer[2] : 'full'));
+    });
+  }
 }
 
 function barredOf(answer: Answer): Barred | null {

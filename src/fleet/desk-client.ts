@@ -1,11 +1,13 @@
 // The desk of a worker: what its handshakes take of what all workers share is asked of the primary, and given back to
 // it. It counts nothing, and decides nothing.
 
+import type { AuthFailures } from '../edge/auth/failures.ts';
+import type { OnceDesk } from '../edge/auth/method.ts';
 import type { Desk } from '../edge/edge.ts';
 import type { Seat } from '../edge/seat.ts';
 import type { Clock } from '../limits/clock.ts';
 import { RemoteHold } from './desk-client-hold.ts';
-import { RemoteIdentities, RemoteQuotas, type RemoteSeat } from './desk-client-seats.ts';
+import { RemoteIdentities, RemoteOnce, RemoteQuotas, type RemoteSeat } from './desk-client-seats.ts';
 import { RemoteSlots } from './desk-client-slots.ts';
 import type { DeskLine, Taker } from './desk-line.ts';
 import type { Answer, DeskAnswer, DeskAsk } from './desk-messages.ts';
@@ -32,11 +34,14 @@ export class DeskClient implements Desk, DeskLine {
   readonly quotas: RemoteQuotas;
   readonly identities: RemoteIdentities;
   readonly slots: RemoteSlots;
+  /** For the methods of `auth`. */
+  readonly once: OnceDesk;
   private readonly options: DeskClientOptions;
   /** At most as many as there are handshakes and requests that wait. */
   private readonly takers = new Map<number, Taker>();
   /** Those that the primary knows, by their ids. */
   private readonly seats = new Map<number, RemoteSeat>();
+  private failures: AuthFailures | null = null;
   private moving = new Set<Seat>();
   private lastId = 0;
 
@@ -46,6 +51,7 @@ export class DeskClient implements Desk, DeskLine {
     this.quotas = new RemoteQuotas(this, this.seats);
     this.identities = new RemoteIdentities(this);
     this.slots = new RemoteSlots(this, this.seats);
+    this.once = new RemoteOnce(this);
   }
 
   newTargetHold(): RemoteHold {
@@ -73,8 +79,17 @@ export class DeskClient implements Desk, DeskLine {
     this.options.gone(cid);
   }
 
+  /** Of the worker's methods of `auth`; it counts together with those of the others, which have the same secret. */
+  shareFailures(failures: AuthFailures): void {
+    this.failures = failures;
+    failures.tell = (seen) => this.post(['seen', seen]);
+  }
+
   take(message: DeskAnswer): void {
     switch (message[0]) {
+      case 'seen':
+        this.failures?.take(message[1], this.clock.now());
+        return;
       case 'found':
       case 'state':
       case 'down':

@@ -3,6 +3,8 @@
 // question (`ask`), from one counter. `cid` is a client's connection, as the primary calls it.
 
 import type { QuotaConfig, TargetConfig } from '../config/types.ts';
+import type { SeenFailure } from '../edge/auth/failures.ts';
+import type { NonceOf } from '../edge/auth/method.ts';
 import type { Refusal } from '../protocol/refusals.ts';
 import type { BalanceKey } from '../upstream/balance/balancer.ts';
 import type { NotChosen } from '../upstream/choose-target.ts';
@@ -31,6 +33,8 @@ export type DeskAsk =
   | readonly ['unturn', id: number]
   /** A request without upgrade. Answered by `ok` or `barred`. */
   | readonly ['rate', ask: number, client: string]
+  /** Answered by `taken`. */
+  | readonly ['once', ask: number, nonce: NonceOf]
   /** The next try of a seat, or a try of the request that comes to be known by `id`. Answered by `go` or `none`. */
   | readonly ['choose', ask: number, id: number, choice: Choice]
   | readonly ['session', id: number]
@@ -39,6 +43,8 @@ export type DeskAsk =
   | readonly ['ending', id: number]
   /** All of it is given back, and what is asked for it is granted no more. */
   | readonly ['leave', id: number]
+  /** A bad credential, or who is known: for all others. */
+  | readonly ['seen', seen: SeenFailure]
   | readonly ['watch', upstream: string, target: string, method: WatchMethod, ...values: unknown[]];
 
 export interface Turn {
@@ -61,6 +67,7 @@ export type Answer =
   | readonly ['ok', ask: number]
   /** `limit`: the config key that did it. */
   | readonly ['barred', ask: number, refusal: Refusal, limit: string | null]
+  | readonly ['taken', ask: number, what: 'new' | 'seen' | 'full']
   | readonly ['parked', ask: number, room: NoRoom]
   /** `trial`: the number of the trial of its target that it is, 0 for none. */
   | readonly ['go', ask: number, target: string, trial: number]
@@ -74,7 +81,9 @@ export type DeskNews =
   /** Checks took it down. */
   | readonly ['down', upstream: string, target: string]
   /** The session of that seat is to go where it is better off. */
-  | readonly ['move', id: number];
+  | readonly ['move', id: number]
+  /** By another worker. */
+  | readonly ['seen', seen: SeenFailure];
 
 export type DeskAnswer = Answer | DeskNews;
 
@@ -95,17 +104,20 @@ export const DESK_ASKS = [
   'turn',
   'unturn',
   'rate',
+  'once',
   'choose',
   'session',
   'request',
   'ending',
   'leave',
+  'seen',
   'watch',
 ] as const satisfies readonly DeskAsk[0][];
 
 export const DESK_ANSWERS = [
   'ok',
   'barred',
+  'taken',
   'parked',
   'go',
   'none',
@@ -113,4 +125,5 @@ export const DESK_ANSWERS = [
   'state',
   'down',
   'move',
+  'seen',
 ] as const satisfies readonly DeskAnswer[0][];

@@ -1,5 +1,8 @@
 // What the primary holds for one worker, by the ids that the worker gives, and the way in for its questions.
 
+import type { SeenFailure } from '../edge/auth/failures.ts';
+import { HmacMethod } from '../edge/auth/hmac.ts';
+import type { NonceOf } from '../edge/auth/method.ts';
 import type { Edge } from '../edge/edge.ts';
 import { Holdings } from '../edge/holdings.ts';
 import { IdentitySeat } from '../edge/identity-limits.ts';
@@ -25,6 +28,8 @@ interface WorkerDeskOptions {
   /** Of all workers. */
   readonly sessions: Set<WorkerSeat>;
   readonly targets: TargetNews;
+  /** It has seen a bad credential, or who somebody is: the others are told. */
+  seen(seen: SeenFailure): void;
   onLeft(): void;
 }
 
@@ -57,7 +62,7 @@ export class WorkerDesk implements SeatOwner {
       const [kind, first, second] = message;
       const isAsked = kind === 'enter' || kind === 'identity' || kind === 'turn' || kind === 'choose';
       const seat = this.seats.get(Number(isAsked ? second : first));
-      const ask = isAsked || kind === 'rate' ? Number(first) : null;
+      const ask = isAsked || kind === 'rate' || kind === 'once' ? Number(first) : null;
       this.log(error);
       if (ask !== null) this.answer(['barred', ask, FAULT, null]);
       if (seat !== undefined) this.forget(seat);
@@ -81,6 +86,9 @@ export class WorkerDesk implements SeatOwner {
       case 'rate':
         this.onRate(message[1], message[2]);
         return;
+      case 'once':
+        this.onOnce(message[1], message[2]);
+        return;
       case 'choose':
         this.onChoose(message[1], message[2], message[3]);
         return;
@@ -95,6 +103,9 @@ export class WorkerDesk implements SeatOwner {
         return;
       case 'leave':
         this.onLeave(message[1]);
+        return;
+      case 'seen':
+        this.options.seen(message[1]);
         return;
       case 'watch':
         this.onWatch(message);
@@ -219,6 +230,12 @@ export class WorkerDesk implements SeatOwner {
     const { edge } = this.options;
     const barred = now(edge.quotas.admitRequest(client, edge.clock.now()));
     this.answer(barred === null ? ['ok', ask] : ['barred', ask, barred, barred.cause]);
+  }
+
+  /** A method that a reload has taken away lets nobody in. */
+  private onOnce(ask: number, nonce: NonceOf): void {
+    const method = this.options.edge.snapshot.auth.get(nonce.auth);
+    this.answer(['taken', ask, method instanceof HmacMethod ? method.takeNonce(nonce) : 'full']);
   }
 
   private onChoose(ask: number, id: number, choice: Choice): void {

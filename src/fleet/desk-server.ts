@@ -69,6 +69,9 @@ export class DeskServer {
       line,
       sessions,
       targets,
+      seen: (seen) => {
+        for (const other of workers) if (other !== worker) other.tell(['seen', seen]);
+      },
       onLeft: () => {
         workers.delete(worker);
         targets.detach(tell);

@@ -9,7 +9,7 @@ import type { Target } from '../upstream/target.ts';
 import type { DeskAsk, DeskNews, FoundTarget, ToldState } from './desk-messages.ts';
 import { RemoteWatch } from './remote-watch.ts';
 
-type TargetNews = Exclude<DeskNews, readonly ['move', ...unknown[]]>;
+type TargetNews = Exclude<DeskNews, readonly ['move' | 'seen', ...unknown[]]>;
 
 /** Of one upstream, by its name: it may be told of before a config has it here. */
 class Told {

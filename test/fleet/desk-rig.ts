@@ -6,6 +6,7 @@ import { loadObject } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/types.ts';
 import { LostPlaces } from '../../src/control/lost-places.ts';
 import { buildSnapshot } from '../../src/control/snapshot.ts';
+import { AuthMethods } from '../../src/edge/auth/methods.ts';
 import { Edge } from '../../src/edge/edge.ts';
 import { PeerClaim } from '../../src/edge/seat.ts';
 import type { SessionRecord } from '../../src/edge/session-record.ts';
@@ -34,7 +35,7 @@ import type { TargetSource } from '../../src/upstream/sources/target-source.ts';
 import type { Target } from '../../src/upstream/target.ts';
 import type { Upstream } from '../../src/upstream/upstream.ts';
 import { arrivalOf } from '../support/arrival.ts';
-import { fromNothing } from '../support/auth.ts';
+import { authMeans, fromNothing } from '../support/auth.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { FakeSource } from '../support/fake-source.ts';
 import { LogTap } from '../support/log-tap.ts';
@@ -44,6 +45,10 @@ import { acceptFor, exampleKey, upgradeRequest } from '../support/wire.ts';
 
 const SWITCHED = 'HTTP/1.1 101 Switching Protocols';
 const FIELDS = `Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptFor(exampleKey)}`;
+/** That all workers number bad credentials with. */
+const SECRET = new Uint8Array(32);
+/** When the fake clock says 0. */
+const WALL_AT_START = Date.UTC(2026, 0, 1);
 /** First byte of a frame. */
 const CLOSE = 0x88;
 const ACCEPTED = Buffer.from(`${SWITCHED}\r\n${FIELDS}\r\n\r\n`);
@@ -129,6 +134,7 @@ class RigWorker {
     this.rig = rig;
     this.index = index;
     const { clock, wheel } = rig;
+    const wallNow = () => rig.wallNow();
     const log = new Log({ level: 'debug', format: 'json', lines_per_second: 1e9, clock, destination: this.tap });
     const carrier = new Carrier('stream');
     this.backends = new Backends({ resolver: new Resolver(clock), wheel, clock, carrier });
@@ -142,7 +148,10 @@ class RigWorker {
       gone: (cid) => this.post(['gone', cid]),
       move: (seats) => moveSessions(this.edge, seats),
     });
-    const base = { ...fromNothing(means), upstreams: new MirrorUpstreams(means, targets) };
+    const { once } = this.client;
+    const auth = new AuthMethods(authMeans({ wallNow, once, failuresSecret: SECRET }, means));
+    this.client.shareFailures(auth.means.failures);
+    const base = { ...fromNothing(means, wallNow), auth, upstreams: new MirrorUpstreams(means, targets) };
     const snapshot = buildSnapshot(loaded(config), base);
     this.edge = new Edge({ ...means, carrier, snapshot, sessionsMax: 1e6, desk: this.client });
     this.lostPlaces = new LostPlaces(this.edge, rig.slices);
@@ -222,7 +231,7 @@ export class DeskRig {
       partsOf: (host) => [...partsOf(host), news.partOf(host)],
     });
     this.config = inputOf(config);
-    const snapshot = buildSnapshot(loaded(this.config), { ...fromNothing(means), upstreams });
+    const snapshot = buildSnapshot(loaded(this.config), { ...fromNothing(means, () => this.wallNow()), upstreams });
     this.edge = new Edge({ ...means, carrier, snapshot, sessionsMax });
     this.lostPlaces = new LostPlaces(this.edge, this.slices);
     this.server = new DeskServer({ edge: this.edge, slices: this.slices, targets: news });
@@ -367,6 +376,11 @@ export class DeskRig {
       if (moved) quiet = 0;
       await nextTurn();
     }
+  }
+
+  /** Milliseconds since 1970. */
+  wallNow(): number {
+    return WALL_AT_START + this.clock.now();
   }
 
   pass(ms: number): void {

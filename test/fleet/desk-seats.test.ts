@@ -60,7 +60,7 @@ describe('what is asked', () => {
     expect(await asked(rig, as('acme'))).toEqual(['enter', 'turn', 'session']);
     expect(rig.living[0]?.answered).toBe(2);
     // Who is refused in between gives its seat back.
-    expect(await asked(rig, as('nobody'))).toEqual(['enter', 'leave']);
+    expect(await asked(rig, as('nobody'))).toEqual(['enter', 'seen', 'leave']);
   });
 
   test('an end is told when it begins, when the connection is over and when all is given back', async () => {

@@ -219,7 +219,7 @@ describe('A19: guesses', () => {
 
   test('A19: ten for one name, from whatever addresses, but for those that were let in as it', () => {
     const failures = new AuthFailures(60);
-    failures.succeeded('staff alice', '192.0.2.1');
+    failures.succeeded('staff alice', '192.0.2.1', 0);
     for (let n = 0; n < 10; n += 1) {
       expect(failures.againstAs('staff alice', '198.51.100.1', 0)).toBeNull();
       failures.noteAs('staff alice', `198.51.100.${n}`, `x${n}`, 0);

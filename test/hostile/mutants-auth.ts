@@ -362,8 +362,8 @@ const GUESSED: readonly Mutant[] = [
   {
     row: 'A19',
     at: 'AuthFailures.note',
-    search: 'const thing = this.numberOf(credential);',
-    replace: 'const thing = Math.random() + Number(this.numberOf(credential) < 0);',
+    search: 'this.numberOf(credential)]',
+    replace: 'Math.random() + Number(this.numberOf(credential) < 0)]',
     why: 'the same one counts again',
   },
   {
@@ -383,7 +383,7 @@ const GUESSED: readonly Mutant[] = [
   {
     row: 'A19',
     at: 'AuthFailures.noteAs',
-    search: 'this.users.note(user, this.numberOf(credential), now);',
+    search: "this.see(['bad_as', user, client, this.numberOf(credential)], now);",
     replace: '',
     why: 'a name is guessed from many addresses',
   },

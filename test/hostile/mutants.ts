@@ -4,6 +4,7 @@
 import { ACCESS_MUTANTS } from './mutants-access.ts';
 import { ADMISSION_MUTANTS } from './mutants-admission.ts';
 import { AUTH_MUTANTS } from './mutants-auth.ts';
+import { DESK_MUTANTS } from './mutants-desk.ts';
 import { DISCOVERY_MUTANTS } from './mutants-discovery.ts';
 import { FLEET_MUTANTS } from './mutants-fleet.ts';
 import { HTTP_ACCESS_MUTANTS } from './mutants-http-access.ts';
@@ -43,6 +44,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...PROCESS_MUTANTS,
   ...TLS_MUTANTS,
   ...DISCOVERY_MUTANTS,
+  ...DESK_MUTANTS,
   ...AUTH_MUTANTS,
   ...RECORD_MUTANTS,
   ...TOKEN_MUTANTS,

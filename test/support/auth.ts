@@ -10,10 +10,15 @@ import type { UpstreamMeans } from '../../src/upstream/means.ts';
 import { UpstreamRegistry } from '../../src/upstream/registry.ts';
 import { upstreamMeans } from './upstreams.ts';
 
-export function authMeans(own: Partial<AuthMeans> = {}, means: UpstreamMeans = upstreamMeans()): AuthMeans {
+export function authMeans(
+  own: Partial<AuthMeans> & { readonly failuresSecret?: Uint8Array } = {},
+  means: UpstreamMeans = upstreamMeans(),
+): AuthMeans {
   const { clock, wheel, log, metrics, dialer, wallNow } = { ...means, wallNow: Date.now, ...own };
-  const made = makeAuthMeans({ clock, wheel, log, metrics, dialer, wallNow, cores: 2, failuresPerMinute: 60 });
-  return { ...made, unavailable: () => {}, ...own };
+  const { failuresSecret, ...rest } = own;
+  const secret = failuresSecret === undefined ? {} : { failuresSecret };
+  const base = { clock, wheel, log, metrics, dialer, wallNow, cores: 2, failuresPerMinute: 60 };
+  return { ...makeAuthMeans({ ...base, ...secret }), unavailable: () => {}, ...rest };
 }
 
 /** One method, as `make` makes it of a loaded config. */

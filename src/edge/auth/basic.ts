@@ -177,7 +177,7 @@ export class BasicMethod implements AuthMethod {
       failures.noteAs(who, clientKey, credential, clock.now());
       return bad('password');
     }
-    failures.succeeded(who, clientKey);
+    failures.succeeded(who, clientKey, clock.now());
     return { kind: 'good', grant: this.grantOf(known) };
   }
 

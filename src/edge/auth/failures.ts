@@ -16,16 +16,25 @@ const NUMBER_MASK = 0x3fff_ffff;
 
 export const FAILURES_KEY = 'auth_failures_per_minute_per_ip';
 
+/** What one process has seen, for others that count the same: a thing is the number that all of them make of it. */
+export type SeenFailure =
+  | readonly ['bad', client: string, thing: number]
+  | readonly ['bad_as', user: string, client: string, thing: number]
+  | readonly ['is', user: string, client: string];
+
 export class AuthFailures {
-  private readonly secret = randomBytes(32);
+  /** Told of what is seen here; null: nobody else counts. */
+  tell: ((seen: SeenFailure) => void) | null = null;
+  private readonly secret: Buffer;
   private readonly clients: DistinctRates;
   private readonly networks: DistinctRates;
   private readonly users: DistinctRates;
   /** User and address, where one was let in as the other. */
   private readonly known = new TimedCache<true>(KEYS_MAX);
 
-  /** `perMinute`: of one address; Infinity: nothing is counted. */
-  constructor(perMinute: number) {
+  /** `perMinute`: of one address; Infinity: nothing is counted. `secret`: that of all who count together. */
+  constructor(perMinute: number, secret: Uint8Array = randomBytes(32)) {
+    this.secret = createHmac('sha256', secret).update('auth failures').digest();
     this.clients = new DistinctRates(perMinute, KEYS_MAX);
     this.networks = new DistinctRates(perMinute * CLIENTS_PER_NETWORK, KEYS_MAX);
     this.users = new DistinctRates(perUser(perMinute), KEYS_MAX);
@@ -47,11 +56,7 @@ export class AuthFailures {
 
   /** `credential` was bad. */
   note(client: string, credential: string, now: number): void {
-    if (client === '') return;
-    const thing = this.numberOf(credential);
-    this.clients.note(client, thing, now);
-    const network = networkKeyOf(client);
-    if (network !== null) this.networks.note(network, thing, now);
+    if (client !== '') this.see(['bad', client, this.numberOf(credential)], now);
   }
 
   /** The same of one user, for a `client` that never was that user. `user`: with its method in front. */
@@ -62,12 +67,30 @@ export class AuthFailures {
 
   noteAs(user: string, client: string, credential: string, now: number): void {
     if (this.known.get(pairOf(user, client), now) === true) return;
-    this.users.note(user, this.numberOf(credential), now);
+    this.see(['bad_as', user, client, this.numberOf(credential)], now);
   }
 
   /** `client` is that user. */
-  succeeded(user: string, client: string): void {
-    this.known.set(pairOf(user, client), true, Number.POSITIVE_INFINITY);
+  succeeded(user: string, client: string, now: number): void {
+    if (this.known.get(pairOf(user, client), now) !== true) this.see(['is', user, client], now);
+  }
+
+  private see(seen: SeenFailure, now: number): void {
+    this.take(seen, now);
+    this.tell?.(seen);
+  }
+
+  /** What another one has seen. */
+  take(seen: SeenFailure, now: number): void {
+    if (seen[0] === 'is') this.known.set(pairOf(seen[1], seen[2]), true, Number.POSITIVE_INFINITY);
+    else if (seen[0] === 'bad_as') this.users.note(seen[1], seen[3], now);
+    else this.noteClient(seen[1], seen[2], now);
+  }
+
+  private noteClient(client: string, thing: number, now: number): void {
+    this.clients.note(client, thing, now);
+    const network = networkKeyOf(client);
+    if (network !== null) this.networks.note(network, thing, now);
   }
 
   private numberOf(credential: string): number {

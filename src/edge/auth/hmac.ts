@@ -14,7 +14,17 @@ import {
 } from '../../protocol/signature-header.ts';
 import { ownText } from '../own-text.ts';
 import { type Carried, findCredential, textBehind } from './carriers.ts';
-import type { AuthAsk, AuthMeans, AuthMethod, AuthVerdict, EntryFacts, Found, Grant, Standing } from './method.ts';
+import type {
+  AuthAsk,
+  AuthMeans,
+  AuthMethod,
+  AuthVerdict,
+  EntryFacts,
+  Found,
+  Grant,
+  NonceOf,
+  Standing,
+} from './method.ts';
 import { Nonces } from './nonces.ts';
 
 const PLACES: readonly CredentialPlace[] = [{ kind: 'header', name: 'authorization' }];
@@ -74,9 +84,15 @@ export class HmacMethod implements AuthMethod {
     const [nonce = '', ...others] = header.signed.includes(NONCE) ? fieldValues(request.head.fields, NONCE) : [];
     if (nonce === '' || nonce.length > NONCE_MAX || others.length > 0) return bad('nonce');
     const oldest = now - config.clock_skew;
-    const own = ownText(nonce);
-    const use = () => faultOf(this.nonces.take(key.name, own, date, oldest));
+    const one = { auth: config.name, key: key.name, nonce: ownText(nonce), date, oldest };
+    const { once } = this.means;
+    const use = once === null ? () => faultOf(this.takeNonce(one)) : () => once.take(one).then(faultOf);
     return faultOf(this.nonces.look(key.name, nonce, oldest)) ?? { kind: 'good', grant: { ...grant, use } };
+  }
+
+  /** From now on that one has come. */
+  takeNonce({ key, nonce, date, oldest }: NonceOf): ReturnType<Nonces['take']> {
+    return this.nonces.take(key, nonce, date, oldest);
   }
 
   holds({ key, entry }: Standing): boolean {

@@ -36,6 +36,24 @@ export interface AuthMeans {
   readonly failures: AuthFailures;
   /** Hashes for all that know users by their passwords. */
   readonly passwords: PasswordHasher;
+  /** Null: what counts once is kept in this process. */
+  readonly once: OnceDesk | null;
+}
+
+/** Where other processes keep what counts once, since it may come to any of them. */
+export interface OnceDesk {
+  /** It has come, unless it has before. `full`: nobody can say. */
+  take(nonce: NonceOf): Promise<'new' | 'seen' | 'full'>;
+}
+
+export interface NonceOf {
+  readonly auth: string;
+  readonly key: string;
+  readonly nonce: string;
+  /** Milliseconds since 1970. */
+  readonly date: number;
+  /** What is older is not taken anyway. */
+  readonly oldest: number;
 }
 
 /** Where a handshake comes from. */
@@ -99,7 +117,7 @@ export interface Grant extends Standing {
   /** Absent: nobody asks again about it. */
   readonly kept?: Kept;
   /** Of a credential that counts once: uses it up, when all else lets it in. Null: nobody has meanwhile. */
-  readonly use?: () => AuthVerdict | null;
+  readonly use?: () => AuthVerdict | null | Promise<AuthVerdict | null>;
 }
 
 /** What is kept of a handshake to ask about its session again: the credential. Nobody shows it. */

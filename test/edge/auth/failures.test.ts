@@ -76,7 +76,7 @@ describe('failures per address', () => {
 
   test('ten for one user, from addresses that never were that user', () => {
     const failures = new AuthFailures(60);
-    failures.succeeded('staff alice', '192.0.2.1');
+    failures.succeeded('staff alice', '192.0.2.1', 0);
     for (let n = 0; n < 10; n += 1) {
       expect(failures.againstAs('staff alice', '192.0.2.9', 0)).toBeNull();
       failures.noteAs('staff alice', `192.0.2.${10 + n}`, `x${n}`, 0);
@@ -86,7 +86,7 @@ describe('failures per address', () => {
     expect(failures.againstAs('staff bob', '192.0.2.9', 0)).toBeNull();
     expect(failures.againstAs('staff alice', '192.0.2.9', 60_000)).toBeNull();
     for (let n = 0; n < 20; n += 1) failures.noteAs('staff bob', '192.0.2.1', `same`, 0);
-    failures.succeeded('staff bob', '192.0.2.1');
+    failures.succeeded('staff bob', '192.0.2.1', 0);
     for (let n = 0; n < 20; n += 1) failures.noteAs('staff bob', '192.0.2.1', `y${n}`, 0);
     expect(failures.againstAs('staff bob', '192.0.2.9', 0)).toBeNull();
   });

@@ -61,6 +61,7 @@ function judged(method: HmacMethod, ask: AuthAsk): string {
   if (typeof found !== 'string') return String(found);
   const verdict = method.judge(found, ask);
   const used = verdict.kind === 'good' ? (verdict.grant.use?.() ?? verdict) : verdict;
+  if (used instanceof Promise) throw new Error('here it is known at once');
   return used.kind === 'bad' || used.kind === 'unavailable' ? used.cause : used.kind;
 }
 
