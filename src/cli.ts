@@ -241,6 +241,7 @@ async function run(source: RunSource, watch: boolean): Promise<ExitCode> {
     onDrainAsked: () => stops.askedByAdmin(),
     ...(again === null ? {} : { source: again.read }),
     inherited,
+    notify: { env: process.env, pid: process.pid, monotonicUs: () => process.hrtime.bigint() / 1000n },
     ...(kept === undefined ? {} : { kept }),
     restarts: restarts.means,
     ...(await workersOf(process.env)),
@@ -307,12 +308,19 @@ async function reloadsOf(
 
 /** Waits until somebody wants the proxy to end, and ends it: in order at first, at once when asked again. */
 async function endOf(proxy: Framegate, stop: Stop, stops: StopRequests): Promise<ExitCode> {
-  const drained = proxy.drain(stop.kind === 'signal' ? stop.name : 'internal error').then(() => 'drained' as const);
+  const drained = drainAll(proxy, stop.kind === 'signal' ? stop.name : 'internal error');
   const bounds = stop.kind === 'crash' ? [delay(CRASH_DRAIN_MS, 'late' as const)] : [];
   const outcome = await Promise.race([drained, stops.second, ...bounds]);
   await Promise.race([proxy.stop(), delay(FLUSH_MS)]);
   if (stops.crashed) return ExitCode.Failed;
   return outcome === 'again' ? ExitCode.Forced : ExitCode.Stopped;
+}
+
+async function drainAll(proxy: Framegate, why: string): Promise<'drained'> {
+  await proxy.drain(why);
+  // systemd kills what is left of a service when its main process has ended.
+  if (process.env.NOTIFY_SOCKET !== undefined) await heritage?.gone;
+  return 'drained';
 }
 
 function tellCrash(error: unknown): void {

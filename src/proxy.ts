@@ -20,6 +20,7 @@ import { ProxySubject } from './control/subject.ts';
 import type { Edge } from './edge/edge.ts';
 import type { Primary } from './fleet/primary.ts';
 import { NO_RESTARTS, type RestartMeans, Restarts } from './fleet/restarts.ts';
+import { type NotifyMeans, ServiceManager } from './fleet/service-manager.ts';
 import type { Workers } from './fleet/workers.ts';
 import type { Clock } from './limits/clock.ts';
 import type { Slices } from './limits/slices.ts';
@@ -56,6 +57,8 @@ export interface ProxyOptions {
   readonly inherited?: ReadonlyMap<string, number>;
   /** What the process that this one replaces had: a secret for session tickets, lines of what was revoked. */
   readonly kept?: { readonly tickets: KeptSecret; readonly revoked: Iterable<string> };
+  /** What a service manager is told by; without it, or where there is none, nobody is told. */
+  readonly notify?: NotifyMeans;
   /** How a next generation is started; without it there are no restarts. */
   readonly restarts?: RestartMeans;
   /** How an admin listener sees this proxy with others that are one framegate with it; absent: there are none. */
@@ -120,6 +123,7 @@ class ProxyProcess implements Proxy {
   private readonly handed: HandedSockets;
   private readonly drainer: Drain;
   private readonly restarts: Restarts;
+  private readonly manager: ServiceManager | null;
   private readonly reloads: Reloads;
   private readonly certificates: CertificateWatch;
   private primary: Primary | null = null;
@@ -141,6 +145,7 @@ class ProxyProcess implements Proxy {
     this.listeners = new Listeners(edge, carrier, this.handed, primary);
     this.drainer = new Drain({ edge, listeners: this.listeners, pulse, fellows: primary });
     this.restarts = this.makeRestarts();
+    this.manager = ServiceManager.of(options.notify, this.parts.log);
     this.reloads = new Reloads({
       edge,
       slices,
@@ -152,6 +157,7 @@ class ProxyProcess implements Proxy {
       name: this.name,
       openFiles: this.parts.openFiles,
       onApplied: (applied) => this.onApplied(applied),
+      onProgress: (isUnderWay) => this.manager?.reloading(isUnderWay),
     });
   }
 
@@ -169,7 +175,7 @@ class ProxyProcess implements Proxy {
         return this.handed.handOn([...this.listeners.sockets, ...ofAdmin]);
       },
       isDraining: () => edge.draining || life.closing,
-      view: () => ({ pid, sessions: edge.sessions.size, state: life.state }),
+      view: () => ({ pid, sessions: edge.sessions.size + (this.primary?.sessions ?? 0), state: life.state }),
       handOver: () => void drainer.handOver(this.admin?.leave() ?? Promise.resolve()),
     });
   }
@@ -203,6 +209,7 @@ class ProxyProcess implements Proxy {
       this.edge.metrics.process.configLoaded(life.loadedAt / 1000);
       this.certificates.look();
       acme.begin();
+      await this.manager?.ready();
     } catch (error) {
       await this.stop();
       throw startError(error);
@@ -226,6 +233,7 @@ class ProxyProcess implements Proxy {
 
   drain(why = 'drain'): Promise<DrainResult> {
     this.restarts.abort();
+    if (!this.drainer.hasBegun) this.manager?.stopping();
     return this.drainer.run(why);
   }
 
@@ -247,6 +255,7 @@ class ProxyProcess implements Proxy {
     this.runtime?.stop();
     this.runtime = null;
     this.figures?.switch(false);
+    await this.manager?.settled;
     await log.flush();
   }
 

@@ -6,6 +6,7 @@ import * as path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { commandNames, parseArguments } from '../src/cli/arguments.ts';
+import { parseListenAddress } from '../src/config/addresses.ts';
 import { loadConfig, loadObject } from '../src/config/load.ts';
 import { parseDuration } from '../src/config/units.ts';
 import { openFilesNeededFor } from '../src/net/open-files.ts';
@@ -239,6 +240,20 @@ describe('contrib/framegate.service', () => {
     expect(settings.get('ExecReload')).toBe('/bin/kill -HUP $MAINPID');
     expect(settings.get('KillSignal')).toBe('SIGTERM');
     expect(Number(settings.get('TimeoutStopSec'))).toBeGreaterThanOrEqual(DRAIN_TIMEOUT_S + EXIT_MARGIN_S);
+  });
+
+  test('tells systemd what it does by a command, which is a process of its own', () => {
+    expect([settings.get('Type'), settings.get('NotifyAccess')]).toEqual(['notify', 'all']);
+  });
+
+  test('its sockets have a name that a listener takes', () => {
+    const unit = read('contrib/framegate.socket');
+    const [, name] = /^FileDescriptorName=(.*)$/m.exec(unit) ?? [];
+    const [, address = ''] = /address: "(.*?)"/.exec(unit) ?? [];
+    expect(parseListenAddress(address)).toEqual({ value: { kind: 'fd', name } });
+    // With yes each connection would be a process.
+    expect(unit).not.toMatch(/^Accept=/m);
+    expect(unit).toContain(`Backlog=${defaults.listeners[0]?.backlog}\n`);
   });
 
   test('may open the descriptors that the default number of sessions takes', () => {

@@ -84,6 +84,8 @@ interface ReloadOptions {
   readonly openFiles: number;
   /** The new config is in force. */
   onApplied(config: Config): void;
+  /** One begins, or is over. */
+  onProgress?(isUnderWay: boolean): void;
 }
 
 export class Reloads {
@@ -129,6 +131,7 @@ export class Reloads {
   private async run(input: ConfigInput | undefined, ask: ReloadAsk): Promise<Reloaded> {
     const { edge } = this.options;
     this.endedCheck.forget();
+    this.options.onProgress?.(true);
     const startedAt = edge.clock.now();
     let result: Reloaded;
     try {
@@ -139,6 +142,7 @@ export class Reloads {
     }
     const at = Date.now();
     this.last = { at, ok: result.ok };
+    this.options.onProgress?.(false);
     if (result.ok) {
       edge.metrics.process.reloaded(at / 1000);
       const ms = Math.round(edge.clock.now() - startedAt);

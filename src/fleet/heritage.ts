@@ -32,6 +32,8 @@ export class Heritage {
   readonly sockets: ReadonlyMap<string, number> | null;
   /** Those before this one that are still there. */
   before: readonly GenerationView[] = [];
+  /** Resolves when the old one is. */
+  readonly gone: Promise<void>;
   private readonly channel: Channel;
   private readonly revoked: string[] = [];
   private readonly whole: Promise<Kept>;
@@ -49,8 +51,11 @@ export class Heritage {
         else if (told?.kind === 'kept') resolve({ tickets: told.tickets, revoked: this.revoked });
       });
     });
-    channel.on('disconnect', () => {
-      this.before = [];
+    this.gone = new Promise((resolve) => {
+      channel.on('disconnect', () => {
+        this.before = [];
+        resolve();
+      });
     });
   }
 

@@ -187,6 +187,34 @@ admin: { address: unix:admin.sock }
   expect(body.why).toMatch(/cannot listen on fd:5: no such socket was handed over/);
 });
 
+test('systemd hears of a start, a reload, the new main process and the stop', async () => {
+  const bin = mkdtempSync(join(tmpdir(), 'fg-'));
+  atTestEnd(() => rmSync(bin, { recursive: true, force: true }));
+  writeFileSync(join(bin, 'systemd-notify'), `#!/bin/sh\necho "$@" >> ${bin}/told\n`, { mode: 0o755 });
+  const env = { NOTIFY_SOCKET: '/run/nobody', PATH: `${bin}:${process.env.PATH}` };
+  const config = `
+listeners: [{ address: 127.0.0.1:0 }]
+routes: [{ upstream: "builtin:echo" }]
+admin: { address: unix:admin.sock }
+`;
+  const framegate = new Generations(config, { env });
+  await framegate.ready();
+  const first = framegate.cli.child.pid;
+  await framegate.ask('POST', '/api/v1/reload');
+  const next = await framegate.restart();
+  expect(await framegate.firstExit).toBe(0);
+  process.kill(next, 'SIGTERM');
+  await framegate.cli.exit();
+  expect(
+    readFileSync(join(bin, 'told'), 'utf8')
+      .replace(/USEC=\d+/, 'USEC=N')
+      .split('\n'),
+  ).toEqual([
+    ...[`READY=1 MAINPID=${first}`, 'RELOADING=1 MONOTONIC_USEC=N', 'READY=1'],
+    ...[`READY=1 MAINPID=${next}`, 'STOPPING=1', ''],
+  ]);
+});
+
 async function opened(url: string, options: ClientOptions = {}): Promise<WebSocket> {
   const socket = new WebSocket(url, options);
   atTestEnd(() => socket.terminate());
