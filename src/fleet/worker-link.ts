@@ -15,10 +15,10 @@ interface WorkerChild extends Omit<IpcEnd, 'on'> {
   /** Undefined: it could not be started. */
   readonly pid?: number | undefined;
   kill(signal: 'SIGKILL'): boolean;
-  on(event: 'message', take: (message: unknown, handle: unknown) => void): unknown;
-  on(event: 'disconnect', take: () => void): unknown;
-  on(event: 'exit', take: (code: number | null, signal: string | null) => void): unknown;
-  on(event: 'error', take: (error: Error) => void): unknown;
+  on(name: 'message', take: (message: unknown, handle: unknown) => void): unknown;
+  on(name: 'disconnect', take: () => void): unknown;
+  on(name: 'exit', take: (code: number | null, signal: string | null) => void): unknown;
+  on(name: 'error', take: (error: Error) => void): unknown;
 }
 
 /** Starts one; whatever goes wrong comes by its `error` or `exit`. */

@@ -5,13 +5,13 @@ import { expect, test } from 'vitest';
 import { ServiceManager } from '../../src/fleet/service-manager.ts';
 import { atTestEnd } from '../support/cleanup.ts';
 
-/** A folder for PATH, with a command in it that does `script`. */
+/** A folder for PATH, with a command in it that does `script`, in which HERE is the folder. */
 function pathWith(script: string | null): string {
   const folder = mkdtempSync(join(tmpdir(), 'fg-'));
   atTestEnd(() => rmSync(folder, { recursive: true, force: true }));
   if (script === null) return folder;
   const file = join(folder, 'systemd-notify');
-  writeFileSync(file, `#!/bin/sh\n${script}\n`);
+  writeFileSync(file, `#!/bin/sh\n${script.replace('HERE', folder)}\n`);
   chmodSync(file, 0o755);
   return folder;
 }
@@ -25,7 +25,7 @@ function manager(PATH: string, warnings: unknown[] = []): ServiceManager {
 }
 
 test('what happens is told in its order, and nothing behind the stop', async () => {
-  const folder = pathWith('echo "$@" >> "$(dirname "$0")/told"');
+  const folder = pathWith('echo "$@" >> HERE/told');
   const told = manager(folder);
   void told.ready();
   told.reloading(true);
