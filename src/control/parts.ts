@@ -4,7 +4,9 @@
 import { availableParallelism } from 'node:os';
 import { AcmeCertificates } from '../acme/certificates.ts';
 import type { Config } from '../config/types.ts';
+import type { AuthFailures } from '../edge/auth/failures.ts';
 import { makeAuthMeans } from '../edge/auth/means.ts';
+import type { OnceDesk } from '../edge/auth/method.ts';
 import { AuthMethods } from '../edge/auth/methods.ts';
 import { type Desk, Edge } from '../edge/edge.ts';
 import type { Clock } from '../limits/clock.ts';
@@ -56,8 +58,15 @@ interface WorkerRole {
   /** A worker's share of what the config says. */
   readonly sessionsMax: number;
   readonly ticketSecret: Uint8Array;
+  /** Of all of them. */
+  readonly failuresSecret: Uint8Array;
   /** Where it asks what is counted for all of them. */
-  readonly desk: Desk;
+  readonly desk: WorkerDesk;
+}
+
+interface WorkerDesk extends Desk {
+  readonly once: OnceDesk;
+  shareFailures(failures: AuthFailures): void;
 }
 
 export interface Parts {
@@ -108,7 +117,9 @@ export function makeParts(config: Config, options: PartsOptions): Parts {
   const wallNow = options.wallNow ?? Date.now;
   const means = { clock, wheel, wallNow, log, metrics, dialer, cores: coresOf(worker) };
   const failuresPerMinute = config.limits.auth_failures_per_minute_per_ip;
-  const auth = new AuthMethods(makeAuthMeans({ ...means, failuresPerMinute }));
+  const counted = worker === undefined ? {} : { once: worker.desk.once, failuresSecret: worker.failuresSecret };
+  const auth = new AuthMethods(makeAuthMeans({ ...means, failuresPerMinute, ...counted }));
+  worker?.desk.shareFailures(auth.means.failures);
   const service = new ServiceClient({ dialer, clock, wheel });
   const acme = new AcmeCertificates({
     ...means,

@@ -103,8 +103,13 @@ export class MergedSubject extends ProxySubject {
   override async drainTarget(upstream: string, target: string, draining: boolean): Promise<boolean> {
     const isThere = this.proxy.edge.snapshot.upstreams.get(upstream)?.target(target) !== undefined;
     // Before they hear of it as of any other state of a target, by which nobody's session ends.
-    if (isThere) await this.fleet.all('drainTarget', (worker) => worker.drainTarget(upstream, target, draining));
-    return super.drainTarget(upstream, target, draining);
+    const asked = isThere
+      ? this.fleet.all('drainTarget', (worker) => worker.drainTarget(upstream, target, draining))
+      : null;
+    // And at once: no handshake of theirs may be sent there meanwhile.
+    const isKnown = super.drainTarget(upstream, target, draining);
+    await asked;
+    return isKnown;
   }
 
   /** For how long it would be good, where a session stands on it; null: nobody knows. */

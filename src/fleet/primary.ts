@@ -71,6 +71,7 @@ export class Primary {
   private lastListenerId = 0;
   private bound: readonly Bound[] = [];
   private ticketSecret: Uint8Array = randomBytes(0);
+  private readonly failuresSecret: Uint8Array = randomBytes(32);
   /** Those that have prepared the next config. */
   private prepared = new Set<WorkerLink>();
   private isEnding = false;
@@ -191,9 +192,9 @@ export class Primary {
       onGone: (one, cid) => this.dispatch.onGone(one, cid),
       onOver: (one, exit) => this.onOver(one, exit),
     });
-    const { ticketSecret } = this;
+    const { ticketSecret, failuresSecret } = this;
     const hello = {
-      ...{ index, workers: count, transport, ticketSecret },
+      ...{ index, workers: count, transport, ticketSecret, failuresSecret },
       instanceId: edge.instanceId,
       sessionsMax: shareOf(edge.sessionsMax, count),
     };

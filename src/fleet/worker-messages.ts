@@ -20,6 +20,8 @@ export interface Hello {
   readonly sessionsMax: number;
   /** What protects session tickets that no config names a key for. */
   readonly ticketSecret: Uint8Array;
+  /** What all of them number bad credentials with; the same as long as the primary lives. */
+  readonly failuresSecret: Uint8Array;
 }
 
 /** What an operator has said since the start. */
