@@ -1,10 +1,11 @@
 // The arithmetic and the text of the benches.
 
+import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { replaceSection } from '../../bench/support/document.ts';
 import { Histogram } from '../../bench/support/histogram.ts';
-import { descriptorsOf, parseStat } from '../../bench/support/process-figures.ts';
+import { descriptorsOf, isAlive, parseStat, processesNaming } from '../../bench/support/process-figures.ts';
 import { median, pairedRatios, quantile, spreadOf } from '../../bench/support/statistics.ts';
 import { bytes, figure, markdownTable } from '../../bench/support/table.ts';
 
@@ -100,3 +101,15 @@ test.runIf(process.platform === 'linux')('open descriptors are counted, and a pr
   closeSync(opened);
   expect(descriptorsOf([2 ** 30])).toBe(0);
 });
+
+test.runIf(process.platform === 'linux')(
+  'processes are found by what their command line names, but not this one',
+  () => {
+    const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)', 'named-by-this-test']);
+    onTestFinished(() => {
+      child.kill('SIGKILL');
+    });
+    expect(processesNaming('named-by-this-test')).toEqual([child.pid]);
+    expect([process.pid, 2 ** 30].map(isAlive)).toEqual([true, false]);
+  },
+);
