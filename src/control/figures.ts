@@ -16,7 +16,7 @@ import type { Pulled } from '../limits/pulled.ts';
 import type { Slices } from '../limits/slices.ts';
 import { Alarm } from '../limits/timer-wheel.ts';
 import { LoopLag } from '../observe/loop-lag.ts';
-import type { ProcessView } from '../observe/runtime-metrics.ts';
+import { memoryOf, type ProcessView } from '../observe/runtime-metrics.ts';
 import { StepHistory } from '../observe/step-history.ts';
 import { type ToldTotals, type Totals, totalsOf } from './totals.ts';
 
@@ -313,13 +313,4 @@ function namedOf(figures: readonly number[]): Figures {
 
 function finiteOrNull(value: number | undefined): number | null {
   return value !== undefined && Number.isFinite(value) ? value : null;
-}
-
-/** Reading it takes a descriptor, and there may be none left. NaN then, and without a process. */
-export function memoryOf(view: ProcessView | null): number {
-  try {
-    return view?.memoryUsage().rss ?? Number.NaN;
-  } catch {
-    return Number.NaN;
-  }
 }

@@ -20,6 +20,7 @@ import { Resolver } from '../net/resolve.ts';
 import { type KeptSecret, TicketSecrets } from '../net/ticket-secrets.ts';
 import { Log, type LogDestination } from '../observe/log.ts';
 import { MetricsRegistry } from '../observe/metrics.ts';
+import { memoryUsageOf, type ProcessView } from '../observe/runtime-metrics.ts';
 import { ServiceClient } from '../services/service-client.ts';
 import { CheckTurns } from '../upstream/health/check-turns.ts';
 import type { UpstreamMeans } from '../upstream/means.ts';
@@ -39,6 +40,7 @@ interface PartsOptions {
   readonly wallNow?: () => number;
   readonly transport?: 'auto' | 'stream';
   readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly process?: ProcessView;
   /** What an older process hands over. */
   readonly kept?: { readonly tickets: KeptSecret; readonly revoked: Iterable<string> };
   /** How many processes share the sessions, each with as many open files; 1 when absent. */
@@ -133,7 +135,8 @@ export function makeParts(config: Config, options: PartsOptions): Parts {
   const snapshot = buildSnapshot(config, { upstreams, auth, wallNow, live: acme, ticketSecrets });
   const { sessionsMax } = worker ?? cap;
   const role = worker === undefined ? {} : { instanceId: worker.instanceId, desk: worker.desk };
-  const edge = new Edge({ clock, wheel, log, dialer, carrier, metrics, snapshot, sessionsMax, ...role });
+  const memory = () => memoryUsageOf(options.process ?? null);
+  const edge = new Edge({ clock, wheel, log, dialer, carrier, metrics, snapshot, sessionsMax, memory, ...role });
   return {
     clock,
     wheel,

@@ -119,6 +119,7 @@ export function metricsSource(proxy: RunningProxy, seen: Seen): MetricsSource {
     draining: life.state === 'draining',
     sessionsLimit: sessionsMax,
     bufferedBytesLimit: snapshot.config.limits.max_buffered_total,
+    memoryBytesLimit: snapshot.config.limits.max_memory,
     logLinesDropped: seen.logLinesDropped,
     // Of the config this process knows all.
     config: edge.metrics.process,

@@ -250,11 +250,13 @@ const TEXTS: Readonly<Record<EndCause, EndText>> = {
   client_pong_timeout: silent('client'),
   backend_pong_timeout: silent('backend'),
   overload: {
-    sentence: ({ view }) =>
-      'What waited in all sessions together was over limits.max_buffered_total, and this one held the most: ' +
+    sentence: ({ view, limit }) =>
+      (limit === 'limits.max_memory'
+        ? 'The process took over 95 % of limits.max_memory, and this session held the most for a slow reader: '
+        : 'What waited in all sessions together was over limits.max_buffered_total, and this one held the most: ') +
       `${sizeText(view.from_client.buffered + view.from_backend.buffered)}.`,
-    change: () => [
-      'Raise limits.max_buffered_total as far as the memory allows, or lower limits.max_buffered of each session.',
+    change: ({ limit }) => [
+      `Raise ${limit} as far as the memory allows, or lower limits.max_buffered of each session.`,
       'timeouts.slow_reader ends those earlier that hold much for long.',
     ],
   },

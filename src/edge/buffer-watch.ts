@@ -12,9 +12,12 @@ export interface Buffering {
   readonly bufferedBytes: number;
   /** It is on its way out already. */
   readonly isEnding: boolean;
-  /** End it with `overload`; `bytes` is what it holds. */
-  shed(bytes: number): void;
+  /** End it with `overload`, for that limit; `bytes` is what it holds. */
+  shed(bytes: number, limit: MemoryLimit): void;
 }
+
+/** The limits that end who holds the most. */
+export type MemoryLimit = 'max_buffered_total' | 'max_memory';
 
 export class BufferWatch {
   /** Bytes of clients held until a 101: added and taken off as they come and go. */
@@ -79,12 +82,21 @@ export class BufferWatch {
     this.held = held;
     this.peaks.buffered = Math.max(this.peaks.buffered, held + this.early);
     const excess = held - leaving + this.early - this.bytesMax;
-    if (excess > 0) this.shed(excess);
+    if (excess > 0) this.shed(excess, 'max_buffered_total');
     this.wheel.schedule(this.alarm, now + SWEEP_MS);
   }
 
-  /** End the fullest, until what the others hold is within the limit. */
-  private shed(excess: number): void {
+  /** Memory is short by `bytes`: the fullest end, until what these and all that are ending hold comes to that. */
+  relieve(bytes: number): void {
+    let left = bytes;
+    for (const holders of this.holders) {
+      for (const { bufferedBytes, isEnding } of holders) if (isEnding) left -= bufferedBytes;
+    }
+    this.shed(left, 'max_memory');
+  }
+
+  /** End the fullest, until it is `excess` less. */
+  private shed(excess: number, limit: MemoryLimit): void {
     const full: { readonly one: Buffering; readonly bytes: number }[] = [];
     for (const holders of this.holders) {
       for (const one of holders) {
@@ -96,7 +108,7 @@ export class BufferWatch {
     let left = excess;
     for (const { one, bytes } of full) {
       if (left <= 0) return;
-      one.shed(bytes);
+      one.shed(bytes, limit);
       left -= bytes;
     }
   }

@@ -50,6 +50,8 @@ export interface EdgeContext {
   readonly tlsTurns: TlsTurns;
   /** Bytes that are held in memory; `isOver` while they are too many. */
   readonly buffers: { early: number; readonly isOver: boolean };
+  /** Of the whole process. */
+  readonly memory: { readonly isOver: boolean };
   readonly notices: PeerNotices;
   readonly plainMeans: PlainMeans;
   /** Those of handshakes that become none are skipped. */

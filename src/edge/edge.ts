@@ -27,6 +27,7 @@ import { PlainMeans } from './http/plain-means.ts';
 import type { BeforeUpgrade, PlainTable } from './http/plain-table.ts';
 import { type ConnectionTable, Http1Connection } from './http1-connection.ts';
 import { type IdentityDesk, IdentityLimits, type IdentitySeat } from './identity-limits.ts';
+import { type MemoryUsage, MemoryWatch } from './memory-watch.ts';
 import type { OpenConnection } from './open-connection.ts';
 import { Overflow } from './overflow.ts';
 import { PeerNotices } from './peer-notices.ts';
@@ -58,6 +59,8 @@ interface EdgeOptions {
   readonly desk?: Desk;
   /** Another one than of its own. */
   readonly instanceId?: string;
+  /** What memory the process takes, for `limits.max_memory`; null, or absent: that cannot be told. */
+  readonly memory?: () => MemoryUsage | null;
 }
 
 /** What clients take of what all share. */
@@ -99,6 +102,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
   readonly identities: IdentityDesk;
   readonly newTargetHold: () => TargetHold;
   readonly buffers: BufferWatch;
+  readonly memory: MemoryWatch;
   readonly notices: PeerNotices;
   /** What those hold whose connections are in other processes; set by who counts for them. */
   guests: Iterable<Holdings> = [];
@@ -140,12 +144,19 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
     desk?.quotas.retune(this.quotaSettings(), []);
     this.identities = desk?.identities ?? new IdentityLimits(this.quotaSettings());
     this.newTargetHold = desk === undefined ? () => new TargetHold() : () => desk.newTargetHold();
+    const time = { wheel: this.wheel, now: () => this.clock.now() };
     this.buffers = new BufferWatch({
-      wheel: this.wheel,
-      now: () => this.clock.now(),
+      ...time,
       holders: [this.sessions, this.plain],
       bytesMax: this.snapshot.config.limits.max_buffered_total,
       peaks: this.metrics.process.peaks,
+    });
+    this.memory = new MemoryWatch({
+      ...time,
+      log: this.log,
+      read: options.memory ?? (() => null),
+      bytesMax: this.snapshot.config.limits.max_memory,
+      shed: (bytes) => this.buffers.relieve(bytes),
     });
   }
 
@@ -168,6 +179,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
     this.quotas.retune(this.quotaSettings(), this.seats());
     this.identities.retune(this.quotaSettings(), this.identitySeats());
     this.buffers.retune(snapshot.config.limits.max_buffered_total);
+    this.memory.retune(snapshot.config.limits.max_memory);
     for (const connection of this.connections) connection.retune();
   }
 

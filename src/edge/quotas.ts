@@ -31,6 +31,7 @@ export const BARRED = {
   turnTooLate: { slug: 'too_many_handshakes', cause: 'max_handshakes' },
   pushedOut: { slug: 'too_many_handshakes', cause: 'max_waiting_handshakes' },
   overload: { slug: 'overload', cause: 'max_buffered_total' },
+  memory: { slug: 'overload', cause: 'max_memory' },
   rate: { slug: 'too_many_handshakes', cause: 'handshakes_per_second' },
 } as const satisfies Record<string, Barred>;
 

@@ -13,6 +13,7 @@ import type { Session, SessionOwner } from '../session/session.ts';
 import type { Target } from '../upstream/target.ts';
 import type { Grant } from './auth/method.ts';
 import type { Recheck, Rechecked } from './auth/rechecks.ts';
+import type { MemoryLimit } from './buffer-watch.ts';
 import type { Holdings } from './holdings.ts';
 import type { SessionCredential } from './session-credential.ts';
 import { policyWithin } from './session-policy.ts';
@@ -210,12 +211,12 @@ export class SessionRecord implements SessionOwner, Rechecked {
     return this.session.cause !== null;
   }
 
-  /** All sessions together hold too much, and this one the most. */
-  shed(bytes: number): void {
+  /** Too much memory is taken, and this one holds the most. */
+  shed(bytes: number, limit: MemoryLimit): void {
     const { client, backend } = this.session;
     const source = client.transport.held >= backend.transport.held ? 'backend' : 'client';
-    this.onLimitHit(source, 'max_buffered_total', bytes);
-    this.session.shed();
+    this.onLimitHit(source, limit, bytes);
+    this.session.shed(limit);
   }
 
   onSessionFault(_session: Session, error: unknown): void {

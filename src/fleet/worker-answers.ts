@@ -11,7 +11,6 @@ import type {
   SessionQuery,
   WhyView,
 } from '../admin/subject.ts';
-import { memoryOf } from '../control/figures.ts';
 import type { RunningProxy } from '../control/running-proxy.ts';
 import { applicationWebsockets, findSession, offerSlowly } from '../control/session-lists.ts';
 import { FirstPlaces } from '../control/session-order.ts';
@@ -24,6 +23,7 @@ import { NOTHING_YET } from '../limits/pulled.ts';
 import type { Slices } from '../limits/slices.ts';
 import { Alarm } from '../limits/timer-wheel.ts';
 import { LoopLag } from '../observe/loop-lag.ts';
+import { memoryOf } from '../observe/runtime-metrics.ts';
 import { HeldLists } from './held-lists.ts';
 import type { CountsPage, Paged, SessionsPage, WorkerFacts, WorkerReading, WorkerSubject } from './worker-subject.ts';
 

@@ -136,7 +136,7 @@ class Worker {
       move: (seats) => moveSessions(this.parts.edge, seats),
     });
     this.parts = makeParts(configShare(configs.last, workers), {
-      ...{ transport, clock, env: means.env },
+      ...{ transport, clock, env: means.env, process: means.process },
       makeUpstreams: (all) => new MirrorUpstreams(all, targets),
       worker: { ...hello, desk: this.desk },
     });

@@ -74,6 +74,8 @@ export interface MetricsSource {
   readonly sessionsLimit: number;
   /** `limits.max_buffered_total`; Infinity for none. */
   readonly bufferedBytesLimit: number;
+  /** `limits.max_memory`; Infinity for none. */
+  readonly memoryBytesLimit: number;
   readonly logLinesDropped: number;
   readonly process: ProcessMetrics;
   readonly config: ConfigReading;
@@ -302,6 +304,8 @@ function* writeDirections(out: Exposition, source: MetricsSource, routes: readon
   yield* out.each(buffered, directions, own, ({ metrics }) => metrics.buffered);
   const limit = 'limits.max_buffered_total: memory that all sessions together may hold so.';
   out.single('buffered_bytes_limit', 'gauge', limit, source.bufferedBytesLimit);
+  const memory = 'limits.max_memory: resident memory of a process, near which it refuses and ends sessions.';
+  out.single('memory_bytes_limit', 'gauge', memory, source.memoryBytesLimit);
 }
 
 function* writeUpstreams(out: Exposition, upstreams: readonly UpstreamReading[]): Generator<void> {

@@ -137,3 +137,17 @@ function gcKind(entry: object): number {
   const detail: unknown = 'detail' in entry ? entry.detail : null;
   return typeof detail === 'object' && detail !== null && 'kind' in detail ? Number(detail.kind) : -1;
 }
+
+/** Reading it takes a descriptor, and there may be none left. Null then, and without a process. */
+export function memoryUsageOf(view: ProcessView | null): ReturnType<ProcessView['memoryUsage']> | null {
+  try {
+    return view?.memoryUsage() ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** What is resident, in bytes; NaN where that cannot be told. */
+export function memoryOf(view: ProcessView | null): number {
+  return memoryUsageOf(view)?.rss ?? Number.NaN;
+}

@@ -208,7 +208,11 @@ export const REFUSALS = {
     text: 'Who decides about a credential cannot be asked, or there is no answer within timeouts.auth.',
     retryAfter: true,
   },
-  overload: { status: 503, text: 'limits.max_buffered_total is exceeded.', retryAfter: true },
+  overload: {
+    status: 503,
+    text: 'Too much memory is taken: limits.max_buffered_total, or nine tenths of limits.max_memory.',
+    retryAfter: true,
+  },
   draining: {
     status: 503,
     text: 'framegate, the route or the target is draining, or a reload has taken one away.',

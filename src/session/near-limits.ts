@@ -25,10 +25,13 @@ const OF_DIRECTION: ReadonlySet<string> = new Set([
   'control_frames_per_second',
 ]);
 
+/** Those of all sessions together. */
+const OF_ALL: ReadonlySet<string> = new Set(['max_buffered_total', 'max_memory']);
+
 /** The place in the config of a limit that a session ended by; `by` is who broke it. */
 export function limitPlace(limit: string, by: Side | null): string {
   if (OF_DIRECTION.has(limit)) return `limits.${DIRECTIONS[by ?? 'client']}.${limit}`;
-  return limit === 'max_buffered_total' ? `limits.${limit}` : `timeouts.${limit}`;
+  return OF_ALL.has(limit) ? `limits.${limit}` : `timeouts.${limit}`;
 }
 
 /** Of some keys one for each side; what ended it by its size stands in front. */

@@ -135,11 +135,11 @@ export class Session extends TimerEntry implements EndSession, TimedSession {
     this.settle(now);
   }
 
-  /** Too much waits in all sessions together: this one gives back what it holds. Nobody is waited for. */
-  shed(): void {
+  /** Too much memory is taken, by that limit: this one gives back what it holds. Nobody is waited for. */
+  shed(limit: string): void {
     if (this.cause !== null) return;
     const now = this.clock.now();
-    this.dismiss(this.client, 'overload', 'max_buffered_total', now);
+    this.dismiss(this.client, 'overload', limit, now);
     this.settle(now);
   }
 
@@ -247,7 +247,8 @@ export class Session extends TimerEntry implements EndSession, TimedSession {
     let code = isAtFault && this.rule !== null ? this.rule.close : notice.code;
     if (isClient) code = this.policy.closeCodes[this.cause] ?? code;
     // A limit is named to both sides; a broken rule only to the one that broke it.
-    const text = this.rule !== null && (isAtFault || this.rule.limit !== null) ? this.rule.text : notice.text;
+    const own = this.cause === 'overload' && this.limit !== null ? this.limit : notice.text;
+    const text = this.rule !== null && (isAtFault || this.rule.limit !== null) ? this.rule.text : own;
     return { code: asked?.code ?? code, text: asked?.text ?? text };
   }
 

@@ -48,6 +48,7 @@ const DEFAULT_LIMITS = {
   max_body_size: 10_485_760,
   max_buffered: 262_144,
   max_buffered_total: OFF,
+  max_memory: OFF,
   from_client: {
     ...UNRATED,
     max_message_size: 1_048_576,

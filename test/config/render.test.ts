@@ -78,6 +78,7 @@ limits:
   max_sessions_per_ip: 100
   handshakes_per_second_per_ip: 5
   max_buffered_total: 1GiB
+  max_memory: 64MiB
   from_client:
     max_message_size: 2MiB
     max_frame_size: 32KiB

@@ -298,7 +298,7 @@ const scenarios: Record<EndCause, Scenario> = {
     toClient: note(1013, 'max_buffered_total'),
     toBackend: note(1001, 'max_buffered_total'),
     clean: true,
-    cause: (_ends, running) => onlySession(running).shed(),
+    cause: (_ends, running) => onlySession(running).shed('max_buffered_total'),
   },
   lifetime: {
     by: 'proxy',

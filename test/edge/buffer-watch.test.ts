@@ -7,13 +7,16 @@ class FakeSession implements Buffering {
   readonly bufferedBytes: number;
   isEnding: boolean;
   readonly shedWith: number[] = [];
+  /** For which limits. */
+  readonly limits = new Set<string>();
 
   constructor(bufferedBytes: number, isEnding = false) {
     this.bufferedBytes = bufferedBytes;
     this.isEnding = isEnding;
   }
 
-  shed(bytes: number): void {
+  shed(bytes: number, limit: string): void {
+    this.limits.add(limit);
     this.shedWith.push(bytes);
     this.isEnding = true;
   }
@@ -47,6 +50,23 @@ class Rig {
     return this.sessions.map(({ shedWith }) => shedWith);
   }
 }
+
+test('memory of the process that is short: the fullest end, and what others hold that end already counts', () => {
+  const rig = new Rig(
+    Infinity,
+    new FakeSession(60),
+    new FakeSession(30, true),
+    new FakeSession(80),
+    new FakeSession(0),
+  );
+  rig.watch.relieve(30);
+  expect(rig.shed).toEqual([[], [], [], []]);
+  rig.watch.relieve(31);
+  expect(rig.shed).toEqual([[], [], [80], []]);
+  rig.watch.relieve(111);
+  expect(rig.shed).toEqual([[60], [], [80], []]);
+  expect(rig.sessions.map(({ limits }) => [...limits])).toEqual([['max_memory'], [], ['max_memory'], []]);
+});
 
 describe('max_buffered_total', () => {
   test('as much as the limit is within it, one byte more is over it; early bytes count', () => {

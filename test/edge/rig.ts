@@ -8,6 +8,7 @@ import { buildSnapshot } from '../../src/control/snapshot.ts';
 import type { Check } from '../../src/edge/admission.ts';
 import { CHECKS } from '../../src/edge/checks/all.ts';
 import { Edge } from '../../src/edge/edge.ts';
+import type { MemoryUsage } from '../../src/edge/memory-watch.ts';
 import type { Route } from '../../src/edge/snapshot.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
 import { Carrier } from '../../src/net/carrier.ts';
@@ -52,6 +53,8 @@ export class Rig {
   readonly tap = new LogTap();
   readonly dialer: MemoryDialer;
   readonly edge: Edge;
+  /** What the process takes. */
+  memory: MemoryUsage | null = { rss: 0, external: 0 };
   /** By how much the wall clock was set. */
   wallSetMs = 0;
   private readonly sessionsMax: number;
@@ -68,7 +71,8 @@ export class Rig {
       fromNothing(means, () => this.wallNow()),
     );
     snapshot.upstreams.start();
-    this.edge = new Edge({ ...means, carrier, snapshot, sessionsMax, checks });
+    const memory = () => this.memory;
+    this.edge = new Edge({ ...means, carrier, snapshot, sessionsMax, checks, memory });
   }
 
   /** Backends that were dialed, those of `ws://` targets, in order. */

@@ -45,6 +45,7 @@ const expected: Readonly<Record<string, readonly [type: string, labels: string]>
   backpressure_seconds_total: ['counter', 'route direction'],
   buffered_bytes: ['gauge', 'route direction'],
   buffered_bytes_limit: ['gauge', ''],
+  memory_bytes_limit: ['gauge', ''],
   ping_rtt_seconds: ['histogram', 'route'],
   http_requests_open: ['gauge', ''],
   http_requests_total: ['counter', 'route code_class'],

@@ -565,17 +565,20 @@ describe.each(MODES)('slow_reader, $mode', ({ stable }) => {
     }
   });
 
-  test('overload: 1013 at a boundary, cut off inside a frame, the backend is told at once', () => {
-    for (const end of [message.length, 5]) {
-      const rig = new Rig({ stable });
-      rig.fromBackend(message.subarray(0, end));
-      rig.session.shed();
-      expect([rig.session.cause, rig.session.limit]).toEqual(['overload', 'max_buffered_total']);
-      expect(rig.atBackend).toEqual(['close fin masked 1001 "max_buffered_total"']);
-      expect(rig.client.destroyed).toBe(end === 5);
-      if (end !== 5) expect(rig.atClient.at(-1)).toBe('close fin 1013 "max_buffered_total"');
-    }
-  });
+  test.each(['max_buffered_total', 'max_memory'])(
+    'overload, %s: 1013 at a boundary, cut off inside a frame, the backend is told at once',
+    (limit) => {
+      for (const end of [message.length, 5]) {
+        const rig = new Rig({ stable });
+        rig.fromBackend(message.subarray(0, end));
+        rig.session.shed(limit);
+        expect([rig.session.cause, rig.session.limit]).toEqual(['overload', limit]);
+        expect(rig.atBackend).toEqual([`close fin masked 1001 "${limit}"`]);
+        expect(rig.client.destroyed).toBe(end === 5);
+        if (end !== 5) expect(rig.atClient.at(-1)).toBe(`close fin 1013 "${limit}"`);
+      }
+    },
+  );
 });
 
 describe('lifetime', () => {

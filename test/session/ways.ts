@@ -59,7 +59,7 @@ export const WAYS: Readonly<Record<EndCause, (rig: Rig) => void>> = {
   },
   client_pong_timeout: (rig) => rig.advance(TIMES.ping + TIMES.pong),
   backend_pong_timeout: (rig) => rig.advance(TIMES.ping + TIMES.pong),
-  overload: (rig) => rig.session.shed(),
+  overload: (rig) => rig.session.shed('max_buffered_total'),
   idle: (rig) => rig.advance(TIMES.idle),
   drain: (rig) => rig.session.end('drain'),
   lifetime: (rig) => rig.advance(TIMES.lifetime),

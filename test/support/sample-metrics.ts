@@ -59,6 +59,7 @@ export function sampleSource(registry: MetricsRegistry, runtime: RuntimeFigures 
     draining: false,
     sessionsLimit: 10_000,
     bufferedBytesLimit: Number.POSITIVE_INFINITY,
+    memoryBytesLimit: Number.POSITIVE_INFINITY,
     logLinesDropped: 0,
     process: registry.process,
     config: registry.process,

@@ -237,5 +237,17 @@ export const limits = {
       'handshakes get 503 and the fullest of them ends.',
     without: 'max_buffered times max_sessions has to fit in the memory',
   },
+  max_memory: {
+    kind: 'size',
+    min: 64 * MIB,
+    max: 1024 * GIB,
+    off: true,
+    default: 'off',
+    scope: 'global',
+    says:
+      'Resident memory of a process, looked at four times a second. Above 90 % of it new handshakes and requests get ' +
+      '503; above 95 % sessions and requests end that hold the most for slow readers.',
+    without: 'whatever grows grows until the kernel ends the process with all its sessions',
+  },
   ...directions,
 } as const satisfies Keys;

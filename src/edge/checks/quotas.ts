@@ -10,7 +10,9 @@ export function drainingCheck({ route, context }: Asked): Refusal | null {
 }
 
 export function overloadCheck(asked: Asked): Refusal | null {
-  return asked.context.buffers.isOver ? barred(asked, BARRED.overload) : null;
+  const { buffers, memory } = asked.context;
+  if (buffers.isOver) return barred(asked, BARRED.overload);
+  return memory.isOver ? barred(asked, BARRED.memory) : null;
 }
 
 export function quotasCheck(asked: Asked): Refusal | null | Promise<Refusal | null> {

@@ -9,7 +9,7 @@ import { asksForWebSocket } from '../../protocol/plain-request.ts';
 import type { Refusal, RefusalSlug } from '../../protocol/refusals.ts';
 import type { JudgedRequest } from '../../protocol/request-place.ts';
 import type { Arrival } from '../arrival.ts';
-import type { Buffering } from '../buffer-watch.ts';
+import type { Buffering, MemoryLimit } from '../buffer-watch.ts';
 import type { HandshakeContext } from '../handshake.ts';
 import { healthAnswer } from '../health.ts';
 import { redirectOf } from '../https-redirect.ts';
@@ -225,8 +225,8 @@ export class PlainConnection
     return this.isDone;
   }
 
-  shed(): void {
-    this.guarded(() => this.exchange?.shed());
+  shed(_bytes: number, limit: MemoryLimit): void {
+    this.guarded(() => this.exchange?.shed(limit));
   }
 
   /** With an answer of our own, or the end of one that was relayed: the last bytes of this connection. */

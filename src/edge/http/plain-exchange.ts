@@ -14,6 +14,7 @@ import { type Reached, type ReachingProgress, reachBackend, tellAnswer } from '.
 import type { Target } from '../../upstream/target.ts';
 import { Asked, admit } from '../admission.ts';
 import type { Arrival } from '../arrival.ts';
+import type { MemoryLimit } from '../buffer-watch.ts';
 import type { HandshakeContext } from '../handshake.ts';
 import type { StepWaiter } from '../handshake-turns.ts';
 import { refusalBytes } from '../refusal-bytes.ts';
@@ -115,10 +116,10 @@ export class PlainExchange {
     return this.relay?.bufferedBytes ?? 0;
   }
 
-  /** All sessions and requests together hold too much, and this one the most. */
-  shed(): void {
-    this.record.noteLimit('max_buffered_total');
-    this.refuse({ slug: 'overload', cause: 'max_buffered_total' });
+  /** Too much memory is taken, and this one holds the most. */
+  shed(limit: MemoryLimit): void {
+    this.record.noteLimit(limit);
+    this.refuse({ slug: 'overload', cause: limit });
   }
 
   /** With an answer of our own, the last one of its connection; when another is under way it is cut off. */

@@ -354,7 +354,7 @@ export class SessionRun {
       model.afterCall(cause, this.now, code);
     } else if (dice < 9) {
       this.note('the proxy sheds it');
-      session.shed();
+      session.shed('max_buffered_total');
       model.afterCall('overload', this.now);
     } else {
       this.note('the proxy cuts it');
