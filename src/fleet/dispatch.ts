@@ -26,8 +26,8 @@ interface DispatchOptions {
   readonly workers: () => readonly WorkerLink[];
   /** What one worker has descriptors for. */
   readonly workerMax: number;
-  /** What a worker knows the listener by. */
-  readonly idOf: (listener: LiveListener) => number;
+  /** What workers know the listener by; null: it is not in force yet, and whoever came in by it waits. */
+  readonly idOf: (listener: LiveListener) => number | null;
 }
 
 interface Client {
@@ -54,6 +54,8 @@ export class Dispatch {
   private placed = 0;
   private told = 0;
   private lastCid = 0;
+  private readonly whenSettled: (() => void)[] = [];
+  private readonly whenEmpty: (() => void)[] = [];
   /** Where the search for the one with the fewest begins: of equal ones it is not always the first. */
   private turn = 0;
 
@@ -147,10 +149,34 @@ export class Dispatch {
     const { waiting } = this;
     this.waiting = [];
     for (const client of waiting) this.drop(client);
+    this.pump();
+  }
+
+  /** Resolves when nobody waits or is on the way to a worker. */
+  untilSettled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.whenSettled.push(resolve);
+      this.pump();
+    });
+  }
+
+  /** Resolves when no client is left. */
+  untilEmpty(): Promise<void> {
+    return new Promise((resolve) => {
+      this.whenEmpty.push(resolve);
+      this.pump();
+    });
   }
 
   /** Gives what waits to who can take it now. */
   pump(): void {
+    this.giveOut();
+    const isSettled = this.waiting.length === 0 && this.options.workers().every(({ inFlight }) => inFlight === 0);
+    if (isSettled) for (const resolve of this.whenSettled.splice(0)) resolve();
+    if (this.clients.size === 0) for (const resolve of this.whenEmpty.splice(0)) resolve();
+  }
+
+  private giveOut(): void {
     while (this.waiting.length > 0) {
       const at = this.waiting.findIndex((one) => this.mayGo(one));
       const link = at === -1 ? null : this.fewest();
@@ -162,6 +188,7 @@ export class Dispatch {
 
   /** Those without a place wait for one, and take it here. */
   private mayGo(client: Client): boolean {
+    if (this.options.idOf(client.listener) === null) return false;
     if (client.hasPlace || client.barred !== null) return true;
     if (this.placed >= this.options.edge.sessionsMax) return false;
     this.place(client);
@@ -170,12 +197,13 @@ export class Dispatch {
 
   private handOver(client: Client, link: WorkerLink): void {
     const { raw } = client;
-    if (raw === null) return;
+    const listener = this.options.idOf(client.listener);
+    if (raw === null || listener === null) return;
     client.link = link;
     link.open += 1;
     link.inFlight += 1;
-    const { cid, barred, listener } = client;
-    link.channel.handOver(['client', cid, this.options.idOf(listener), barred], raw.handle, (error) => {
+    const { cid, barred } = client;
+    link.channel.handOver(['client', cid, listener, barred], raw.handle, (error) => {
       // One that is lost on the way is told by the end of its worker, which gives it back.
       if (error !== null || client.link !== link) return;
       client.raw = null;

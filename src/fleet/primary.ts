@@ -117,6 +117,7 @@ export class Primary {
     return this.places.map(({ link }) => link);
   }
 
+  /** As they told last. */
   get sessions(): number {
     return this.links.reduce((sum, { beat }) => sum + beat.sessions, 0);
   }
@@ -128,8 +129,14 @@ export class Primary {
 
   /** These are bound from now on, and no others. */
   setListeners(listeners: readonly LiveListener[]): void {
-    this.bound = listeners.map((one) => ({ id: this.idOf(one), name: one.config.name, port: one.port }));
-    for (const { channel } of this.links) channel.post(['listeners', this.bound]);
+    for (const one of listeners) {
+      if (this.listenerIds.has(one)) continue;
+      this.lastListenerId += 1;
+      this.listenerIds.set(one, this.lastListenerId);
+    }
+    this.bound = listeners.map((one) => ({ id: this.idOf(one) ?? 0, name: one.config.name, port: one.port }));
+    for (const { link, desk } of this.places) if (desk !== null) link.channel.post(['listeners', this.bound]);
+    this.dispatch.pump();
   }
 
   /** Why a worker cannot take it on, or how all of them will. */
@@ -146,16 +153,32 @@ export class Primary {
     };
   }
 
-  /** Every worker ends its sessions; what became of them in all. */
+  /** Every worker ends its sessions; what became of them in all. Over when no client is left, or it is too late. */
   async drain(ask: DrainAsk): Promise<DrainResult> {
     this.isEnding = true;
-    const ms = this.options.parts.edge.snapshot.config.drain.timeout + DRAIN_MARGIN_MS;
     for (const link of this.links) if (link.state === 'starting') link.kill('stopped');
+    const ms = this.options.parts.edge.snapshot.config.drain.timeout + DRAIN_MARGIN_MS;
+    // Whoever comes behind the end of a drain is told nothing by it.
+    if (ask.isHandedOver) await this.within(ms, this.dispatch.untilSettled());
     const there = this.links.filter(({ state }) => state === 'ready');
     const results = await Promise.all(
       there.map(({ asks, beat }) => asks.ask('drain', ask, ms).catch(() => ({ closed: 0, cut: beat.sessions }))),
     );
+    await this.within(DRAIN_MARGIN_MS, this.dispatch.untilEmpty());
     return sumOf(results);
+  }
+
+  /** Or when the wait is over. */
+  private within(ms: number, wait: Promise<void>): Promise<void> {
+    const { clock, wheel } = this.options.parts;
+    return new Promise((resolve) => {
+      const late = new Alarm(() => resolve());
+      wheel.schedule(late, clock.now() + ms);
+      void wait.then(() => {
+        wheel.cancel(late);
+        resolve();
+      });
+    });
   }
 
   /** Everything is cut off at once. Resolves when no worker is left. */
@@ -330,11 +353,7 @@ export class Primary {
     for (const { channel } of links) channel.post(['ticket_secret', secret]);
   }
 
-  private idOf(listener: LiveListener): number {
-    const known = this.listenerIds.get(listener);
-    if (known !== undefined) return known;
-    this.lastListenerId += 1;
-    this.listenerIds.set(listener, this.lastListenerId);
-    return this.lastListenerId;
+  private idOf(listener: LiveListener): number | null {
+    return this.listenerIds.get(listener) ?? null;
   }
 }
