@@ -20,10 +20,15 @@ const WAITING_MAX = 4_096;
 /** For a place that an idle connection leaves when all are taken. */
 const PLACE_MS = 1_000;
 
+/** A worker, as far as clients are handed to it. */
+export type Carrying = Pick<WorkerLink, 'state' | 'open' | 'inFlight' | 'beat'> & {
+  readonly channel: Pick<WorkerLink['channel'], 'isOpen' | 'post' | 'handOver'>;
+};
+
 interface DispatchOptions {
   readonly edge: Pick<Edge, 'clock' | 'metrics' | 'snapshot' | 'log' | 'quotas' | 'sessionsMax'>;
   /** Those that there are, ready or not. */
-  readonly workers: () => readonly WorkerLink[];
+  readonly workers: () => readonly Carrying[];
   /** What one worker has descriptors for. */
   readonly workerMax: number;
   /** What workers know the listener by; null: it is not in force yet, and whoever came in by it waits. */
@@ -41,7 +46,7 @@ interface Client {
   readonly since: number;
   /** Null: its handle is on its way, or there. */
   raw: RawClient | null;
-  link: WorkerLink | null;
+  link: Carrying | null;
 }
 
 export class Dispatch {
@@ -98,13 +103,13 @@ export class Dispatch {
   }
 
   /** The handle of `cid` is there: the next one may go. */
-  onTook(link: WorkerLink, cid: number): void {
+  onTook(link: Carrying, cid: number): void {
     if (this.clients.get(cid)?.link !== link) return;
     link.inFlight -= 1;
     this.pump();
   }
 
-  onGone(link: WorkerLink, cid: number): void {
+  onGone(link: Carrying, cid: number): void {
     const client = this.clients.get(cid);
     if (client?.link !== link) return;
     link.open -= 1;
@@ -113,7 +118,7 @@ export class Dispatch {
   }
 
   /** The worker has ended: clients that it had are gone, and those that were on their way go to another one. */
-  onOver(link: WorkerLink): void {
+  onOver(link: Carrying): void {
     const back: Client[] = [];
     for (const client of this.clients.values()) {
       if (client.link !== link) continue;
@@ -195,7 +200,7 @@ export class Dispatch {
     return true;
   }
 
-  private handOver(client: Client, link: WorkerLink): void {
+  private handOver(client: Client, link: Carrying): void {
     const { raw } = client;
     const listener = this.options.idOf(client.listener);
     if (raw === null || listener === null) return;
@@ -212,9 +217,9 @@ export class Dispatch {
   }
 
   /** Of those that can take one. */
-  private fewest(): WorkerLink | null {
+  private fewest(): Carrying | null {
     const links = this.options.workers();
-    let found: WorkerLink | null = null;
+    let found: Carrying | null = null;
     for (let step = 0; step < links.length; step++) {
       const one = links[(this.turn + step) % links.length];
       if (one === undefined || one.state !== 'ready' || !one.channel.isOpen) continue;
