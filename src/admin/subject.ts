@@ -323,8 +323,8 @@ export interface SessionQuery extends SessionFilter {
   readonly sort?: SessionSort;
   readonly limit: number;
   /**
-   * The `next` of a page in the same order. Without `sort` it is an id: only sessions that began after that one,
-   * whether it still exists or not.
+   * The `next` of a page in the same order. Without `sort` it is an id, where one process has all sessions: only those
+   * that began after that one, whether it still exists or not.
    */
   readonly after?: string;
 }

@@ -112,7 +112,8 @@ export class FleetSight implements Sight {
     }
     // Each has its share of `max_buffered_total`: what matters is the fullest, as if all were as full.
     metrics.process.peaks.buffered *= Math.max(1, workers.length);
-    const views = workers.filter((worker) => !fleet.hasLeft(worker)).map((worker) => this.view(worker));
+    const there = workers.filter((worker) => !fleet.hasLeft(worker)).map((worker) => this.view(worker));
+    const views = [...there, ...fleet.starting.map(startingView)].sort((a, b) => a.worker - b.worker);
     return {
       metrics,
       sessions: facts.reduce((sum, { sessions }) => sum + sessions, own.sessions),
@@ -122,8 +123,8 @@ export class FleetSight implements Sight {
       workers: {
         views,
         reading: {
-          answering: views.filter(({ state }) => state !== 'silent').length,
-          sessions: new Map(views.map(({ worker, sessions }) => [worker, sessions])),
+          answering: there.filter(({ state }) => state !== 'silent').length,
+          sessions: new Map(there.map(({ worker, sessions }) => [worker, sessions])),
           exits: metrics.workerExits,
         },
       },
@@ -164,6 +165,10 @@ async function countsOf(worker: RemoteWorker, depth: Depth): Promise<Told> {
     next = page.next;
   }
   return { facts: first.facts, parts };
+}
+
+function startingView({ index, pid }: Fleet['starting'][number]): WorkerStatusView {
+  return { worker: index, pid, state: 'starting', sessions: 0, memory_bytes: 0 };
 }
 
 function figuresIn(all: readonly (RuntimeFigures | null)[]): RuntimeFigures[] {

@@ -7,7 +7,14 @@ import type { RemoteWorker } from './remote-subject.ts';
 interface FleetOptions {
   /** Those that are there, in the order of their numbers. */
   workers(): Iterable<RemoteWorker>;
+  /** Those that are about to be, if anybody knows. */
+  starting?(): Iterable<StartingWorker>;
   readonly log: { event(level: 'warn', event: string, fields: Readonly<Record<string, unknown>>): void };
+}
+
+interface StartingWorker {
+  readonly index: number;
+  readonly pid: number;
 }
 
 /** What has to be done when a process is gone. */
@@ -28,6 +35,10 @@ export class Fleet {
 
   get workers(): readonly RemoteWorker[] {
     return [...this.options.workers()].filter((worker) => !this.left.has(worker));
+  }
+
+  get starting(): readonly StartingWorker[] {
+    return [...(this.options.starting?.() ?? [])];
   }
 
   onLeave(farewell: Farewell): void {

@@ -39,6 +39,7 @@ export class Workers {
     this.count = options.count;
     this.fleet = new Fleet({
       workers: () => this.primary?.remotes ?? [],
+      starting: () => this.primary?.links.filter(({ state }) => state === 'starting') ?? [],
       log: { event: (level, event, fields) => this.parts?.log.event(level, event, fields) },
     });
     this.views = fleetViews(this.fleet);

@@ -1,10 +1,13 @@
 // The admin listener of several processes: what it shows is what one process would show of the same traffic.
 
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import type { SecondView } from '../../src/admin/page-types.ts';
 import type { SessionView, StatusView } from '../../src/admin/subject.ts';
 import type { Advice } from '../../src/observe/advice.ts';
 import type { ConfigInput } from '../../src/proxy.ts';
+import { atTestEnd } from '../support/cleanup.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { oneRoute, type RunningProxy, startProxy } from '../support/harness.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -52,9 +55,12 @@ async function traffic(pick: (step: number) => RunningProxy): Promise<Inbox[]> {
     else open.push(client);
     if (step < 5) await client.closed();
     await expect(connectWs(port, { path: '/none' })).rejects.toThrow('404');
-    const plain = await RawClient.connect(port);
-    plain.send(`GET /${step === 4 ? 'chat' : 'none'} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
-    await plain.closed;
+    for (const line of [`GET /${step === 4 ? 'chat' : 'none'}`, `POST /page/${step}`]) {
+      const plain = await RawClient.connect(port);
+      const body = line.startsWith('POST') ? 'x'.repeat(step) : '';
+      plain.send(`${line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+      await plain.closed;
+    }
   }
   return open;
 }
@@ -92,8 +98,16 @@ function withoutHolds(body: string): string {
 
 describe('the same traffic on one process and on two', () => {
   test('shows the same status, metrics, advice and counts', async () => {
-    const solo = await startProxy(config, { clock, about });
-    const several = await startFleet(config, 2, { clock, about });
+    const server = createServer((request, response) => {
+      response.statusCode = request.url === '/page/1' ? 500 : 200;
+      response.end('page');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    atTestEnd(() => new Promise<void>((resolve) => server.close(() => resolve())));
+    const http = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const whole = { ...config, routes: [...config.routes, { name: 'page', match: { path: '/page/*' }, http }] };
+    const solo = await startProxy(whole, { clock, about });
+    const several = await startFleet(whole, 2, { clock, about });
     const { primary, workers } = several;
     await traffic(() => solo);
     await traffic((step) => workers[step % 2]?.running ?? primary);
@@ -102,6 +116,12 @@ describe('the same traffic on one process and on two', () => {
       workers.map(({ running }) => running),
       5,
     );
+    for (const proxy of [solo, primary]) {
+      await until('only those with a session are there', async () => {
+        const { listeners } = (await askAdmin(proxy, 'GET /api/v1/status')).json as StatusView;
+        return listeners[0]?.connections === 3;
+      });
+    }
     const both = async (path: string) => {
       const [one, two] = [await askAdmin(solo, `GET ${path}`), await askAdmin(primary, `GET ${path}`)];
       expect([one.status, two.status]).toEqual([200, 200]);
@@ -110,6 +130,7 @@ describe('the same traffic on one process and on two', () => {
     const [one, two] = await both('/metrics');
     expect(samplesOf(two.body)).toEqual(samplesOf(one.body));
     expect(two.body).toContain('framegate_session_ends_total{route="chat",by="client",reason="client_message_too_big"');
+    expect(two.body).toContain('\nframegate_http_requests_total{route="page",code_class="5xx"} 1\n');
     expect(two.body).toContain('\nframegate_workers 2\n');
     const status = await both('/api/v1/status');
     expect(plainStatus(status[1].json)).toEqual(plainStatus(status[0].json));
