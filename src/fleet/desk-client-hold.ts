@@ -43,12 +43,12 @@ export class RemoteHold extends TargetHold {
     return this.chooseThere(ask);
   }
 
-  private chooseThere({ upstream, tried, key: balanceKey, isRetry }: TargetAsk): Promise<Target | NotChosen> {
+  private chooseThere({ upstream, tried, key, isRetry }: TargetAsk): Promise<Target | NotChosen> {
     const { line } = this;
     const ask = line.newId();
     this.asked = ask;
     const names = [...tried].map(({ name }) => name);
-    line.post(['choose', ask, this.id(), { upstream: upstream.name, balanceKey, tried: names, isRetry }]);
+    line.post(['choose', ask, this.id(), [upstream.name, key, names, isRetry]]);
     return new Promise((resolve) => {
       line.expect(ask, (answer) => resolve(this.onAnswer(ask, upstream, answer)));
     });

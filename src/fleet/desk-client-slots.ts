@@ -46,9 +46,8 @@ export class RemoteSlots implements SlotDesk {
     seat.isAsked = true;
     seat.identity = null;
     this.seats.set(seat.id, seat);
-    const turn = { upstream: upstream.name, balanceKey: request.balanceKey(), openMs };
     line.expect(claim.ask, (answer) => this.onAnswer(claim, answer));
-    line.post(['turn', claim.ask, seat.id, turn, entry, one]);
+    line.post(['turn', claim.ask, seat.id, [upstream.name, request.balanceKey(), openMs], entry, one]);
     return claim;
   }
 

@@ -47,20 +47,11 @@ export type DeskAsk =
   | readonly ['seen', seen: SeenFailure]
   | readonly ['watch', upstream: string, target: string, method: WatchMethod, ...values: unknown[]];
 
-export interface Turn {
-  readonly upstream: string;
-  readonly balanceKey: BalanceKey;
-  /** `timeouts.open` of its route. */
-  readonly openMs: number;
-}
+/** `openMs`: `timeouts.open` of its route. Tuples: names of members would cost more than what they name. */
+export type Turn = readonly [upstream: string, key: BalanceKey, openMs: number];
 
-export interface Choice {
-  readonly upstream: string;
-  readonly balanceKey: BalanceKey;
-  /** Names of targets. */
-  readonly tried: readonly string[];
-  readonly isRetry: boolean;
-}
+/** `tried`: names of targets. */
+export type Choice = readonly [upstream: string, key: BalanceKey, tried: readonly string[], isRetry: boolean];
 
 /** What comes of what was asked. */
 export type Answer =

@@ -5,7 +5,7 @@ import type { SlotDesk, SlotOwner } from '../edge/handshake-slots.ts';
 import type { Holdings } from '../edge/holdings.ts';
 import { BARRED } from '../edge/quotas.ts';
 import type { Refusal } from '../protocol/refusals.ts';
-import type { NotChosen } from '../upstream/choose-target.ts';
+import type { NotChosen, TargetAsk } from '../upstream/choose-target.ts';
 import type { RoomWaiter } from '../upstream/room-queue.ts';
 import { Target } from '../upstream/target.ts';
 import type { Upstream } from '../upstream/upstream.ts';
@@ -91,8 +91,8 @@ export class WorkerSeat implements SlotOwner, RoomWaiter {
       owner: this,
       upstream,
       key: holdings.seat.key,
-      openMs: turn.openMs,
-      balanceKey: () => turn.balanceKey,
+      openMs: turn[2],
+      balanceKey: () => turn[1],
     });
     if (isOpen) this.open(asked);
   }
@@ -103,7 +103,7 @@ export class WorkerSeat implements SlotOwner, RoomWaiter {
       this.park(asked);
       return;
     }
-    const chosen = this.try(upstream, { ...turn, tried: this.owner.untried, isRetry: false });
+    const chosen = this.try({ upstream, tried: this.owner.untried, key: turn[1], isRetry: false });
     if (chosen instanceof Target) {
       this.asked = null;
       this.owner.answer(['go', ask, chosen.name, this.holdings.trial]);
@@ -144,25 +144,18 @@ export class WorkerSeat implements SlotOwner, RoomWaiter {
 
   /** A dial has failed, or its route has another upstream than its turn was for. */
   choose(ask: number, upstream: Upstream, choice: Choice): void {
-    const tried = targetsOf(upstream, choice.tried);
+    const [, key, names, isRetry] = choice;
     // Who waits for room there goes first.
-    const isFull = !choice.isRetry && upstream.queue.isBusy;
+    const isFull = !isRetry && upstream.queue.isBusy;
     const chosen: Target | NotChosen = isFull
       ? { kind: 'full' }
-      : this.try(upstream, { balanceKey: choice.balanceKey, tried, isRetry: choice.isRetry });
+      : this.try({ upstream, tried: targetsOf(upstream, names), key, isRetry });
     if (chosen instanceof Target) this.owner.answer(['go', ask, chosen.name, this.holdings.trial]);
     else this.owner.answer(['none', ask, chosen, upstream.noRoom]);
   }
 
-  private try(
-    upstream: Upstream,
-    {
-      balanceKey: key,
-      tried,
-      isRetry,
-    }: Pick<Choice, 'balanceKey' | 'isRetry'> & { readonly tried: ReadonlySet<Target> },
-  ): Target | NotChosen {
-    return chosenNow(this.holdings.choose({ upstream, tried, key, isRetry }));
+  private try(ask: TargetAsk): Target | NotChosen {
+    return chosenNow(this.holdings.choose(ask));
   }
 
   becomeSession(now: number): void {

@@ -217,7 +217,7 @@ export class WorkerDesk implements SeatOwner {
       this.forget(seat);
       return;
     }
-    const upstream = this.upstream(turn.upstream);
+    const upstream = this.upstream(turn[0]);
     if (upstream !== undefined) {
       seat.turn(ask, upstream, turn);
       return;
@@ -239,7 +239,7 @@ export class WorkerDesk implements SeatOwner {
   }
 
   private onChoose(ask: number, id: number, choice: Choice): void {
-    const upstream = this.upstream(choice.upstream);
+    const upstream = this.upstream(choice[0]);
     if (upstream === undefined) {
       const room = { down: 0, full: 0, draining: 0 };
       this.answer(['none', ask, { kind: 'none', cause: 'none is known', targets: room }, room]);
@@ -252,10 +252,10 @@ export class WorkerDesk implements SeatOwner {
 
   /** A request waits for no room, and takes none before those that do. */
   private chooseForRequest(ask: number, id: number, upstream: Upstream, choice: Choice): void {
-    const { balanceKey: key, isRetry } = choice;
+    const [, key, names, isRetry] = choice;
     const hold = this.holds.get(id) ?? this.options.edge.newTargetHold();
     this.holds.set(id, hold);
-    const tried = targetsOf(upstream, choice.tried);
+    const tried = targetsOf(upstream, names);
     const isFull = !isRetry && upstream.queue.isBusy;
     const chosen: Target | NotChosen = isFull
       ? { kind: 'full' }

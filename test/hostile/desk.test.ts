@@ -1,6 +1,7 @@
 // What may go wrong between a primary, which counts for all, and its workers, which have the clients: rows K20 to K30.
 
 import { createHash, createHmac } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/proxy.ts';
 import { DeskRig, type RigClient } from '../fleet/desk-rig.ts';
@@ -122,19 +123,29 @@ test('K22: all workers ask at once for the last seats of an identity: as many as
 
 test('K23: a handshake asks anew before it is answered: what the first answer granted goes back', async () => {
   const move = (upstream: string) => {
-    const routes = [{ name: 'echo', match: { path: '/echo' }, upstream }];
-    const v = { targets: [{ name: 'b', url: 'ws://192.0.2.2:1' }] };
-    return { routes, upstreams: { u: { targets: oneTarget({ max_sessions: 1 }), queue: QUEUE }, v } };
+    const routes = [
+      { name: 'echo', match: { path: '/echo' }, upstream },
+      { name: 'slow', match: { path: '/slow' }, upstream: 'v' },
+    ];
+    const v = { targets: [{ name: 'b', url: 'ws://192.0.2.2:1' }], max_handshakes: 1 };
+    return { routes, upstreams: { u: { targets: oneTarget({ max_sessions: 1 }) }, v } };
   };
-  const { rig, one } = pairOf(move('u'));
+  const { rig, one, other } = pairOf(move('u'));
+  other.backends.answer = null;
+  const opening = rig.connect(other, '', upgradeRequest({ path: '/slow' }));
+  await rig.settle();
   const client = rig.connect(one, '', ECHO);
   one.stepDown();
   rig.reload(move('v'));
   // The question of before is answered, and then the worker hears of the reload.
   one.stepUp();
+  expect([rig.target('u', 'a').sessions, one.toWorker.map(([kind]) => kind)]).toEqual([1, ['commit', 'go']]);
   await rig.settle();
-  expect([client.status, rig.placed, rig.target('u', 'a').sessions]).toEqual(['101', { b: 1 }, 0]);
-  expect(rig.upstream('v').targets[0]?.sessions).toBe(1);
+  // It waits for its turn on the other one, and has nothing of the first.
+  expect([client.status, rig.target('u', 'a').sessions, rig.upstream('v').handshakes]).toEqual(['', 0, 1]);
+  breakOff(opening);
+  await rig.settle();
+  expect([client.status, rig.placed]).toEqual(['101', { b: 1 }]);
 });
 
 test('K24: what a worker names is gone by a reload that it has not heard of: 503, and nothing is held', async () => {
@@ -146,6 +157,7 @@ test('K24: what a worker names is gone by a reload that it has not heard of: 503
     upstreams: { u: { targets: oneTarget() } },
   });
   one.stepUp();
+  expect(one.toWorker.map(([kind]) => kind)).toEqual(['commit', 'barred']);
   await rig.settle();
   expect([client.status, rig.refusals]).toEqual(['503', ['draining route_removed']]);
   expectNothing(rig);
@@ -203,7 +215,9 @@ test('K27: a request without upgrade of one worker takes no room before the hand
   const page = rig.connect(other, '', PAGE);
   other.stepDown();
   breakOff(holder);
+  while (!one.toPrimary.some(([kind]) => kind === 'leave')) await nextTurn();
   while (one.stepUp());
+  expect(rig.target('u', 'a').hasRoom).toBe(true);
   other.stepUp();
   await rig.settle();
   expect([page.status, waits.status]).toEqual(['503', '101']);
