@@ -5,6 +5,7 @@ import type { DrainConfig } from '../config/types.ts';
 import type { Edge } from '../edge/edge.ts';
 import type { SessionRecord } from '../edge/session-record.ts';
 import { Alarm } from '../limits/timer-wheel.ts';
+import type { Log } from '../observe/log.ts';
 import type { Listeners } from './listeners.ts';
 import type { Pulse } from './pulse.ts';
 import { Spread } from './spread.ts';
@@ -34,6 +35,8 @@ interface DrainOptions {
   /** Other processes, whose sessions end as those here; null: there are none. */
   readonly fellows?: () => DrainFellows | null;
   readonly pulse: Pulse;
+  /** Whoever had it drain tells of it. */
+  readonly isSilent?: boolean;
 }
 
 /** Where no time passes whoever waited would wait for ever. */
@@ -90,12 +93,13 @@ export class Drain {
     const fellows = this.options.fellows?.() ?? null;
     const { why } = ask;
     this.startedAt = edge.clock.now();
-    edge.log.event('info', 'drain.begin', { why, sessions: edge.sessions.size + (fellows?.sessions ?? 0) });
+    const event: Log['event'] = (...line) => (this.options.isSilent === true ? undefined : edge.log.event(...line));
+    event('info', 'drain.begin', { why, sessions: edge.sessions.size + (fellows?.sessions ?? 0) });
     const ends = [end(pulse.isBeating ? edge.snapshot.config.drain : AT_ONCE)];
     if (fellows !== null) ends.push(fellows.drain(ask));
     const result = sumOf(await Promise.all(ends));
     const ms = Math.round(edge.clock.now() - this.startedAt);
-    edge.log.event(result.cut > 0 ? 'warn' : 'info', 'drain.end', { ...result, ms });
+    event(result.cut > 0 ? 'warn' : 'info', 'drain.end', { ...result, ms });
     return result;
   }
 

@@ -11,7 +11,9 @@ import type { SnapshotPlan } from '../control/snapshot.ts';
 import { TakingOn } from '../control/taking-on.ts';
 import { LiveListener } from '../edge/arrival.ts';
 import { BARRED } from '../edge/quotas.ts';
+import type { Clock } from '../limits/clock.ts';
 import { Alarm } from '../limits/timer-wheel.ts';
+import type { LogDestination } from '../observe/log.ts';
 import { type ProcessView, RuntimeMetrics } from '../observe/runtime-metrics.ts';
 import { Asks } from './asks.ts';
 import { Channel, type IpcEnd } from './channel.ts';
@@ -42,6 +44,10 @@ export interface WorkerMeans {
   readonly end: IpcEnd;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly process: ProcessView;
+  /** As for a proxy. */
+  readonly clock?: Clock;
+  readonly wallNow?: () => number;
+  readonly log?: LogDestination;
   /** At once. */
   exit(code: number): void;
 }
@@ -127,7 +133,7 @@ class Worker {
     const { channel, means, configs, hello } = options;
     const { workers, transport } = hello;
     this.options = options;
-    const clock = { now: () => performance.now() };
+    const clock = means.clock ?? { now: () => performance.now() };
     const post = (message: DeskAsk): void => channel.post(message);
     const targets = new ToldTargets(post);
     this.desk = new DeskClient({
@@ -136,13 +142,14 @@ class Worker {
       move: (seats) => moveSessions(this.parts.edge, seats),
     });
     this.parts = makeParts(configShare(configs.last, workers), {
-      ...{ transport, clock, env: means.env, process: means.process },
+      ...means,
+      ...{ transport, clock },
       makeUpstreams: (all) => new MirrorUpstreams(all, targets),
       worker: { ...hello, desk: this.desk },
     });
     const { edge, slices, pulse } = this.parts;
     const nobody = async (): Promise<void> => {};
-    this.drainer = new Drain({ edge, listeners: { close: nobody, leave: nobody }, pulse });
+    this.drainer = new Drain({ edge, listeners: { close: nobody, leave: nobody }, pulse, isSilent: true });
     this.takingOn = new TakingOn(edge, slices);
     this.ready = new Promise((resolve) => {
       this.tellReady = resolve;
@@ -295,11 +302,15 @@ class Worker {
   }
 
   private async stop(): Promise<void> {
-    const { edge, life, log } = this.parts;
+    const { edge, life, log, acme, pulse } = this.parts;
     life.closing = true;
     edge.refusing = true;
     this.drainer.abort();
+    edge.snapshot.upstreams.stop();
+    edge.snapshot.auth.stop();
     cutAll(edge);
+    await acme.stop();
+    pulse.stop();
     await log.flush();
     this.options.means.exit(0);
   }

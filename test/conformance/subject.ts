@@ -4,6 +4,7 @@ import { createProxy } from '../../src/proxy.ts';
 import { makeCertificates } from '../support/certs.ts';
 import { isBackendTls, isClientTls } from '../support/tls-sides.ts';
 import { transportMode } from '../support/transport-mode.ts';
+import { workersOf } from '../support/worker-fleet.ts';
 import { CASES } from './cases.ts';
 import type { ConformanceCase } from './conformance-case.ts';
 import { type PeerKind, runEchoClient, startEchoServer } from './echo-peers.ts';
@@ -44,7 +45,7 @@ async function startFramegate(upstream: string): Promise<RunningProxy> {
       upstreams: { peer: { targets: [{ url: upstream }], ...(isBackendTls ? { tls: { ca } } : {}) } },
       limits: { max_sessions: 400, from_client: RAISED, from_backend: RAISED },
     },
-    { transport: transportMode, log: { write } },
+    { transport: transportMode, log: { write }, ...workersOf({ log: { write } }) },
   );
   await proxy.start();
   const address = proxy.address();

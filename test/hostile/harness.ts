@@ -12,6 +12,7 @@ import { RawClient } from '../support/raw-client.ts';
 import type { Response } from '../support/raw-peer.ts';
 import { transportMode } from '../support/transport-mode.ts';
 import { exampleKey, type Head, Opcode } from '../support/wire.ts';
+import { workersOf } from '../support/worker-fleet.ts';
 import { closeCleanly } from './pair.ts';
 
 /** Latin1 text or bytes, exactly as they go on the wire. */
@@ -181,7 +182,9 @@ export class Gate {
     this.startedBackend = await RawBackend.listen();
     const listeners = [{ name: 'test', address: '127.0.0.1:0' }];
     const config = { listeners, routes: [nowhere], ...this.config(this.startedBackend.url) };
-    this.startedProxy = createProxy(config, { transport: transportMode, clock: this.clock, log: this.tap });
+    const { clock, tap: log } = this;
+    const workers = workersOf({ clock, log });
+    this.startedProxy = createProxy(config, { transport: transportMode, clock, log, ...workers });
     await this.startedProxy.start();
     const address = this.startedProxy.address();
     this.port = typeof address === 'string' ? 0 : address.port;

@@ -8,6 +8,7 @@ import { LogTap } from '../support/log-tap.ts';
 import { PlainBackend } from '../support/plain-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { transportMode } from '../support/transport-mode.ts';
+import { workersOf } from '../support/worker-fleet.ts';
 import { expectEnd } from './harness.ts';
 
 /** Where in a connection a request stands, and how it comes. */
@@ -61,7 +62,7 @@ export class PlainGate {
     const { url } = this.startedBackend;
     const both = { name: 'both', match: { path: '/*' }, upstream: 'builtin:echo', http: url };
     const listeners = [{ name: 'test', address: '127.0.0.1:0' }];
-    const options = { transport: transportMode, log: this.tap };
+    const options = { transport: transportMode, log: this.tap, ...workersOf({ log: this.tap }) };
     this.proxy = createProxy({ listeners, routes: [both], ...this.config(url) }, options);
     await this.proxy.start();
     const address = this.proxy.address();

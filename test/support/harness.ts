@@ -5,6 +5,7 @@ import { type ConfigInput, createProxy, type Proxy as Framegate, type ProxyOptio
 import { atTestEnd } from './cleanup.ts';
 import { type LogLine, LogTap } from './log-tap.ts';
 import { transportMode } from './transport-mode.ts';
+import { workersOf } from './worker-fleet.ts';
 
 export interface HarnessOptions extends Omit<ProxyOptions, 'log'> {
   deadlineMs?: number;
@@ -50,7 +51,9 @@ export async function startProxy(
   const lines = { write: (line: string) => tap.write(line.endsWith('\n') ? line : `${line}\n`) };
   const base: ConfigInput = { listeners: anyPort, routes: [nowhere] };
   const input = typeof config === 'function' ? config(base) : { ...base, ...config };
-  const proxy = createProxy(input, { transport: transportMode, ...proxyOptions, log: lines });
+  const { clock, wallNow, env } = proxyOptions;
+  const workers = workersOf({ log: lines, ...defined({ clock, wallNow, env }) });
+  const proxy = createProxy(input, { transport: transportMode, ...workers, ...proxyOptions, log: lines });
   let stopped: Promise<void> | null = null;
   const stop = (): Promise<void> => {
     stopped ??= proxy.stop();
@@ -70,4 +73,9 @@ export async function startProxy(
     waitForLog: (event, fits) => tap.waitFor(event, fits),
     stop,
   };
+}
+
+/** Options that are undefined are no options. */
+function defined<T extends object>(options: { [K in keyof T]: T[K] | undefined }): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
 }

@@ -9,6 +9,7 @@ import { RawClient } from '../../support/raw-client.ts';
 import type { RawPeer } from '../../support/raw-peer.ts';
 import { transportMode } from '../../support/transport-mode.ts';
 import { upgradeRequest } from '../../support/wire.ts';
+import { workersOf } from '../../support/worker-fleet.ts';
 import { judgeGauges, judgeTranscript, type Part, type RouteName, routes, type Transcript } from './socket-judge.ts';
 import { SocketPlayer } from './socket-player.ts';
 
@@ -94,10 +95,8 @@ function configFor(backendUrl: string): ConfigInput {
 export async function runCrowd(random: Random, sessions: number): Promise<readonly Transcript[]> {
   const backend = await RawBackend.listen({ deadlineMs: DEADLINE_MS });
   const tap = new LogTap(DEADLINE_MS);
-  const proxy = createProxy(configFor(backend.url), {
-    transport: transportMode,
-    log: { write: (line) => tap.write(line) },
-  });
+  const log = { write: (line: string) => tap.write(line) };
+  const proxy = createProxy(configFor(backend.url), { transport: transportMode, log, ...workersOf({ log }) });
   try {
     await proxy.start();
     const talks = Array.from({ length: sessions }, (_, index) => {
