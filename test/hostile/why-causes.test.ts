@@ -136,6 +136,17 @@ describe('G6: why, for each cause of an end', () => {
     expect(why()).toMatchObject({ cause: 'client_rate', near: [{ limit: 10, used: 10, share: 1 }] });
   });
 
+  test('G6: the memory of the process, which is another limit than that on what waits', () => {
+    const { rig, why } = watched((options) => new Rig(options));
+    rig.session.shed('max_memory');
+    const { limit, sentence, change } = why();
+    expect([limit, sentence]).toEqual([
+      'limits.max_memory',
+      'The process took over 95 % of limits.max_memory, and this session held the most for a slow reader: 0B.',
+    ]);
+    expect(change[0]).toContain('Raise limits.max_memory');
+  });
+
   test('G6: a reserved bit, whose rules are of two documents', () => {
     const { rig, why } = watched((options) => new Rig(options));
     rig.fromBackend(Buffer.from([0xb1, 0]));
