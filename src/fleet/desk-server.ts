@@ -58,6 +58,11 @@ export class DeskServer {
     upstreams.listener = listener;
   }
 
+  /** Of all workers. */
+  get sessionCount(): number {
+    return this.sessions.size;
+  }
+
   /** A worker has come: it is told what it has to know of targets. Its questions go to `take` of what comes back. */
   attach(line: WorkerLine): WorkerDesk {
     const { edge, slices, targets } = this.options;

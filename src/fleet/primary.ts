@@ -117,9 +117,8 @@ export class Primary {
     return this.places.map(({ link }) => link);
   }
 
-  /** As they told last. */
   get sessions(): number {
-    return this.links.reduce((sum, { beat }) => sum + beat.sessions, 0);
+    return this.deskServer.sessionCount;
   }
 
   /** Those that can be asked. */
@@ -162,7 +161,7 @@ export class Primary {
     if (ask.isHandedOver) await this.within(ms, this.dispatch.untilSettled());
     const there = this.links.filter(({ state }) => state === 'ready');
     const results = await Promise.all(
-      there.map(({ asks, beat }) => asks.ask('drain', ask, ms).catch(() => ({ closed: 0, cut: beat.sessions }))),
+      there.map((link) => link.asks.ask('drain', ask, ms).catch(() => ({ closed: 0, cut: link.beat.sessions }))),
     );
     await this.within(DRAIN_MARGIN_MS, this.dispatch.untilEmpty());
     return sumOf(results);

@@ -309,9 +309,12 @@ class Worker {
     edge.snapshot.upstreams.stop();
     edge.snapshot.auth.stop();
     cutAll(edge);
+    // Whoever waits for a drain is told what became of it.
+    if (this.drainer.hasBegun) await this.drainer.run('stop');
     await acme.stop();
     pulse.stop();
     await log.flush();
+    this.options.channel.flush();
     this.options.means.exit(0);
   }
 }

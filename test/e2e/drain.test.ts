@@ -1,5 +1,6 @@
 // The timeline of a drain: what is refused when, how the Closes are spread, who is cut off. The clock is the test's.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { ConfigInput } from '../../src/proxy.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -7,6 +8,7 @@ import { oneRoute, type RunningProxy, startProxy } from '../support/harness.ts';
 import { RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { upgradeRequest } from '../support/wire.ts';
+import { workerCount } from '../support/worker-fleet.ts';
 import { askAdmin, isOpen, until } from './operating.ts';
 import { connectWs, type Inbox } from './ws-pair.ts';
 
@@ -37,12 +39,13 @@ function closedOf(clients: readonly Inbox[]): number {
 describe('drain', () => {
   test('delay: not ready, but accepting; grace: sessions go on; spread: one Close after the other', async () => {
     const { clock, running } = await timed({ delay: '5s', grace: '10s', spread: '8s', timeout: '1m' });
-    const clients = await crowd(running.port, 3);
+    // Each worker spreads the Closes of its own, of which all have as many.
+    const clients = await crowd(running.port, 3 * workerCount);
     expect(await ready(running)).toBe(200);
     const drained = running.proxy.drain('test');
     expect(await ready(running)).toBe(503);
-    clients.push(await connectWs(running.port));
-    expect(await running.waitForLog('drain.begin')).toMatchObject({ why: 'test', sessions: 3 });
+    clients.push(...(await crowd(running.port, workerCount)));
+    expect(await running.waitForLog('drain.begin')).toMatchObject({ why: 'test', sessions: 3 * workerCount });
 
     clock.advance(5_000);
     await until('listeners are closed', async () => !(await isOpen(running.port)));
@@ -53,18 +56,18 @@ describe('drain', () => {
     expect(closedOf(clients)).toBe(0);
 
     clock.advance(10_000);
-    await clients[0]?.closed();
-    expect(closedOf(clients)).toBe(1);
+    for (const client of clients.slice(0, workerCount)) await client.closed();
+    expect(closedOf(clients)).toBe(workerCount);
     // The steps are 2 s, each half a step off at most: after 5 s at least two had their turn, and not all.
     clock.advance(5_000);
-    await clients[1]?.closed();
-    await clients[2]?.closed();
-    expect(closedOf(clients)).toBe(3);
+    for (const client of clients.slice(0, 3 * workerCount)) await client.closed();
+    expect(closedOf(clients)).toBe(3 * workerCount);
     clock.advance(3_000);
     for (const client of clients) expect(await client.closed()).toEqual({ code: 1012, reason: 'server restart' });
-    expect(await drained).toEqual({ closed: 4, cut: 0 });
-    expect(await running.waitForLog('drain.end')).toMatchObject({ level: 'info', closed: 4, cut: 0, ms: 23_000 });
-    expect(running.logsOf('session.end').map(({ reason }) => reason)).toEqual(Array(4).fill('drain'));
+    const closed = 4 * workerCount;
+    expect(await drained).toEqual({ closed, cut: 0 });
+    expect(await running.waitForLog('drain.end')).toMatchObject({ level: 'info', closed, cut: 0, ms: 23_000 });
+    expect(running.logsOf('session.end').map(({ reason }) => reason)).toEqual(Array(closed).fill('drain'));
   });
 
   test('it is over as soon as nobody is left', async () => {
@@ -119,6 +122,8 @@ describe('drain', () => {
     client.send(upgradeRequest());
     await (await backend.nextConnection()).head();
     const drained = running.proxy.drain();
+    // Workers hear of it in the next turn, and count from then on.
+    await nextTurn();
     clock.advance(5_000);
     const answer = await client.readResponse();
     expect([answer.status, answer.head.field('retry-after')]).toEqual([503, expect.stringMatching(/^[1-5]$/)]);
