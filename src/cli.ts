@@ -16,8 +16,10 @@ import { FileWatch } from './cli/watch.ts';
 import type { Config } from './config/types.ts';
 import { activationSockets } from './fleet/activation.ts';
 import type { IpcEnd } from './fleet/channel.ts';
+import type { Program } from './fleet/generation.ts';
 import { WORKER_VARIABLE } from './fleet/generation-messages.ts';
 import { Heritage } from './fleet/heritage.ts';
+import { PARENT_VARIABLE } from './fleet/parent-messages.ts';
 import type { RestartMeans } from './fleet/restarts.ts';
 import type { Proxy as Framegate, ProxyOptions } from './proxy.ts';
 
@@ -33,6 +35,10 @@ const ignore = (): void => {};
 type Loaded =
   | { readonly config: Config; readonly name: string; readonly result?: FileResult }
   | { readonly exit: ExitCode };
+
+/** `be`: one that only starts others, as the first process of a container is; otherwise it has such a parent. */
+const parentRole = process.env[PARENT_VARIABLE];
+delete process.env[PARENT_VARIABLE];
 
 /** What an older process of this framegate hands over to this one. */
 const heritage = Heritage.of(process);
@@ -61,11 +67,29 @@ async function main(): Promise<void> {
   const { command } = verdict;
   // A proxy that was told to end ends, whatever it left behind; other commands have nothing that could keep them.
   if (command.kind === 'run') {
+    if (isFirst()) {
+      const { runAsParent } = await import('./fleet/parent.ts');
+      process.exit(await runAsParent(program(), process));
+    }
     const exit = await run(command.source, command.watch);
     await heritage?.failed();
     process.exit(exit);
   }
   process.exitCode = await answer(command);
+}
+
+/**
+ * The end of a container's first process is that of the container: it stays, and others serve. With sockets of a
+ * service manager it serves itself.
+ */
+function isFirst(): boolean {
+  return parentRole === 'be' || (process.pid === 1 && parentRole === undefined && inherited?.size === 0);
+}
+
+/** What this process is, for another one like it. */
+function program(): Program {
+  const { execPath, execArgv, argv, env } = process;
+  return { execPath, flags: execArgv, script: argv[1] ?? '', args: argv.slice(2), env };
 }
 
 /** One of several processes of a framegate: what it does is said by the one that has started it. */
@@ -278,13 +302,19 @@ interface OwnRestarts {
   readonly handedOver: Promise<Stop>;
 }
 
+async function launchOf(source: RunSource): Promise<RestartMeans['launch']> {
+  if (source.kind === 'stdin') return { whyNot: 'its config came from stdin, which cannot be read again' };
+  if (parentRole === undefined) {
+    if (process.pid === 1) return { whyNot: 'with its end, as the first process of a container, all would end' };
+    const { launcherOf } = await import('./fleet/generation.ts');
+    return launcherOf(program());
+  }
+  const { parentLauncherOf } = await import('./fleet/parent-launch.ts');
+  return parentLauncherOf(program(), process);
+}
+
 async function restartsOf(source: RunSource): Promise<OwnRestarts> {
-  const { launcherOf } = await import('./fleet/generation.ts');
-  const { execPath, execArgv, argv, env } = process;
-  const launch =
-    source.kind === 'stdin'
-      ? { whyNot: 'its config came from stdin, which cannot be read again' }
-      : launcherOf({ execPath, flags: execArgv, script: argv[1] ?? '', args: argv.slice(2), env });
+  const launch = await launchOf(source);
   let tell = ignore;
   const handedOver = new Promise<Stop>((resolve) => {
     tell = () => resolve({ kind: 'restart' });

@@ -171,7 +171,7 @@ class ProxyProcess implements Proxy {
       tickets: () => edge.snapshot.ticketSecrets.kept,
       revocations: edge.snapshot.auth.revocations,
       sockets: () => {
-        const ofAdmin = adminSocket(this.config.admin, this.admin?.fd ?? null);
+        const ofAdmin = adminSocket(this.config.admin, this.admin?.socket ?? null);
         return this.handed.handOn([...this.listeners.sockets, ...ofAdmin]);
       },
       isDraining: () => edge.draining || life.closing,

@@ -8,7 +8,7 @@ import type { Slices } from '../limits/slices.ts';
 import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
 import { Unanswered } from '../limits/unanswered.ts';
-import { type BoundAddress, bindServer, type Listening } from '../net/listen.ts';
+import { type BoundAddress, bindServer, type Listening, type ListeningSocket } from '../net/listen.ts';
 import { isLocal } from '../protocol/addresses/bind-address.ts';
 import { type AdminError, type Answer, errorAnswer } from './answer.ts';
 import { Delivery } from './delivery.ts';
@@ -106,8 +106,8 @@ export class AdminServer {
   }
 
   /** Its listening socket; null where this Node does not tell it. */
-  get fd(): number | null {
-    return this.listening?.fd ?? null;
+  get socket(): ListeningSocket | null {
+    return this.listening?.socket ?? null;
   }
 
   /**

@@ -3,10 +3,13 @@
 
 import { closeSync } from 'node:fs';
 import type { AdminConfig, ListenerConfig } from '../config/types.ts';
+import type { ListeningSocket } from '../net/listen.ts';
 import { bindKey, takesAnyPort } from '../protocol/addresses/bind-address.ts';
 
 /** Those of a service manager are its own affair: they may be wanted by a later config. */
 const FOREIGN = 'fd:';
+
+type Named = readonly [key: string, socket: ListeningSocket];
 
 /** Of those with port 0 there may be several: their names tell them apart. */
 export function listenerKey({ address, name }: ListenerConfig): string {
@@ -18,8 +21,8 @@ export function adminKey({ address }: AdminConfig): string {
 }
 
 /** What there is to hand over of an admin listener. */
-export function adminSocket(config: AdminConfig | null, fd: number | null): readonly (readonly [string, number])[] {
-  return config === null || fd === null ? [] : [[adminKey(config), fd]];
+export function adminSocket(config: AdminConfig | null, socket: ListeningSocket | null): readonly Named[] {
+  return config === null || socket === null ? [] : [[adminKey(config), socket]];
 }
 
 export class HandedSockets {
@@ -56,8 +59,9 @@ export class HandedSockets {
   }
 
   /** For the next process: `bound` by all their names, and what nobody has wanted so far. */
-  handOn(bound: Iterable<readonly [string, number]>): ReadonlyMap<string, number> {
-    const all = [...bound].flatMap(([key, fd]) => (this.names.get(key) ?? [key]).map((name) => [name, fd] as const));
-    return new Map([...this.left, ...all]);
+  handOn(bound: Iterable<Named>): ReadonlyMap<string, ListeningSocket> {
+    const left = [...this.left].map(([key, fd]): Named => [key, { fd, handle: null }]);
+    const all = [...bound].flatMap(([key, one]) => (this.names.get(key) ?? [key]).map((name): Named => [name, one]));
+    return new Map([...left, ...all]);
   }
 }

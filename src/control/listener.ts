@@ -4,7 +4,7 @@
 import type { ListenerConfig } from '../config/types.ts';
 import { LiveListener } from '../edge/arrival.ts';
 import type { Carrier } from '../net/carrier.ts';
-import { type BoundAddress, type Clients, type Listening, listen } from '../net/listen.ts';
+import { type BoundAddress, type Clients, type Listening, type ListeningSocket, listen } from '../net/listen.ts';
 import type { RawClient } from '../net/raw-client.ts';
 import type { Transport } from '../net/transport.ts';
 import { bindKey } from '../protocol/addresses/bind-address.ts';
@@ -57,8 +57,8 @@ export class Listener {
   }
 
   /** Its listening socket; null where this Node does not tell it. */
-  get fd(): number | null {
-    return this.listening.fd;
+  get socket(): ListeningSocket | null {
+    return this.listening.socket;
   }
 
   /** 0 for a unix socket. */

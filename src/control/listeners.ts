@@ -4,7 +4,7 @@ import type { ListenerConfig } from '../config/types.ts';
 import type { LiveListener } from '../edge/arrival.ts';
 import type { Edge } from '../edge/edge.ts';
 import type { Carrier } from '../net/carrier.ts';
-import { addressText, type BoundAddress } from '../net/listen.ts';
+import { addressText, type BoundAddress, type ListeningSocket } from '../net/listen.ts';
 import { HandedSockets, listenerKey } from './handed-sockets.ts';
 import { type Acceptor, Listener, type ListenerOptions } from './listener.ts';
 
@@ -60,8 +60,10 @@ export class Listeners {
   }
 
   /** The listening sockets, by their keys. */
-  get sockets(): ReadonlyMap<string, number> {
-    return new Map(this.bound.flatMap(({ config, fd }) => (fd === null ? [] : [[listenerKey(config), fd]])));
+  get sockets(): ReadonlyMap<string, ListeningSocket> {
+    return new Map(
+      this.bound.flatMap(({ config, socket }) => (socket === null ? [] : [[listenerKey(config), socket]])),
+    );
   }
 
   /** Bind every listener of `configs` that is not bound yet. Rejects with BindError; nothing has changed then. */

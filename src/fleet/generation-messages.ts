@@ -21,6 +21,8 @@ export type Downward =
   | { readonly kind: 'before'; readonly generations: readonly GenerationView[] }
   /** Some of what was revoked, as lines of the file for that. */
   | { readonly kind: 'revoked'; readonly lines: readonly string[] }
+  /** The old one is gone, where that is not told by the end of the channel. */
+  | { readonly kind: 'gone' }
   /** That was all of it. What session tickets are protected with, while no config says. */
   | { readonly kind: 'kept'; readonly tickets: KeptSecret };
 
@@ -51,6 +53,7 @@ export function readUpward(value: unknown): Upward | null {
 export function readDownward(value: unknown): Downward | null {
   if (!isRecord(value)) return null;
   const { kind, generations, lines, tickets } = value;
+  if (kind === 'gone') return { kind };
   if (kind === 'before' && Array.isArray(generations)) return { kind, generations: generations.filter(isGeneration) };
   if (kind === 'revoked' && Array.isArray(lines)) return { kind, lines: lines.map(String) };
   return kind === 'kept' && isKeptSecret(tickets) ? { kind, tickets } : null;

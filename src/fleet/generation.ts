@@ -2,6 +2,7 @@
 // it is ready, or until it is known why it is not. It does nothing about either.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import type { ListeningSocket } from '../net/listen.ts';
 import { HANDOVER_VARIABLE, handoverText } from './generation-messages.ts';
 
 /** What the command line of this process says, and where it runs. */
@@ -32,7 +33,7 @@ export interface Generation {
 }
 
 /** Starts one. Whatever goes wrong comes by `onEnd`, later. */
-export type Launch = (sockets: ReadonlyMap<string, number>, events: Events) => Generation;
+export type Launch = (sockets: ReadonlyMap<string, ListeningSocket>, events: Events) => Generation;
 
 const EXPLAIN_MS = 5_000;
 /** The end says what is wrong. */
@@ -43,10 +44,10 @@ const FIRST_SOCKET = 4;
 
 export function launcherOf(program: Program): Launch {
   return (sockets, events) => {
-    const { execPath, flags, script, args, env } = program;
-    const fds = [...new Set(sockets.values())];
-    const places = [...sockets].map(([key, fd]) => [key, FIRST_SOCKET + fds.indexOf(fd)] as const);
-    const child = spawn(execPath, [...flags, script, ...args], {
+    const { execPath, env } = program;
+    const fds = [...new Set([...sockets.values()].map(({ fd }) => fd))];
+    const places = [...sockets].map(([key, { fd }]) => [key, FIRST_SOCKET + fds.indexOf(fd)] as const);
+    const child = spawn(execPath, programArguments(program), {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...fds],
       env: { ...env, [HANDOVER_VARIABLE]: handoverText(new Map(places)) },
     });
@@ -71,15 +72,23 @@ function listen(child: ChildProcess, { onMessage, onEnd }: Events): void {
   child.on('message', onMessage);
   child.on('error', (error) => over(`it cannot be started: ${error.message}`));
   child.on('exit', (code, signal) => {
-    const why = code === null ? `it was ended by ${signal}` : `it ended with code ${code}`;
+    const why = whyEnded(code, signal);
     // What it has said before is told first.
     if (child.connected) child.on('disconnect', () => over(why));
     else over(why);
   });
 }
 
+export function programArguments({ flags, script, args }: Program): string[] {
+  return [...flags, script, ...args];
+}
+
+export function whyEnded(code: number | null, signal: string | null): string {
+  return code === null ? `it was ended by ${signal}` : `it ended with code ${code}`;
+}
+
 /** Its stderr is that of this process, and cannot be read: so it is asked for a word that any program of it has. */
-function explain({ execPath, flags, script, env }: Program): Promise<string> {
+export function explain({ execPath, flags, script, env }: Program): Promise<string> {
   return new Promise((resolve) => {
     execFile(execPath, [...flags, script, 'version'], { env, timeout: EXPLAIN_MS }, (error, _stdout, stderr) => {
       resolve(error === null ? '' : stderr.trim().slice(-TOLD_CHARACTERS_MAX));

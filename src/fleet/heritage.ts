@@ -52,9 +52,13 @@ export class Heritage {
       });
     });
     this.gone = new Promise((resolve) => {
-      channel.on('disconnect', () => {
+      const gone = (): void => {
         this.before = [];
         resolve();
+      };
+      channel.on('disconnect', gone);
+      channel.on('message', (message) => {
+        if (readDownward(message)?.kind === 'gone') gone();
       });
     });
   }

@@ -6,6 +6,7 @@ import type { Revocations } from '../edge/auth/revocations.ts';
 import type { Clock } from '../limits/clock.ts';
 import type { Slices } from '../limits/slices.ts';
 import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
+import type { ListeningSocket } from '../net/listen.ts';
 import type { KeptSecret } from '../net/ticket-secrets.ts';
 import type { Log } from '../observe/log.ts';
 import type { Generation, Launch } from './generation.ts';
@@ -42,7 +43,7 @@ interface RestartsOptions {
   readonly log: Log;
   readonly means: RestartMeans;
   /** The listening sockets of this process. */
-  sockets(): ReadonlyMap<string, number>;
+  sockets(): ReadonlyMap<string, ListeningSocket>;
   isDraining(): boolean;
   /** What the next one goes on with. */
   tickets(): KeptSecret;

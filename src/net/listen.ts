@@ -20,11 +20,18 @@ export function addressText(address: BoundAddress | string): string {
   return typeof address === 'string' ? `unix:${address}` : hostPort(address);
 }
 
+/** For a process that is to listen there, too. */
+export interface ListeningSocket {
+  readonly fd: number;
+  /** Node's, which it can send to another process; null where it has none. */
+  readonly handle: object | null;
+}
+
 export interface Listening {
   /** The real address: the port the system chose, or the path. */
   readonly address: BoundAddress | string;
-  /** The listening socket, for a process that is started with it; null where this Node does not tell it. */
-  readonly fd: number | null;
+  /** Null where this Node does not tell it. */
+  readonly socket: ListeningSocket | null;
   /** Stop accepting. Connections that were accepted stay. Resolves when the port is free. */
   close(): Promise<void>;
   /** The same where another process has the socket, too: the file of a unix socket is that one's. */
@@ -92,7 +99,7 @@ export async function bindServer(
   const leave = () => new Promise<void>((resolve) => server.close(() => resolve()));
   return {
     address: file?.path ?? boundAddress(server, inherited),
-    fd: serverHandleOf(server)?.fd ?? null,
+    socket: socketOf(server),
     close: () => {
       file?.remove();
       return leave();
@@ -118,6 +125,11 @@ function bind(server: Server, options: BindOptions): Promise<void> {
       resolve();
     });
   });
+}
+
+function socketOf(server: Server): ListeningSocket | null {
+  const handle = serverHandleOf(server);
+  return handle?.fd === undefined ? null : { fd: handle.fd, handle };
 }
 
 function boundAddress(server: Server, inherited: number | null): BoundAddress | string {

@@ -2,6 +2,8 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { HandedSockets } from '../../src/control/handed-sockets.ts';
 
+const at = (fd: number) => ({ fd, handle: null });
+
 function isOpen(fd: number): boolean {
   try {
     fstatSync(fd);
@@ -28,16 +30,16 @@ test('each is taken once, by any of its names, and goes on by all of them', () =
   expect(
     new Map(
       handed.handOn([
-        ['fd:web', 7],
-        ['unix:/a', 6],
+        ['fd:web', at(7)],
+        ['unix:/a', at(6)],
       ]),
     ),
   ).toEqual(
     new Map([
-      ['fd:4', 8],
-      ['fd:3', 7],
-      ['fd:web', 7],
-      ['unix:/a', 6],
+      ['fd:4', at(8)],
+      ['fd:3', at(7)],
+      ['fd:web', at(7)],
+      ['unix:/a', at(6)],
     ]),
   );
 });

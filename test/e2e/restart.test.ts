@@ -225,3 +225,35 @@ async function opened(url: string, options: ClientOptions = {}): Promise<WebSock
 function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
+
+test('the first process of a container starts others, passes signals on, and ends as the last of them', async () => {
+  const config = `
+listeners: [{ name: tcp, address: 127.0.0.1:0 }, { name: unix, address: unix:data.sock }]
+routes: [{ upstream: "builtin:echo" }]
+admin: { address: unix:admin.sock }
+drain: { grace: 10s }
+`;
+  const framegate = new Generations(config, { env: { FRAMEGATE_PARENT: 'be' } });
+  const port = await framegate.port('tcp');
+  await framegate.ready();
+  const urls = [`ws://127.0.0.1:${port}/`, `ws+unix://${join(framegate.folder, 'data.sock')}:/`];
+  const first = Number((await framegate.ask('GET', '/api/v1/status')).body.pid);
+  framegate.pids.push(first);
+  const stays = await opened(urls[0] ?? '');
+  const second = await framegate.restart();
+  for (const url of urls) (await opened(url)).close();
+  const { body } = await framegate.ask('GET', '/api/v1/status');
+  expect([body.pid, body.before]).toEqual([second, [{ pid: first, sessions: 1, state: 'draining' }]]);
+  const old = once(stays, 'close');
+  stays.close();
+  await old;
+  await framegate.cli.waitForLog('drain.end');
+  const third = await framegate.restart();
+  expect(new Set([framegate.cli.child.pid, first, second, third]).size).toBe(4);
+  framegate.write('config.yaml', 'routes: [{ upstream: other }]\n');
+  expect((await framegate.ask('POST', '/api/v1/restart')).body.why).toContain('config.yaml:1:');
+  for (const url of urls) (await opened(url)).close();
+  framegate.cli.signal('SIGTERM');
+  expect(await framegate.firstExit).toBe(0);
+  expect(existsSync(join(framegate.folder, 'data.sock'))).toBe(false);
+});

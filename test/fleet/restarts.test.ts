@@ -3,6 +3,7 @@ import type { Generation, Launch } from '../../src/fleet/generation.ts';
 import { type RestartMeans, Restarts } from '../../src/fleet/restarts.ts';
 import { Slices } from '../../src/limits/slices.ts';
 import { TimerWheel } from '../../src/limits/timer-wheel.ts';
+import type { ListeningSocket } from '../../src/net/listen.ts';
 import { Log } from '../../src/observe/log.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { LogTap } from '../support/log-tap.ts';
@@ -15,9 +16,9 @@ class FakeNext implements Generation {
   readonly told: object[] = [];
   killed = 0;
   readonly events: Events;
-  readonly sockets: ReadonlyMap<string, number>;
+  readonly sockets: ReadonlyMap<string, ListeningSocket>;
 
-  constructor(sockets: ReadonlyMap<string, number>, events: Events) {
+  constructor(sockets: ReadonlyMap<string, ListeningSocket>, events: Events) {
     this.sockets = sockets;
     this.events = events;
   }
@@ -65,7 +66,7 @@ class Rig {
           this.handedOver += 1;
         },
       },
-      sockets: () => new Map([['a', 9]]),
+      sockets: () => new Map([['a', { fd: 9, handle: null }]]),
       isDraining: () => this.isDraining,
       tickets: () => ({ secret: 'AAAA', since: null }),
       revocations: {
@@ -105,7 +106,7 @@ test('the next one gets sockets and what to go on with; ready, it takes over, an
   const rig = new Rig();
   const result = rig.restarts.run();
   await settled();
-  expect([...rig.next.sockets]).toEqual([['a', 9]]);
+  expect([...rig.next.sockets]).toEqual([['a', { fd: 9, handle: null }]]);
   expect(rig.isSealed).toBe(true);
   const lines = rig.next.told.flatMap((one) => ('lines' in one && Array.isArray(one.lines) ? one.lines : []));
   expect([lines.length, rig.next.told.at(-1)]).toEqual([
