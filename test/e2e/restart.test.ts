@@ -41,8 +41,7 @@ drain: { spread: 300ms }
   const pids = [Number(framegate.cli.child.pid)];
   for (let i = 0; i < 3; i++) pids.push(await framegate.restart());
   expect(await framegate.firstExit).toBe(0);
-  let left = 0;
-  await framegate.cli.waitForLog('drain.end', () => ++left === 3);
+  await framegate.left(3);
   await traffic.stop();
   expect(traffic.faults).toEqual([]);
   expect(traffic.told).toBeGreaterThanOrEqual(3 * 9);

@@ -6,6 +6,7 @@ import { drain } from './drain.ts';
 import { rebalance } from './rebalance.ts';
 import { refusals } from './refusals.ts';
 import { reloads } from './reloads.ts';
+import { restart } from './restart.ts';
 import { sigstop } from './sigstop.ts';
 
-export const DEMANDS: readonly Demand[] = [drain, reloads, dials, refusals, sigstop, rebalance];
+export const DEMANDS: readonly Demand[] = [drain, reloads, dials, refusals, sigstop, rebalance, restart];

@@ -3,5 +3,5 @@
 import { runCommand } from './command.ts';
 import { DEMANDS } from './demands.ts';
 
-const command = { name: 'scale', demands: DEMANDS, takes: 'about five minutes' };
+const command = { name: 'scale', demands: DEMANDS, takes: 'about ten minutes' };
 process.exitCode = await runCommand(command, process.argv.slice(2));

@@ -28,7 +28,6 @@ export class Generations {
   constructor(config: string, options: CliOptions = {}, files: Readonly<Record<string, string>> = {}) {
     this.folder = mkdtempSync(join(tmpdir(), 'fg-'));
     for (const [name, text] of Object.entries({ ...files, 'config.yaml': config })) this.write(name, text);
-    atTestEnd(() => rmSync(this.folder, { recursive: true, force: true }));
     this.cli = startCli(['run', '-c', 'config.yaml'], { cwd: this.folder, ...options });
     this.firstExit = new Promise((resolve) => this.cli.child.once('exit', resolve));
     atTestEnd(() => this.end());
@@ -77,7 +76,13 @@ export class Generations {
     return pid;
   }
 
-  private end(): void {
+  /** So many processes have ended all their sessions. */
+  async left(count: number): Promise<void> {
+    let seen = 0;
+    await this.cli.waitForLog('drain.end', () => ++seen === count);
+  }
+
+  end(): void {
     for (const pid of this.pids) {
       try {
         process.kill(pid, 'SIGKILL');
@@ -85,5 +90,7 @@ export class Generations {
         // It has ended.
       }
     }
+    if (this.cli.isRunning) this.cli.signal('SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -7,6 +7,7 @@ import { type ClientOptions, WebSocket, WebSocketServer } from 'ws';
 import { atTestEnd } from './cleanup.ts';
 
 const SAY_EVERY_MS = 5;
+const ARRIVE_EVERY_MS = 20;
 const RESTART_CODE = 1012;
 
 /** What a backend has heard of one client, whose name is the path. */
@@ -52,27 +53,49 @@ export class RestartTraffic {
   opened = 0;
   private readonly backend: CountingBackend;
   private readonly entrances: readonly Entrance[];
-  private readonly running: Promise<void>[] = [];
+  private readonly sayEveryMs: number;
+  private readonly running = new Set<Promise<void>>();
+  private arrivals: NodeJS.Timeout | undefined;
   private isOver = false;
   private names = 0;
 
-  constructor(backend: CountingBackend, entrances: readonly Entrance[]) {
+  constructor(backend: CountingBackend, entrances: readonly Entrance[], sayEveryMs = SAY_EVERY_MS) {
     this.backend = backend;
     this.entrances = entrances;
+    this.sayEveryMs = sayEveryMs;
   }
 
   /** On each entrance so many that stay, and so many chains of those that leave again. */
   start(staying: number, passing: number): void {
     for (const entrance of this.entrances) {
-      for (let i = 0; i < staying; i++) this.running.push(this.stay(entrance));
-      for (let i = 0; i < passing; i++) this.running.push(this.pass(entrance));
+      for (let i = 0; i < staying; i++) this.run(this.stay(entrance));
+      for (let i = 0; i < passing; i++) this.run(this.pass(entrance));
     }
+  }
+
+  /** So many come each second and leave again, on all entrances together, whoever is still there. */
+  arrive(perSecond: number): void {
+    const startedAt = performance.now();
+    let come = 0;
+    this.arrivals = setInterval(() => {
+      const due = Math.floor(((performance.now() - startedAt) * perSecond) / 1_000);
+      for (; come < due; come++) {
+        const entrance = this.entrances[come % this.entrances.length];
+        if (entrance !== undefined) this.run(this.session(entrance, (sent) => sent >= 1));
+      }
+    }, ARRIVE_EVERY_MS);
   }
 
   /** Lets all of them leave. */
   async stop(): Promise<void> {
     this.isOver = true;
+    clearInterval(this.arrivals);
     await Promise.all(this.running);
+  }
+
+  private run(client: Promise<void>): void {
+    this.running.add(client);
+    void client.then(() => this.running.delete(client));
   }
 
   private async stay(entrance: Entrance): Promise<void> {
@@ -101,10 +124,12 @@ export class RestartTraffic {
       socket.on('open', () => {
         this.opened += 1;
         say();
-        timer = setInterval(say, SAY_EVERY_MS);
+        timer = setInterval(say, this.sayEveryMs);
       });
       socket.on('message', (data) => {
         heard += 1;
+        // One that only passes by does not wait for its next word.
+        if (isDone(sent)) setImmediate(say);
         if (Number(data) !== heard) this.faults.push(`${base}: ${String(data)} came in place of ${heard}`);
       });
       socket.on('close', (code) => {
