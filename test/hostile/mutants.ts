@@ -18,6 +18,7 @@ import { RECORD_MUTANTS } from './mutants-page-record.ts';
 import { PAGE_SERVER_MUTANTS } from './mutants-page-server.ts';
 import { PROCESS_MUTANTS } from './mutants-process.ts';
 import { REQUEST_MUTANTS } from './mutants-request.ts';
+import { RESTART_MUTANTS } from './mutants-restart.ts';
 import { SESSION_MUTANTS } from './mutants-session.ts';
 import { TLS_MUTANTS } from './mutants-tls.ts';
 import { TOKEN_MUTANTS } from './mutants-tokens.ts';
@@ -36,6 +37,7 @@ export interface Mutant {
 export const MUTANTS: readonly Mutant[] = [
   ...REQUEST_MUTANTS,
   ...SESSION_MUTANTS,
+  ...RESTART_MUTANTS,
   ...OPERATIONS_MUTANTS,
   ...ACCESS_MUTANTS,
   ...HTTP_ACCESS_MUTANTS,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { makeCertificates } from '../support/certs.ts';
 import { Generations } from '../support/generations.ts';
 import { CountingBackend, RestartTraffic } from '../support/restart-traffic.ts';
-import type { Demand } from './demand.ts';
+import { countsOf, type Demand } from './demand.ts';
 
 const RESTARTS = 100;
 const SESSIONS = 2000;
@@ -16,7 +16,7 @@ const SHOWN_MAX = 5;
 
 export const restart: Demand = {
   name: 'restart',
-  title: `${RESTARTS} restarts under ${SESSIONS} sessions and ${ARRIVALS} new connections a second, on TCP, TLS and unix`,
+  title: `${RESTARTS} restarts under ${SESSIONS} sessions and ${ARRIVALS} new connections a second, on three listeners`,
   // Clients and backends are in one process, twice as many while all come again.
   openFiles: 4 * SESSIONS + 1_000,
   async run({ findings, size, atEnd }) {
@@ -32,6 +32,7 @@ listeners:
 routes: [{ upstream: back }]
 upstreams: { back: { targets: [{ url: "${await backend.listen()}" }] } }
 limits: { handshakes_per_second_per_ip: off }
+timeouts: { handshake: 60s, connect: 60s, upgrade: 60s, open: 2m }
 log: { lines_per_second: 100000 }
 admin: { address: unix:admin.sock }
 drain: { spread: ${SPREAD_MS}ms }
@@ -72,6 +73,9 @@ drain: { spread: ${SPREAD_MS}ms }
     findings.equal('processes that took over', took.length, restarts);
     const ms = took.map((line) => Number(line.ms)).sort((a, b) => a - b);
     findings.figure('ready after', `${ms[ms.length >> 1]} ms in the middle, ${ms.at(-1)} ms at most`);
+    const refused = framegate.cli.logs.filter(({ event }) => event === 'handshake.refused');
+    const causes = refused.map(({ error, cause }) => `${error} ${cause ?? ''}`.trim());
+    findings.figure('handshakes that were refused', JSON.stringify(countsOf(causes)));
     findings.figure('sessions that opened', String(traffic.opened));
   },
 };

@@ -26,7 +26,7 @@ export class CountingBackend {
       });
       socket.on('error', () => {});
     });
-    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => this.server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, resolve));
     atTestEnd(() => this.close());
     return `ws://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
