@@ -188,7 +188,8 @@ export class WorkerDesk implements SeatOwner {
 
   private onIdentity(ask: number, id: number, one: AskedIdentity): void {
     const seat = this.seats.get(id);
-    if (seat !== undefined && this.identify(ask, seat, one)) this.answer(['ok', ask]);
+    if (seat === undefined) this.answer(['barred', ask, FAULT, null]);
+    else if (this.identify(ask, seat, one)) this.answer(['ok', ask]);
   }
 
   /** False when it was barred, and told so. */

@@ -10,7 +10,7 @@ import { DeskRig, type RigClient } from './desk-rig.ts';
 
 const CLIENTS = 50;
 /** 10 times the cap. */
-const HANDSHAKES = Number(process.env.HANDSHAKES ?? 2_000);
+const HANDSHAKES = Number(process.env.HANDSHAKES ?? 1_000);
 const CAP = HANDSHAKES / 10;
 const names = Array.from({ length: CLIENTS }, (_, at) => `client-${at}`);
 const KEYS = names.map((name) => ({ name, sha256: createHash('sha256').update(name).digest('hex') }));

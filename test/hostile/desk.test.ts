@@ -266,11 +266,11 @@ function signedAt(ms: number): Buffer {
 test('K30: bad credentials of one address spread over workers count together', async () => {
   const auth = { keys: { api_key: { keys: KEYS } } };
   const routes = [{ name: 'echo', match: { path: '/echo' }, upstream: 'u', auth: ['keys'] }];
-  const limits = { auth_failures_per_minute_per_ip: 6 };
+  const limits = { auth_failures_per_minute_per_ip: 3 };
   const rig = new DeskRig({ auth, routes, limits, upstreams: { u: { targets: oneTarget() } } }, 4);
   const statuses: string[] = [];
   for (let at = 0; at < 8; at += 1) statuses.push((await rig.open('203.0.113.1', as(`guess-${at}`))).status);
-  expect(statuses).toEqual(['401', '401', '401', '401', '401', '401', '429', '429']);
+  expect(statuses).toEqual(['401', '401', '401', '429', '429', '429', '429', '429']);
   // The same one again and again is one, whichever worker it comes to.
   const same: string[] = [];
   for (let at = 0; at < 8; at += 1) same.push((await rig.open('203.0.113.2', as('old'))).status);
