@@ -33,11 +33,12 @@ export interface LifeMeans {
   readonly metrics: MetricsRegistry;
   readonly random: () => number;
   readonly order: OrderCertificate;
+  /** One of them serves another certificate than before. */
+  onServed(): void;
 }
 
 export class CertificateLife {
-  /** What is served; null before the first was got. */
-  certificate: ListenerCertificate | null = null;
+  private kept: ListenerCertificate | null = null;
   private current: AcmeCertificate;
   private readonly folder: AcmeFolder;
   private readonly means: LifeMeans;
@@ -59,6 +60,11 @@ export class CertificateLife {
     this.folder = folder;
     this.means = means;
     this.jitter = means.random();
+  }
+
+  /** What is served; null before the first was got. */
+  get certificate(): ListenerCertificate | null {
+    return this.kept;
   }
 
   /** Of the config in force. */
@@ -167,7 +173,7 @@ export class CertificateLife {
     }
     try {
       // It is served also where it cannot be kept.
-      this.certificate = certificateIn(text, settings.domains);
+      this.serve(certificateIn(text, settings.domains));
     } catch (error) {
       // The same order would give the same.
       await folder.forgetOrder(settings);
@@ -198,13 +204,18 @@ export class CertificateLife {
     try {
       const found = certificateIn(file.text, this.settings.domains);
       if (this.certificate !== null && this.certificate.not_after >= found.not_after) return;
-      this.certificate = found;
+      this.serve(found);
       if (isTold) this.tellObtained(null);
     } catch (error) {
       if (!(error instanceof AcmeError)) throw error;
       const why = new AcmeError('storage', `${store.folder}/${this.fileName}: ${error.message}`, { cause: error });
       this.tellFailed(why, null);
     }
+  }
+
+  private serve(certificate: ListenerCertificate): void {
+    this.kept = certificate;
+    this.means.onServed();
   }
 
   private async readAttempts(): Promise<void> {

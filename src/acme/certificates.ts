@@ -22,12 +22,19 @@ export class AcmeConfigError extends Error {
   }
 }
 
+/** What another process serves. */
+export interface ServedCertificate {
+  /** Of its folder and id. */
+  readonly key: string;
+  readonly certificate: ListenerCertificate;
+}
+
 export interface AcmePlan {
   /** From here on its certificates are the ones. */
   commit(): void;
 }
 
-interface Options extends Omit<LifeMeans, 'order'> {
+interface Options extends Omit<LifeMeans, 'order' | 'onServed'> {
   readonly service: Pick<ServiceClient, 'ask'>;
   /** STATE_DIRECTORY; '' without one. */
   readonly stateFolder: string;
@@ -43,6 +50,10 @@ export class AcmeCertificates implements LiveCertificates {
   private lives: ReadonlyMap<string, CertificateLife> = new Map();
   /** By path. */
   private folders: ReadonlyMap<string, AcmeFolder> = new Map();
+  /** What another process serves, which looks after all of them for this one. */
+  private told: ReadonlyMap<string, ListenerCertificate> = new Map();
+  /** Another one than before is served from now on. */
+  onServed: () => void = () => {};
   private hasBegun = false;
   private ending: Promise<unknown> = Promise.resolve();
 
@@ -56,6 +67,7 @@ export class AcmeCertificates implements LiveCertificates {
       log,
       metrics,
       random,
+      onServed: () => this.onServed(),
       order: options.order ?? ((settings, folder, signal) => this.order(settings, folder, signal)),
     };
   }
@@ -88,6 +100,7 @@ export class AcmeCertificates implements LiveCertificates {
         this.lives = lives;
         this.folders = folders;
         if (this.hasBegun) this.begin();
+        this.onServed();
       },
     };
   }
@@ -102,8 +115,27 @@ export class AcmeCertificates implements LiveCertificates {
     await Promise.all([this.ending, ...[...this.lives.values()].map((life) => life.end())]);
   }
 
+  /** All, for another process to `follow`. */
+  get served(): readonly ServedCertificate[] {
+    return [...this.lives].flatMap(([key, { certificate }]) => (certificate === null ? [] : [{ key, certificate }]));
+  }
+
+  /** In a process that orders nothing: those are served instead of what their folders had at its start. */
+  follow(served: readonly ServedCertificate[]): void {
+    const told = new Map<string, ListenerCertificate>();
+    for (const { key, certificate } of served) {
+      const known = this.told.get(key);
+      // One and the same stays one object.
+      told.set(key, known?.cert.equals(certificate.cert) === true ? known : certificate);
+    }
+    this.told = told;
+  }
+
   current(one: AcmeCertificate): ListenerCertificate | null {
-    return this.lifeOf(one)?.certificate ?? null;
+    const where = this.folderOf(one);
+    if (where === null) return null;
+    const key = keyOf(where, one);
+    return this.told.get(key) ?? this.lives.get(key)?.certificate ?? null;
   }
 
   challengeFor(serverName: string): ChallengeCertificate | null {
@@ -124,11 +156,6 @@ export class AcmeCertificates implements LiveCertificates {
 
   *renewals(): Generator<Renewal> {
     for (const life of this.lives.values()) yield { name: life.settings.domains[0] ?? '', at: life.nextAt };
-  }
-
-  private lifeOf(one: AcmeCertificate): CertificateLife | undefined {
-    const where = this.folderOf(one);
-    return where === null ? undefined : this.lives.get(keyOf(where, one));
   }
 
   private folderOf({ dir }: AcmeCertificate): string | null {

@@ -87,7 +87,7 @@ export class Assembly {
     switch (part.kind) {
       case 'certificates': {
         const known = this.certificates.get(part.listener) ?? [];
-        for (const one of part.certificates) known.push({ ...one, cert: bufferOf(one.cert), key: bufferOf(one.key) });
+        for (const one of part.certificates) known.push(copiedCertificate(one));
         this.certificates.set(part.listener, known);
         return null;
       }
@@ -174,6 +174,11 @@ function methodOf(method: AuthConfig): AuthConfig {
 function tlsOf(tls: TlsConfig | null): TlsConfig | null {
   if (tls === null) return null;
   return { ...tls, ca: bytesOf(tls.ca), cert: bytesOf(tls.cert), key: bytesOf(tls.key) };
+}
+
+/** As it was, of a copy of one. */
+export function copiedCertificate(copy: ListenerCertificate): ListenerCertificate {
+  return { ...copy, cert: bufferOf(copy.cert), key: bufferOf(copy.key) };
 }
 
 /** Copies of Buffers are plain arrays of bytes. */

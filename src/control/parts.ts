@@ -128,6 +128,7 @@ export function makeParts(config: Config, options: PartsOptions): Parts {
     random: Math.random,
     service,
     stateFolder: stateFolderOf(options.env),
+    ...(worker === undefined ? {} : { order: () => Promise.reject(new Error('a worker orders nothing')) }),
   });
   if (options.kept !== undefined) auth.revocations.adopt(options.kept.revoked);
   const ticketSecrets = new TicketSecrets(options.kept?.tickets);

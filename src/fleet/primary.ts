@@ -79,7 +79,7 @@ export class Primary {
   private stopped: (() => void) | null = null;
 
   constructor(options: PrimaryOptions) {
-    const { clock, edge, slices, openFiles } = options.parts;
+    const { clock, edge, slices, openFiles, acme } = options.parts;
     this.options = options;
     this.watchdog = new Watchdog({ hangMs: options.hangMs, stepMs: LOOK_MS, now: clock.now() });
     this.dispatch = new Dispatch({
@@ -90,7 +90,14 @@ export class Primary {
     });
     const { dispatch } = this;
     this.deskServer = new DeskServer({ edge, slices, targets: options.news });
+    acme.onServed = () => this.tellCertificates();
     this.acceptor = { carried: 'elsewhere', accept: (client, listener) => dispatch.accept(client, listener) };
+  }
+
+  /** Another certificate is served from now on. */
+  private tellCertificates(): void {
+    const { served } = this.options.parts.acme;
+    for (const { link, desk } of this.places) if (desk !== null) link.channel.post(['certificates', served]);
   }
 
   /** Resolves when all of them are ready. Rejects when one is not, or ends; those that are there stay until `stop`. */
@@ -232,6 +239,7 @@ export class Primary {
     await link.introduce(edge.snapshot.config, hello);
     const place = this.placeOf(link);
     if (place === undefined || link.state === 'over') return;
+    channel.post(['certificates', this.options.parts.acme.served]);
     channel.post(['listeners', this.bound]);
     place.desk = this.deskServer.attach({
       post: (message) => channel.post(message),

@@ -1,5 +1,6 @@
 // What the primary and its workers say to each other, apart from the desk. Types only.
 
+import type { ServedCertificate } from '../acme/certificates.ts';
 import type { ConfigPart } from '../config/portable.ts';
 import type { DrainResult } from '../control/drain.ts';
 import type { Ended } from '../control/ended-sessions.ts';
@@ -81,6 +82,8 @@ export type ToWorker =
   /** There is no room for another one: an idle connection of requests without upgrade may go for it. */
   | readonly ['cut_idle']
   | readonly ['ticket_secret', Uint8Array]
+  /** All that were got from an authority, as they are served now. */
+  | readonly ['certificates', readonly ServedCertificate[]]
   /** What holds besides the config, before its first client. */
   | readonly ['standing', Standing]
   /** Everything is cut off, and the process ends. */

@@ -1,7 +1,8 @@
 // A process that carries clients which another one, the primary, has accepted. All that it knows it is told by the
 // channel to it, and with that it ends: at once, since nobody would know of it.
 
-import { Assembly, type ConfigPart } from '../config/portable.ts';
+import type { AcmePlan, ServedCertificate } from '../acme/certificates.ts';
+import { Assembly, type ConfigPart, copiedCertificate } from '../config/portable.ts';
 import type { Config } from '../config/types.ts';
 import { cutAll, Drain } from '../control/drain.ts';
 import { type Ended, endedBy } from '../control/ended-sessions.ts';
@@ -124,7 +125,7 @@ class Worker {
   /** Those that the primary has, by its numbers. */
   private listeners = new Map<number, LiveListener>();
   /** The last one that was prepared. */
-  private plan: SnapshotPlan | null = null;
+  private plan: { readonly snapshot: SnapshotPlan; readonly acme: AcmePlan } | null = null;
   private readonly ready: Promise<void>;
   private tellReady: () => void = () => {};
   private readonly beating = new Alarm((now) => this.beat(now));
@@ -179,6 +180,7 @@ class Worker {
     channel.on('listeners', (bound) => this.setListeners(bound));
     channel.onHandle('client', (handle, cid, listener, barred) => this.take(handle, cid, listener, barred));
     channel.on('cut_idle', () => this.cutIdle());
+    channel.on('certificates', (served) => this.takeCertificates(served));
     channel.on('ticket_secret', (secret) => this.parts.edge.snapshot.ticketSecrets.take(secret));
     channel.onAll(DESK_ANSWERS, (message) => this.desk.take(message));
     channel.on('standing', (standing) => this.takeStanding(standing));
@@ -211,6 +213,12 @@ class Worker {
     const runtime = isSeen ? new RuntimeMetrics(processView) : null;
     const parts = { edge, life, operations, credentials, ends, processView, runtime };
     return new WorkerAnswers({ parts, slices, origin: performance.timeOrigin });
+  }
+
+  private takeCertificates(served: readonly ServedCertificate[]): void {
+    this.parts.acme.follow(
+      served.map(({ key, certificate }) => ({ key, certificate: copiedCertificate(certificate) })),
+    );
   }
 
   private takeStanding({ revoked, drainedRoutes }: Standing): void {
@@ -269,7 +277,8 @@ class Worker {
     const config = configShare(configs.last, hello.workers);
     await this.ready;
     try {
-      this.plan = await this.takingOn.plan(config);
+      const snapshot = await this.takingOn.plan(config);
+      this.plan = { snapshot, acme: await this.parts.acme.prepare(config) };
       return null;
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
@@ -278,14 +287,15 @@ class Worker {
 
   private async countEnded(): Promise<Ended> {
     const { edge, slices } = this.parts;
-    return this.plan === null ? { open: 0, ended: 0 } : endedBy(this.plan, edge, slices);
+    return this.plan === null ? { open: 0, ended: 0 } : endedBy(this.plan.snapshot, edge, slices);
   }
 
   private async commit(sessionsMax: number): Promise<null> {
     const { plan } = this;
     if (plan === null) throw new Error('nothing was prepared');
     this.plan = null;
-    this.takingOn.commit(plan, sessionsMax);
+    plan.acme.commit();
+    this.takingOn.commit(plan.snapshot, sessionsMax);
     await this.takingOn.retune();
     return null;
   }

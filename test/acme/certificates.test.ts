@@ -39,6 +39,26 @@ test('what is kept is served at once by the next process, and not ordered again'
   expect(next.authority.asked).toEqual([]);
 });
 
+test('another process serves what it is told of, before it is in the folder, and orders nothing', async () => {
+  const rig = new AcmeRig();
+  const follower = new AcmeRig(rig.folder);
+  const settings = await follower.reload();
+  await rig.reload();
+  rig.certificates.onServed = () => follower.certificates.follow(rig.certificates.served.map((one) => ({ ...one })));
+  expect(follower.served(settings)).toBe(null);
+  rig.certificates.begin();
+  await rig.untilLogged('acme.obtained');
+  const first = follower.served(settings);
+  expect(first?.name).toBe('a.test');
+  // It comes again with each reload.
+  await rig.reload();
+  expect(follower.served(settings)).toBe(first);
+  await rig.pass(60 * DAY_MS - HOUR_MS);
+  await rig.untilLogged('acme.obtained', 2);
+  expect(follower.served(settings)?.not_after).toBeGreaterThan(first?.not_after ?? 0);
+  expect(follower.authority.asked).toEqual([]);
+});
+
 test('it is renewed at two thirds of its life, not before', async () => {
   const rig = new AcmeRig();
   const settings = await rig.start();
