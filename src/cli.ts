@@ -268,7 +268,7 @@ async function run(source: RunSource, watch: boolean): Promise<ExitCode> {
     notify: { env: process.env, pid: process.pid, monotonicUs: () => process.hrtime.bigint() / 1000n },
     ...(kept === undefined ? {} : { kept }),
     restarts: restarts.means,
-    ...(await workersOf(process.env)),
+    ...(await workersOf(loaded.config, process.env)),
   });
   try {
     await proxy.start();
@@ -284,16 +284,18 @@ async function run(source: RunSource, watch: boolean): Promise<ExitCode> {
   return endOf(proxy, stop, stops);
 }
 
-/** By the environment, while no key of the config says it: for tests. */
-async function workersOf(env: typeof process.env): Promise<Pick<ProxyOptions, 'workers'>> {
-  const { FRAMEGATE_WORKERS: count = '1', FRAMEGATE_HANG_MS: hangMs } = env;
-  if (count === '1') return {};
+/** FRAMEGATE_HANG_MS: for tests, which cannot wait for as long as a worker may be silent. */
+async function workersOf({ workers }: Config, env: typeof process.env): Promise<Pick<ProxyOptions, 'workers'>> {
+  if (workers === 1) return {};
   const { usableCores } = await import('./fleet/cores.ts');
+  const count = workers === 'auto' ? usableCores() : workers;
+  if (count === 1) return {};
+  const { FRAMEGATE_HANG_MS: hangMs } = env;
   const { workerLauncherOf } = await import('./fleet/launch.ts');
   const { Workers } = await import('./fleet/workers.ts');
   const { execPath, execArgv, argv } = process;
   const launch = workerLauncherOf({ execPath, flags: execArgv, script: argv[1] ?? '', env });
-  const own = { count: count === 'auto' ? usableCores() : Number(count), launch };
+  const own = { count, launch };
   return { workers: new Workers(hangMs === undefined ? own : { ...own, hangMs: Number(hangMs) }) };
 }
 

@@ -188,6 +188,10 @@ class ProxyProcess implements Proxy {
     life.started = true;
     life.startedAt = clock.now();
     if (cap.isRefused) throw new StartError(cap.lowered ?? '');
+    const { workers } = this.config;
+    if (workers !== 'auto' && workers > 1 && this.options.workers === undefined) {
+      throw new StartError('workers: only the framegate command starts other processes');
+    }
     await carrier.probe();
     carrier.watch(wheel, clock.now());
     pulse.start();

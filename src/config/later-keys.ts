@@ -12,7 +12,6 @@ const USE_FILE = 'let something write a file for discover.file';
 
 /** By the block that holds them (list positions and names as `[]` and `*`): keys to come, and what to do until then. */
 const LATER_KEYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  '': { workers: 'one process uses one core; run several, on ports of their own, behind a balancer' },
   'upstreams.*.discover': { http: USE_FILE, eureka: USE_FILE, kubernetes: 'dns finds the pods of a headless service' },
 };
 

@@ -94,6 +94,7 @@ export function restartObstacles(before: Config, after: Config): Obstacle[] {
       message: NEEDS_RESTART,
     });
   }
+  if (before.workers !== after.workers) found.push({ path: 'workers', message: NEEDS_RESTART });
   if (before.revocations.dir !== after.revocations.dir) {
     found.push({ path: 'revocations.dir', message: NEEDS_RESTART });
   }

@@ -39,6 +39,7 @@ interface DrainOptions {
   readonly isSilent?: boolean;
 }
 
+const NO_LOG: Pick<Log, 'event'> = { event() {} };
 /** Where no time passes whoever waited would wait for ever. */
 const AT_ONCE: DrainConfig = { delay: 0, grace: 0, spread: 0, timeout: 0 };
 
@@ -93,13 +94,13 @@ export class Drain {
     const fellows = this.options.fellows?.() ?? null;
     const { why } = ask;
     this.startedAt = edge.clock.now();
-    const event: Log['event'] = (...line) => (this.options.isSilent === true ? undefined : edge.log.event(...line));
-    event('info', 'drain.begin', { why, sessions: edge.sessions.size + (fellows?.sessions ?? 0) });
+    const log = this.options.isSilent === true ? NO_LOG : edge.log;
+    log.event('info', 'drain.begin', { why, sessions: edge.sessions.size + (fellows?.sessions ?? 0) });
     const ends = [end(pulse.isBeating ? edge.snapshot.config.drain : AT_ONCE)];
     if (fellows !== null) ends.push(fellows.drain(ask));
     const result = sumOf(await Promise.all(ends));
     const ms = Math.round(edge.clock.now() - this.startedAt);
-    event(result.cut > 0 ? 'warn' : 'info', 'drain.end', { ...result, ms });
+    log.event(result.cut > 0 ? 'warn' : 'info', 'drain.end', { ...result, ms });
     return result;
   }
 

@@ -151,6 +151,7 @@ const DEFAULT_UPSTREAM = {
 describe('defaults', () => {
   test('a config with one route has every other key', () => {
     expect(loaded(MINIMAL)).toEqual({
+      workers: 1,
       listeners: [
         {
           name: '127.0.0.1:8080',
@@ -539,7 +540,7 @@ describe('one problem each', () => {
   });
 
   test.each([
-    ['workers: 1', 'one process uses one core'],
+    ['upstreams: { u: { discover: { http: {} } } }', 'discover.file'],
     ['upstreams: { u: { discover: { eureka: {} } } }', 'discover.file'],
   ])('%s: this version does not have it, and what does it instead is told', (text, instead) => {
     const [error, ...more] = errorsOf(text);

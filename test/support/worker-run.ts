@@ -12,18 +12,22 @@ import type { LogLine } from './log-tap.ts';
 export class WorkerRun {
   readonly folder: string;
   readonly cli: CliProcess;
+  private readonly workers: number;
 
   /** `config` goes to a file in the folder. */
   constructor(config: string, options: { workers: number; env?: CliOptions['env']; files?: Record<string, string> }) {
     this.folder = mkdtempSync(path.join(tmpdir(), 'fg-workers-'));
     atTestEnd(() => rmSync(this.folder, { recursive: true, force: true }));
-    for (const [name, text] of Object.entries({ ...options.files, 'config.yaml': config })) this.write(name, text);
-    const env = { FRAMEGATE_WORKERS: String(options.workers), ...options.env };
+    this.workers = options.workers;
+    const files = { ...options.files, 'config.yaml': config };
+    for (const [name, text] of Object.entries(files)) this.write(name, text);
+    const { env = {} } = options;
     this.cli = startCli(['run', '-c', 'config.yaml'], { cwd: this.folder, env });
   }
 
   write(name: string, text: string): void {
-    writeFileSync(path.join(this.folder, name), text, { mode: 0o600 });
+    const whole = name === 'config.yaml' ? `workers: ${this.workers}\n${text}` : text;
+    writeFileSync(path.join(this.folder, name), whole, { mode: 0o600 });
   }
 
   /** Of a listener, once it listens. */

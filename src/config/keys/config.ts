@@ -101,6 +101,18 @@ export const config = {
       'what is in them. Shown with a session, by "framegate why", and in session.end when the end was not clean.',
     more: 'A route overrides it.',
   },
+  workers: {
+    kind: 'count',
+    min: 1,
+    max: 64,
+    words: ['auto'],
+    default: 1,
+    says:
+      'Processes that carry clients, behind one that accepts for them and counts; auto: as many as there are cores ' +
+      'for this process, by its affinity and the quota of its cgroup.',
+    more: 'Only a restart changes it.',
+    without: 'one process does all of it',
+  },
   drain: {
     kind: 'block',
     keys: drain,
