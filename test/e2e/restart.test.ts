@@ -237,7 +237,6 @@ drain: { grace: 10s }
   await framegate.ready();
   const urls = [`ws://127.0.0.1:${port}/`, `ws+unix://${join(framegate.folder, 'data.sock')}:/`];
   const first = Number((await framegate.ask('GET', '/api/v1/status')).body.pid);
-  framegate.pids.push(first);
   const stays = await opened(urls[0] ?? '');
   const second = await framegate.restart();
   for (const url of urls) (await opened(url)).close();

@@ -1,7 +1,7 @@
 // The built command through its restarts: a folder with its config, one process after the other, each of them ended by
 // its own id when the test is over.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,14 +15,15 @@ interface Reply {
   readonly headers: IncomingHttpHeaders;
 }
 
+/** One that was about to start another one may have done so. */
+const LOOKS_MAX = 50;
+
 export class Generations {
   readonly folder: string;
   /** The first one; what all of them write comes here. */
   readonly cli: CliProcess;
   /** The exit code of the first one. */
   readonly firstExit: Promise<number | null>;
-  /** Of all that were told of. */
-  readonly pids: number[] = [];
 
   /** `admin.sock` in the folder is where the config has to have its admin listener. */
   constructor(config: string, options: CliOptions = {}, files: Readonly<Record<string, string>> = {}) {
@@ -71,9 +72,7 @@ export class Generations {
   async restart(): Promise<number> {
     const { status, body } = await this.ask('POST', '/api/v1/restart');
     if (status !== 200) throw new Error(`no restart: ${JSON.stringify(body)}`);
-    const pid = Number(body.pid);
-    this.pids.push(pid);
-    return pid;
+    return Number(body.pid);
   }
 
   /** So many processes have ended all their sessions. */
@@ -82,15 +81,30 @@ export class Generations {
     await this.cli.waitForLog('drain.end', () => ++seen === count);
   }
 
+  /** Whoever runs in the folder: also one that nobody was told of, because the test was over before. */
   end(): void {
-    for (const pid of this.pids) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // It has ended.
-      }
+    for (let look = 0; look < LOOKS_MAX; look++) {
+      const left = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && this.runsHere(pid));
+      if (left.length === 0) break;
+      for (const pid of left) kill(Number(pid));
     }
-    if (this.cli.isRunning) this.cli.signal('SIGKILL');
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** proc(5): of one that has ended there is no such link. */
+  private runsHere(pid: string): boolean {
+    try {
+      return readlinkSync(`/proc/${pid}/cwd`) === this.folder;
+    } catch {
+      return false;
+    }
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended.
   }
 }
