@@ -10,19 +10,18 @@ import type { RawClient } from '../net/raw-client.ts';
 import type { WorkerLink } from './worker-link.ts';
 import type { BarredName } from './worker-messages.ts';
 
-/**
- * Handles on their way to one worker. Node sends one for each answer of the other side, and messages wait behind them,
- * so a few keep it busy and more would delay all else.
- */
-const IN_FLIGHT_MAX = 4;
+/** On their way to one worker: it takes about as many in a turn, and what is lost with it is not more. */
+const IN_FLIGHT_MAX = 32;
+/** Over its channel they come one in a turn, and messages wait behind them. */
+const IN_CHANNEL_MAX = 4;
 /** Accepted and not given to anybody yet; beyond it they are closed. */
 const WAITING_MAX = 4_096;
 /** For a place that an idle connection leaves when all are taken. */
 const PLACE_MS = 1_000;
 
 /** A worker, as far as clients are handed to it. */
-export type Carrying = Pick<WorkerLink, 'state' | 'open' | 'inFlight' | 'beat'> & {
-  readonly channel: Pick<WorkerLink['channel'], 'isOpen' | 'post' | 'handOver'>;
+export type Carrying = Pick<WorkerLink, 'state' | 'open' | 'inFlight' | 'beat' | 'hasLane' | 'handOver'> & {
+  readonly channel: Pick<WorkerLink['channel'], 'isOpen' | 'post'>;
 };
 
 interface DispatchOptions {
@@ -208,9 +207,9 @@ export class Dispatch {
     link.open += 1;
     link.inFlight += 1;
     const { cid, barred } = client;
-    link.channel.handOver(['client', cid, listener, barred], raw.handle, (error) => {
+    link.handOver(raw, { cid, listener, barred }, (isSent) => {
       // One that is lost on the way is told by the end of its worker, which gives it back.
-      if (error !== null || client.link !== link) return;
+      if (!isSent || client.link !== link) return;
       client.raw = null;
       raw.handedOver();
     });
@@ -223,7 +222,8 @@ export class Dispatch {
     for (let step = 0; step < links.length; step++) {
       const one = links[(this.turn + step) % links.length];
       if (one === undefined || one.state !== 'ready' || !one.channel.isOpen) continue;
-      if (one.inFlight >= IN_FLIGHT_MAX || one.open >= this.options.workerMax) continue;
+      if (one.inFlight >= (one.hasLane ? IN_FLIGHT_MAX : IN_CHANNEL_MAX) || one.open >= this.options.workerMax)
+        continue;
       if (found === null || one.open < found.open) found = one;
     }
     this.turn = (this.turn + 1) % Math.max(1, links.length);

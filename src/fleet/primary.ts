@@ -212,10 +212,13 @@ export class Primary {
 
   private launch(index: number): WorkerLink {
     const { parts, launch, count, transport } = this.options;
-    const { clock, wheel, slices, edge, log } = parts;
+    const { clock, wheel, slices, edge, log, carrier } = parts;
+    const { child, lane } = launch(index);
+    const sender = lane === null ? null : carrier.laneOver(lane);
     const link = new WorkerLink({
       ...{ index, clock, wheel, slices },
-      child: launch(index),
+      child,
+      lane: sender,
       onReady: (one) => this.onReady(one),
       onTook: (one, cid) => this.dispatch.onTook(one, cid),
       onGone: (one, cid) => this.dispatch.onGone(one, cid),
@@ -224,6 +227,7 @@ export class Primary {
     const { ticketSecret, failuresSecret } = this;
     const hello = {
       ...{ index, workers: count, transport, ticketSecret, failuresSecret },
+      hasLane: link.hasLane,
       instanceId: edge.instanceId,
       sessionsMax: shareOf(edge.sessionsMax, count),
     };

@@ -1,13 +1,17 @@
 // One worker as the primary sees it: its process, the channel to it, and what it has of clients. It decides nothing
 // about it.
 
+import { Socket } from 'node:net';
 import { partsOf } from '../config/portable.ts';
 import type { Config } from '../config/types.ts';
 import type { Clock } from '../limits/clock.ts';
 import type { Slices } from '../limits/slices.ts';
 import type { TimerWheel } from '../limits/timer-wheel.ts';
+import type { LaneSender } from '../net/handle-lane.ts';
+import type { RawClient } from '../net/raw-client.ts';
 import { Asks } from './asks.ts';
 import { Channel, type IpcEnd } from './channel.ts';
+import { type LaneNote, noteText } from './lane-notes.ts';
 import type { Beat, Hello, ToldPrimary, ToldWorker, ToPrimary, ToWorker } from './worker-messages.ts';
 
 /** A process that was started as a worker. */
@@ -22,7 +26,13 @@ interface WorkerChild extends Omit<IpcEnd, 'on'> {
 }
 
 /** Starts one; whatever goes wrong comes by its `error` or `exit`. */
-export type LaunchWorker = (index: number) => WorkerChild;
+export type LaunchWorker = (index: number) => Launched;
+
+interface Launched {
+  readonly child: WorkerChild;
+  /** To the descriptor LANE_FD of the child; null: clients go over the channel. */
+  readonly lane: Socket | null;
+}
 
 /** How a worker ended. */
 export interface WorkerExit {
@@ -42,6 +52,7 @@ type ExitReason = 'stopped' | 'hung' | 'outdated' | 'failed' | 'killed' | 'crash
 interface WorkerLinkOptions {
   readonly index: number;
   readonly child: WorkerChild;
+  readonly lane: LaneSender | null;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly slices: Slices;
@@ -112,6 +123,23 @@ export class WorkerLink {
     );
   }
 
+  /** `isSent`: then the handle is the worker's; else it is still here, and comes back when the worker is over. */
+  handOver(raw: RawClient, note: LaneNote, done: (isSent: boolean) => void): void {
+    const { lane } = this.options;
+    const { cid, listener, barred } = note;
+    if (lane === null || raw.handle instanceof Socket) {
+      this.channel.handOver(['client', cid, listener, barred], raw.handle, (error) => done(error === null));
+    } else {
+      // What it has to know before goes first.
+      this.channel.flush();
+      lane.send(noteText(note), raw.handle, done);
+    }
+  }
+
+  get hasLane(): boolean {
+    return this.options.lane !== null;
+  }
+
   /** At once. */
   kill(reason: ExitReason): void {
     this.reason ??= reason;
@@ -150,6 +178,7 @@ export class WorkerLink {
     if (this.state === 'over') return;
     this.state = 'over';
     this.channel.close();
+    this.options.lane?.close();
     this.asks.close();
     const byItself = failure === null ? ('crashed' as const) : ('failed' as const);
     const reason = this.reason ?? (signal === null ? byItself : 'killed');

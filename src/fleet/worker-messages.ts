@@ -17,6 +17,8 @@ export interface Hello {
   /** In Via: workers are one framegate. */
   readonly instanceId: string;
   readonly transport: 'auto' | 'stream';
+  /** Clients come by the lane; else over the channel. */
+  readonly hasLane: boolean;
   /** Its share. */
   readonly sessionsMax: number;
   /** What protects session tickets that no config names a key for. */
@@ -77,7 +79,7 @@ export type ToWorker =
   | readonly ['hello', Hello]
   /** All that there are. */
   | readonly ['listeners', readonly Bound[]]
-  /** Comes with its handle. `barred`: it is told so, or may ask for health. */
+  /** Where there is no lane: comes with its handle. `barred`: it is told so, or may ask for health. */
   | readonly ['client', cid: number, listener: number, barred: BarredName | null]
   /** There is no room for another one: an idle connection of requests without upgrade may go for it. */
   | readonly ['cut_idle']

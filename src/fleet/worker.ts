@@ -21,6 +21,7 @@ import { Channel, type IpcEnd } from './channel.ts';
 import { DeskClient } from './desk-client.ts';
 import { CountedClaim } from './desk-client-seats.ts';
 import { DESK_ANSWERS, type DeskAsk } from './desk-messages.ts';
+import { LANE_FD, type LaneNote, readNote } from './lane-notes.ts';
 import { MirrorUpstreams } from './mirror-upstreams.ts';
 import { moveSessions } from './move-sessions.ts';
 import { answerQuestions } from './remote-subject.ts';
@@ -39,6 +40,8 @@ import type {
 } from './worker-messages.ts';
 
 const BEAT_MS = 1_000;
+/** For what was said before a client, by the channel. */
+const EARLY_MS = 1_000;
 
 /** What a worker has of the process that it is. */
 export interface WorkerMeans {
@@ -128,6 +131,9 @@ class Worker {
   private plan: { readonly snapshot: SnapshotPlan; readonly acme: AcmePlan } | null = null;
   private readonly ready: Promise<void>;
   private tellReady: () => void = () => {};
+  /** Clients of listeners that it was not told of yet: at most as many as may be on their way. */
+  private readonly early: { readonly handle: unknown; readonly note: LaneNote }[] = [];
+  private readonly tooEarly = new Alarm(() => this.takeEarly());
   private readonly beating = new Alarm((now) => this.beat(now));
 
   constructor(options: WorkerOptions) {
@@ -221,6 +227,7 @@ class Worker {
     );
   }
 
+  /** From here on clients may come. */
   private takeStanding({ revoked, drainedRoutes }: Standing): void {
     const { auth, routes } = this.parts.edge.snapshot;
     auth.revocations.adopt(revoked);
@@ -228,6 +235,9 @@ class Worker {
       const route = routes.get(name);
       if (route !== undefined) route.draining = true;
     }
+    if (!this.options.hello.hasLane) return;
+    const take = (text: string, handle: unknown): void => this.takeNoted(handle, readNote(text));
+    if (!this.parts.carrier.receiveFrom(LANE_FD, take)) throw new Error('the lane of clients cannot be read');
   }
 
   /** Those that are known take on what the config in force says of them. */
@@ -244,9 +254,27 @@ class Worker {
     const gone = [...this.listeners].filter(([id]) => !next.has(id));
     for (const [, live] of gone) live.isGone = true;
     this.listeners = next;
+    this.takeEarly();
     edge.ports = new Map(bound.map(({ name, port }) => [name, port]));
     // Clients that wait with their next request would bring it by a listener that is gone.
     if (gone.length > 0) for (const one of edge.plain.idleOnes) one.retune();
+  }
+
+  /** What was said of its listener by the channel may be behind it. */
+  private takeNoted(handle: unknown, note: LaneNote): void {
+    const { cid, listener, barred } = note;
+    if (this.listeners.has(listener)) this.take(handle, cid, listener, barred);
+    else {
+      const { wheel, clock } = this.parts;
+      if (this.early.length === 0) wheel.schedule(this.tooEarly, clock.now() + EARLY_MS);
+      this.early.push({ handle, note });
+    }
+  }
+
+  /** A listener that is not known by now is none any more. */
+  private takeEarly(): void {
+    this.parts.wheel.cancel(this.tooEarly);
+    for (const { handle, note } of this.early.splice(0)) this.take(handle, note.cid, note.listener, note.barred);
   }
 
   private take(handle: unknown, cid: number, listenerId: number, barred: BarredName | null): void {

@@ -8,6 +8,7 @@ import { Alarm, type TimerWheel } from '../limits/timer-wheel.ts';
 import { familyOf, plainAddress } from '../protocol/addresses/ip-address.ts';
 import { handleAccept } from './handle-accept.ts';
 import { HandleIo } from './handle-io.ts';
+import { LaneSender, receiveHandles } from './handle-lane.ts';
 import { HandleTransport } from './handle-transport.ts';
 import { carriesBytes, carriesTls } from './probe.ts';
 import type { RawClient } from './raw-client.ts';
@@ -181,6 +182,16 @@ export class Carrier {
       return;
     }
     server.on('connection', (socket: Socket) => onClient(rawOfSocket(socket)));
+  }
+
+  /** A way for clients over the socket to a child process; null: they go over Node's channel. */
+  laneOver(socket: Socket): LaneSender | null {
+    return this.io === null ? null : LaneSender.over(this.io.base, socket);
+  }
+
+  /** The other end of one. False: there is none that can be read. */
+  receiveFrom(fd: number, take: (note: string, handle: unknown) => void): boolean {
+    return this.io !== null && receiveHandles(this.io.base, fd, take);
   }
 
   /** A transport over what another process has accepted; null where that is gone. */

@@ -37,12 +37,23 @@ export interface StreamHandle {
   getsockname?(out: { address?: string; port?: number }): number;
 }
 
+/** A pipe that takes handles along. */
+export interface HandlePipe extends StreamHandle {
+  /** That came with what was read last. */
+  pendingHandle?: unknown;
+  open(fd: number): number;
+  unref(): void;
+  writeLatin1String(request: StreamRequest, text: string, handle: StreamHandle): number;
+}
+
 export interface StreamBase {
   readonly WriteWrap: new () => StreamRequest;
   readonly ShutdownWrap: new () => StreamRequest;
   /** A TCP handle that is not connected yet, and the request that connects it. */
   readonly newTcp: () => StreamHandle;
   readonly TCPConnectWrap: new () => ConnectRequest;
+  /** Not open yet. */
+  readonly newHandlePipe: () => HandlePipe;
   /** TLS as a server over a connected handle, which nobody reads; nothing is read or sent yet. */
   readonly wrapTls: (handle: StreamHandle, context: SecureContext) => SecureHandle;
   /** Results of the last call into a stream, by the indexes below. */
@@ -142,16 +153,23 @@ export function findStreamBase(): StreamBase | null {
     const stream = binding('stream_wrap');
     const tcp = binding('tcp_wrap');
     const tls = binding('tls_wrap');
-    if (!isStreamWrap(stream) || !isTcpWrap(tcp) || !isTlsWrap(tls)) return null;
+    const pipe = binding('pipe_wrap');
+    if (!isStreamWrap(stream) || !isTcpWrap(tcp) || !isTlsWrap(tls) || !isPipeWrap(pipe)) return null;
     const newTcp = () => new tcp.TCP(tcp.constants.SOCKET) as StreamHandle; // one is looked at here, the rest are alike
     const first: unknown = newTcp();
     if (!isStreamHandle(first)) return null;
     first.close();
+    const newHandlePipe = () => new pipe.Pipe(pipe.constants.IPC) as HandlePipe; // as above
+    const firstPipe: unknown = newHandlePipe();
+    if (!isStreamHandle(firstPipe)) return null;
+    firstPipe.close();
+    if (!hasFunctions(firstPipe, ['open', 'unref', 'writeLatin1String'])) return null;
     return {
       WriteWrap: stream.WriteWrap,
       ShutdownWrap: stream.ShutdownWrap,
       newTcp,
       TCPConnectWrap: tcp.TCPConnectWrap,
+      newHandlePipe,
       wrapTls: (handle, context) => wrapTls(tls, handle, context),
       state: stream.streamBaseState,
       readIndex: stream.kReadBytesOrError,
@@ -201,6 +219,17 @@ interface TcpWrapBinding {
   readonly TCP: new (type: number) => unknown;
   readonly TCPConnectWrap: new () => ConnectRequest;
   readonly constants: { readonly SOCKET: number };
+}
+
+interface PipeWrapBinding {
+  readonly Pipe: new (type: number) => unknown;
+  readonly constants: { readonly IPC: number };
+}
+
+function isPipeWrap(value: unknown): value is PipeWrapBinding {
+  if (!hasFunctions(value, ['Pipe'])) return false;
+  const constants: unknown = Reflect.get(value, 'constants');
+  return typeof constants === 'object' && constants !== null && typeof Reflect.get(constants, 'IPC') === 'number';
 }
 
 interface TlsWrapBinding {

@@ -2,16 +2,16 @@
 
 import { expect, test } from 'vitest';
 import { type Carrying, Dispatch } from '../../src/fleet/dispatch.ts';
+import { type LaneNote, noteText, readNote } from '../../src/fleet/lane-notes.ts';
 import { Watchdog } from '../../src/fleet/watchdog.ts';
-import type { ToWorker } from '../../src/fleet/worker-messages.ts';
 import type { ConfigInput } from '../../src/proxy.ts';
 import { Rig } from '../edge/rig.ts';
 import { arrivalOf } from '../support/arrival.ts';
 import { Random } from '../support/random.ts';
 
 interface Given {
-  readonly message: ToWorker;
-  readonly sent: (error: Error | null) => void;
+  readonly note: LaneNote;
+  readonly sent: (isSent: boolean) => void;
 }
 
 class FakeWorker implements Carrying {
@@ -21,19 +21,20 @@ class FakeWorker implements Carrying {
   beat = { sessions: 0, memory: 0, idle: 0 };
   readonly given: Given[] = [];
   readonly posted: string[] = [];
-  readonly channel: Carrying['channel'] = {
-    isOpen: true,
-    post: (message) => void this.posted.push(message[0]),
-    handOver: (message, _, sent) => void this.given.push({ message, sent }),
-  };
+  hasLane = false;
+  readonly channel: Carrying['channel'] = { isOpen: true, post: (message) => void this.posted.push(message[0]) };
+
+  handOver(_: unknown, note: LaneNote, sent: (isSent: boolean) => void): void {
+    this.given.push({ note, sent });
+  }
 
   /** By their numbers, those that it was given. */
   get cids(): number[] {
-    return this.given.map(({ message }) => Number(message[1]));
+    return this.given.map(({ note }) => note.cid);
   }
 
   get barred(): unknown[] {
-    return this.given.map(({ message }) => message[3]);
+    return this.given.map(({ note }) => note.barred);
   }
 }
 
@@ -74,7 +75,7 @@ class World {
           left += 1;
           const at = this.took.get(worker) ?? 0;
           this.took.set(worker, at + 1);
-          worker.given[at]?.sent(null);
+          worker.given[at]?.sent(true);
           this.dispatch.onTook(worker, cid);
         }
       }
@@ -145,13 +146,13 @@ test('four are on their way to one at most; the others wait, and a worker that e
   second.state = 'starting';
   for (let i = 0; i < 6; i++) world.come(`192.0.2.${i}`);
   expect(first.cids).toEqual([1, 2, 3, 4]);
-  first.given[0]?.sent(null);
+  first.given[0]?.sent(true);
   expect(world.handed).toEqual(['192.0.2.0']);
   second.state = 'ready';
   first.state = 'over';
   world.dispatch.onOver(first);
   // The first is gone with the worker; what comes of the others' sends is nobody's affair any more.
-  first.given[1]?.sent(null);
+  first.given[1]?.sent(true);
   expect(second.cids).toEqual([2, 3, 4, 5]);
   world.arrive();
   expect(second.cids).toEqual([2, 3, 4, 5, 6]);
@@ -251,4 +252,12 @@ test('a worker hangs that is silent for 10 s of ours; what we slept does not cou
   expect([worker.silentMs, killed]).toEqual([9_000, []]);
   watchdog.look([worker], 47_000);
   expect(killed).toEqual(['hung']);
+});
+
+test('a note says what it was made of', () => {
+  for (const note of [
+    { cid: 1, listener: 1, barred: null },
+    { cid: 9_007_199_254_740_991, listener: 2_147_483_647, barred: 'sessionsPerIp' },
+  ] as const)
+    expect(readNote(noteText(note).padEnd(48))).toEqual(note);
 });

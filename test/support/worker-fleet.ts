@@ -19,7 +19,7 @@ export function workersOf(options: Partial<Means>, count = workerCount): Pick<Pr
   if (count < 2) return {};
   const { log, ...others } = options;
   const means = { env: {}, ...others, ...(log === undefined ? {} : { log: unnumbered(log) }) };
-  return { workers: new Workers({ count, launch: () => new WorkerHere(means) }) };
+  return { workers: new Workers({ count, launch: () => ({ child: new WorkerHere(means), lane: null }) }) };
 }
 
 /** Tests of one process know the fields of its lines: which worker wrote one is not theirs to know. */
@@ -27,7 +27,7 @@ function unnumbered(log: LogDestination): LogDestination {
   return { ...log, write: (line) => log.write(line.replace(/,"worker":\d+/, '')) };
 }
 
-type Child = ReturnType<LaunchWorker>;
+type Child = ReturnType<LaunchWorker>['child'];
 
 class WorkerHere extends EventEmitter implements Child {
   readonly pid = process.pid;
