@@ -4,6 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import { DialError } from '../../src/net/dial-error.ts';
 import type { ConfigInput } from '../../src/proxy.ts';
+import { Random } from '../support/random.ts';
 import { upgradeRequest } from '../support/wire.ts';
 import { DeskRig, type RigClient } from './desk-rig.ts';
 
@@ -36,6 +37,36 @@ describe('which target', () => {
     await rig.settle();
     await openMany(rig, 20);
     expect(rig.placed).toEqual({ a: 20, b: 10, c: 10 });
+  });
+
+  test('least_sessions: within 5 % after churn, and after the death of a worker', async () => {
+    const random = new Random(20261201);
+    const rig = new DeskRig(configOf({ balance: 'least_sessions' }), 4);
+    let clients: RigClient[] = [];
+    const churn = async (steps: number): Promise<number> => {
+      for (let step = 0; step < steps; step += 1) {
+        for (let at = 0; at < 24; at += 1) clients.push(rig.connect(random.pick(rig.living), ''));
+        await rig.settle();
+        for (const one of clients) {
+          if (!random.chance(0.05)) continue;
+          one.rst();
+          one.pump();
+        }
+        rig.pass(100);
+        await rig.settle();
+        clients = clients.filter(({ isSession }) => isSession);
+      }
+      for (let at = 0; at < 24; at += 1) clients.push(rig.connect(random.pick(rig.living), ''));
+      await rig.settle();
+      const counts = Object.values(rig.placed);
+      const mean = counts.reduce((sum, count) => sum + count, 0) / TARGETS.length;
+      expect(mean).toBeGreaterThan(80);
+      return Math.max(...counts.map((count) => Math.abs(count - mean) / mean));
+    };
+    expect(await churn(30)).toBeLessThan(0.05);
+    await rig.kill(rig.living[0] as DeskRig['workers'][number]);
+    rig.addWorker();
+    expect(await churn(20)).toBeLessThan(0.05);
   });
 
   test('round_robin takes its turns over all workers', async () => {
