@@ -40,7 +40,8 @@ export const USAGE = `npm run bench:load -- [options]
                     to the backend too (default: ${DEFAULT_GRID.join(',')},
                     ${TLS_GRID.join(',')})
   --peers LIST      ${DEFAULT_PEERS.join(', ')},
-                    framegate:FOLDER for the build in another checkout (default: all of these but the last)
+                    framegate:FOLDER for the build in another checkout, framegate@N with N workers
+                    (default: all of these but the last three)
   --certificate K   ${CERTIFICATE_KINDS.join(' or ')}, made for this run (default: ${CERTIFICATE_KINDS[0]})
   --tls-version V   ${TLS_VERSIONS.join(' or ')} (default: ${TLS_VERSIONS[0]})
   --storm N         clients that come back at once (default: ${STORM_CLIENTS})

@@ -81,7 +81,8 @@ export function absence(name: string): string | null {
     return packageVersion(name) === null ? `${name} is not installed: npm --prefix bench ci` : null;
   }
   const cli = framegateCli(name);
-  if (cli === null) throw new Error(`"${name}" is no peer; there are ${DEFAULT_PEERS.join(', ')}, framegate:FOLDER`);
+  if (cli === null)
+    throw new Error(`"${name}" is no peer; there are ${DEFAULT_PEERS.join(', ')}, framegate:FOLDER, framegate@WORKERS`);
   return existsSync(cli) ? null : `${cli} is not there: npm run build`;
 }
 
@@ -107,8 +108,9 @@ export function versionOf(name: string): string {
   if (name.startsWith('haproxy')) return firstLineOf('haproxy', ['-v']).split(' ')[2] ?? '';
   if (name === 'http-proxy-3') return packageVersion(name) ?? '';
   if (name === 'ws-pair') return `ws ${packageVersion('ws') ?? ''}`;
-  if (!name.startsWith('framegate')) return '';
-  const folder = name.slice('framegate:'.length) || PROJECT;
+  const own = framegateOf(name);
+  if (own === null) return '';
+  const folder = own.folder ?? PROJECT;
   const revision = firstLineOf('git', ['-C', folder, 'describe', '--always', '--dirty']);
   return revision.startsWith('fatal') ? '' : revision;
 }
@@ -180,10 +182,13 @@ async function launchOf(name: string, context: PeerContext): Promise<Launch> {
     case 'http-proxy-3':
       return node(peerScript(name), [port, backendPort, floodBackendPort].map(String));
     default: {
-      const config = framegateConfig(port, context);
+      const workers = framegateOf(name)?.workers ?? 1;
+      const keys = workers === 1 ? context.framegateKeys : { ...context.framegateKeys, workers };
+      const config = framegateConfig(port, { ...context, framegateKeys: keys });
       const cli = framegateCli(name) ?? '';
       const args = [...binFlags(cli), ...context.framegateFlags, cli, 'run', '-c', config];
-      return { program: process.execPath, args, port, floodPort: port, processes: 1 };
+      // Beside the workers the one that accepts for them.
+      return { program: process.execPath, args, port, floodPort: port, processes: workers === 1 ? 1 : workers + 1 };
     }
   }
 }
@@ -199,8 +204,14 @@ export function binFlags(cli: string = join(PROJECT, 'dist/cli.js')): string[] {
 }
 
 function framegateCli(name: string): string | null {
-  if (name === 'framegate') return join(PROJECT, 'dist/cli.js');
-  return name.startsWith('framegate:') ? resolve(name.slice('framegate:'.length), 'dist/cli.js') : null;
+  const own = framegateOf(name);
+  return own === null ? null : resolve(own.folder ?? PROJECT, 'dist/cli.js');
+}
+
+/** `framegate`, `framegate@WORKERS`, and either of them with `:FOLDER`. */
+function framegateOf(name: string): { readonly workers: number; readonly folder: string | null } | null {
+  const found = /^framegate(?:@([1-9]\d?))?(?::(.+))?$/.exec(name);
+  return found === null ? null : { workers: Number(found[1] ?? 1), folder: found[2] ?? null };
 }
 
 function peerScript(name: string): string {

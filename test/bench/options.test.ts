@@ -81,6 +81,8 @@ test.each([
 test('a name that is no peer is told, not skipped', () => {
   expect(() => absence('apache')).toThrow('apache');
   expect(absence('net-pipe')).toBeNull();
+  for (const name of ['framegate@0', 'framegate@x', 'framegates']) expect(() => absence(name)).toThrow(name);
+  expect(absence('framegate@2:/nowhere')).toContain('/nowhere/dist/cli.js is not there');
 });
 
 describe('the goals', () => {
