@@ -143,7 +143,7 @@ export function makeParts(config: Config, options: PartsOptions): Parts {
     wheel,
     slices,
     log,
-    pulse: new Pulse({ clock, wheel, log }),
+    pulse: new Pulse({ clock, wheel, log, isWallTold: worker !== undefined }),
     openFiles,
     cap,
     carrier,

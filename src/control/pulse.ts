@@ -14,6 +14,8 @@ interface PulseOptions {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly log: Log;
+  /** Another process of this machine tells when the wall clock was set. */
+  readonly isWallTold?: boolean;
 }
 
 export class Pulse {
@@ -55,11 +57,11 @@ export class Pulse {
    */
   private beat(driver: WheelDriver): void {
     if (this.timer === null) return;
-    const { clock, log } = this.options;
+    const { clock, log, isWallTold = false } = this.options;
     const now = clock.now();
     driver.drive(now);
     const ms = this.wall.look(performance.now(), Date.now());
-    if (ms !== 0) log.event('warn', 'clock.jumped', { ms });
+    if (ms !== 0 && !isWallTold) log.event('warn', 'clock.jumped', { ms });
     log.tick(now);
   }
 }
