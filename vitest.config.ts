@@ -1,10 +1,7 @@
 import { configDefaults, defineConfig, type TestProjectInlineConfiguration as Project } from 'vitest/config';
 
 /** What the bytes of a session go over: each socket test must hold on all. The first is run in full by `npm test`. */
-const LAYOUTS: readonly Layout[] = [
-  { name: 'handle', env: {} },
-  { name: 'stream', env: { FRAMEGATE_TRANSPORT: 'stream' } },
-];
+const FIRST: Layout = { name: 'handle', env: {} };
 
 /** TLS on either side of framegate, or on both: for what knows no bytes below WebSocket. */
 const TLS_LAYOUTS: readonly Layout[] = ['client', 'backend', 'both'].map((side) => ({
@@ -15,6 +12,13 @@ const TLS_LAYOUTS: readonly Layout[] = ['client', 'backend', 'both'].map((side) 
 interface Layout {
   readonly name: string;
   readonly env: Record<string, string>;
+}
+
+interface Other extends Layout {
+  readonly tests: string[];
+  readonly exclude: string[];
+  /** Some of those. */
+  readonly marked: string[];
 }
 
 const EVERYTHING = ['test/**/*.test.ts'];
@@ -50,6 +54,28 @@ const LONG = [
   'test/hostile/{operations,process-faults}.test.ts',
   'test/e2e/acme-shared.test.ts',
 ];
+/** What is left out where proxies have workers. */
+const NO_WORKERS = [
+  'test/e2e/{restart,workers,tls-processes,acme-shared}*.test.ts', // whole programs
+  'test/hostile/{operations,process-faults,restart}.test.ts', // the same
+  'test/{e2e/fleet-*,hostile/{desk,fleet}}.test.ts', // they have workers anyway
+  'test/hostile/{mutants,rows}.test.ts', // no proxy
+];
+/** The layouts but the first, each with the socket tests that it is for, and those of them that `npm test` runs. */
+const OTHERS: readonly Other[] = [
+  { name: 'stream', env: { FRAMEGATE_TRANSPORT: 'stream' }, tests: SOCKETS, exclude: [], marked: MARKED },
+  {
+    // Whoever accepts has two workers, which carry: whole ones, in the test's own process.
+    ...{ name: 'workers', env: { FRAMEGATE_TEST_WORKERS: '2' } },
+    tests: ['test/{conformance,e2e,hostile}/**/*.test.ts'],
+    exclude: NO_WORKERS,
+    marked: [
+      'test/e2e/ends.test.ts', // half-close, reset, last bytes, and who is told what first
+      'test/e2e/drain.test.ts', // of all workers at once
+      'test/hostile/{admission,closes}.test.ts', // limits that are counted for all; hostile ends
+    ],
+  },
+];
 /** With a process of their own in each share: for its heap, or for what they mock. */
 const APART = [
   'test/bench/reports.test.ts',
@@ -63,27 +89,25 @@ const APART = [
  * layout that it must hold on, with a process for each file. `main` and `rest` together are the same tests.
  */
 function projectsOf(share: string): Project[] {
-  const [first, ...others] = LAYOUTS;
-  if (first === undefined) return [];
   switch (share) {
     case 'all':
       return [
-        project(first, EVERYTHING),
-        ...others.map((layout) => project(layout, SOCKETS)),
+        project(FIRST, EVERYTHING),
+        ...OTHERS.map((layout) => project(layout, layout.tests, layout.exclude)),
         ...TLS_LAYOUTS.map((layout) => project(layout, OVER_TLS)),
       ];
     case 'quick':
-      return shared(first, EVERYTHING, [...SOCKETS, ...PROGRAMS]);
+      return shared(FIRST, EVERYTHING, [...SOCKETS, ...PROGRAMS]);
     case 'main':
       return [
-        ...shared(first, EVERYTHING, [...PROGRAMS, ...LONG]),
-        project({ ...first, name: 'programs' }, PROGRAMS, LONG),
-        ...others.map((layout) => project(layout, MARKED)),
+        ...shared(FIRST, EVERYTHING, [...PROGRAMS, ...LONG]),
+        project({ ...FIRST, name: 'programs' }, PROGRAMS, LONG),
+        ...OTHERS.map((layout) => project(layout, layout.marked)),
       ];
     case 'rest':
       return [
-        project({ ...first, name: 'programs' }, LONG),
-        ...others.map((layout) => project(layout, SOCKETS, MARKED)),
+        project({ ...FIRST, name: 'programs' }, LONG),
+        ...OTHERS.map((layout) => project(layout, layout.tests, [...layout.exclude, ...layout.marked])),
         ...TLS_LAYOUTS.map((layout) => project(layout, OVER_TLS)),
       ];
     default:

@@ -7,6 +7,7 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { oneRoute, startProxy } from '../support/harness.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { upgradeRequest } from '../support/wire.ts';
+import { hasWorkers } from '../support/worker-fleet.ts';
 import { askAdmin, until } from './operating.ts';
 import { connectWs, type Inbox } from './ws-pair.ts';
 
@@ -80,14 +81,14 @@ describe('what it shows', () => {
     const all = (await page('')).sessions.map(({ id }) => id);
     expect(new Set(all).size).toBe(5);
     const first = await page('?limit=2');
-    expect(first).toMatchObject({ sessions: [{ id: all[0] }, { id: all[1] }], next: all[1] });
+    // The place of a session among those of several workers is more than its id.
+    const nextOf = (id: string | undefined) => (hasWorkers ? expect.stringContaining(String(id)) : id);
+    expect(first).toMatchObject({ sessions: [{ id: all[0] }, { id: all[1] }], next: nextOf(all[1]) });
     clients[1]?.socket.close();
     await running.waitForLog('session.end');
-    expect(await page(`?limit=2&after=${first.next}`)).toMatchObject({
-      sessions: [{ id: all[2] }, { id: all[3] }],
-      next: all[3],
-    });
-    expect(await page(`?limit=2&after=${all[3]}`)).toMatchObject({ sessions: [{ id: all[4] }], next: null });
+    const second = await page(`?limit=2&after=${first.next}`);
+    expect(second).toMatchObject({ sessions: [{ id: all[2] }, { id: all[3] }], next: nextOf(all[3]) });
+    expect(await page(`?limit=2&after=${second.next}`)).toMatchObject({ sessions: [{ id: all[4] }], next: null });
     expect(await page('?route=news')).toEqual({ sessions: [], next: null, more: 0 });
     expect(await page('?state=closing')).toEqual({ sessions: [], next: null, more: 0 });
   });
@@ -100,6 +101,9 @@ describe('what it shows', () => {
         clients[index]?.socket.send(one);
         await clients[index]?.next();
       }
+      // Of equal milliseconds none is before another, where they are of several workers.
+      const at = Math.round(performance.now());
+      while (Math.round(performance.now()) === at) await new Promise((resolve) => setImmediate(resolve));
     }
     const page = async (query: string) => (await askAdmin(running, `GET /api/v1/sessions${query}`)).json as Page;
     const [first, second, third] = (await page('')).sessions.map(({ id }) => id);
@@ -270,7 +274,8 @@ describe('what it shows', () => {
     }
     expect(running.logsOf('limit.hit')).toMatchObject([
       { limit: 'max_message_size', value: 5000, largest: 5000 },
-      { limit: 'max_message_size', value: 3000, largest: 5000 },
+      // Each worker logs what it has seen.
+      { limit: 'max_message_size', value: 3000, largest: hasWorkers ? 3000 : 5000 },
     ]);
     const stranger = await RawClient.connect(running.port);
     stranger.send(upgradeRequest({ path: '/none' }));

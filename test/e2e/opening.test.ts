@@ -9,6 +9,7 @@ import { anyPort, oneRoute, type RunningProxy, startProxy } from '../support/har
 import { type BackendConnection, RawBackend } from '../support/raw-backend.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { exampleKey, parseHead, type UpgradeRequestSpec } from '../support/wire.ts';
+import { workerCount } from '../support/worker-fleet.ts';
 import { connectWs, type Inbox, WsBackend } from './ws-pair.ts';
 
 type Pairs = readonly (readonly [string, string])[];
@@ -368,13 +369,15 @@ describe('targets', () => {
       ...oneRoute('pool'),
       upstreams: { pool: { targets: [{ url: backend.url }], local_addresses: ['127.0.0.2', '127.0.0.3'] } },
     });
-    for (let i = 0; i < 3; i += 1) {
+    for (let i = 0; i < 3 * workerCount; i += 1) {
       const client = await RawClient.connect(running.port);
       const answered = client.upgrade();
       await backend.nextSession();
       expect((await answered).status).toBe(101);
     }
-    expect(backend.all.map(({ socket }) => socket.remoteAddress)).toEqual(['127.0.0.2', '127.0.0.3', '127.0.0.2']);
+    // Each worker has turns of its own.
+    const turns = ['127.0.0.2', '127.0.0.3', '127.0.0.2'].flatMap((address) => Array(workerCount).fill(address));
+    expect(backend.all.map(({ socket }) => socket.remoteAddress)).toEqual(turns);
   });
 });
 

@@ -88,6 +88,8 @@ test('at drain.timeout what is under way is cut off, by RST where FIN would be i
   const unframed = await begin('GET', 'text/plain', '1.0');
   await unframed.readUntil((bytes) => bytes.includes('\n\n'));
   const drained = running.proxy.drain();
+  // Workers hear of it in the next turn, and count from then on.
+  await turn();
   clock.advance(60_100);
   await drained;
   expect(String(await framed.readToEnd())).not.toMatch(/0\r\n\r\n$/);

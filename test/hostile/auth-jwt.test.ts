@@ -19,6 +19,7 @@ import { JwksServer } from '../support/jwks-server.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { hs256, inSeconds, makeSigningKey, part, SECRET_TEXT, type SigningKey, tokenOf } from '../support/tokens.ts';
 import { upgradeRequest } from '../support/wire.ts';
+import { processCount } from '../support/worker-fleet.ts';
 
 const RSA = makeSigningKey('RS256');
 const EC = makeSigningKey('ES256');
@@ -113,7 +114,7 @@ afterAll(async () => {
   server.close();
   trap.close();
   rmSync(folder, { recursive: true });
-  expect(server.asked, 'at each start, and never again').toHaveLength(2);
+  expect(server.asked, 'at each start, and never again').toHaveLength(1 + processCount);
   expect(trap.asked, 'what tokens name').toEqual([]);
 });
 

@@ -16,6 +16,7 @@ import { Shim } from '../support/shim.ts';
 import { visit } from '../support/tls-clients.ts';
 import { realHello, recordsOfOneByte, relayTls } from '../support/tls-relay.ts';
 import { closeOf, Opcode } from '../support/wire.ts';
+import { workerCount } from '../support/worker-fleet.ts';
 
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;
 const HANDSHAKE_MS = 10_000;
@@ -46,7 +47,8 @@ async function start(upstream = 'builtin:echo', config: Partial<ConfigInput> = {
         listeners: [{ name: 'test', address: '127.0.0.1:0', tls: { certificates: [server, other] } }],
         admin: { address: '127.0.0.1:0' },
         log: { level: 'debug' },
-        limits: { max_sessions: 1, max_sessions_per_ip: 1 },
+        // Of one that is gone a primary hears in the next turn.
+        limits: { max_sessions: workerCount, max_sessions_per_ip: workerCount },
         timeouts: { handshake: '10s' },
         ...config,
       },

@@ -12,6 +12,11 @@ import { FakeIpc } from './fake-ipc.ts';
 /** 1: the process that accepts carries its clients. */
 export const workerCount = Number(process.env.FRAMEGATE_TEST_WORKERS ?? '1'); // of vitest.config.ts, or by hand
 
+export const hasWorkers = workerCount > 1;
+
+/** Those that look after what a config names for themselves: keys at a URL, answers of services, sessions of TLS. */
+export const processCount = hasWorkers ? 1 + workerCount : 1;
+
 type Means = Pick<WorkerMeans, 'clock' | 'wallNow' | 'log' | 'env'>;
 
 /** What `createProxy` is to be told in this layout. */
