@@ -137,7 +137,7 @@ export class Dispatch {
     for (const client of this.waiting) {
       const waited = now - client.since;
       if (waited >= this.options.edge.snapshot.config.timeouts.handshake) this.drop(client);
-      else if (client.hasPlace || waited < PLACE_MS) kept.push(client);
+      else if (client.hasPlace || client.barred !== null || waited < PLACE_MS) kept.push(client);
       else {
         client.barred = 'sessions';
         this.told += 1;

@@ -1,6 +1,7 @@
 // Who gets which client, and what is counted of it for as long as it is there.
 
 import { expect, test } from 'vitest';
+import { PROBES_MAX, TOLD_MAX } from '../../src/edge/overflow.ts';
 import { type Carrying, Dispatch } from '../../src/fleet/dispatch.ts';
 import { type LaneNote, noteText, readNote } from '../../src/fleet/lane-notes.ts';
 import { Watchdog } from '../../src/fleet/watchdog.ts';
@@ -174,6 +175,27 @@ test('max_sessions: who is over it is told so by a worker, a few at a time; the 
   world.come('192.0.2.99');
   world.arrive();
   expect(worker.barred.at(-1)).toBeNull();
+});
+
+test('who waits to be told why is told that, and counts once however long it waits', () => {
+  const world = new World({ workers: 1, sessionsMax: 1, config: { limits: { max_sessions_per_ip: 1 } } });
+  const [worker] = world.workers as [FakeWorker];
+  world.come();
+  world.arrive();
+  worker.state = 'starting';
+  world.come();
+  const now = world.rig.edge.clock.now();
+  for (let second = 1; second <= 3; second++) world.dispatch.tick(now + second * 1_000);
+  worker.state = 'ready';
+  world.dispatch.pump();
+  world.arrive();
+  expect(worker.barred).toEqual([null, 'sessions']);
+  for (const cid of worker.cids) world.dispatch.onGone(worker, cid);
+  world.come();
+  for (let i = 0; i < 20; i++) world.come(`198.51.100.${i}`);
+  world.arrive();
+  // As many as a worker tells, and not fewer.
+  expect(worker.barred.slice(2)).toEqual([null, ...Array(TOLD_MAX + PROBES_MAX).fill('sessions')]);
 });
 
 test('max_sessions_per_ip counts a client until it is gone, wherever it is', () => {
