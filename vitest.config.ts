@@ -59,7 +59,9 @@ const NO_WORKERS = [
   'test/e2e/{restart,workers,tls-processes,acme-shared}*.test.ts', // whole programs
   'test/hostile/{operations,process-faults,restart}.test.ts', // the same
   'test/{e2e/fleet-*,hostile/{desk,fleet}}.test.ts', // they have workers anyway
-  'test/hostile/{mutants,rows}.test.ts', // no proxy
+  // No proxy, or one of another kind than createProxy makes for the harnesses.
+  'test/hostile/{acme,admin-load,auth-config,auth-jwks,backend-sessions,config-source,key-updates}.test.ts',
+  'test/hostile/{large-config,mutants,plain-turns,recorder,rows,unix-socket,why-causes}.test.ts',
 ];
 /** The layouts but the first, each with the socket tests that it is for, and those of them that `npm test` runs. */
 const OTHERS: readonly Other[] = [
