@@ -97,6 +97,7 @@ export function makeParts(config: Config, options: PartsOptions): Parts {
     clock,
     ...(options.log ? { destination: options.log } : {}),
     ...(worker === undefined ? {} : { fields: { worker: worker.index } }),
+    isShared: worker !== undefined || (options.workers ?? 1) > 1,
   });
   const openFiles = openFileLimit() * (options.workers ?? 1);
   const cap = sessionsCap(config, openFiles);

@@ -279,7 +279,7 @@ export class Primary {
     this.prepared.delete(link);
     this.letGo(link);
     this.starting?.reject(new Error(`worker ${link.index} has ended: ${why ?? signal ?? `code ${code}`}`));
-    if (!this.isEnding) this.respawn(link);
+    if (!this.isEnding) this.respawn(link, reason === 'outdated');
     else if (this.areAllOver) this.stopped?.();
   }
 
@@ -296,13 +296,14 @@ export class Primary {
     this.dispatch.onOver(link);
   }
 
-  private respawn(link: WorkerLink): void {
+  /** `isOurs`: it was no fault of its own that it ended. */
+  private respawn(link: WorkerLink, isOurs: boolean): void {
     const { clock, wheel } = this.options.parts;
     const place = this.placeOf(link);
     // While it starts, it is not there yet: whoever waits for the start gives up.
     if (place === undefined || this.starting !== null) return;
     const now = clock.now();
-    const isEarly = now - link.startedAt < EARLY_MS && link.state === 'over';
+    const isEarly = now - link.startedAt < EARLY_MS && !isOurs;
     const waitMs = isEarly && place.early > 0 ? Math.min(RESPAWN_MS_MAX, LOOK_MS * 2 ** (place.early - 1)) : 0;
     place.early = isEarly ? place.early + 1 : 0;
     const again = new Alarm(() => {

@@ -11,6 +11,8 @@ const HELD_BYTES_MAX = 4 * 1_048_576;
 const RETRY_BYTES = 16_384;
 /** Handed to the kernel at once; a pipe takes 64 KiB. */
 const CHUNK_BYTES_MAX = 65_536;
+/** Linux: PIPE_BUF, up to which the writes of several processes to one pipe do not mix (pipe(7)). */
+export const SHARED_BYTES_MAX = 4_096;
 /** After a write, lines are collected: each write is a job for another thread, which costs more than making a line. */
 const REST_MS = 10;
 const FLUSH_MS_MAX = 1_000;
@@ -35,6 +37,7 @@ export class FdWriter {
   linesDropped = 0;
   private readonly fd: number;
   private readonly calls: FdCalls;
+  private readonly chunkMax: number;
   /** The descriptor written to, opened with the first line and closed by `flush`; -1 when there is none. */
   private openFd = -1;
   /** Waiting lines, at most HELD_BYTES_MAX bytes together. */
@@ -51,9 +54,11 @@ export class FdWriter {
   /** The reader is gone for good. */
   private isBroken = false;
 
-  constructor(fd: number, calls: FdCalls = SYSTEM) {
+  /** `chunkMax`: of several lines together; a longer one is written by itself. */
+  constructor(fd: number, calls: FdCalls = SYSTEM, chunkMax = CHUNK_BYTES_MAX) {
     this.fd = fd;
     this.calls = calls;
+    this.chunkMax = chunkMax;
   }
 
   /** `line` is ASCII and ends in LF. */
@@ -120,7 +125,7 @@ export class FdWriter {
 
   private pump(): void {
     if (this.isWriting || this.isBroken) return;
-    if (this.isResting && this.linesBytes < CHUNK_BYTES_MAX) return;
+    if (this.isResting && this.linesBytes < this.chunkMax) return;
     if (this.chunk.length === 0) this.chunk = this.takeChunk();
     if (this.chunk.length === 0) return;
     this.isWriting = true;
@@ -130,7 +135,7 @@ export class FdWriter {
   private takeChunk(): Buffer {
     let count = 0;
     let bytes = 0;
-    while (count < this.lines.length && (count === 0 || bytes + (this.lines[count]?.length ?? 0) <= CHUNK_BYTES_MAX)) {
+    while (count < this.lines.length && (count === 0 || bytes + (this.lines[count]?.length ?? 0) <= this.chunkMax)) {
       bytes += this.lines[count]?.length ?? 0;
       count += 1;
     }

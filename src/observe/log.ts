@@ -4,7 +4,7 @@
 import { isatty } from 'node:tty';
 import pino, { type Logger } from 'pino';
 import type { LogConfig } from '../config/types.ts';
-import { FdWriter } from './fd-writer.ts';
+import { FdWriter, SHARED_BYTES_MAX } from './fd-writer.ts';
 import { LogGate } from './log-gate.ts';
 import { prettyLine } from './pretty-line.ts';
 
@@ -25,6 +25,8 @@ export interface LogOptions {
   readonly format: LogConfig['format'];
   /** Lines of all events together; no cap without it, nor with Infinity. */
   readonly lines_per_second?: number;
+  /** Other processes write their lines to the same place. */
+  readonly isShared?: boolean;
   /** Monotonic milliseconds, for the windows. */
   readonly clock: { now(): number };
   /** Standard output without one. */
@@ -57,7 +59,8 @@ export class Log {
     this.windowStart = options.clock.now();
     this.fields = options.fields ?? null;
     this.gate = new LogGate(options.lines_per_second ?? Number.POSITIVE_INFINITY);
-    this.writer = options.destination === undefined ? new FdWriter(STDOUT) : null;
+    const chunkMax = options.isShared === true ? SHARED_BYTES_MAX : undefined;
+    this.writer = options.destination === undefined ? new FdWriter(STDOUT, undefined, chunkMax) : null;
     this.destination = options.destination ?? (this.writer as LogDestination); // one of the two is there
     this.isPretty = options.format === 'pretty' || (options.format === 'auto' && isSeen(options));
     const settings = {

@@ -4,7 +4,7 @@ import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { type FdCalls, FdWriter } from '../../src/observe/fd-writer.ts';
+import { type FdCalls, FdWriter, SHARED_BYTES_MAX } from '../../src/observe/fd-writer.ts';
 
 type Done = (error: NodeJS.ErrnoException | null, written: number) => void;
 
@@ -132,6 +132,20 @@ describe('writing', () => {
       sizes.push(fd.taken.length - before);
     }
     expect(sizes).toEqual([6, 65_536, 1, 70_000, 1]);
+  });
+
+  test('where others write to the same pipe, whole lines of 4096 bytes at most go at once', () => {
+    const fd = new ScriptedFd();
+    const writer = new FdWriter(1, fd, SHARED_BYTES_MAX);
+    writer.write('first\n');
+    for (const size of [4_095, 1, 1, 5_000, 1]) writer.write(line(size));
+    const sizes: number[] = [];
+    while (fd.writes > sizes.length) {
+      const before = fd.taken.length;
+      fd.take();
+      sizes.push(fd.taken.length - before);
+    }
+    expect(sizes).toEqual([6, 4_096, 1, 5_000, 1]);
   });
 
   test('4 MiB are held, beyond them new lines are dropped and counted', () => {
