@@ -127,6 +127,12 @@ export class WorkerDesk implements SeatOwner {
     this.tell(['move', seat.id]);
   }
 
+  get sessionCount(): number {
+    let count = 0;
+    for (const seat of this.seats.values()) if (this.options.sessions.has(seat)) count += 1;
+    return count;
+  }
+
   *held(): Generator<Holdings> {
     for (const seat of this.seats.values()) yield seat.holdings;
   }

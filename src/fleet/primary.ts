@@ -34,8 +34,8 @@ const EARLY_MS = 10_000;
 const RESPAWN_MS_MAX = 30_000;
 /** To end when told to. */
 const STOP_MS = 500;
-/** Beyond the timeout of a drain. */
-const DRAIN_MARGIN_MS = 5_000;
+/** For the answers of workers that have cut off what was left at the timeout of a drain. */
+const DRAIN_MARGIN_MS = 500;
 
 interface PrimaryOptions {
   readonly count: number;
@@ -163,15 +163,22 @@ export class Primary {
   async drain(ask: DrainAsk): Promise<DrainResult> {
     this.isEnding = true;
     for (const link of this.links) if (link.state === 'starting') link.kill('stopped');
-    const ms = this.options.parts.edge.snapshot.config.drain.timeout + DRAIN_MARGIN_MS;
+    const { edge, clock } = this.options.parts;
+    const endAt = clock.now() + edge.snapshot.config.drain.timeout + DRAIN_MARGIN_MS;
+    const left = () => Math.max(0, endAt - clock.now());
     // Whoever comes behind the end of a drain is told nothing by it.
-    if (ask.isHandedOver) await this.within(ms, this.dispatch.untilSettled());
+    if (ask.isHandedOver) await this.within(left(), this.dispatch.untilSettled());
     const there = this.links.filter(({ state }) => state === 'ready');
     const results = await Promise.all(
-      there.map((link) => link.asks.ask('drain', ask, ms).catch(() => ({ closed: 0, cut: link.beat.sessions }))),
+      there.map((link) => link.asks.ask('drain', ask, left()).catch(() => ({ closed: 0, cut: this.sessionsOf(link) }))),
     );
-    await this.within(DRAIN_MARGIN_MS, this.dispatch.untilEmpty());
+    await this.within(Math.min(left(), DRAIN_MARGIN_MS), this.dispatch.untilEmpty());
     return sumOf(results);
+  }
+
+  /** By what it has taken for them. */
+  private sessionsOf(link: WorkerLink): number {
+    return this.placeOf(link)?.desk?.sessionCount ?? 0;
   }
 
   /** Or when the wait is over. */
@@ -273,7 +280,7 @@ export class Primary {
     const isMeant = reason === 'stopped';
     log.event(isMeant ? 'info' : 'error', 'worker.exit', {
       ...{ worker: link.index, pid: link.pid, code, signal, reason, why },
-      sessions: link.beat.sessions,
+      sessions: this.sessionsOf(link),
     });
     edge.metrics.workerExits.add(reason);
     this.prepared.delete(link);

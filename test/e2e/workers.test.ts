@@ -63,7 +63,8 @@ test('a worker that is killed takes its own sessions with it, and another one is
   process.kill(pid, 'SIGKILL');
   expect(await isLost).toBe(1006);
   const exit = await run.cli.waitForLog('worker.exit');
-  expect(exit).toMatchObject({ level: 'error', worker: 1, pid, code: null, signal: 'SIGKILL', reason: 'killed' });
+  const how = { code: null, signal: 'SIGKILL', reason: 'killed', sessions: 1 };
+  expect(exit).toMatchObject({ level: 'error', worker: 1, pid, ...how });
   const start = await run.cli.waitForLog('worker.start', (line) => line.worker === 1 && line.pid !== pid);
   expect(Date.parse(String(start.time)) - Date.parse(String(exit.time))).toBeLessThan(1_000);
   await echoes(kept, 'still here');
