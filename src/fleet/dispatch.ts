@@ -20,7 +20,7 @@ const WAITING_MAX = 4_096;
 const PLACE_MS = 1_000;
 
 /** A worker, as far as clients are handed to it. */
-export type Carrying = Pick<WorkerLink, 'state' | 'open' | 'inFlight' | 'beat' | 'hasLane' | 'handOver'> & {
+export type Carrying = Pick<WorkerLink, 'state' | 'open' | 'inFlight' | 'beat' | 'isAsked' | 'hasLane' | 'handOver'> & {
   readonly channel: Pick<WorkerLink['channel'], 'isOpen' | 'post'>;
 };
 
@@ -133,18 +133,13 @@ export class Dispatch {
 
   /** Whoever has waited for too long is let go. About once a second. */
   tick(now: number): void {
-    const kept: Client[] = [];
-    for (const client of this.waiting) {
+    const tooLong = this.options.edge.snapshot.config.timeouts.handshake;
+    this.waiting = this.waiting.filter((client) => {
       const waited = now - client.since;
-      if (waited >= this.options.edge.snapshot.config.timeouts.handshake) this.drop(client);
-      else if (client.hasPlace || client.barred !== null || waited < PLACE_MS) kept.push(client);
-      else {
-        client.barred = 'sessions';
-        this.told += 1;
-        kept.push(client);
-      }
-    }
-    this.waiting = kept;
+      if (waited >= tooLong) this.drop(client);
+      else return client.hasPlace || client.barred !== null || waited < PLACE_MS || this.bar(client);
+      return false;
+    });
     this.pump();
   }
 
@@ -230,18 +225,54 @@ export class Dispatch {
     return found;
   }
 
+  /** False: no worker can have an idle connection. Each is asked once at a time, whatever its last beat said. */
   private askForPlace(): boolean {
-    const link = this.options.workers().find((one) => one.state === 'ready' && one.beat.idle > 0);
-    if (link === undefined) return false;
-    link.beat = { ...link.beat, idle: link.beat.idle - 1 };
-    link.channel.post(['cut_idle']);
-    return true;
+    const { edge, workers } = this.options;
+    if (!edge.snapshot.servesHttp) return false;
+    const ready = workers().filter((one) => one.state === 'ready' && one.channel.isOpen);
+    const free = ready.filter(({ isAsked }) => !isAsked);
+    // All of them only where none is known to have one.
+    const known = free.find(({ beat }) => beat.idle > 0);
+    for (const link of known === undefined ? free : [known]) {
+      link.isAsked = true;
+      link.channel.post(['cut_idle']);
+    }
+    return ready.length > 0;
   }
 
-  /** As many are told why, and may ask for health, as their workers would; all others are closed. */
+  /** Its place comes by `onGone`. Where nobody had one, those who wait for it are told so. */
+  onCut(link: Carrying, wasIdle: boolean): void {
+    link.isAsked = false;
+    if (!wasIdle) link.beat = { ...link.beat, idle: 0 };
+    if (this.options.workers().some(({ isAsked }) => isAsked)) return;
+    const waits = ({ hasPlace, barred }: Client): boolean => !hasPlace && barred === null;
+    if (!wasIdle) this.waiting = this.waiting.filter((client) => !waits(client) || this.bar(client));
+    else if (this.waiting.some(waits)) this.askForPlace();
+    this.pump();
+  }
+
+  /** No place has become free for it. False: it is not even told so. */
+  private bar(client: Client): boolean {
+    if (this.told < this.toldMax) {
+      client.barred = 'sessions';
+      this.told += 1;
+      return true;
+    }
+    this.options.edge.metrics.listener(client.listener.config.name).rejected.add(BARRED.sessions.slug);
+    client.raw?.close();
+    this.leave(client);
+    return false;
+  }
+
+  /** As many are told why, and may ask for health, as their workers would tell. */
+  private get toldMax(): number {
+    return this.options.workers().length * (TOLD_MAX + PROBES_MAX);
+  }
+
+  /** Those above `toldMax` are closed. */
   private turnAway(raw: RawClient, listener: LiveListener, barred: BarredName): void {
-    const { edge, workers } = this.options;
-    if (this.told >= workers().length * (TOLD_MAX + PROBES_MAX)) {
+    const { edge } = this.options;
+    if (this.told >= this.toldMax) {
       edge.metrics.listener(listener.config.name).rejected.add(BARRED[barred].slug);
       raw.close();
       return;

@@ -228,6 +228,7 @@ export class Primary {
       lane: sender,
       onReady: (one) => this.onReady(one),
       onTook: (one, cid) => this.dispatch.onTook(one, cid),
+      onCut: (one, wasIdle) => this.dispatch.onCut(one, wasIdle),
       onGone: (one, cid) => this.dispatch.onGone(one, cid),
       onOver: (one, exit) => this.onOver(one, exit),
     });

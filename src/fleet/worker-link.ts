@@ -59,6 +59,7 @@ interface WorkerLinkOptions {
   onReady(link: WorkerLink): void;
   onTook(link: WorkerLink, cid: number): void;
   onGone(link: WorkerLink, cid: number): void;
+  onCut(link: WorkerLink, wasIdle: boolean): void;
   /** Nothing comes of it any more. Once. */
   onOver(link: WorkerLink, exit: WorkerExit): void;
 }
@@ -78,6 +79,8 @@ export class WorkerLink {
   open = 0;
   /** Of those, whose handles it has not told to have taken. */
   inFlight = 0;
+  /** It has not told yet whether it could cut an idle connection. */
+  isAsked = false;
   private readonly options: WorkerLinkOptions;
   private sending: Promise<void> = Promise.resolve();
   /** Why it ends, where that is known before it does. */
@@ -164,6 +167,7 @@ export class WorkerLink {
       this.failure = why;
     });
     channel.on('took', (cid) => options.onTook(this, cid));
+    channel.on('cut', (wasIdle) => options.onCut(this, wasIdle));
     channel.on('gone', (cid) => options.onGone(this, cid));
     channel.on('beat', (beat) => {
       this.beat = beat;

@@ -94,6 +94,8 @@ export type ToWorker =
   | DeskAnswer;
 
 export type ToPrimary =
+  /** To `cut_idle`: whether there was one. */
+  | readonly ['cut', wasIdle: boolean]
   /** It carries what it is given from now on. */
   | readonly ['ready']
   /** It cannot; the process ends. */

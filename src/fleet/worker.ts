@@ -293,10 +293,11 @@ class Worker {
   /** One of them, if there is one still. */
   private cutIdle(): void {
     let isAsked = false;
-    this.parts.edge.plain.cutIdleWhile(() => {
+    const wasIdle = this.parts.edge.plain.cutIdleWhile(() => {
       isAsked = !isAsked;
       return isAsked;
     });
+    this.options.channel.post(['cut', wasIdle]);
   }
 
   private async prepare(): Promise<string | null> {

@@ -23,6 +23,7 @@ class FakeWorker implements Carrying {
   readonly given: Given[] = [];
   readonly posted: string[] = [];
   hasLane = false;
+  isAsked = false;
   readonly channel: Carrying['channel'] = { isOpen: true, post: (message) => void this.posted.push(message[0]) };
 
   handOver(_: unknown, note: LaneNote, sent: (isSent: boolean) => void): void {
@@ -215,19 +216,20 @@ test('max_sessions_per_ip counts a client until it is gone, wherever it is', () 
   expect(world.counted('192.0.2.1')).toBe(false);
 });
 
+const SERVES_HTTP = { routes: [{ name: 'both', upstream: 'builtin:echo', http: 'http://127.0.0.1:1' }] };
+
 test('with no place left an idle connection goes for another one; who waits for that for a second is told', () => {
-  const world = new World({ workers: 1, sessionsMax: 1 });
+  const world = new World({ workers: 1, sessionsMax: 1, config: SERVES_HTTP });
   const [worker] = world.workers as [FakeWorker];
   world.come('192.0.2.1');
   world.arrive();
-  worker.beat = { sessions: 0, memory: 0, idle: 1 };
   world.come('192.0.2.2');
   expect(worker.posted).toEqual(['cut_idle']);
   expect(worker.cids).toEqual([1]);
   world.dispatch.onGone(worker, 1);
+  world.dispatch.onCut(worker, true);
   expect(worker.barred).toEqual([null, null]);
   world.arrive();
-  worker.beat = { sessions: 0, memory: 0, idle: 1 };
   world.come('192.0.2.3');
   for (const [ms, barred] of [
     [950, [null, null]],
@@ -237,6 +239,29 @@ test('with no place left an idle connection goes for another one; who waits for 
     world.dispatch.tick(world.rig.clock.now());
     expect(worker.barred).toEqual(barred);
   }
+});
+
+test('whoever comes when all places are taken is told so as soon as no worker has an idle connection', () => {
+  const world = new World({ workers: 2, sessionsMax: 2, config: SERVES_HTTP });
+  const [first, second] = world.workers as [FakeWorker, FakeWorker];
+  const barred = () => world.workers.flatMap((worker) => worker.barred.slice(1));
+  for (let i = 1; i <= 4; i++) {
+    world.come(`192.0.2.${i}`);
+    world.arrive();
+  }
+  // One question at a time, however many come.
+  expect([first.posted, second.posted]).toEqual([['cut_idle'], ['cut_idle']]);
+  world.dispatch.onCut(first, false);
+  expect(barred()).toEqual([]);
+  world.dispatch.onCut(second, true);
+  world.dispatch.onGone(second, second.cids[0] ?? 0);
+  // The place is for the one that came first; for the other one they are asked again.
+  expect(barred()).toEqual([null]);
+  expect([first.posted.length, second.posted.length]).toEqual([2, 2]);
+  world.dispatch.onCut(first, false);
+  world.dispatch.onCut(second, false);
+  world.arrive();
+  expect(barred().sort()).toEqual([null, 'sessions'].sort());
 });
 
 test('nobody waits for a worker, or for a listener to be in force, for longer than timeouts.handshake', async () => {

@@ -6,7 +6,6 @@ import type { ConfigInput } from '../../src/proxy.ts';
 import type { BackendConnection } from '../support/raw-backend.ts';
 import type { RawClient } from '../support/raw-client.ts';
 import { frame, Opcode } from '../support/wire.ts';
-import { hasWorkers } from '../support/worker-fleet.ts';
 import { expectEnd, type Gate, requestOf, sharedGate, startGate } from './harness.ts';
 import { closeCleanly } from './pair.ts';
 
@@ -131,30 +130,26 @@ test('H105: where the route allows it it goes on, and what is behind it are fram
   await closeCleanly({ client, server: socket });
 });
 
-// Whose connections wait for nothing the primary is told once a second.
-test.skipIf(hasWorkers)(
-  'H106: connections that wait for their next request keep no session out, nor another request',
-  async () => {
-    const full = await startGate((url) => config(url, { limits: { max_sessions: 4 } }));
-    const idle = [await full.connect(), await full.connect()];
-    for (const client of idle) {
-      client.send(get('1'));
-      await serves(full, client, '1');
-    }
-    const next = await full.connect();
-    next.send(get('2'));
-    const server = await asked(full, '2');
-    await idle[0]?.closed;
-    await answers(next, server, '2');
-    const sessions = [];
-    for (let i = 0; i < 4; i += 1) sessions.push(await full.opens(upgradeTo('/ws'), { target: '/ws' }));
-    for (const client of [idle[1], next]) await client?.closed;
-    const late = await full.connect();
-    late.send(get('3'));
-    await expectLast(late, 503, 'too_many_sessions');
-    for (const pair of sessions) await closeCleanly(pair);
-  },
-);
+test('H106: connections that wait for their next request keep no session out, nor another request', async () => {
+  const full = await startGate((url) => config(url, { limits: { max_sessions: 4 } }));
+  const idle = [await full.connect(), await full.connect()];
+  for (const client of idle) {
+    client.send(get('1'));
+    await serves(full, client, '1');
+  }
+  const next = await full.connect();
+  next.send(get('2'));
+  const server = await asked(full, '2');
+  await idle[0]?.closed;
+  await answers(next, server, '2');
+  const sessions = [];
+  for (let i = 0; i < 4; i += 1) sessions.push(await full.opens(upgradeTo('/ws'), { target: '/ws' }));
+  for (const client of [idle[1], next]) await client?.closed;
+  const late = await full.connect();
+  late.send(get('3'));
+  await expectLast(late, 503, 'too_many_sessions');
+  for (const pair of sessions) await closeCleanly(pair);
+});
 
 test('H106: they hold half of all places: when all of them are busy one more request is 503', async () => {
   const full = await startGate((url) => config(url, { limits: { max_sessions: 4 } }));
