@@ -156,6 +156,7 @@ class ProxyProcess implements Proxy {
       baseDir: options.baseDir ?? '.',
       name: this.name,
       openFiles: this.parts.openFiles,
+      isRestarting: () => this.restarts.isUnderWay,
       onApplied: (applied) => this.onApplied(applied),
       onProgress: (isUnderWay) => this.manager?.reloading(isUnderWay),
     });

@@ -18,6 +18,7 @@ import { DnsRounds } from '../net/dns.ts';
 import { openFileLimit } from '../net/open-files.ts';
 import { Resolver } from '../net/resolve.ts';
 import { type KeptSecret, TicketSecrets } from '../net/ticket-secrets.ts';
+import { collectGarbage } from '../observe/collect.ts';
 import { Log, type LogDestination } from '../observe/log.ts';
 import { MetricsRegistry } from '../observe/metrics.ts';
 import { memoryUsageOf, type ProcessView } from '../observe/runtime-metrics.ts';
@@ -138,7 +139,9 @@ export function makeParts(config: Config, options: PartsOptions): Parts {
   const { sessionsMax } = worker ?? cap;
   const role = worker === undefined ? {} : { instanceId: worker.instanceId, desk: worker.desk };
   const memory = () => memoryUsageOf(options.process ?? null);
-  const edge = new Edge({ clock, wheel, log, dialer, carrier, metrics, snapshot, sessionsMax, memory, ...role });
+  const collect = collectGarbage;
+  const ofEdge = { clock, wheel, log, dialer, carrier, metrics, snapshot, sessionsMax, memory, collect };
+  const edge = new Edge({ ...ofEdge, ...role });
   return {
     clock,
     wheel,

@@ -82,11 +82,15 @@ interface ReloadOptions {
   readonly baseDir: string;
   readonly name: string;
   readonly openFiles: number;
+  /** A new process is being started, which has read its config already. */
+  isRestarting(): boolean;
   /** The new config is in force. */
   onApplied(config: Config): void;
   /** One begins, or is over. */
   onProgress?(isUnderWay: boolean): void;
 }
+
+const RESTARTING = 'a new process is being started, which has read the config before: reload it when that is there';
 
 export class Reloads {
   /** When the last one ended, in milliseconds since 1970, and how; null before the first. */
@@ -157,6 +161,7 @@ export class Reloads {
   private async attempt(input: ConfigInput | undefined, ask: ReloadAsk): Promise<Reloaded> {
     const { edge, slices, onApplied } = this.options;
     if (edge.draining) return this.refused('', 'framegate is draining');
+    if (this.options.isRestarting()) return this.refused('', RESTARTING);
     const read = await this.read(input);
     if ('problems' in read) return { ok: false, problems: read.problems };
     if ('unchanged' in read) return { ok: true, changed: [] };

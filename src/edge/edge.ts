@@ -61,6 +61,8 @@ interface EdgeOptions {
   readonly instanceId?: string;
   /** What memory the process takes, for `limits.max_memory`; null, or absent: that cannot be told. */
   readonly memory?: () => MemoryUsage | null;
+  /** Collects what is garbage; nothing does when absent. */
+  readonly collect?: () => void;
 }
 
 /** What clients take of what all share. */
@@ -155,6 +157,7 @@ export class Edge implements HandshakeContext, ConnectionTable, EntranceTable, P
       ...time,
       log: this.log,
       read: options.memory ?? (() => null),
+      collect: options.collect ?? (() => {}),
       bytesMax: this.snapshot.config.limits.max_memory,
       shed: (bytes) => this.buffers.relieve(bytes),
     });

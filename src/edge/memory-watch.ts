@@ -24,6 +24,8 @@ interface MemoryWatchOptions {
   readonly now: () => number;
   /** Null: that cannot be told now, and the last look stands. */
   readonly read: () => MemoryUsage | null;
+  /** Collect what is garbage now. */
+  readonly collect: () => void;
   readonly bytesMax: number;
   readonly log: Log;
   /** End those who hold the most for slow readers, until it is `bytes` less. */
@@ -44,6 +46,7 @@ export class MemoryWatch {
   private shedAt = 0;
   private settledAt = Number.NEGATIVE_INFINITY;
   private isTold = false;
+  private collectAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: MemoryWatchOptions) {
     this.options = options;
@@ -72,6 +75,12 @@ export class MemoryWatch {
 
   private look(now: number): void {
     this.read();
+    // What has ended may still be there: nobody is refused for garbage.
+    if (this.isOver && now >= this.collectAt) {
+      this.collectAt = now + SETTLE_MS;
+      this.options.collect();
+      this.read();
+    }
     this.tell();
     const bar = this.bytesMax * SHED_ABOVE;
     const excess = this.taken - (now < this.settledAt ? Math.max(bar, this.shedAt) : bar);

@@ -219,7 +219,7 @@ export class Dispatch {
       if (one === undefined || one.state !== 'ready' || !one.channel.isOpen) continue;
       if (one.inFlight >= (one.hasLane ? IN_FLIGHT_MAX : IN_CHANNEL_MAX) || one.open >= this.options.workerMax)
         continue;
-      if (found === null || one.open < found.open) found = one;
+      if (found === null || isBefore(one, found)) found = one;
     }
     this.turn = (this.turn + 1) % Math.max(1, links.length);
     return found;
@@ -315,6 +315,12 @@ export class Dispatch {
     client.raw?.close();
     this.leave(client);
   }
+}
+
+/** One that is short of memory would refuse its clients, and so has the fewest. */
+function isBefore(one: Carrying, other: Carrying): boolean {
+  const { isShort } = one.beat;
+  return isShort === other.beat.isShort ? one.open < other.open : !isShort;
 }
 
 function nameOf(barred: Barred): BarredName {

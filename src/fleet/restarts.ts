@@ -66,6 +66,11 @@ export class Restarts {
     this.options = options;
   }
 
+  /** A new process is being started. */
+  get isUnderWay(): boolean {
+    return this.giveUp !== null;
+  }
+
   async run(): Promise<RestartResult> {
     const { options } = this;
     const { clock, log, means } = options;

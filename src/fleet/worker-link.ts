@@ -72,7 +72,7 @@ export class WorkerLink {
   readonly asks: Asks<ToldWorker, ToldPrimary>;
   state: 'starting' | 'ready' | 'over' = 'starting';
   /** What it said of itself last. */
-  beat: Beat = { sessions: 0, memory: 0, idle: 0 };
+  beat: Beat = { sessions: 0, memory: 0, idle: 0, isShort: false };
   /** Without one, while this process ran, in milliseconds. */
   silentMs = 0;
   /** Clients that it was given and that are not gone. */

@@ -56,6 +56,8 @@ export interface Beat {
   readonly memory: number;
   /** Connections of requests without upgrade on which nothing is asked. */
   readonly idle: number;
+  /** Above what `limits.max_memory` lets new clients in with. */
+  readonly isShort: boolean;
 }
 
 /** What a worker may be asked: at the left what with, at the right what it says. */

@@ -335,6 +335,7 @@ class Worker {
     const beat = {
       sessions: edge.sessions.size,
       memory: this.options.means.process.memoryUsage().rss,
+      isShort: edge.memory.isOver,
       idle: edge.plain.idleCount,
     };
     this.options.channel.post(['beat', beat]);

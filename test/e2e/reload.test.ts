@@ -1,6 +1,7 @@
 // Another config while everything runs: all of it or nothing, what open sessions keep, and what they do not.
 
 import { describe, expect, test } from 'vitest';
+import type { Launch } from '../../src/fleet/generation.ts';
 import type { ConfigInput } from '../../src/proxy.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { startProxy } from '../support/harness.ts';
@@ -281,3 +282,26 @@ function two(first: string, second: string): readonly RouteInput[] {
     { name: 'b', match: { path: second }, upstream: 'builtin:echo' },
   ];
 }
+
+test('while a next process is being started a reload is rejected: that one has read the config before', async () => {
+  let giveUp = (): void => {};
+  const launch: Launch = (_sockets, events) => {
+    giveUp = () => events.onEnd('it ended');
+    return { pid: 1, send() {}, kill() {}, explain: async () => 'no' };
+  };
+  const restarts = { launch, before: () => [], onHandedOver() {} };
+  const running = await startProxy(config({ admin: { address: '127.0.0.1:0' } }), { restarts });
+  const asked = askAdmin(running, 'POST /api/v1/restart');
+  await running.waitForLog('restart.begin');
+  const rejected = await running.proxy.reload(config({ timeouts: { idle: '5m' } }));
+  expect(rejected).toMatchObject({
+    ok: false,
+    problems: [{ message: expect.stringMatching(/^a new process is being started/) }],
+  });
+  giveUp();
+  expect((await asked).status).toBe(500);
+  expect(await running.proxy.reload(config({ admin: { address: '127.0.0.1:0' }, timeouts: { idle: '5m' } }))).toEqual({
+    ok: true,
+    changed: ['timeouts.idle'],
+  });
+});

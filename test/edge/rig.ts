@@ -55,6 +55,9 @@ export class Rig {
   readonly edge: Edge;
   /** What the process takes. */
   memory: MemoryUsage | null = { rss: 0, external: 0 };
+  /** What is taken once garbage is collected; null: as much. */
+  whenCollected: MemoryUsage | null = null;
+  collections = 0;
   /** By how much the wall clock was set. */
   wallSetMs = 0;
   private readonly sessionsMax: number;
@@ -72,7 +75,11 @@ export class Rig {
     );
     snapshot.upstreams.start();
     const memory = () => this.memory;
-    this.edge = new Edge({ ...means, carrier, snapshot, sessionsMax, checks, memory });
+    const collect = () => {
+      this.collections += 1;
+      this.memory = this.whenCollected ?? this.memory;
+    };
+    this.edge = new Edge({ ...means, carrier, snapshot, sessionsMax, checks, memory, collect });
   }
 
   /** Backends that were dialed, those of `ws://` targets, in order. */

@@ -19,7 +19,7 @@ class FakeWorker implements Carrying {
   state: Carrying['state'] = 'ready';
   open = 0;
   inFlight = 0;
-  beat = { sessions: 0, memory: 0, idle: 0 };
+  beat = { sessions: 0, memory: 0, idle: 0, isShort: false };
   readonly given: Given[] = [];
   readonly posted: string[] = [];
   hasLane = false;
@@ -105,6 +105,18 @@ test('the worker with the fewest gets the next; equal ones take turns', () => {
   expect(world.workers.map(({ open }) => open)).toEqual([2, 2, 2]);
   expect(world.handed).toHaveLength(6);
   expect(world.closed).toEqual([]);
+});
+
+test('one that is short of memory gets a client only where all are', () => {
+  const world = new World({ workers: 2 });
+  const [first, second] = world.workers as [FakeWorker, FakeWorker];
+  first.beat = { ...first.beat, isShort: true };
+  for (let i = 0; i < 4; i++) world.come();
+  world.arrive();
+  expect([first.open, second.open]).toEqual([0, 4]);
+  second.beat = { ...second.beat, isShort: true };
+  world.come();
+  expect([first.open, second.open]).toEqual([1, 4]);
 });
 
 test('an hour of churn and a death: no worker has more than 5 % above the others', () => {

@@ -108,6 +108,23 @@ test('E28: above 90 % handshakes and requests get 503, at it they come in; who i
   expect(rig.events).toEqual(['memory.short', 'memory.enough']);
 });
 
+test('E28: nobody is refused for garbage: it is collected first, each 10 s at most', async () => {
+  const rig = new MemoryRig();
+  rig.whenCollected = { rss: 20 * MIB, external: 0 };
+  await rig.take(REFUSES);
+  expect(rig.collections).toBe(0);
+  await rig.take(REFUSES + 1);
+  expect([rig.collections, await rig.told(), rig.events]).toEqual([1, ['', ''], []]);
+  rig.whenCollected = null;
+  await rig.take(REFUSES + 1);
+  expect([rig.collections, await rig.told()]).toEqual([1, [UNAVAILABLE, UNAVAILABLE]]);
+  rig.whenCollected = { rss: 20 * MIB, external: 0 };
+  await rig.wait(10_000 - 2 * LOOK_MS);
+  expect(rig.collections).toBe(1);
+  await rig.wait(LOOK_MS);
+  expect([rig.collections, await rig.told(), rig.events]).toEqual([2, ['', ''], ['memory.short', 'memory.enough']]);
+});
+
 test('E28: above 95 % those end that hold the most for slow readers, no more than it takes', async () => {
   const rig = new MemoryRig();
   const small = await rig.openSlow(40_000);

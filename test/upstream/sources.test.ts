@@ -375,6 +375,7 @@ test('sessions on a target that its source has no longer end; those on one that 
     source: null,
     baseDir: '.',
     name: 'config',
+    isRestarting: () => false,
     openFiles: 1_000,
     onApplied() {},
   });
