@@ -46,10 +46,12 @@ const PROGRAMS = [
   'test/e2e/{restart,workers}*.test.ts',
   'test/hostile/mutants.test.ts',
 ];
-/** Of those, and of the socket tests, what takes a quarter of a minute or more: it waits for the rest of the matrix. */
+/** Of those, and of the socket tests, what takes long for what it says: it waits for the rest of the matrix. */
 const LONG = [
   'test/{attacks/attacks,corpus/corpus,fuzz/fuzz,scale/scale,terminal/terminal}.test.ts',
-  'test/browser/page-{actions,looks,many}.test.ts',
+  'test/browser/page-{actions,hostile,looks,many}.test.ts',
+  'test/oracle/oracle.test.ts',
+  'test/soak/slow-link.test.ts',
   'test/conformance/fuzzing-*.test.ts',
   'test/hostile/{operations,process-faults}.test.ts',
   'test/e2e/acme-shared.test.ts',

@@ -23,6 +23,7 @@ test('npm test and the rest of the matrix are all tests on all layouts, each onc
   expect(long.map((file) => file.replace(/^.*\/([\w-]+)\.test\.ts$/, '$1'))).toEqual([
     'attacks',
     'page-actions',
+    'page-hostile',
     'page-looks',
     'page-many',
     'fuzzing-client',
@@ -32,7 +33,9 @@ test('npm test and the rest of the matrix are all tests on all layouts, each onc
     'fuzz',
     'operations',
     'process-faults',
+    'oracle',
     'scale',
+    'slow-link',
     'terminal',
   ]);
   expect(rest.length).toBeGreaterThan(20);
